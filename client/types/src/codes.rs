@@ -1,0 +1,110 @@
+//! Enums of the contract with their Vietnamese and English labels, and the macro that declares one.
+
+use serde::Serialize;
+
+/// An enum of the contract, as `GET /v1/code_lists` answers it.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CodeList {
+    /// Name of the list.
+    pub name: &'static str,
+    /// Its codes, in order.
+    pub codes: &'static [Code],
+}
+
+/// One code of a list.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Code {
+    /// What stands on the wire.
+    pub code: &'static str,
+    /// Vietnamese label.
+    pub label_vi: &'static str,
+    /// English label.
+    pub label_en: &'static str,
+}
+
+/// Declares an enum of the contract: variants with their codes and labels.
+///
+/// ```ignore
+/// codes! {
+///     /// Sex as recorded.
+///     pub enum Sex = "sex" { Male = "male" "Nam" "Male"; Female = "female" "Nữ" "Female"; }
+/// }
+/// ```
+#[macro_export]
+macro_rules! codes {
+    ($(#[$meta:meta])* pub enum $name:ident = $list:literal { $($variant:ident = $code:literal $vi:literal $en:literal;)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name { $(#[doc = concat!($en, " (", $vi, ")")] #[serde(rename = $code)] $variant,)+ }
+
+        impl $name {
+            /// The list with its labels.
+            pub const LIST: $crate::CodeList = $crate::CodeList {
+                name: $list,
+                codes: &[$($crate::codes::Code { code: $code, label_vi: $vi, label_en: $en }),+],
+            };
+
+            /// Every value, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The code on the wire.
+            pub const fn code(self) -> &'static str {
+                match self { $($name::$variant => $code,)+ }
+            }
+
+            /// The value of a code.
+            pub fn from_code(code: &str) -> Option<Self> {
+                match code { $($code => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.code())
+            }
+        }
+
+        impl $crate::fields::Field for $name {
+            fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
+                let Some(text) = report.text(value) else { return };
+                if $name::from_code(text).is_none() {
+                    report.fault(&$crate::faults::UNKNOWN_CODE, [$($code),+].join(", "));
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// How closely a field is held. Each class includes those before it.
+    pub enum Class = "class" {
+        Public = "public" "công khai" "Public";
+        Internal = "internal" "nội bộ" "Internal";
+        Personal = "personal" "cá nhân" "Personal";
+        Sensitive = "sensitive" "nhạy cảm" "Sensitive";
+    }
+}
+
+impl Class {
+    /// Position among the classes, 0 to 3.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Every enum of the contract, for `GET /v1/code_lists`.
+pub fn code_lists() -> Vec<CodeList> {
+    let mut lists = vec![Class::LIST, crate::accounts::Role::LIST];
+    lists.extend(crate::unit::CODE_LISTS);
+    lists.extend(crate::member::CODE_LISTS);
+    lists.extend(crate::term::CODE_LISTS);
+    lists.extend(crate::position::CODE_LISTS);
+    lists.extend(crate::evaluation_scheme::CODE_LISTS);
+    lists.extend(crate::evaluation_round::CODE_LISTS);
+    lists.extend(crate::member_evaluation::CODE_LISTS);
+    lists.extend(crate::reported_figure::CODE_LISTS);
+    lists
+}

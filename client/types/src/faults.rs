@@ -1,0 +1,163 @@
+//! Faults of a request body: the table of their codes with both texts, and the report that gathers
+//! all faults of a body, not the first.
+
+use serde_json::Value;
+
+/// One row of the table of fault codes. `{}` in a text stands for the fault's argument.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FaultCode {
+    /// Stable, `snake_case`.
+    pub code: &'static str,
+    /// English text.
+    pub en: &'static str,
+    /// Vietnamese text.
+    pub vi: &'static str,
+}
+
+macro_rules! fault_codes {
+    ($($name:ident $code:literal $en:literal $vi:literal;)*) => {
+        $(#[doc = concat!("`", $code, "`: ", $en)] pub static $name: FaultCode = FaultCode { code: $code, en: $en, vi: $vi };)*
+        /// Every fault code, for the documents made from the table.
+        pub static FAULT_CODES: &[&FaultCode] = &[$(&$name),*];
+    };
+}
+
+fault_codes! {
+    UNKNOWN_FIELD "unknown_field" "This field does not exist here." "Không có trường này.";
+    REQUIRED "required" "This field is required." "Trường này là bắt buộc.";
+    WRONG_TYPE "wrong_type" "Must be {}." "Phải là {}.";
+    WRONG_FORMAT "wrong_format" "Must be {}." "Phải có dạng {}.";
+    TOO_LONG "too_long" "Must not be longer than {}." "Không được dài quá {}.";
+    EMPTY "empty" "Must not be empty." "Không được để trống.";
+    CONTROL_CHARACTER "control_character" "Must not contain control characters." "Không được chứa ký tự điều khiển.";
+    OUT_OF_RANGE "out_of_range" "Must be {}." "Phải là {}.";
+    UNKNOWN_CODE "unknown_code" "Must be one of: {}." "Phải là một trong các mã: {}.";
+    REFERENCE_INVALID "reference_invalid" "Must be a UUID or ext:<system>:<value>." "Phải là UUID hoặc ext:<hệ thống>:<giá trị>.";
+    REFERENCE_NOT_FOUND "reference_not_found" "Nothing is found under this reference." "Không tìm thấy bản ghi được dẫn chiếu.";
+    FIELD_NOT_WRITABLE "field_not_writable" "You may not write this field." "Bạn không có quyền ghi trường này.";
+    READ_ONLY "read_only" "This field cannot be written; use the operation that changes it." "Không ghi trực tiếp được trường này; hãy dùng thao tác tương ứng.";
+    DUPLICATE_CODE "duplicate_code" "This code stands twice in the list." "Mã này lặp lại trong danh sách.";
+    IDENTITY_REQUIRED "identity_required" "Name an id or an external id, so that a repeat cannot double the record." "Cần có id hoặc mã ngoài để gửi lại không tạo bản ghi trùng.";
+    EXTERNAL_ID_TAKEN "external_id_taken" "Another record holds this external id." "Mã ngoài này đã thuộc bản ghi khác.";
+    ID_TAKEN "id_taken" "This id cannot be used." "Không dùng được id này.";
+    UNIT_CYCLE "unit_cycle" "A unit cannot stand below itself." "Tổ chức không thể trực thuộc chính nó.";
+    PARENT_SINCE_OUT_OF_RANGE "parent_since_out_of_range" "Must lie between the previous date and today." "Phải nằm giữa ngày trước đó và hôm nay.";
+    CODE_TAKEN "code_taken" "Another unit under the same parent has this code." "Tổ chức khác cùng cấp trên trực tiếp đã có mã này.";
+    KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind cannot stand here." "Loại tổ chức này không thể đặt ở đây.";
+    STATE_MOVE_NOT_ALLOWED "state_move_not_allowed" "The state cannot move this way: {}." "Không chuyển được trạng thái: {}.";
+    UNIT_NOT_EMPTY "unit_not_empty" "The unit still has members on strength or live units below." "Tổ chức còn đảng viên hoặc tổ chức trực thuộc.";
+    DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before {}." "Không được trước {}.";
+    NOT_A_CELL "not_a_cell" "Members belong to a cell that is not dissolved." "Đảng viên phải thuộc một chi bộ chưa giải thể.";
+    STATUS_MOVE_NOT_ALLOWED "status_move_not_allowed" "The status cannot move this way: {}." "Không chuyển được tình trạng: {}.";
+    IN_THE_FUTURE "in_the_future" "Must not lie in the future." "Không được ở tương lai.";
+    OFFICIAL_BEFORE_ADMISSION "official_before_admission" "The official date is before the admission date." "Ngày chính thức trước ngày vào Đảng.";
+    UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not lie in the future." "Không được ở tương lai.";
+    STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by unit_since." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không chồng nhau và kết thúc trước unit_since.";
+    NUMBER_TAKEN "number_taken" "Another member holds this number." "Số này đã thuộc đảng viên khác.";
+    TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";
+    OFFICE_TAKEN "office_taken" "The unit has this office filled already." "Chức vụ này của tổ chức đang có người giữ.";
+    SCHEME_IN_USE "scheme_in_use" "A round beyond draft uses the scheme: only valid_to and labels change." "Đã có đợt đánh giá dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
+    ROUND_EXISTS "round_exists" "The unit has a round of this scheme and period already." "Tổ chức đã có đợt đánh giá của bộ tiêu chí và kỳ này.";
+    LEVEL_NOT_IN_SCHEME "level_not_in_scheme" "Not a level of the round's scheme." "Không phải mức xếp loại của bộ tiêu chí.";
+    EVALUATION_EXISTS "evaluation_exists" "The round has a result for this subject already." "Đợt đánh giá đã có kết quả cho đối tượng này.";
+    ROUND_CLOSED "round_closed" "The round is approved: nothing of it changes." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
+    SCORE_MISMATCH "score_mismatch" "The score must be the sum of the score sheet." "Điểm phải bằng tổng của bảng điểm.";
+    EXCLUDED_WITH_LEVELS "excluded_with_levels" "An excluded subject has no levels." "Đối tượng không đánh giá thì không có mức xếp loại.";
+    FIGURE_IS_FIXED "figure_is_fixed" "What was reported is never edited; record a correction." "Số liệu đã báo cáo không sửa được; hãy ghi bản đính chính.";
+    PERIOD_INVALID "period_invalid" "Give period_from and period_to, or as_of_precision with the date that it allows." "Cần period_from và period_to, hoặc as_of_precision cùng ngày phù hợp.";
+    UNIT_FIXED "unit_fixed" "The unit of this record does not change." "Không đổi được tổ chức của bản ghi này.";
+    REASON_REQUIRED "reason_required" "A reason is required here: {}." "Cần nêu lý do: {}.";
+    STILL_REFERENCED "still_referenced" "Live records point to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
+    PRECONDITION_REQUIRED "precondition_required" "Name the version that you built on (if_version)." "Cần nêu phiên bản gốc (if_version).";
+    POSSIBLE_DUPLICATE "possible_duplicate" "A member of the same name and birth date exists." "Đã có đảng viên trùng họ tên và ngày sinh.";
+    FEW_OFFICIAL_MEMBERS "few_official_members" "An active cell has fewer than 3 official members." "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.";
+    ID_MISMATCH "id_mismatch" "The number's {} does not match the record." "Số định danh không khớp với {}.";
+    UNDER_AGE "under_age" "Admitted before the age of 18." "Được kết nạp trước 18 tuổi.";
+    SHORT_PROBATION "short_probation" "Less than 12 months between admission and official date." "Từ ngày vào Đảng đến ngày chính thức chưa đủ 12 tháng.";
+    OPEN_POSITIONS "open_positions" "The member still holds open positions." "Đảng viên còn giữ chức vụ chưa kết thúc.";
+    NOT_A_MEMBER_HERE "not_a_member_here" "The office holder is a member of another cell." "Người giữ chức vụ thuộc chi bộ khác.";
+    COMMITTEE_TOO_LARGE "committee_too_large" "A cell committee has more than 7 members." "Chi ủy có hơn 7 ủy viên.";
+    CAP_EXCEEDED "cap_exceeded" "Above the cap: {}." "Vượt tỷ lệ tối đa: {}.";
+    INVALID_PASSWORD "invalid_password" "The password must have at least 12 characters and not be a common one." "Mật khẩu phải có ít nhất 12 ký tự và không được là mật khẩu phổ biến.";
+    OUTSIDE_YOUR_UNIT "outside_your_unit" "This lies outside the unit." "Nằm ngoài phạm vi tổ chức.";
+    NAME_TAKEN "name_taken" "This name is taken." "Tên này đã được dùng.";
+}
+
+/// One fault of a body, at a JSON Pointer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON Pointer into the body (RFC 6901).
+    pub pointer: String,
+    /// What is wrong.
+    pub code: &'static FaultCode,
+    /// What stands for `{}` in the texts.
+    pub argument: String,
+}
+
+impl Fault {
+    /// The text in Vietnamese or English.
+    pub fn message(&self, vietnamese: bool) -> String {
+        (if vietnamese { self.code.vi } else { self.code.en }).replace("{}", &self.argument)
+    }
+}
+
+/// Gathers what the checks of one body find: faults, and the references to resolve.
+#[derive(Debug, Default)]
+pub struct Report {
+    at: String,
+    /// All faults so far.
+    pub faults: Vec<Fault>,
+    /// Where references stand, to which record type, and what they say.
+    pub references: Vec<Found>,
+}
+
+/// A reference found in a body.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// JSON Pointer of the reference.
+    pub pointer: String,
+    /// Name of the record type that it must point to.
+    pub target: &'static str,
+    /// What it says.
+    pub reference: crate::Reference,
+}
+
+impl Report {
+    /// A report whose pointers begin with `prefix`.
+    pub fn new(prefix: &str) -> Self {
+        Report { at: prefix.to_owned(), ..Report::default() }
+    }
+
+    /// Runs `check` one step further down: at a field's name or a list's index.
+    pub fn within(&mut self, step: &str, check: impl FnOnce(&mut Self)) {
+        let length = self.at.len();
+        self.at.push('/');
+        self.at.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        check(self);
+        self.at.truncate(length);
+    }
+
+    /// Adds a fault at the present pointer.
+    pub fn fault(&mut self, code: &'static FaultCode, argument: impl Into<String>) {
+        self.faults.push(Fault { pointer: self.at.clone(), code, argument: argument.into() });
+    }
+
+    /// Adds a fault at a field below the present pointer.
+    pub fn fault_at(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+        self.within(field, |report| report.fault(code, argument));
+    }
+
+    /// Notes a reference at the present pointer.
+    pub fn found(&mut self, target: &'static str, reference: crate::Reference) {
+        self.references.push(Found { pointer: self.at.clone(), target, reference });
+    }
+
+    /// The value as text, or a `wrong_type` fault.
+    pub fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
+        let text = value.as_str();
+        if text.is_none() {
+            self.fault(&WRONG_TYPE, "a string");
+        }
+        text
+    }
+}

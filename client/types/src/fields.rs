@@ -1,0 +1,205 @@
+//! What a field's type must know to be checked: one trait, and the macros for nested objects and for
+//! texts of a fixed form. A check normalises the value in place and reports every fault.
+
+use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_TYPE};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A type that may stand in a body.
+pub trait Field {
+    /// Normalises `value` to its canonical form, or reports what is wrong with it. `null` does not come here.
+    fn check(value: &mut Value, report: &mut Report);
+}
+
+impl Field for bool {
+    fn check(value: &mut Value, report: &mut Report) {
+        if !value.is_boolean() {
+            report.fault(&WRONG_TYPE, "true or false");
+        }
+    }
+}
+
+/// Whole numbers on the wire are small ones: counts, years, ordinals.
+impl Field for i32 {
+    fn check(value: &mut Value, report: &mut Report) {
+        integer(value, 0, 1_000_000, report);
+    }
+}
+
+/// Checks a whole number between two bounds.
+pub fn integer(value: &Value, low: i64, high: i64, report: &mut Report) {
+    match value.as_i64() {
+        None => report.fault(&WRONG_TYPE, "a whole number"),
+        Some(n) if n < low || n > high => report.fault(&OUT_OF_RANGE, format!("{low} – {high}")),
+        Some(_) => {}
+    }
+}
+
+/// Names to lists of texts, such as the dimensions of a figure: at most 10 names of 20 texts.
+impl<const MAX: usize> Field for BTreeMap<String, Vec<crate::Text<MAX>>> {
+    fn check(value: &mut Value, report: &mut Report) {
+        let Value::Object(map) = value else { return report.fault(&WRONG_TYPE, "an object") };
+        if map.len() > 10 {
+            report.fault(&OUT_OF_RANGE, "an object of at most 10 names");
+        }
+        for (name, list) in map {
+            report.within(name, |report| {
+                if name.is_empty() || name.len() > 40 || !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+                    report.fault(&crate::faults::WRONG_FORMAT, "a name of a–z and _");
+                }
+                crate::List::<crate::Text<MAX>, 20>::check(list, report);
+            });
+        }
+    }
+}
+
+/// A field of a nested object: its name, whether it must be there, and its check.
+pub type Part = (&'static str, bool, fn(&mut Value, &mut Report));
+
+/// Checks a nested object against its parts.
+pub fn check_object(value: &mut Value, parts: &[Part], report: &mut Report) {
+    let Value::Object(map) = value else { return report.fault(&WRONG_TYPE, "an object") };
+    map.retain(|_, value| !value.is_null());
+    for (name, required, check) in parts {
+        match map.get_mut(*name) {
+            Some(value) => report.within(name, |report| check(value, report)),
+            None if *required => report.fault_at(name, &REQUIRED, ""),
+            None => {}
+        }
+    }
+    for name in map.keys().filter(|name| !parts.iter().any(|(part, ..)| part == name)) {
+        report.fault_at(name, &UNKNOWN_FIELD, "");
+    }
+}
+
+/// Declares an object that stands inside a field.
+///
+/// ```ignore
+/// object! {
+///     /// An office's vote.
+///     pub struct VoteResult { required { /// Votes for. r#for: i32, } optional {} }
+/// }
+/// ```
+#[macro_export]
+macro_rules! object {
+    ($(#[$meta:meta])* pub struct $name:ident {
+        required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty,)* }
+        optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty,)* }
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$rmeta])* pub $required: $rtype,)*
+            $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")]
+              #[cfg_attr(feature = "openapi", schema(nullable = false))]
+              pub $optional: Option<$otype>,)*
+        }
+
+        impl $crate::fields::Field for $name {
+            fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
+                $crate::fields::check_object(value, &[
+                    $(($crate::fields::plain(stringify!($required)), true, <$rtype as $crate::fields::Field>::check),)*
+                    $(($crate::fields::plain(stringify!($optional)), false, <$otype as $crate::fields::Field>::check),)*
+                ], report);
+            }
+        }
+    };
+}
+
+/// A field's name without Rust's `r#`.
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
+/// Declares a text of a fixed form: its test and how the form is named in faults.
+#[macro_export]
+macro_rules! form {
+    ($(#[$meta:meta])* pub struct $name:ident = $format:literal, $pattern:literal, $example:literal, |$text:ident| $test:expr;) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl std::ops::Deref for $name {
+            type Target = str;
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<T: Into<String>> From<T> for $name {
+            fn from(text: T) -> Self {
+                $name(text.into())
+            }
+        }
+
+        impl $crate::fields::Field for $name {
+            fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
+                let Some($text) = report.text(value).map(str::trim) else { return };
+                let fits: bool = $test;
+                if fits {
+                    *value = serde_json::Value::String($text.to_owned());
+                } else {
+                    report.fault(&$crate::faults::WRONG_FORMAT, $format);
+                }
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        const _: () = {
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::String)
+                        .pattern(Some($pattern))
+                        .examples([serde_json::Value::from($example)])
+                        .into()
+                }
+            }
+            impl utoipa::ToSchema for $name {}
+        };
+    };
+}
+
+/// OpenAPI schemas that cannot be derived.
+#[cfg(feature = "openapi")]
+pub mod openapi {
+    use crate::{List, Text};
+    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
+    use utoipa::{PartialSchema, ToSchema};
+
+    macro_rules! text_schema {
+        ($type:ty, $format:literal, $example:literal) => {
+            impl utoipa::PartialSchema for $type {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::String)
+                        .format(Some(utoipa::openapi::SchemaFormat::Custom($format.into())))
+                        .examples([serde_json::Value::from($example)])
+                        .into()
+                }
+            }
+            impl utoipa::ToSchema for $type {}
+        };
+    }
+    pub(crate) use text_schema;
+
+    impl<const MAX: usize> PartialSchema for Text<MAX> {
+        fn schema() -> RefOr<Schema> {
+            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX)).into()
+        }
+    }
+    impl<const MAX: usize> ToSchema for Text<MAX> {}
+
+    impl<T: ToSchema, const MAX: usize> PartialSchema for List<T, MAX> {
+        fn schema() -> RefOr<Schema> {
+            ArrayBuilder::new().items(T::schema()).max_items(Some(MAX)).into()
+        }
+    }
+    impl<T: ToSchema, const MAX: usize> ToSchema for List<T, MAX> {}
+}

@@ -1,0 +1,181 @@
+//! The macro that declares a record type, and what the engine asks of a declared type.
+
+use crate::codes::Class;
+use crate::faults::Report;
+use crate::{List, Text};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A record type of the contract. Declared by [`record!`](crate::record!).
+pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static {
+    /// Name on the wire, singular: `member`.
+    const NAME: &'static str;
+    /// Last part of the collection's path, plural: `members`.
+    const PLURAL: &'static str;
+    /// The class of a field that names none, and of the record's being there at all.
+    const CLASS: Class;
+    /// Whether it is also readable, at its class, from the scopes below its unit.
+    const DOWNWARD: bool;
+    /// The type's own fields, in the order of an answer.
+    const FIELDS: &'static [FieldSpec];
+    /// What a create takes.
+    type New: Serialize + Clone + Send + Sync;
+    /// What a merge patch takes.
+    type Patch: Serialize + Clone + Default + Send + Sync;
+}
+
+/// One field of a record type.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldSpec {
+    /// Name on the wire.
+    pub name: &'static str,
+    /// How closely it is held.
+    pub class: Class,
+    /// Whether a record cannot be without it.
+    pub required: bool,
+    /// Whether only an operation of its own changes it.
+    pub managed: bool,
+    /// Normalises a value in place and reports its faults.
+    pub check: fn(&mut Value, &mut Report),
+}
+
+/// The id that another system gave to a record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExternalId {
+    /// Code of a registered system.
+    pub system: Text<40>,
+    /// The id there.
+    pub value: Text<200>,
+}
+
+impl crate::fields::Field for ExternalId {
+    fn check(value: &mut Value, report: &mut Report) {
+        crate::fields::check_object(value, &[("system", true, Text::<40>::check), ("value", true, Text::<200>::check)], report);
+    }
+}
+
+/// The external ids of a record: at most 20.
+pub type ExternalIds = List<ExternalId, 20>;
+
+/// Tells a patch's "cleared" (`null`) from its "untouched" (absent).
+pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(d).map(Some)
+}
+
+/// Declares a record type: the answer (`Member`), the create (`NewMember`) and the merge patch (`MemberPatch`).
+///
+/// `required` fields stand in every record; `optional` ones may be absent or masked; `managed` ones are
+/// changed by an operation of their own and stand in answers only. A field is of the type's class
+/// unless it names another after `=`.
+#[macro_export]
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident, $new:ident, $patch:ident = $singular:literal in $plural:literal, $class:ident, downward: $downward:literal {
+        required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?,)* }
+        optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?,)* }
+        managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?,)* }
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub struct $name {
+            /// The record's id (UUIDv7 when made by the server). Never reused.
+            pub id: $crate::Uuid,
+            /// Name of the record type.
+            #[serde(rename = "type")]
+            pub kind: String,
+            /// From 1, plus 1 with each write that changes something.
+            pub version: i64,
+            /// The unit that the record belongs to.
+            pub unit_id: $crate::Uuid,
+            /// Ids that other systems gave to the record.
+            pub external_ids: $crate::record::ExternalIds,
+            /// When the record was made.
+            pub created_at: $crate::Timestamp,
+            /// When it was last changed.
+            pub updated_at: $crate::Timestamp,
+            $($(#[$rmeta])* pub $required: $rtype,)*
+            $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")]
+              #[cfg_attr(feature = "openapi", schema(nullable = false))]
+              pub $optional: Option<$otype>,)*
+            $($(#[$mmeta])* pub $managed: $mtype,)*
+        }
+
+        #[doc = concat!("What `POST /v1/", $plural, "` takes.")]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(deny_unknown_fields)]
+        pub struct $new {
+            /// An id made by the caller; made by the server when absent.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[cfg_attr(feature = "openapi", schema(nullable = false))]
+            pub id: Option<$crate::Uuid>,
+            /// The unit that the record will belong to.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[cfg_attr(feature = "openapi", schema(nullable = false))]
+            pub unit_id: Option<$crate::Ref<$crate::Unit>>,
+            /// Ids that other systems give to the record.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[cfg_attr(feature = "openapi", schema(nullable = false))]
+            pub external_ids: Option<$crate::record::ExternalIds>,
+            $($(#[$rmeta])* pub $required: $rtype,)*
+            $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")] pub $optional: Option<$otype>,)*
+        }
+
+        impl $new {
+            /// The required fields; the rest is absent.
+            #[allow(clippy::too_many_arguments, reason = "one for each required field; most types have few")]
+            pub fn new($($required: impl Into<$rtype>),*) -> Self {
+                $new { id: None, unit_id: None, external_ids: None, $($required: $required.into(),)* $($optional: None,)* }
+            }
+        }
+
+        #[doc = concat!("A JSON Merge Patch of a `", $singular, "`: absent is untouched, `null` is cleared.")]
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(deny_unknown_fields)]
+        pub struct $patch {
+            /// Another unit: moves the record.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[cfg_attr(feature = "openapi", schema(nullable = false))]
+            pub unit_id: Option<$crate::Ref<$crate::Unit>>,
+            /// Replaces the entries of the systems that the caller may write.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[cfg_attr(feature = "openapi", schema(nullable = false))]
+            pub external_ids: Option<$crate::record::ExternalIds>,
+            $($(#[$rmeta])* #[serde(default, skip_serializing_if = "Option::is_none")]
+              #[cfg_attr(feature = "openapi", schema(nullable = false))]
+              pub $required: Option<$rtype>,)*
+            $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "cell_records_types::record::cleared_or_set")]
+              #[cfg_attr(feature = "openapi", schema(value_type = Option<$otype>))]
+              pub $optional: Option<Option<$otype>>,)*
+        }
+
+        impl $crate::RecordType for $name {
+            const NAME: &'static str = $singular;
+            const PLURAL: &'static str = $plural;
+            const CLASS: $crate::Class = $crate::Class::$class;
+            const DOWNWARD: bool = $downward;
+            const FIELDS: &'static [$crate::FieldSpec] = &[
+                $($crate::record!(@spec $required: $rtype, $class $(= $rclass)?, true, false),)*
+                $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, false, false),)*
+                $($crate::record!(@spec $managed: $mtype, $class $(= $mclass)?, true, true),)*
+            ];
+            type New = $new;
+            type Patch = $patch;
+        }
+    };
+    (@spec $field:ident: $type:ty, $default:ident = $class:ident, $required:literal, $managed:literal) => {
+        $crate::FieldSpec {
+            name: $crate::fields::plain(stringify!($field)),
+            class: $crate::Class::$class,
+            required: $required,
+            managed: $managed,
+            check: <$type as $crate::fields::Field>::check,
+        }
+    };
+    (@spec $field:ident: $type:ty, $default:ident, $required:literal, $managed:literal) => {
+        $crate::record!(@spec $field: $type, $default = $default, $required, $managed)
+    };
+}

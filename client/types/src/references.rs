@@ -1,0 +1,181 @@
+//! References to records: a UUID, `ext:<system>:<value>`, or inside a push `ref:<name>`.
+
+use crate::faults::{REFERENCE_INVALID, Report};
+use crate::fields::Field;
+use crate::record::RecordType;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
+use std::{fmt, marker::PhantomData, str::FromStr};
+use uuid::Uuid;
+
+/// What a reference says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// A record's own id.
+    Id(Uuid),
+    /// The id that another system gave to the record.
+    External {
+        /// The registered system's code.
+        system: String,
+        /// The id there.
+        value: String,
+    },
+    /// A record of the same push, by the item's `ref`.
+    Item(String),
+}
+
+impl FromStr for Reference {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Some(rest) = text.strip_prefix("ext:") {
+            let (system, value) = rest.split_once(':').ok_or(())?;
+            let valid = !system.is_empty() && !value.is_empty() && value.chars().count() <= 200;
+            return valid.then(|| Reference::External { system: system.into(), value: value.into() }).ok_or(());
+        }
+        if let Some(name) = text.strip_prefix("ref:") {
+            return (!name.is_empty()).then(|| Reference::Item(name.into())).ok_or(());
+        }
+        // Only the hyphenated form: the uuid crate would also read URNs and braces.
+        (text.len() == 36).then(|| Uuid::try_parse(text).map(Reference::Id).map_err(|_| ())).ok_or(())?
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Id(id) => id.fmt(f),
+            Reference::External { system, value } => write!(f, "ext:{system}:{value}"),
+            Reference::Item(name) => write!(f, "ref:{name}"),
+        }
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|()| D::Error::custom("must be a UUID or ext:<system>:<value>"))
+    }
+}
+
+impl From<Uuid> for Reference {
+    fn from(id: Uuid) -> Self {
+        Reference::Id(id)
+    }
+}
+
+/// A reference to a record of type `T`. In answers it is always a UUID.
+pub struct Ref<T> {
+    /// What it says.
+    pub to: Reference,
+    target: PhantomData<fn() -> T>,
+}
+
+impl<T> Ref<T> {
+    /// The id, when the reference is one (it always is in answers).
+    pub fn id(&self) -> Option<Uuid> {
+        match self.to {
+            Reference::Id(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// A reference by the id that another system gave.
+    pub fn external(system: &str, value: &str) -> Self {
+        Reference::External { system: system.into(), value: value.into() }.into()
+    }
+}
+
+impl<T, R: Into<Reference>> From<R> for Ref<T> {
+    fn from(to: R) -> Self {
+        Ref { to: to.into(), target: PhantomData }
+    }
+}
+
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Self {
+        self.to.clone().into()
+    }
+}
+
+impl<T> PartialEq for Ref<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.to == other.to
+    }
+}
+
+impl<T> Eq for Ref<T> {}
+
+impl<T> fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.to)
+    }
+}
+
+impl<T> fmt::Display for Ref<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to.fmt(f)
+    }
+}
+
+impl<T> Serialize for Ref<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to.serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Ref<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Reference::deserialize(deserializer).map(Ref::from)
+    }
+}
+
+impl<T: RecordType> Field for Ref<T> {
+    fn check(value: &mut Value, report: &mut Report) {
+        let Some(text) = report.text(value) else { return };
+        match text.trim().parse::<Reference>() {
+            Ok(reference) => {
+                report.found(T::NAME, reference.clone());
+                *value = Value::String(reference.to_string());
+            }
+            Err(()) => report.fault(&REFERENCE_INVALID, ""),
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+mod schema {
+    use super::{Ref, Reference};
+    use std::borrow::Cow;
+    use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+
+    impl utoipa::PartialSchema for Reference {
+        fn schema() -> RefOr<Schema> {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some("A UUID, or `ext:<system>:<value>`; answers give UUIDs."))
+                .examples([serde_json::json!("01890a5d-ac96-774b-bcce-b302099a8057")])
+                .into()
+        }
+    }
+    impl utoipa::ToSchema for Reference {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Reference")
+        }
+    }
+    impl<T> utoipa::PartialSchema for Ref<T> {
+        fn schema() -> RefOr<Schema> {
+            <Reference as utoipa::PartialSchema>::schema()
+        }
+    }
+    impl<T> utoipa::ToSchema for Ref<T> {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Reference")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `unit`: a Party organisation in the tree (domain.md §6.1).
+
+use crate::{Date, Ref, Text, codes, record};
+
+codes! {
+    /// What a unit is.
+    pub enum UnitKind = "unit_kind" {
+        CentralCommittee = "central_committee" "Trung ương" "Central committee";
+        ProvincialCommittee = "provincial_committee" "Tỉnh ủy" "Provincial committee";
+        CityCommittee = "city_committee" "Thành ủy" "City committee";
+        DistrictCommittee = "district_committee" "Huyện ủy, quận ủy" "District committee";
+        UpperOfGrassrootsCommittee = "upper_of_grassroots_committee" "Đảng bộ cấp trên trực tiếp của tổ chức cơ sở đảng" "Committee directly above grassroots organisations";
+        GrassrootsCommittee = "grassroots_committee" "Đảng bộ cơ sở" "Grassroots committee";
+        SubCommittee = "sub_committee" "Đảng bộ bộ phận" "Sub-committee";
+        GrassrootsCell = "grassroots_cell" "Chi bộ cơ sở" "Grassroots cell";
+        Cell = "cell" "Chi bộ trực thuộc" "Cell";
+        PartyGroup = "party_group" "Tổ đảng" "Party group";
+        CommitteeBody = "committee_body" "Cơ quan của cấp ủy" "Body of a committee";
+        AdvisoryBoard = "advisory_board" "Ban Đảng" "Advisory board";
+        Office = "office" "Văn phòng" "Office";
+        PeoplesCommittee = "peoples_committee" "Ủy ban nhân dân" "People's Committee";
+        PeoplesCouncil = "peoples_council" "Hội đồng nhân dân" "People's Council";
+        FatherlandFront = "fatherland_front" "Mặt trận Tổ quốc" "Fatherland Front";
+        MassOrganisation = "mass_organisation" "Đoàn thể" "Mass organisation";
+        Employer = "employer" "Cơ quan, đơn vị công tác" "Employer";
+    }
+}
+
+impl UnitKind {
+    /// Whether members belong to units of this kind.
+    pub const fn is_cell(self) -> bool {
+        matches!(self, UnitKind::Cell | UnitKind::GrassrootsCell)
+    }
+
+    /// Whether cells may stand under a unit of this kind.
+    pub const fn is_committee(self) -> bool {
+        matches!(
+            self,
+            UnitKind::CentralCommittee
+                | UnitKind::ProvincialCommittee
+                | UnitKind::CityCommittee
+                | UnitKind::DistrictCommittee
+                | UnitKind::UpperOfGrassrootsCommittee
+                | UnitKind::GrassrootsCommittee
+                | UnitKind::SubCommittee
+        )
+    }
+}
+
+codes! {
+    /// Where a cell is (domain.md ).
+    pub enum CellType = "cell_type" {
+        Residential = "residential" "Khối dân cư" "Residential";
+        Agency = "agency" "Cơ quan" "Agency";
+        School = "school" "Trường học" "School";
+        Police = "police" "Công an" "Police";
+        Military = "military" "Quân sự" "Military";
+        Enterprise = "enterprise" "Công ty, doanh nghiệp" "Enterprise";
+        Cooperative = "cooperative" "Hợp tác xã" "Cooperative";
+        Health = "health" "Y tế" "Health";
+        PublicServiceUnit = "public_service_unit" "Đơn vị sự nghiệp" "Public service unit";
+        Other = "other" "Khác" "Other";
+        Unclassified = "unclassified" "Chưa phân loại" "Unclassified";
+    }
+}
+
+codes! {
+    /// The life of a unit.
+    pub enum UnitState = "unit_state" {
+        Planned = "planned" "Dự kiến" "Planned";
+        Active = "active" "Đang hoạt động" "Active";
+        Suspended = "suspended" "Tạm ngừng" "Suspended";
+        Dissolved = "dissolved" "Đã giải thể" "Dissolved";
+        Merged = "merged" "Đã sáp nhập" "Merged";
+        Split = "split" "Đã chia tách" "Split";
+    }
+}
+
+pub(crate) const CODE_LISTS: [crate::CodeList; 3] = [UnitKind::LIST, CellType::LIST, UnitState::LIST];
+
+record! {
+    /// A Party organisation in the tree: province, city, ward committee, cell, group (domain.md §6.1).
+    /// Its `unit_id` is its own id.
+    Unit, NewUnit, UnitPatch = "unit" in "units", Public, downward: true {
+        required {
+            /// Full name.
+            name: Text,
+            /// What the unit is.
+            kind: UnitKind,
+        }
+        optional {
+            /// The unit above; absent at the root only. Changing it moves the whole subtree.
+            parent_id: Ref<Unit>,
+            /// Since when it stands under its parent.
+            parent_since: Date,
+            /// Local code, unique among the children of one parent.
+            code: Text<40>,
+            /// Short name.
+            short_name: Text,
+            /// Identifier in national systems.
+            national_identifier: Text,
+            /// Where a cell is; only for cells.
+            cell_type: CellType,
+            /// The life of the unit.
+            state: UnitState,
+            /// When it was established.
+            established_on: Date,
+            /// When it was dissolved; required when it is.
+            dissolved_on: Date,
+            /// Address.
+            address: Text,
+            /// Notes of the office.
+            notes: Text<2000> = Internal,
+        }
+        managed {}
+    }
+}
