@@ -1,0 +1,424 @@
+//! Accounts: users, systems, their grants, tokens and sessions (api.md of the project's docs: Rights).
+
+use crate::{Text, Timestamp, codes, object};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+codes! {
+    /// What a grant lets its holder do. The table of rights is printed at `GET /v1/roles`.
+    pub enum Role = "role" {
+        Administrator = "administrator" "Quản trị hệ thống" "Administrator";
+        CommitteeOffice = "committee_office" "Văn phòng cấp ủy" "Committee office";
+        CommitteeLead = "committee_lead" "Lãnh đạo cấp ủy" "Committee lead";
+        CellSecretary = "cell_secretary" "Bí thư chi bộ" "Cell secretary";
+        InspectionCommission = "inspection_commission" "Ủy ban Kiểm tra" "Inspection commission";
+        ExchangePeer = "exchange_peer" "Hệ thống trao đổi dữ liệu" "Exchange peer";
+        FrontendReader = "frontend_reader" "Ứng dụng chỉ đọc" "Front-end reader";
+        Auditor = "auditor" "Kiểm toán" "Auditor";
+        DataProtectionOfficer = "data_protection_officer" "Người phụ trách bảo vệ dữ liệu" "Data protection officer";
+    }
+}
+
+object! {
+    /// What an administrator gives: a role over a unit and all below it, for a time.
+    pub struct NewGrant {
+        required {
+            /// The role.
+            role: Role,
+            /// The unit whose subtree it covers: at or below the account's own unit. A UUID or `ext:<system>:<value>`.
+            unit_id: crate::Ref<crate::Unit>,
+        }
+        optional {
+            /// Holds from this instant; default: at once.
+            from: Timestamp,
+            /// Ends at this instant; default: never.
+            until: Timestamp,
+            /// Sensitive fields that it adds, such as `member.personal_id`: at most 50.
+            fields: crate::List<Text<100>, 50>,
+        }
+    }
+}
+
+/// A grant that an account holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Grant {
+    /// The grant's id.
+    pub id: Uuid,
+    /// The role.
+    pub role: Role,
+    /// The unit whose subtree it covers.
+    pub unit_id: Uuid,
+    /// Since when it holds.
+    pub from: Timestamp,
+    /// When it ends; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub until: Option<Timestamp>,
+    /// Sensitive fields that it adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+}
+
+object! {
+    /// What a new user needs.
+    pub struct NewUser {
+        required {
+            /// Login name, 2 to 40 of a–z, 0–9, `.`, `_`, `-`. Never changes.
+            username: Username,
+            /// Name shown to others.
+            display_name: Text<100>,
+            /// At least 12 characters, not a common password.
+            password: Text<200>,
+        }
+        optional {
+            /// The unit that the account belongs to; default: the administrator's own.
+            unit_id: crate::Ref<crate::Unit>,
+        }
+    }
+}
+
+crate::form! {
+    /// A login name.
+    pub struct Username = "2 to 40 of a–z, 0–9, '.', '_', '-'", "^[a-z0-9][a-z0-9._-]{1,39}$", "van-phong",
+    |text| slug(text, b"._-");
+}
+
+crate::form! {
+    /// A system's code: the `system` of its external ids.
+    pub struct SystemCode = "2 to 40 of a–z, 0–9, '-'", "^[a-z0-9][a-z0-9-]{1,39}$", "tinh-nghe-an",
+    |text| slug(text, b"-");
+}
+
+fn slug(text: &str, also: &[u8]) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (2..=40).contains(&text.len())
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|b| plain(b) || also.contains(&b))
+}
+
+/// A person's account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct User {
+    /// The account's id.
+    pub id: Uuid,
+    /// Login name.
+    pub username: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// The unit that the account belongs to.
+    pub unit_id: Uuid,
+    /// Whether it may no longer log in.
+    pub disabled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+object! {
+    /// What an administrator changes on an account. Absent is untouched.
+    pub struct AccountPatch {
+        required {}
+        optional {
+            /// Name shown to others (users).
+            display_name: Text<100>,
+            /// A new password (users); ends the user's sessions.
+            password: Text<200>,
+            /// `true` ends every session and token of the account within one second.
+            disabled: bool,
+        }
+    }
+}
+
+object! {
+    /// What a new system needs.
+    pub struct NewSystem {
+        required {
+            /// Name of the system.
+            name: Text<100>,
+            /// Whom to call about it.
+            contact: Text,
+            /// What it exchanges data for.
+            purpose: Text<500>,
+        }
+        optional {
+            /// Unique, never changes; made from the name when absent.
+            code: SystemCode,
+            /// The unit that the account belongs to; default: the administrator's own.
+            unit_id: crate::Ref<crate::Unit>,
+        }
+    }
+}
+
+/// A city's or a province's program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct System {
+    /// The account's id.
+    pub id: Uuid,
+    /// Unique code: the `system` of its external ids.
+    pub code: String,
+    /// Name of the system.
+    pub name: String,
+    /// Whom to call about it.
+    pub contact: String,
+    /// What it exchanges data for.
+    pub purpose: String,
+    /// The unit that the account belongs to.
+    pub unit_id: Uuid,
+    /// Whether its tokens are refused.
+    pub disabled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+object! {
+    /// What a new access token of a system needs.
+    pub struct NewToken {
+        required {
+            /// What the token is for, to tell it from others.
+            name: Text<100>,
+            /// When it ends: at most 400 days ahead.
+            expires_at: Timestamp,
+        }
+        optional {
+            /// Narrows the token to some of its system's grants, by id; default: all.
+            grants: crate::List<Uuid, 20>,
+        }
+    }
+}
+
+impl crate::fields::Field for Uuid {
+    fn check(value: &mut serde_json::Value, report: &mut crate::faults::Report) {
+        let Some(text) = report.text(value) else { return };
+        match Uuid::try_parse(text).ok().filter(|_| text.len() == 36) {
+            Some(id) => *value = serde_json::Value::String(id.to_string()),
+            None => report.fault(&crate::faults::WRONG_FORMAT, "a UUID"),
+        }
+    }
+}
+
+/// A new token with its secret, shown this once.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IssuedToken {
+    /// The token's id.
+    pub id: Uuid,
+    /// The secret: `crt_…`. Stored hashed; never shown again.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedToken").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A system's token, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Token {
+    /// The token's id.
+    pub id: Uuid,
+    /// What it is for.
+    pub name: String,
+    /// The first characters of the secret, to recognise it.
+    pub prefix: String,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was last used, to the minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub revoked_at: Option<Timestamp>,
+    /// The grants that it is narrowed to; empty: all of its system's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Uuid>,
+}
+
+object! {
+    /// How a token is rotated.
+    pub struct Rotation {
+        required {}
+        optional {
+            /// How long the old secret still works: 0 to 604,800 seconds (7 days); default one day.
+            overlap_seconds: i32,
+            /// When the new secret ends; default: as the old one.
+            expires_at: Timestamp,
+        }
+    }
+}
+
+object! {
+    /// A login.
+    pub struct Login {
+        required {
+            /// Login name.
+            username: Text<100>,
+            /// Password.
+            password: Text<200>,
+        }
+        optional {}
+    }
+}
+
+object! {
+    /// A refresh, or a logout.
+    pub struct RefreshToken {
+        required {
+            /// The refresh token: `crr_…`. Works once; a second use ends the session.
+            refresh_token: Text<100>,
+        }
+        optional {}
+    }
+}
+
+object! {
+    /// A user's change of the own password. Ends the user's other sessions.
+    pub struct PasswordChange {
+        required {
+            /// The password until now.
+            current_password: Text<200>,
+            /// The new one: at least 12 characters, not a common password.
+            new_password: Text<200>,
+        }
+        optional {}
+    }
+}
+
+/// What a login, a refresh or a token exchange answers.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Tokens {
+    /// A JWT, to be sent as `Authorization: Bearer`.
+    pub access_token: String,
+    /// Always `Bearer`.
+    pub token_type: String,
+    /// Seconds that the access token lives.
+    pub expires_in: i64,
+    /// Renews the access token, once. Absent for systems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub refresh_token: Option<String>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+codes! {
+    /// The kinds of callers.
+    pub enum CallerKind = "caller_kind" {
+        User = "user" "Người dùng" "User";
+        System = "system" "Hệ thống" "System";
+    }
+}
+
+/// Who the caller is, and what it may do now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// The account's id.
+    pub id: Uuid,
+    /// A person or a program.
+    pub kind: CallerKind,
+    /// Username, or the system's code.
+    pub name: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// The unit that the account belongs to.
+    pub unit_id: Uuid,
+    /// The grants that hold now.
+    pub grants: Vec<Grant>,
+}
+
+/// A user's session: one login and its refreshes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Session {
+    /// The session's id.
+    pub id: Uuid,
+    /// When the user logged in.
+    pub created_at: Timestamp,
+    /// When the session ends unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// Whether this request belongs to it.
+    pub current: bool,
+}
+
+/// What one role may do with one record type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RoleRights {
+    /// The role.
+    pub role: Role,
+    /// Vietnamese label of the role.
+    pub label_vi: String,
+    /// English label of the role.
+    pub label_en: String,
+    /// Its rights by record type; a type that is not named is not seen.
+    pub types: Vec<TypeRights>,
+}
+
+/// Up to which class a type is read and written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TypeRights {
+    /// Name of the record type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Reads up to this class.
+    pub reads: crate::Class,
+    /// Writes up to this class; absent: writes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub writes: Option<crate::Class>,
+    /// Fields that it may not write all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
+    /// Fields that it may write though it may write no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuditEvent {
+    /// Position in the log.
+    pub seq: i64,
+    /// When.
+    pub at: Timestamp,
+    /// What: `login`, `login_failed`, `grant_added`, `token_issued` …
+    pub action: String,
+    /// Who did it: the account's id; absent for the local operator and for failed logins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub actor: Option<Uuid>,
+    /// The account, grant, token or session that it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub subject: Option<Uuid>,
+    /// The unit of the account that it concerns.
+    pub unit_id: Uuid,
+    /// The address that the request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub address: Option<String>,
+    /// The request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub request_id: Option<String>,
+    /// Particulars, without secrets.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub detail: serde_json::Value,
+}

@@ -1,0 +1,95 @@
+//! Pages of lists, and the parameters that every list takes.
+
+use serde::{Deserialize, Serialize};
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Page<T> {
+    /// The page's items, in the order of the list.
+    pub items: Vec<T>,
+    /// Where the next page begins; absent after the last. Opaque, for this caller and query only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub next_cursor: Option<String>,
+    /// How many items the whole list has, when `count=exact` was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub total: Option<i64>,
+}
+
+/// The parameters of a list of records: the common ones, and the type's own filters by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Items a page, 1 to 500; the server's default is 50.
+    pub limit: Option<u32>,
+    /// A unit; with `subtree` all below it too.
+    pub unit: Option<String>,
+    /// Whether units below `unit` are meant too.
+    pub subtree: bool,
+    /// Words, blind to case and diacritics.
+    pub q: Option<String>,
+    /// A field of the type's sorts, `-` before it for descending.
+    pub sort: Option<String>,
+    /// Only records changed at or after this timestamp.
+    pub updated_since: Option<String>,
+    /// Whether the first page counts the whole list.
+    pub count: bool,
+    /// Only these fields, comma separated.
+    pub fields: Option<String>,
+    /// The type's own filters: name and value.
+    pub filters: Vec<(String, String)>,
+}
+
+impl ListQuery {
+    /// The query parameters.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = self.filters.clone();
+        let mut add = |name: &str, value: Option<String>| pairs.extend(value.map(|value| (name.to_owned(), value)));
+        add("limit", self.limit.map(|limit| limit.to_string()));
+        add("unit", self.unit.clone());
+        add("subtree", self.subtree.then(|| "true".to_owned()));
+        add("q", self.q.clone());
+        add("sort", self.sort.clone());
+        add("updated_since", self.updated_since.clone());
+        add("count", self.count.then(|| "exact".to_owned()));
+        add("fields", self.fields.clone());
+        pairs
+    }
+
+    /// Adds a filter.
+    #[must_use]
+    pub fn filter(mut self, name: &str, value: impl ToString) -> Self {
+        self.filters.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+/// One version in a record's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HistoryEntry {
+    /// The version that this write made.
+    pub version: i64,
+    /// What it did: `create`, `update`, `move`, `delete`, `restore`.
+    pub op: String,
+    /// When.
+    pub at: crate::Timestamp,
+    /// Who: the user's or system's id; absent for the local operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub actor: Option<uuid::Uuid>,
+    /// The system that it came from, by code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub origin: Option<String>,
+    /// The request that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub request_id: Option<String>,
+    /// Names of the fields that differ from the version before, among those that the caller may read.
+    pub changed: Vec<String>,
+    /// The record as this version made it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub record: serde_json::Value,
+}
