@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The cell-records service.
+
+pub mod auth;
+pub mod db;

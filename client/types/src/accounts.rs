@@ -1,6 +1,6 @@
 //! Accounts: users, systems, their grants, tokens and sessions (api.md of the project's docs: Rights).
 
-use crate::{Text, Timestamp, codes, object};
+use crate::{List, Text, Timestamp, codes, object};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ object! {
             /// Ends at this instant; default: never.
             until: Timestamp,
             /// Sensitive fields that it adds, such as `member.personal_id`: at most 50.
-            fields: crate::List<Text<100>, 50>,
+            fields: List<Text<100>, 50>,
         }
     }
 }
@@ -183,7 +183,7 @@ object! {
         }
         optional {
             /// Narrows the token to some of its system's grants, by id; default: all.
-            grants: crate::List<Uuid, 20>,
+            grants: List<Uuid, 20>,
         }
     }
 }

@@ -171,7 +171,7 @@ macro_rules! form {
 pub mod openapi {
     use crate::{List, Text};
     use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
-    use utoipa::{PartialSchema, ToSchema};
+    use utoipa::{ToSchema, __dev::ComposeSchema};
 
     macro_rules! text_schema {
         ($type:ty, $format:literal, $example:literal) => {
@@ -189,15 +189,16 @@ pub mod openapi {
     }
     pub(crate) use text_schema;
 
-    impl<const MAX: usize> PartialSchema for Text<MAX> {
-        fn schema() -> RefOr<Schema> {
+    // utoipa asks generic types for this trait; there is no other way to say a schema by hand.
+    impl<const MAX: usize> ComposeSchema for Text<MAX> {
+        fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
             ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX)).into()
         }
     }
     impl<const MAX: usize> ToSchema for Text<MAX> {}
 
-    impl<T: ToSchema, const MAX: usize> PartialSchema for List<T, MAX> {
-        fn schema() -> RefOr<Schema> {
+    impl<T: ToSchema, const MAX: usize> ComposeSchema for List<T, MAX> {
+        fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
             ArrayBuilder::new().items(T::schema()).max_items(Some(MAX)).into()
         }
     }

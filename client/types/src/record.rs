@@ -84,7 +84,7 @@ macro_rules! record {
             pub id: $crate::Uuid,
             /// Name of the record type.
             #[serde(rename = "type")]
-            pub kind: String,
+            pub record_type: String,
             /// From 1, plus 1 with each write that changes something.
             pub version: i64,
             /// The unit that the record belongs to.

@@ -168,8 +168,8 @@ mod schema {
             Cow::Borrowed("Reference")
         }
     }
-    impl<T> utoipa::PartialSchema for Ref<T> {
-        fn schema() -> RefOr<Schema> {
+    impl<T> utoipa::__dev::ComposeSchema for Ref<T> {
+        fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
             <Reference as utoipa::PartialSchema>::schema()
         }
     }

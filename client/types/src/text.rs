@@ -164,7 +164,8 @@ pub fn order_key(text: &str) -> String {
 /// (domain.md §11), when compared by bytes.
 pub fn name_key(full_name: &str) -> String {
     let mut words: Vec<&str> = full_name.split_whitespace().collect();
-    words.rotate_right(usize::from(words.len() > 1));
+    let last = usize::from(words.len() > 1);
+    words.rotate_right(last);
     ordered(words)
 }
 

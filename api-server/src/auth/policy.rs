@@ -1,0 +1,84 @@
+//! THE table of rights: what each role reads and writes of each record type, up to which class.
+//! Printed at `GET /v1/roles`; every access is decided from it (records.md of the docs: Who; domain.md §9).
+
+use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensitive as S};
+use cell_records_types::accounts::Role;
+use cell_records_types::{Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType};
+use cell_records_types::{ReportedFigure, Term, Unit, UnitEvaluation};
+
+/// What a role may do with a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Reads up to this class.
+    pub reads: Class,
+    /// Writes, creates, deletes and restores up to this class.
+    pub writes: Option<Class>,
+    /// Fields that it may not write all the same.
+    pub except: &'static [&'static str],
+    /// Fields that are all that it may write of a record that stands; it neither creates nor deletes.
+    pub only: &'static [&'static str],
+}
+
+const fn read(class: Class) -> Option<Rights> {
+    Some(Rights { reads: class, writes: None, except: &[], only: &[] })
+}
+
+const fn write(class: Class) -> Option<Rights> {
+    Some(Rights { reads: class, writes: Some(class), except: &[], only: &[] })
+}
+
+const fn write_but(class: Class, except: &'static [&'static str]) -> Option<Rights> {
+    Some(Rights { reads: class, writes: Some(class), except, only: &[] })
+}
+
+const fn write_only(class: Class, only: &'static [&'static str]) -> Option<Rights> {
+    Some(Rights { reads: class, writes: Some(class), except: &[], only })
+}
+
+const NONE: Option<Rights> = None;
+
+/// The order of the columns below.
+const ROLES: [Role; 8] = [
+    Role::CommitteeOffice,
+    Role::CommitteeLead,
+    Role::CellSecretary,
+    Role::InspectionCommission,
+    Role::ExchangePeer,
+    Role::FrontendReader,
+    Role::Administrator,
+    Role::Auditor,
+];
+
+type Row = (&'static str, [Option<Rights>; 8]);
+
+const CODE: &[&str] = &["code"];
+
+#[rustfmt::skip]
+static TABLE: [Row; 9] = [
+    //                         office    lead                cell      inspect.  peer                reader   administrator         auditor
+    (Unit::NAME,             [write(I), write_but(I, CODE), read(I),  read(I),  write_but(I, CODE), read(I), write_only(I, CODE), read(U)]),
+    (Member::NAME,           [write(S), read(S),            read(P),  read(P),  write(P),           NONE,    NONE,                NONE]),
+    (Term::NAME,             [write(I), write(I),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
+    (Position::NAME,         [write(S), write(S),           read(P),  read(P),  write(P),           NONE,    NONE,                NONE]),
+    (EvaluationScheme::NAME, [write(I), write(I),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
+    (EvaluationRound::NAME,  [write(I), write(I),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
+    (MemberEvaluation::NAME, [write(S), write(S),           write(P), read(P),  write(P),           NONE,    NONE,                NONE]),
+    (UnitEvaluation::NAME,   [write(S), write(S),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
+    (ReportedFigure::NAME,   [write(I), write(I),           write(I), read(I),  write(I),           read(I), NONE,                NONE]),
+];
+
+/// What a role may do with a type; nothing when it does not see the type.
+pub fn rights(role: Role, kind: &str) -> Option<Rights> {
+    let column = ROLES.iter().position(|one| *one == role)?;
+    TABLE.iter().find(|(name, _)| *name == kind).and_then(|(_, row)| row.get(column).copied().flatten())
+}
+
+/// Whether a role may bring a round to states that need the committee's lead.
+pub const fn approves(role: Role) -> bool {
+    matches!(role, Role::CommitteeLead)
+}
+
+/// Whether a role reads `audit_events`.
+pub const fn audits(role: Role) -> bool {
+    matches!(role, Role::Auditor)
+}

@@ -1,0 +1,155 @@
+//! The database as the rest of the house sees it: one value over two engines, and the ways to run a query on it.
+
+pub mod connect;
+pub mod engine;
+pub mod migrate;
+pub mod schema;
+pub mod sql;
+pub mod types;
+
+use diesel::result::QueryResult;
+use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncPgConnection;
+
+pub use connect::{Database, Url};
+pub use sql::{Column, Sql, Write};
+pub use types::{At, Guid, Id, Instant, Type, Value};
+
+/// What database work fails with. Its text is for the operator's log only.
+pub type DbError = diesel::result::Error;
+
+/// A connection of either engine. SQLite runs inline on the calling thread; PostgreSQL is awaited.
+pub enum Db<'a> {
+    /// The embedded engine.
+    Lite(&'a mut SqliteConnection),
+    /// A PostgreSQL connection, perhaps shared with others (then pipelined).
+    Pg(&'a AsyncPgConnection),
+}
+
+/// Runs one typed query on whichever engine it is: `on!(db, c => query.all(c))`.
+#[macro_export]
+macro_rules! on {
+    ($db:expr, $c:ident => $query:expr) => {
+        match $db {
+            $crate::db::Db::Lite($c) => {
+                let $c: &mut diesel::sqlite::SqliteConnection = $c;
+                $query.await
+            }
+            $crate::db::Db::Pg($c) => {
+                let $c = &mut &**$c;
+                $query.await
+            }
+        }
+    };
+}
+
+/// Looks up many keys: one statement on PostgreSQL, one prepared statement key by key on SQLite.
+/// `find!(db, SqlRow, find, rows)` answers the rows of all keys, in no order.
+#[macro_export]
+macro_rules! find {
+    ($db:expr, $row:ty, $find:expr, $rows:expr) => {
+        match $db {
+            $crate::db::Db::Lite(c) => {
+                let mut all = Vec::new();
+                for row in $rows {
+                    all.extend($crate::db::Verbs::all($crate::db::sql::LiteFind::<$row>::new($find, row), &mut **c).await?);
+                }
+                Ok(all)
+            }
+            $crate::db::Db::Pg(_) if $rows.is_empty() => Ok(Vec::new()),
+            $crate::db::Db::Pg(c) => {
+                $crate::db::Verbs::all($crate::db::sql::PgFind::<$row>::new($find, $rows), &mut &**c).await
+            }
+        }
+    };
+}
+
+/// How a query is run, alike on both engines.
+pub trait Verbs<'q, C>: Sized {
+    /// All rows.
+    fn all<U>(self, c: &mut C) -> impl Future<Output = QueryResult<Vec<U>>>
+    where
+        U: Send + 'q,
+        Self: Loads<'q, C, U>,
+    {
+        self.loads(c)
+    }
+
+    /// The first row, if there is one.
+    fn first_row<U>(self, c: &mut C) -> impl Future<Output = QueryResult<Option<U>>>
+    where
+        U: Send + 'q,
+        Self: Loads<'q, C, U>,
+    {
+        async { Ok(self.loads(c).await?.into_iter().next()) }
+    }
+
+    /// How many rows it touched.
+    fn run(self, c: &mut C) -> impl Future<Output = QueryResult<usize>>
+    where
+        Self: Runs<C>,
+    {
+        self.runs(c)
+    }
+}
+
+impl<Q, C> Verbs<'_, C> for Q {}
+
+/// A query that answers rows on connection `C`.
+pub trait Loads<'q, C, U> {
+    /// All rows.
+    fn loads(self, c: &mut C) -> impl Future<Output = QueryResult<Vec<U>>>;
+}
+
+/// A query that only has an effect on connection `C`.
+pub trait Runs<C> {
+    /// How many rows it touched.
+    fn runs(self, c: &mut C) -> impl Future<Output = QueryResult<usize>>;
+}
+
+impl<'q, Q, U> Loads<'q, SqliteConnection, U> for Q
+where
+    Q: diesel::query_dsl::LoadQuery<'q, SqliteConnection, U>,
+{
+    async fn loads(self, c: &mut SqliteConnection) -> QueryResult<Vec<U>> {
+        self.internal_load(c)?.collect()
+    }
+}
+
+impl<'q, 'p, Q, U: Send> Loads<'q, &'p AsyncPgConnection, U> for Q
+where
+    Q: diesel_async::methods::LoadQuery<'q, &'p AsyncPgConnection, U> + 'q,
+{
+    async fn loads(self, c: &mut &'p AsyncPgConnection) -> QueryResult<Vec<U>> {
+        use futures_util::TryStreamExt;
+        self.internal_load(c).await?.try_collect().await
+    }
+}
+
+impl<Q> Runs<SqliteConnection> for Q
+where
+    Q: diesel::query_dsl::methods::ExecuteDsl<SqliteConnection>,
+{
+    async fn runs(self, c: &mut SqliteConnection) -> QueryResult<usize> {
+        Q::execute(self, c)
+    }
+}
+
+impl<'p, Q> Runs<&'p AsyncPgConnection> for Q
+where
+    Q: diesel_async::methods::ExecuteDsl<&'p AsyncPgConnection>,
+{
+    async fn runs(self, c: &mut &'p AsyncPgConnection) -> QueryResult<usize> {
+        Q::execute(self, c).await
+    }
+}
+
+impl Db<'_> {
+    /// The same connection for a shorter time.
+    pub fn again(&mut self) -> Db<'_> {
+        match self {
+            Db::Lite(c) => Db::Lite(c),
+            Db::Pg(c) => Db::Pg(c),
+        }
+    }
+}

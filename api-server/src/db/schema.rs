@@ -1,0 +1,54 @@
+//! Tables that are queried with diesel's typed builder: the clock and the accounts. Record tables are
+//! known to the engine by name (`store/registry.rs`).
+
+use super::types::{Guid, Instant};
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Guid, Instant};
+    accounts (id) {
+        id -> Guid, kind -> Text, name -> Text, display_name -> Text, unit_id -> Guid, disabled -> BigInt,
+        password_hash -> Nullable<Text>, contact -> Nullable<Text>, purpose -> Nullable<Text>, created_at -> Instant,
+    }
+}
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Guid, Instant};
+    grants (id) {
+        id -> Guid, account_id -> Guid, role -> Text, unit_id -> Guid, from_at -> Instant,
+        until_at -> Nullable<Instant>, fields -> Text,
+    }
+}
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Guid, Instant};
+    tokens (id) {
+        id -> Guid, account_id -> Guid, name -> Text, prefix -> Text, digest -> Text, created_at -> Instant,
+        expires_at -> Instant, last_used_at -> Nullable<Instant>, revoked_at -> Nullable<Instant>, grants -> Text,
+    }
+}
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Guid, Instant};
+    sessions (id) {
+        id -> Guid, account_id -> Guid, created_at -> Instant, expires_at -> Instant, ended_at -> Nullable<Instant>,
+    }
+}
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Guid, Instant};
+    refresh_tokens (digest) { digest -> Text, session_id -> Guid, used_at -> Nullable<Instant>, }
+}
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::Instant;
+    keys (id) { id -> Text, kind -> Text, material -> Text, created_at -> Instant, }
+}
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::{Guid, Instant};
+    audit_events (seq) {
+        seq -> BigInt, at -> Instant, action -> Text, actor -> Nullable<Guid>, subject -> Nullable<Guid>,
+        unit_id -> Guid, address -> Nullable<Text>, request_id -> Nullable<Text>, detail -> Text,
+    }
+}

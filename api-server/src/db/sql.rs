@@ -1,0 +1,462 @@
+//! Query nodes of the engine: statements over a table that is known by name only, written once for both
+//! engines and cached by their text. Typed queries over fixed tables use diesel's own builder.
+
+use super::types::{At, Guid, Id, Instant, Type, Value};
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Array, BigInt, HasSqlType, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// A statement put together from text and bound values. `Row` is the SQL type of what it answers.
+#[derive(Debug, Clone)]
+pub struct Sql<Row = ()> {
+    parts: Vec<Part>,
+    row: PhantomData<Row>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Text(Cow<'static, str>),
+    Bind(Value),
+    /// `column = ANY(…)` on PostgreSQL, `column IN (…)` on SQLite.
+    In(&'static str, Vec<Id>),
+    /// The same over numbers.
+    InInts(&'static str, Vec<i64>),
+}
+
+impl<Row> Sql<Row> {
+    /// A statement that begins with `text`.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Sql { parts: vec![Part::Text(text.into())], row: PhantomData }
+    }
+
+    /// Adds text. Never pass what a caller sent: that is bound.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.push(text);
+        self
+    }
+
+    /// Adds a bound value.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.parts.push(Part::Bind(value.into()));
+        self
+    }
+
+    /// Adds text, in place.
+    pub fn push(&mut self, text: impl Into<Cow<'static, str>>) {
+        self.parts.push(Part::Text(text.into()));
+    }
+
+    /// Adds a bound value, in place.
+    pub fn push_bind(&mut self, value: impl Into<Value>) {
+        self.parts.push(Part::Bind(value.into()));
+    }
+
+    /// Adds a test of `column` against ids. SQLite's list is filled up to a power of two with its last
+    /// id, so that few statement texts exist and the cache stays small.
+    #[must_use]
+    pub fn any(mut self, column: &'static str, ids: Vec<Id>) -> Self {
+        self.parts.push(Part::In(column, ids));
+        self
+    }
+
+    /// The same over numbers.
+    #[must_use]
+    pub fn any_int(mut self, column: &'static str, numbers: Vec<i64>) -> Self {
+        self.parts.push(Part::InInts(column, numbers));
+        self
+    }
+}
+
+impl<Row> QueryId for Sql<Row> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Row> Query for Sql<Row> {
+    type SqlType = Row;
+}
+
+impl<Row, C> diesel::RunQueryDsl<C> for Sql<Row> {}
+
+fn bind<'b, D>(value: &'b Value, out: &mut AstPass<'_, 'b, D>) -> QueryResult<()>
+where
+    D: Backend + HasSqlType<Guid> + HasSqlType<Instant>,
+    Id: ToSql<Guid, D>,
+    At: ToSql<Instant, D>,
+    i64: ToSql<BigInt, D>,
+    String: ToSql<Text, D>,
+{
+    match value {
+        Value::Id(id) => out.push_bind_param::<Nullable<Guid>, _>(id),
+        Value::Text(text) => out.push_bind_param::<Nullable<Text>, _>(text),
+        Value::Int(n) => out.push_bind_param::<Nullable<BigInt>, _>(n),
+        Value::At(at) => out.push_bind_param::<Nullable<Instant>, _>(at),
+    }
+}
+
+impl<Row> QueryFragment<Sqlite> for Sql<Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_sql(text),
+                Part::Bind(value) => bind(value, &mut out)?,
+                Part::In(column, ids) => lite_list::<Guid, _>(column, ids, &mut out)?,
+                Part::InInts(column, numbers) => lite_list::<BigInt, _>(column, numbers, &mut out)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lite_list<'b, S, T>(column: &str, items: &'b [T], out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()>
+where
+    Sqlite: HasSqlType<S>,
+    T: ToSql<S, Sqlite>,
+{
+    let Some(last) = items.last() else {
+        out.push_sql("FALSE");
+        return Ok(());
+    };
+    out.push_sql(column);
+    let filled = items.iter().chain(std::iter::repeat(last)).take(items.len().next_power_of_two());
+    for (index, item) in filled.enumerate() {
+        out.push_sql(if index == 0 { " IN (" } else { ", " });
+        out.push_bind_param::<S, _>(item)?;
+    }
+    out.push_sql(")");
+    Ok(())
+}
+
+impl<Row> QueryFragment<Pg> for Sql<Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_sql(text),
+                Part::Bind(value) => bind(value, &mut out)?,
+                Part::In(column, ids) => {
+                    out.push_sql(column);
+                    out.push_sql(" = ANY(");
+                    out.push_bind_param::<Array<Guid>, _>(ids)?;
+                    out.push_sql(")");
+                }
+                Part::InInts(column, numbers) => {
+                    out.push_sql(column);
+                    out.push_sql(" = ANY(");
+                    out.push_bind_param::<Array<BigInt>, _>(numbers)?;
+                    out.push_sql(")");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A column of a generic write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Type,
+}
+
+impl Column {
+    /// A column.
+    pub const fn new(name: &'static str, kind: Type) -> Self {
+        Column { name, kind }
+    }
+}
+
+/// What a generic write does with its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// Inserts every row.
+    Insert,
+    /// Updates the row whose first column equals the row's first value.
+    Update,
+    /// Deletes the rows whose columns equal the row's values.
+    Delete,
+}
+
+/// One row on SQLite: a statement costs no round trip there, so a set is one prepared statement run row by row.
+pub(super) struct LiteWrite<'a> {
+    pub write: Write,
+    pub table: &'static str,
+    pub columns: &'a [Column],
+    pub row: &'a [Value],
+}
+
+impl QueryId for LiteWrite<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> diesel::RunQueryDsl<C> for LiteWrite<'_> {}
+
+impl QueryFragment<Sqlite> for LiteWrite<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let cells = || self.columns.iter().zip(self.row);
+        match self.write {
+            Write::Insert => {
+                out.push_sql("INSERT INTO ");
+                out.push_sql(self.table);
+                for (index, column) in self.columns.iter().enumerate() {
+                    out.push_sql(if index == 0 { " (" } else { ", " });
+                    out.push_sql(column.name);
+                }
+                for (index, (_, value)) in cells().enumerate() {
+                    out.push_sql(if index == 0 { ") VALUES (" } else { ", " });
+                    bind(value, &mut out)?;
+                }
+                out.push_sql(")");
+            }
+            Write::Update => {
+                out.push_sql("UPDATE ");
+                out.push_sql(self.table);
+                for (index, (column, value)) in cells().skip(1).enumerate() {
+                    out.push_sql(if index == 0 { " SET " } else { ", " });
+                    out.push_sql(column.name);
+                    out.push_sql(" = ");
+                    bind(value, &mut out)?;
+                }
+                for (column, value) in cells().take(1) {
+                    out.push_sql(" WHERE ");
+                    out.push_sql(column.name);
+                    out.push_sql(" = ");
+                    bind(value, &mut out)?;
+                }
+            }
+            Write::Delete => {
+                out.push_sql("DELETE FROM ");
+                out.push_sql(self.table);
+                for (index, (column, value)) in cells().enumerate() {
+                    out.push_sql(if index == 0 { " WHERE " } else { " AND " });
+                    out.push_sql(column.name);
+                    out.push_sql(" = ");
+                    bind(value, &mut out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All rows on PostgreSQL, in one statement over one array a column: one text whatever their number.
+pub(super) struct PgWrite<'a> {
+    pub write: Write,
+    pub table: &'static str,
+    pub columns: &'a [Column],
+    pub arrays: Vec<Cells>,
+}
+
+/// The cells of one column.
+pub(super) enum Cells {
+    Id(Vec<Option<Id>>),
+    Text(Vec<Option<String>>),
+    Int(Vec<Option<i64>>),
+    At(Vec<Option<At>>),
+}
+
+impl Cells {
+    /// One column of many rows.
+    pub fn of(kind: Type, index: usize, rows: &[Vec<Value>]) -> Self {
+        let column = || rows.iter().filter_map(move |row| row.get(index));
+        match kind {
+            Type::Id => Cells::Id(column().map(|v| if let Value::Id(id) = v { *id } else { None }).collect()),
+            Type::Text => Cells::Text(column().map(|v| if let Value::Text(t) = v { t.clone() } else { None }).collect()),
+            Type::Int => Cells::Int(column().map(|v| if let Value::Int(n) = v { *n } else { None }).collect()),
+            Type::At => Cells::At(column().map(|v| if let Value::At(at) = v { *at } else { None }).collect()),
+        }
+    }
+}
+
+fn unnest<'b>(arrays: &'b [Cells], out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    for (index, cells) in arrays.iter().enumerate() {
+        out.push_sql(if index == 0 { "UNNEST(" } else { ", " });
+        match cells {
+            Cells::Id(cells) => out.push_bind_param::<Array<Nullable<Guid>>, _>(cells)?,
+            Cells::Text(cells) => out.push_bind_param::<Array<Nullable<Text>>, _>(cells)?,
+            Cells::Int(cells) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(cells)?,
+            Cells::At(cells) => out.push_bind_param::<Array<Nullable<Instant>>, _>(cells)?,
+        }
+    }
+    out.push_sql(")");
+    Ok(())
+}
+
+impl QueryId for PgWrite<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> diesel::RunQueryDsl<C> for PgWrite<'_> {}
+
+impl PgWrite<'_> {
+    fn names(&self, out: &mut AstPass<'_, '_, Pg>) {
+        for (index, column) in self.columns.iter().enumerate() {
+            out.push_sql(if index == 0 { "(" } else { ", " });
+            out.push_sql(column.name);
+        }
+        out.push_sql(")");
+    }
+
+    fn equal(&self, column: &Column, out: &mut AstPass<'_, '_, Pg>) {
+        out.push_sql(self.table);
+        out.push_sql(".");
+        out.push_sql(column.name);
+        out.push_sql(" = r.");
+        out.push_sql(column.name);
+    }
+}
+
+impl QueryFragment<Pg> for PgWrite<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self.write {
+            Write::Insert => {
+                out.push_sql("INSERT INTO ");
+                out.push_sql(self.table);
+                out.push_sql(" ");
+                self.names(&mut out);
+                out.push_sql(" SELECT * FROM ");
+                unnest(&self.arrays, &mut out)?;
+            }
+            Write::Update => {
+                out.push_sql("UPDATE ");
+                out.push_sql(self.table);
+                for (index, column) in self.columns.iter().skip(1).enumerate() {
+                    out.push_sql(if index == 0 { " SET " } else { ", " });
+                    out.push_sql(column.name);
+                    out.push_sql(" = r.");
+                    out.push_sql(column.name);
+                }
+                out.push_sql(" FROM ");
+                unnest(&self.arrays, &mut out)?;
+                out.push_sql(" AS r ");
+                self.names(&mut out);
+                for column in self.columns.iter().take(1) {
+                    out.push_sql(" WHERE ");
+                    self.equal(column, &mut out);
+                }
+            }
+            Write::Delete => {
+                out.push_sql("DELETE FROM ");
+                out.push_sql(self.table);
+                out.push_sql(" USING ");
+                unnest(&self.arrays, &mut out)?;
+                out.push_sql(" AS r ");
+                self.names(&mut out);
+                for (index, column) in self.columns.iter().enumerate() {
+                    out.push_sql(if index == 0 { " WHERE " } else { " AND " });
+                    self.equal(column, &mut out);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A look-up of many keys at once: `SELECT … WHERE keys = row` for every row. Run by [`find!`](crate::find!).
+#[derive(Debug, Clone, Copy)]
+pub struct Find<'a> {
+    /// `SELECT columns FROM table`, with joins perhaps.
+    pub select: &'a str,
+    /// The key columns, named as the `SELECT` can.
+    pub keys: &'a [Column],
+    /// What follows the comparison: further conditions, a limit.
+    pub tail: &'a str,
+}
+
+/// One key on SQLite.
+pub struct LiteFind<'a, Row> {
+    find: Find<'a>,
+    row: &'a [Value],
+    sql: PhantomData<Row>,
+}
+
+impl<'a, Row> LiteFind<'a, Row> {
+    /// The look-up of one key.
+    pub fn new(find: Find<'a>, row: &'a [Value]) -> Self {
+        LiteFind { find, row, sql: PhantomData }
+    }
+}
+
+impl<Row> QueryId for LiteFind<'_, Row> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Row> Query for LiteFind<'_, Row> {
+    type SqlType = Row;
+}
+
+impl<Row, C> diesel::RunQueryDsl<C> for LiteFind<'_, Row> {}
+
+impl<Row> QueryFragment<Sqlite> for LiteFind<'_, Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.find.select);
+        for (index, (key, value)) in self.find.keys.iter().zip(self.row).enumerate() {
+            out.push_sql(if index == 0 { " WHERE " } else { " AND " });
+            out.push_sql(key.name);
+            out.push_sql(" = ");
+            bind(value, &mut out)?;
+        }
+        out.push_sql(self.find.tail);
+        Ok(())
+    }
+}
+
+/// All keys on PostgreSQL, in one statement.
+pub struct PgFind<'a, Row> {
+    find: Find<'a>,
+    arrays: Vec<Cells>,
+    sql: PhantomData<Row>,
+}
+
+impl<'a, Row> PgFind<'a, Row> {
+    /// The look-up of all keys.
+    pub fn new(find: Find<'a>, rows: &[Vec<Value>]) -> Self {
+        let arrays = find.keys.iter().enumerate().map(|(index, key)| Cells::of(key.kind, index, rows)).collect();
+        PgFind { find, arrays, sql: PhantomData }
+    }
+}
+
+impl<Row> QueryId for PgFind<'_, Row> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Row> Query for PgFind<'_, Row> {
+    type SqlType = Row;
+}
+
+impl<Row, C> diesel::RunQueryDsl<C> for PgFind<'_, Row> {}
+
+impl<Row> QueryFragment<Pg> for PgFind<'_, Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT found.* FROM ");
+        unnest(&self.arrays, &mut out)?;
+        for index in 0..self.arrays.len() {
+            out.push_sql(if index == 0 { " AS r (k" } else { ", k" });
+            out.push_sql(&index.to_string());
+        }
+        out.push_sql(") CROSS JOIN LATERAL (");
+        out.push_sql(self.find.select);
+        for (index, key) in self.find.keys.iter().enumerate() {
+            out.push_sql(if index == 0 { " WHERE " } else { " AND " });
+            out.push_sql(key.name);
+            out.push_sql(" = r.k");
+            out.push_sql(&index.to_string());
+        }
+        out.push_sql(self.find.tail);
+        out.push_sql(") AS found");
+        Ok(())
+    }
+}

@@ -1,0 +1,702 @@
+//! Deciding one item in memory: find its target, ask the scope, check the version, merge, ask the type's
+//! rules, compare. Pure: no connection, no clock but the world's.
+
+use super::items::{Command, Expected, Item};
+use super::load::in_unit;
+use super::record::{Fields, Made, Stored};
+use super::registry::{Action, UNIT, Write};
+use super::scope::{Actor, Scope};
+use super::world::{ExternalKey, World};
+use cell_records_types::faults::{self, Fault, FaultCode, Report};
+use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
+use cell_records_types::{Class, ExternalId, Reference};
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Why an item is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing is there, or nothing that the caller may see.
+    NotFound,
+    /// Seen, but not allowed: the right that is missing.
+    Forbidden(String),
+    /// The version must be named.
+    PreconditionRequired,
+    /// The record is deleted.
+    Deleted,
+    /// Another version stands.
+    Stale,
+    /// State or uniqueness.
+    Conflict(ConflictReason, &'static FaultCode),
+    /// A fault of the body.
+    Invalid,
+    /// What it refers to was refused.
+    Blocked,
+    /// Its external ids name several records.
+    DuplicateMatch,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// What became of it.
+    pub status: ItemStatus,
+    /// Why it is refused, when it is.
+    pub refusal: Option<Refusal>,
+    /// The record's id, once it is known and may be told.
+    pub id: Option<Uuid>,
+    /// The record as it stands after it; on a conflict as it stands. Only what the caller may see.
+    pub record: Option<Arc<Stored>>,
+    /// Whether the caller knows this version whole.
+    pub told: bool,
+    /// All faults.
+    pub faults: Vec<Fault>,
+    /// What is stored all the same.
+    pub warnings: Vec<Fault>,
+    /// What is to be written.
+    pub effect: Option<Effect>,
+}
+
+/// One new version of one record: a row of the log.
+#[derive(Debug, Clone)]
+pub struct Effect {
+    /// The record as it stood.
+    pub before: Option<Arc<Stored>>,
+    /// The record as it stands.
+    pub after: Arc<Stored>,
+    /// What the log calls it.
+    pub op: &'static str,
+    /// Whether the caller knows this version whole.
+    pub told: bool,
+    /// The units whose scopes it concerns.
+    pub scopes: Vec<Uuid>,
+    /// Units whose boundary it moves: a re-parent.
+    pub boundary: Vec<Uuid>,
+    /// Who wrote it.
+    pub actor: Option<Uuid>,
+    /// The request that wrote it.
+    pub request_id: Option<String>,
+}
+
+/// What a type's rules say of a write.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    report: Report,
+    /// What is stored all the same.
+    pub warnings: Vec<Fault>,
+    /// A refusal by state or uniqueness.
+    pub conflict: Option<(ConflictReason, &'static FaultCode)>,
+    /// The right that is missing.
+    pub forbidden: Option<String>,
+    prefix: &'static str,
+}
+
+impl Verdict {
+    /// Adds a fault at a field.
+    pub fn fault(&mut self, field: &str, code: &'static FaultCode) {
+        self.fault_about(field, code, "");
+    }
+
+    /// Adds a fault at a field, with what its text names. `field` may be a path: `levels/0/code`.
+    pub fn fault_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+        let pointer = format!("{}/{field}", self.prefix);
+        self.report.faults.push(Fault { pointer, code, argument: argument.into() });
+    }
+
+    /// Adds a warning at a field.
+    pub fn warn(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+        let pointer = format!("{}/{field}", self.prefix);
+        self.warnings.push(Fault { pointer, code, argument: argument.into() });
+    }
+
+    /// Refuses by state or uniqueness; the first stands.
+    pub fn conflict(&mut self, reason: ConflictReason, code: &'static FaultCode) {
+        self.conflict.get_or_insert((reason, code));
+    }
+}
+
+/// What an item sees of its command.
+pub struct Context<'a> {
+    /// The command.
+    pub command: &'a Command,
+    /// Items by name.
+    pub names: &'a HashMap<&'a str, usize>,
+    /// Positions of the items that were refused so far.
+    pub failed: &'a HashSet<usize>,
+    /// The caller's scope.
+    pub scope: &'a Scope,
+    /// Codes of the registered systems.
+    pub systems: &'a HashSet<String>,
+    /// This server's own code.
+    pub server_code: &'a str,
+    /// Versions that stood before this command, of records that it changed.
+    pub first_versions: &'a HashMap<(usize, Uuid), i64>,
+}
+
+/// The record that an item means, or would make.
+pub fn target(item: &Item, world: &World) -> Option<Uuid> {
+    let makes = matches!(item.op, PushOp::Create | PushOp::Upsert);
+    match &item.id {
+        Some(Reference::Id(id)) => Some(*id),
+        Some(Reference::External { system, value }) => {
+            world.holder(&(system.clone(), item.kind.name, value.clone())).or(makes.then_some(item.new_id))
+        }
+        Some(Reference::Item(_)) => None,
+        None => {
+            let held = item.external_ids.iter().flatten().find_map(|one| world.holder(&key(item, one)));
+            held.or(makes.then_some(item.new_id))
+        }
+    }
+}
+
+fn key(item: &Item, one: &ExternalId) -> ExternalKey {
+    (one.system.to_string(), item.kind.name, one.value.to_string())
+}
+
+/// The id that a reference stands for, whether it exists or not.
+pub fn resolve(reference: &Reference, kind: &'static str, command: &Command, names: &HashMap<&str, usize>, world: &World) -> Option<Uuid> {
+    match reference {
+        Reference::Id(id) => Some(*id),
+        Reference::External { system, value } => world.holder(&(system.clone(), kind, value.clone())),
+        Reference::Item(name) => {
+            let item = names.get(name.as_str()).and_then(|index| command.items.get(*index))?;
+            (item.kind.name == kind).then(|| target(item, world)).flatten()
+        }
+    }
+}
+
+/// An item merged with what stands, before its rules.
+pub struct Draft {
+    /// The record as it stands.
+    pub before: Option<Arc<Stored>>,
+    /// As it would stand.
+    pub after: Stored,
+    /// What is done.
+    pub action: Action,
+    /// Faults of the merge: objects, references, required fields.
+    pub faults: Vec<Fault>,
+    loading: bool,
+}
+
+impl Draft {
+    /// As the type's rules see it.
+    pub fn write<'a>(&'a self, item: &'a Item) -> Write<'a> {
+        Write {
+            before: self.before.as_deref(),
+            after: &self.after,
+            action: self.action,
+            sent: &item.sent,
+            loading: self.loading,
+        }
+    }
+}
+
+/// Merges an item with what stands. Nothing when there is nothing to merge with.
+pub fn draft(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World) -> Option<Draft> {
+    let id = target(item, world)?;
+    let before = world.get(item.kind, id).cloned();
+    let action = match (item.op, &before) {
+        (PushOp::Create, _) | (PushOp::Upsert, None) => Action::Create,
+        (PushOp::Upsert | PushOp::Update, Some(_)) => Action::Update,
+        (PushOp::Restore, Some(_)) => Action::Create,
+        (PushOp::Delete, Some(_)) => Action::Delete,
+        (PushOp::Update | PushOp::Delete | PushOp::Restore, None) => return None,
+    };
+    let base = if item.op == PushOp::Create { None } else { before.as_deref() };
+    let mut faults = Vec::new();
+    let fields = merge(item, base, command, names, world, &mut faults);
+    let sent = item.unit.as_ref().and_then(|unit| resolve(unit, UNIT.name, command, names, world));
+    let unit_id = if item.kind.name == UNIT.name {
+        id
+    } else {
+        let derived = || item.kind.default_unit(&fields, world);
+        sent.or(base.map(|base| base.unit_id)).or_else(derived).unwrap_or_else(Uuid::nil)
+    };
+    let after = Stored {
+        kind: item.kind,
+        id,
+        unit_id,
+        version: before.as_ref().map_or(0, |before| before.version) + 1,
+        created_at: before.as_ref().map_or(world.now, |before| before.created_at),
+        updated_at: before.as_ref().map_or(world.now, |before| world.now.max(before.updated_at)),
+        deleted_at: None,
+        origin: None,
+        external_ids: base.map_or_else(|| "[]".to_owned(), |base| base.external_ids.clone()),
+        body: fields.cut(item.kind.fields),
+        made: Made::default(),
+    };
+    Some(Draft { before, after, action, faults, loading: command.caller.actor == Actor::Operator })
+}
+
+/// The own fields after the merge patch, references resolved.
+fn merge(item: &Item, base: Option<&Stored>, command: &Command, names: &HashMap<&str, usize>, world: &World, faults: &mut Vec<Fault>) -> Fields {
+    let mut fields = base.map(|base| base.body.fields(Class::Sensitive)).unwrap_or_default();
+    if matches!(item.op, PushOp::Delete | PushOp::Restore) {
+        return fields;
+    }
+    let mut sent = Value::Object(item.fields.clone());
+    for found in &item.references {
+        let id = resolve(&found.reference, found.target, command, names, world);
+        let pointer = found.pointer.strip_prefix(item.prefix).unwrap_or(&found.pointer);
+        if let (Some(id), Some(at)) = (id, sent.pointer_mut(pointer)) {
+            *at = Value::String(id.to_string());
+        }
+    }
+    let Value::Object(sent) = sent else { return fields };
+    let mut report = Report::new(item.prefix);
+    for (name, value) in sent {
+        let Some(spec) = item.kind.field(&name) else { continue };
+        match value {
+            Value::Null if spec.required => report.fault_at(&name, &faults::REQUIRED, ""),
+            Value::Null => {
+                fields.0.remove(&name);
+            }
+            Value::Object(patch) => {
+                let mut value = merged(fields.0.get(&name), patch);
+                report.within(&name, |report| {
+                    let before = report.faults.len();
+                    (spec.check)(&mut value, report);
+                    if report.faults.len() == before {
+                        fields.0.insert(name.clone(), value);
+                    }
+                });
+            }
+            value => {
+                fields.0.insert(name, value);
+            }
+        }
+    }
+    if item.replace {
+        let cleared = |spec: &&cell_records_types::FieldSpec| !spec.required && !spec.managed && !item.kind.defaulted.contains(&spec.name);
+        for spec in item.kind.fields.iter().filter(cleared) {
+            let kept = item.sent.iter().any(|name| name == spec.name) || item.unwritable.get().is_some_and(|names| names.contains(&spec.name));
+            if !kept {
+                fields.0.remove(spec.name);
+            }
+        }
+    }
+    for spec in item.kind.fields.iter().filter(|spec| spec.required && !spec.managed && !item.sent.iter().any(|name| name == spec.name)) {
+        if !fields.0.contains_key(spec.name) {
+            report.fault_at(spec.name, &faults::REQUIRED, "");
+        }
+    }
+    faults.append(&mut report.faults);
+    fields
+}
+
+/// RFC 7396 for the inside of a field.
+fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
+    let mut into = base.and_then(Value::as_object).cloned().unwrap_or_default();
+    for (name, value) in patch {
+        match value {
+            Value::Null => {
+                into.remove(&name);
+            }
+            Value::Object(patch) => {
+                let value = merged(into.get(&name), patch);
+                into.insert(name, value);
+            }
+            value => {
+                into.insert(name, value);
+            }
+        }
+    }
+    Value::Object(into)
+}
+
+fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
+    Decided { status, refusal: Some(refusal), id, record: None, told: false, faults: Vec::new(), warnings: Vec::new(), effect: None }
+}
+
+fn conflict(reason: ConflictReason, code: &'static FaultCode, record: Option<Arc<Stored>>) -> Decided {
+    let id = record.as_ref().map(|record| record.id);
+    let refusal = match reason {
+        ConflictReason::Version => Refusal::Stale,
+        ConflictReason::Deleted => Refusal::Deleted,
+        reason => Refusal::Conflict(reason, code),
+    };
+    Decided { record, ..refused(ItemStatus::Conflict, refusal, id) }
+}
+
+fn invalid(faults: Vec<Fault>) -> Decided {
+    Decided { faults, ..refused(ItemStatus::Invalid, Refusal::Invalid, None) }
+}
+
+/// Longest chain of relays.
+const LONGEST_VIA: usize = 4;
+
+/// Decides one item and puts what it makes into the world.
+pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided {
+    let scope = context.scope;
+    if item.via.len() > LONGEST_VIA || item.via.iter().any(|code| code == context.server_code) {
+        return Decided { refusal: None, ..refused(ItemStatus::SkippedOwnOrigin, Refusal::Invalid, None) };
+    }
+    let blocked = item.names_used().any(|name| context.names.get(name).is_some_and(|index| context.failed.contains(index)));
+    if blocked {
+        return refused(ItemStatus::Blocked, Refusal::Blocked, None);
+    }
+    if names_several(item, world) {
+        return refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None);
+    }
+    // Who may see and do it comes first: no later answer tells about what is invisible.
+    let before = target(item, world).and_then(|id| world.get(item.kind, id)).cloned();
+    let visible = before.as_ref().is_some_and(|before| scope.reads(item.kind, before.unit_id).is_some());
+    match (item.op, &before) {
+        (PushOp::Update | PushOp::Delete | PushOp::Restore, _) if !visible => return refused(ItemStatus::NotFound, Refusal::NotFound, None),
+        (PushOp::Create | PushOp::Upsert, Some(_)) if !visible => return conflict(ConflictReason::Unique, &faults::ID_TAKEN, None),
+        _ => {}
+    }
+    let writable = Writable { item, scope };
+    writable.mark(before.as_deref(), world, context);
+    let Some(mut draft) = draft(item, context.command, context.names, world) else {
+        return refused(ItemStatus::NotFound, Refusal::NotFound, None);
+    };
+    let mut all = item.faults.clone();
+    all.append(&mut draft.faults);
+    let placed = place(item, &draft, context, world, &mut all);
+    if let Err(right) = writable.allowed(&draft, placed, world) {
+        return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
+    }
+    if let Some(refusal) = version(item, &draft, context) {
+        return refusal;
+    }
+    writable.fields(&draft, &mut all);
+    references(item, &draft, context, world, &mut all);
+    let external = external(item, &draft, context, &mut all);
+    // The rules run over what could be read, so that all faults are told together.
+    let asked = draft.after.body.clone();
+    let mut verdict = Verdict { prefix: item.prefix, ..Verdict::default() };
+    let ruled = if placed { item.kind.decide(&draft.write(item), world, &mut verdict) } else { None };
+    if let Some(right) = verdict.forbidden {
+        return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
+    }
+    if draft.action == Action::Delete && is_pointed_to(&draft.after, world) {
+        return conflict(ConflictReason::Referenced, &faults::STILL_REFERENCED, before);
+    }
+    if let Some((reason, code)) = verdict.conflict {
+        return conflict(reason, code, before);
+    }
+    if let Some(taken) = external.iter().find(|one| world.holder(&key(item, one)).is_some_and(|holder| holder != draft.after.id)) {
+        let _ = taken;
+        return conflict(ConflictReason::Unique, &faults::EXTERNAL_ID_TAKEN, None);
+    }
+    all.append(&mut verdict.report.faults);
+    let fields = match ruled {
+        Some(fields) if all.is_empty() => fields,
+        _ => {
+            if all.is_empty() {
+                // Only a stored record that does not read back comes here.
+                all.push(Fault { pointer: item.prefix.into(), code: &faults::WRONG_TYPE, argument: "a readable record".into() });
+            }
+            return invalid(all);
+        }
+    };
+    draft.after.body = fields.cut(item.kind.fields);
+    draft.after.made = Made::default();
+    draft.after.external_ids = Stored::external_text(&external);
+    draft.after.origin = origin(item, &scope.actor);
+    finish(item, draft, &asked, verdict.warnings, context, world)
+}
+
+/// Whether external ids of one item belong to different records.
+fn names_several(item: &Item, world: &World) -> bool {
+    if item.op != PushOp::Upsert || item.id.is_some() {
+        return false;
+    }
+    let holders: HashSet<Uuid> = item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one))).collect();
+    holders.len() > 1
+}
+
+/// Whether live records point to a record, or belong to it.
+fn is_pointed_to(record: &Stored, world: &World) -> bool {
+    !world.pointing_to(record.id).is_empty()
+        || (record.kind.name == UNIT.name
+            && in_unit(record.id).any(|need| world.matching(&need).iter().any(|other| other.id != record.id)))
+}
+
+/// Judges the unit that the record would belong to. Answers whether rules can run.
+fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, faults: &mut Vec<Fault>) -> bool {
+    let mut fault = |code| faults.push(Fault { pointer: format!("{}/unit_id", item.prefix), code, argument: String::new() });
+    if item.kind.name == UNIT.name {
+        let sent = item.unit.as_ref().and_then(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
+        if item.unit.is_some() && sent != Some(draft.after.id) {
+            fault(&faults::UNIT_FIXED);
+        }
+        return true;
+    }
+    let unit = draft.after.unit_id;
+    if unit.is_nil() {
+        fault(if item.unit.is_some() { &faults::REFERENCE_NOT_FOUND } else { &faults::REQUIRED });
+        return false;
+    }
+    let moved = draft.before.as_ref().is_none_or(|before| before.unit_id != unit);
+    let alive = world.get(UNIT, unit).is_some_and(|unit| unit.is_live());
+    if moved && (!alive || context.scope.reads(UNIT, unit).is_none()) {
+        fault(&faults::REFERENCE_NOT_FOUND);
+        return false;
+    }
+    if moved && draft.action == Action::Update && item.kind.downward {
+        fault(&faults::UNIT_FIXED);
+    }
+    true
+}
+
+/// The version that the caller built on.
+fn version(item: &Item, draft: &Draft, context: &Context<'_>) -> Option<Decided> {
+    let before = draft.before.as_ref()?;
+    if item.op == PushOp::Create {
+        return None;
+    }
+    if item.expected == Expected::Missing {
+        let fault = Fault { pointer: "/if_version".into(), code: &faults::PRECONDITION_REQUIRED, argument: String::new() };
+        return Some(Decided { refusal: Some(Refusal::PreconditionRequired), ..invalid(vec![fault]) });
+    }
+    match item.op {
+        PushOp::Restore if before.is_live() => {}
+        PushOp::Restore => {}
+        _ if !before.is_live() => return Some(conflict(ConflictReason::Deleted, &faults::STILL_REFERENCED, Some(before.clone()))),
+        _ => {}
+    }
+    match item.expected {
+        Expected::Exactly(version) if version != before.version => {
+            Some(conflict(ConflictReason::Version, &faults::PRECONDITION_REQUIRED, Some(before.clone())))
+        }
+        Expected::Version(version) if version != before.version => {
+            // The second item of one call for a record may name the version from before the call.
+            let first = context.first_versions.get(&(item.kind.order, before.id));
+            let same = draft.action == Action::Update && is_same(item, draft, before);
+            (first != Some(&version) && !same).then(|| conflict(ConflictReason::Version, &faults::PRECONDITION_REQUIRED, Some(before.clone())))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a merge changes nothing (before the rules, which add nothing to an unchanged record).
+fn is_same(item: &Item, draft: &Draft, before: &Stored) -> bool {
+    let external = item.external_ids.as_ref().is_none_or(|ids| Stored::external_text(ids) == before.external_ids);
+    draft.after.body == before.body && draft.after.unit_id == before.unit_id && external
+}
+
+/// Every reference that was sent must point to a live record that the caller sees.
+fn references(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, faults: &mut Vec<Fault>) {
+    let kept: &[Uuid] = draft.before.as_ref().map_or(&[], |before| before.links());
+    for found in &item.references {
+        let kind = super::registry::Kind::named(found.target);
+        let id = resolve(&found.reference, found.target, context.command, context.names, world);
+        let record = kind.zip(id).and_then(|(kind, id)| world.get(kind, id));
+        let seen = record.is_some_and(|record| {
+            record.is_live() && context.scope.reads(record.kind, record.unit_id).is_some() || kept.contains(&record.id)
+        });
+        if !seen {
+            faults.push(Fault { pointer: found.pointer.clone(), code: &faults::REFERENCE_NOT_FOUND, argument: String::new() });
+        }
+    }
+}
+
+/// The external ids after the write: entries of systems that the caller may not write stay as they are.
+fn external(item: &Item, draft: &Draft, context: &Context<'_>, faults: &mut Vec<Fault>) -> Vec<ExternalId> {
+    let held = draft.before.as_ref().filter(|_| item.op != PushOp::Create).map(|before| before.external()).unwrap_or_default();
+    let mut sent = item.external_ids.clone();
+    if let (None, Some(Reference::External { system, value }), None) = (&sent, &item.id, &draft.before) {
+        // An upsert by an external id that nobody holds makes a record that holds it.
+        sent = Some(vec![ExternalId { system: system.as_str().into(), value: value.as_str().into() }]);
+    }
+    let Some(sent) = sent else { return held };
+    let own = match &context.scope.actor {
+        Actor::Account(_, Some(code)) => Some(code.as_str()),
+        _ => None,
+    };
+    let writable = |system: &str| own.is_none_or(|own| own == system);
+    let mut result: Vec<ExternalId> = held.iter().filter(|one| !writable(&one.system)).cloned().collect();
+    for (index, one) in sent.into_iter().enumerate() {
+        let base = if item.prefix.is_empty() { "/external_ids" } else { "/external_ids" };
+        let mut fault = |code| faults.push(Fault { pointer: format!("{base}/{index}/system"), code, argument: String::new() });
+        if !writable(&one.system) {
+            if !held.contains(&one) {
+                fault(&faults::FIELD_NOT_WRITABLE);
+            }
+        } else if !held.contains(&one) && !context.systems.contains(&*one.system) {
+            fault(&faults::REFERENCE_NOT_FOUND);
+        } else if !result.contains(&one) {
+            result.push(one);
+        }
+    }
+    result
+}
+
+/// The code of the system that a write comes from.
+fn origin(item: &Item, actor: &Actor) -> Option<String> {
+    item.origin.clone().or_else(|| match actor {
+        Actor::Account(_, code) => code.clone(),
+        Actor::Operator => None,
+    })
+}
+
+/// What the caller may write of the record where it stands and where it would stand.
+struct Writable<'a> {
+    item: &'a Item,
+    scope: &'a Scope,
+}
+
+impl Writable<'_> {
+    /// The units whose rights are asked: before and after; of a unit, its parents.
+    fn units(&self, draft: &Draft, world: &World) -> Vec<Uuid> {
+        let mut units = Vec::new();
+        if self.item.kind.name == UNIT.name {
+            let parent = |record: &Stored| record.typed::<cell_records_types::Unit>().and_then(|unit| unit.parent_id.as_ref().and_then(|parent| parent.id()));
+            let (old, new) = (draft.before.as_deref().and_then(parent), draft_parent(draft));
+            if draft.action == Action::Create || draft.action == Action::Delete || old != new {
+                units.extend(old.into_iter().chain(new));
+            }
+            if draft.before.is_some() || units.is_empty() {
+                units.push(draft.after.id);
+            }
+        } else {
+            units.extend(draft.before.as_ref().map(|before| before.unit_id));
+            if !draft.after.unit_id.is_nil() {
+                units.push(draft.after.unit_id);
+            }
+        }
+        units.dedup();
+        let _ = world;
+        units
+    }
+
+    /// Whether the caller may do it at all; else the right that is missing.
+    fn allowed(&self, draft: &Draft, placed: bool, world: &World) -> Result<(), String> {
+        let kind = self.item.kind;
+        let units = self.units(draft, world);
+        let whole = draft.action != Action::Update || draft.before.as_ref().is_some_and(|before| before.unit_id != draft.after.unit_id);
+        let may = |unit: &Uuid| {
+            let writes = self.scope.writes(kind, *unit);
+            writes.any() && (!whole || writes.whole())
+        };
+        if !placed && units.is_empty() {
+            // Its unit is not known: the caller must be able to write the type somewhere.
+            let somewhere = self.scope.grants.iter().any(|grant| may(&grant.unit)) || self.scope.is_operator();
+            return if somewhere { Ok(()) } else { Err(format!("{}:write", kind.name)) };
+        }
+        let seen = |unit: &&Uuid| placed || self.scope.reads(UNIT, **unit).is_some();
+        if units.iter().filter(seen).all(may) { Ok(()) } else { Err(format!("{}:write", kind.name)) }
+    }
+
+    /// Fields that were sent and may not be written.
+    fn fields(&self, draft: &Draft, faults: &mut Vec<Fault>) {
+        let units: Vec<Uuid> = draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
+        for name in &self.item.sent {
+            let Some(spec) = self.item.kind.field(name) else { continue };
+            let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
+                &faults::READ_ONLY
+            } else if !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class)) {
+                &faults::FIELD_NOT_WRITABLE
+            } else {
+                continue;
+            };
+            faults.push(Fault { pointer: format!("{}/{name}", self.item.prefix), code, argument: String::new() });
+        }
+    }
+
+    /// Where the rights for fields are asked: the unit after, or a new unit's parent.
+    fn home(&self, draft: &Draft) -> Uuid {
+        if self.item.kind.name == UNIT.name && draft.before.is_none() {
+            return draft_parent(draft).unwrap_or(draft.after.id);
+        }
+        draft.after.unit_id
+    }
+
+    /// Notes which fields a `replace` must leave alone.
+    fn mark(&self, before: Option<&Stored>, _world: &World, _context: &Context<'_>) {
+        if !self.item.replace {
+            return;
+        }
+        let unit = before.map(|before| before.unit_id);
+        let may = |name: &str, class| unit.is_none_or(|unit| self.scope.writes(self.item.kind, unit).field(name, class));
+        let names = self.item.kind.fields.iter().filter(|spec| !may(spec.name, spec.class)).map(|spec| spec.name);
+        let _ = self.item.unwritable.set(names.collect());
+    }
+}
+
+fn draft_parent(draft: &Draft) -> Option<Uuid> {
+    let fields = draft.after.body.fields(Class::Public);
+    fields.0.get("parent_id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok())
+}
+
+/// Compares, puts the new version into the world and describes the row of the log.
+fn finish(item: &Item, draft: Draft, asked: &super::record::Body, warnings: Vec<Fault>, context: &Context<'_>, world: &mut World) -> Decided {
+    let Draft { before, mut after, action, .. } = draft;
+    let done = |status, record: &Arc<Stored>, told, effect| Decided {
+        status,
+        refusal: None,
+        id: Some(record.id),
+        record: Some(record.clone()),
+        told,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        effect,
+    };
+    if let Some(before) = before.as_ref().filter(|before| before.is_live() && action != Action::Delete) {
+        let same = before.body == after.body && before.unit_id == after.unit_id && before.external_ids == after.external_ids;
+        if same || item.op == PushOp::Restore {
+            return Decided { warnings, ..done(ItemStatus::Unchanged, before, true, None) };
+        }
+        if item.op == PushOp::Create {
+            return conflict(ConflictReason::Unique, &faults::ID_TAKEN, Some(before.clone()));
+        }
+    }
+    if let (PushOp::Create, Some(before)) = (item.op, &before) {
+        return conflict(ConflictReason::Deleted, &faults::ID_TAKEN, Some(before.clone()));
+    }
+    let (op, status) = match (action, &before) {
+        (Action::Delete, _) => ("delete", ItemStatus::Deleted),
+        (_, None) => ("create", ItemStatus::Created),
+        (_, Some(before)) if !before.is_live() => ("restore", ItemStatus::Restored),
+        (_, Some(before)) if before.unit_id != after.unit_id => ("move", ItemStatus::Updated),
+        _ => ("update", ItemStatus::Updated),
+    };
+    if action == Action::Delete {
+        after.deleted_at = Some(after.updated_at);
+    }
+    let built_on = matches!(item.expected, Expected::Version(_) | Expected::Exactly(_)) || before.is_none();
+    let told = context.command.tells || (built_on && *asked == after.body && action != Action::Delete);
+    let had = before.as_ref().filter(|before| before.is_live()).map(|before| before.external()).unwrap_or_default();
+    let has = if after.is_live() { after.external() } else { Vec::new() };
+    let after = Arc::new(after);
+    let mut scopes: Vec<Uuid> = before.iter().flat_map(|before| world.tree.ancestors(before.unit_id)).collect();
+    let boundary = if item.kind.name == UNIT.name { hang(&after, world) } else { Vec::new() };
+    scopes.extend(world.tree.ancestors(after.unit_id));
+    scopes.sort_unstable();
+    scopes.dedup();
+    world.put_external(item.kind, after.id, &had, &has);
+    world.put(after.clone());
+    let actor = match &context.scope.actor {
+        Actor::Account(id, _) => Some(*id),
+        Actor::Operator => None,
+    };
+    let request_id = context.command.caller.request_id.clone();
+    let effect = Effect { before, after: after.clone(), op, told, scopes, boundary, actor, request_id };
+    Decided { warnings, ..done(status, &after, told, Some(effect)) }
+}
+
+/// Hangs a unit where its record says. Answers the units whose boundary moves.
+fn hang(unit: &Stored, world: &mut World) -> Vec<Uuid> {
+    let fields = unit.body.fields(Class::Public);
+    let parent = fields.0.get("parent_id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+    let known = world.tree.contains(unit.id);
+    if known && world.tree.parent(unit.id) == parent {
+        return Vec::new();
+    }
+    let before: HashSet<Uuid> = world.tree.ancestors(unit.id).collect();
+    let boundary = world.tree.boundary(unit.id);
+    world.put_tree(|tree| tree.set(unit.id, parent, boundary));
+    if !known {
+        return Vec::new();
+    }
+    let after: HashSet<Uuid> = world.tree.ancestors(unit.id).collect();
+    let mut moved: Vec<Uuid> = before.symmetric_difference(&after).copied().collect();
+    moved.extend(world.tree.subtree(unit.id, usize::MAX).unwrap_or_default());
+    moved.sort_unstable();
+    moved.dedup();
+    moved
+}

@@ -1,0 +1,271 @@
+//! Writes as the writer takes them: commands of items, prepared so far as that needs no database.
+
+use super::registry::Kind;
+use super::scope::Actor;
+use cell_records_types::faults::{self, Fault, Found, Report};
+use cell_records_types::fields::Field;
+use cell_records_types::record::ExternalIds;
+use cell_records_types::sync::{PushItem, PushMode, PushOp};
+use cell_records_types::{ExternalId, Ref, Reference, Unit};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use uuid::Uuid;
+
+/// What a caller says of the version that it built on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing, and nothing is needed.
+    Any,
+    /// Nothing, though an update or delete needs it.
+    Missing,
+    /// This version; a result that equals what stands is accepted all the same.
+    Version(i64),
+    /// This version exactly (`If-Match`).
+    Exactly(i64),
+}
+
+/// One write of one record, checked so far as that needs no database.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The record type.
+    pub kind: &'static Kind,
+    /// What it does.
+    pub op: PushOp,
+    /// The name by which other items refer to it.
+    pub name: Option<String>,
+    /// The record.
+    pub id: Option<Reference>,
+    /// The id that it gets when it is made and names none.
+    pub new_id: Uuid,
+    /// External ids, when they were sent.
+    pub external_ids: Option<Vec<ExternalId>>,
+    /// The version that the caller built on.
+    pub expected: Expected,
+    /// The fields that were sent, normalised; `null` clears. Objects are checked when they are merged.
+    pub fields: Map<String, Value>,
+    /// The unit that was sent.
+    pub unit: Option<Reference>,
+    /// Names of what was sent.
+    pub sent: Vec<String>,
+    /// Whether absent fields are cleared.
+    pub replace: bool,
+    /// Whether it may write fields that only an operation of their own changes.
+    pub managed: bool,
+    /// Where a relayed change came from.
+    pub origin: Option<String>,
+    /// The systems that relayed it.
+    pub via: Vec<String>,
+    /// References in the fields.
+    pub references: Vec<Found>,
+    /// Faults found so far.
+    pub faults: Vec<Fault>,
+    /// What pointers of faults of fields begin with: nothing, or `/fields` in a push.
+    pub prefix: &'static str,
+    /// Fields that a `replace` leaves alone, for the caller may not write them.
+    pub unwritable: OnceLock<Vec<&'static str>>,
+}
+
+impl Item {
+    /// A write of one record with a body of `unit_id`, `external_ids` and own fields.
+    pub fn new(kind: &'static Kind, op: PushOp, id: Option<Reference>, expected: Expected, body: Map<String, Value>, prefix: &'static str) -> Self {
+        let mut item = Item {
+            kind,
+            op,
+            name: None,
+            id,
+            new_id: Uuid::now_v7(),
+            external_ids: None,
+            expected,
+            fields: Map::new(),
+            unit: None,
+            sent: body.keys().cloned().collect(),
+            replace: false,
+            managed: false,
+            origin: None,
+            via: Vec::new(),
+            references: Vec::new(),
+            faults: Vec::new(),
+            prefix,
+            unwritable: OnceLock::new(),
+        };
+        item.read(body);
+        item
+    }
+
+    /// An item of a push. Faults of its own parts are among its faults.
+    pub fn from_push(kind: &'static Kind, push: PushItem) -> Self {
+        let expected = match (push.if_version, push.op) {
+            (Some(version), _) => Expected::Version(version),
+            (None, PushOp::Update | PushOp::Delete) => Expected::Missing,
+            (None, _) => Expected::Any,
+        };
+        let mut item = Item::new(kind, push.op, push.id, expected, push.fields, "/fields");
+        item.name = push.name;
+        item.replace = push.replace;
+        item.origin = push.origin.map(|origin| origin.system);
+        item.via = push.via;
+        if let Some(ids) = push.external_ids {
+            let mut report = Report::default();
+            item.read_external(serde_json::to_value(ids).unwrap_or_default(), &mut report);
+            item.faults.append(&mut report.faults);
+            item.sent.push("external_ids".into());
+        }
+        if matches!(item.op, PushOp::Delete | PushOp::Restore) && !item.sent.is_empty() {
+            let name = item.sent.first().cloned().unwrap_or_default();
+            item.faults.push(Fault { pointer: format!("/fields/{name}"), code: &faults::UNKNOWN_FIELD, argument: String::new() });
+        }
+        if item.op == PushOp::Create && item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
+            item.faults.push(Fault { pointer: "/id".into(), code: &faults::IDENTITY_REQUIRED, argument: String::new() });
+        }
+        item
+    }
+
+    fn read(&mut self, body: Map<String, Value>) {
+        let mut report = Report::new(self.prefix);
+        for (name, mut value) in body {
+            match name.as_str() {
+                "unit_id" => report.within("unit_id", |report| {
+                    if value.is_null() {
+                        return report.fault(&faults::REQUIRED, "");
+                    }
+                    Ref::<Unit>::check(&mut value, report);
+                    self.unit = value.as_str().and_then(|text| text.parse().ok());
+                }),
+                "external_ids" => report.within("external_ids", |report| self.read_external(value, report)),
+                name => match self.kind.field(name) {
+                    None => report.fault_at(name, &faults::UNKNOWN_FIELD, ""),
+                    // Objects are merged with what stands before they are checked.
+                    Some(_) if value.is_null() || value.is_object() => {
+                        self.fields.insert(name.to_owned(), value);
+                    }
+                    Some(spec) => report.within(name, |report| {
+                        let faults = report.faults.len();
+                        (spec.check)(&mut value, report);
+                        if report.faults.len() == faults {
+                            self.fields.insert(name.to_owned(), value);
+                        }
+                    }),
+                },
+            }
+        }
+        // The unit is judged as a unit, not as a reference among the fields.
+        let unit = format!("{}/unit_id", self.prefix);
+        report.references.retain(|found| found.pointer != unit);
+        self.references = report.references;
+        self.faults.append(&mut report.faults);
+    }
+
+    fn read_external(&mut self, mut value: Value, report: &mut Report) {
+        if value.is_null() {
+            self.external_ids = Some(Vec::new());
+            return;
+        }
+        let faults = report.faults.len();
+        ExternalIds::check(&mut value, report);
+        if report.faults.len() == faults {
+            self.external_ids = serde_json::from_value(value).ok();
+        }
+    }
+}
+
+/// Who asks for a write, and what is known of the request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// The grants that its token is narrowed to; empty: all.
+    pub only: Vec<Uuid>,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// The local operator.
+    pub fn operator() -> Self {
+        Caller { actor: Actor::Operator, only: Vec::new(), request_id: None }
+    }
+}
+
+/// An `Idempotency-Key` with what it belongs to.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The key.
+    pub key: String,
+    /// SHA-256 of method, path and body, as hex.
+    pub fingerprint: String,
+}
+
+/// One call: its items stand or fall by its mode, in one transaction.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Who asks.
+    pub caller: Caller,
+    /// The items, in the order of the call.
+    pub items: Vec<Item>,
+    /// Whether one refused item refuses all.
+    pub mode: PushMode,
+    /// Whether nothing is kept.
+    pub dry_run: bool,
+    /// Whether answers carry whole records: then the caller knows what it wrote.
+    pub tells: bool,
+    /// The epoch that the caller knows.
+    pub epoch: Option<String>,
+    /// The key that makes a repeat harmless.
+    pub key: Option<Key>,
+    /// Bytes of the request, for the limit of a set.
+    pub bytes: usize,
+}
+
+impl Command {
+    /// A call of one item.
+    pub fn one(caller: Caller, item: Item) -> Self {
+        Command { caller, items: vec![item], mode: PushMode::All, dry_run: false, tells: true, epoch: None, key: None, bytes: 0 }
+    }
+
+    /// The items' names.
+    pub fn names(&self) -> HashMap<&str, usize> {
+        self.items.iter().enumerate().filter_map(|(index, item)| item.name.as_deref().map(|name| (name, index))).collect()
+    }
+
+    /// The order of work: an item after those that it refers to. A circle keeps the order of the call.
+    pub fn order(&self) -> Vec<usize> {
+        let names = self.names();
+        let mut order = Vec::with_capacity(self.items.len());
+        let mut state = vec![0u8; self.items.len()];
+        for start in 0..self.items.len() {
+            let mut path = vec![start];
+            while let Some(&at) = path.last() {
+                let Some(seen) = state.get_mut(at) else { break };
+                if *seen == 2 {
+                    path.pop();
+                    continue;
+                }
+                *seen = 1;
+                let next = self.items.get(at).into_iter().flat_map(Item::names_used).find_map(|name| {
+                    let index = names.get(name).copied()?;
+                    (state.get(index) == Some(&0)).then_some(index)
+                });
+                match next {
+                    Some(next) => path.push(next),
+                    None => {
+                        if let Some(seen) = state.get_mut(at) {
+                            *seen = 2;
+                        }
+                        order.push(at);
+                        path.pop();
+                    }
+                }
+            }
+        }
+        order
+    }
+}
+
+impl Item {
+    /// The names of other items that it refers to.
+    pub fn names_used(&self) -> impl Iterator<Item = &str> {
+        let references = self.references.iter().map(|found| &found.reference).chain(&self.unit);
+        references.filter_map(|reference| if let Reference::Item(name) = reference { Some(name.as_str()) } else { None })
+    }
+}

@@ -1,0 +1,222 @@
+//! What a server keeps in memory of its database and how it knows that it still holds: the clock row's
+//! counters. A server that has not confirmed them within a second asks the database.
+
+use super::scope::{Actor, Grant, Scope, Tree};
+use crate::db::{At, Db, DbError, Guid, Id, Sql, Verbs, engine};
+use crate::on;
+use cell_records_types::Timestamp;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// The clock row: the order of all writes, and counters that tell whether what was read still holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clock {
+    /// Position of the last row of the log.
+    pub seq: i64,
+    /// The batch of that row.
+    pub batch: Uuid,
+    /// The life of this log.
+    pub epoch: String,
+    /// Cursors below it are too old.
+    pub floor_seq: i64,
+    /// Counts changes of the tree.
+    pub tree_rev: i64,
+    /// Counts changes of accounts, grants and tokens.
+    pub auth_rev: i64,
+    /// Raised by the migration that ships a changed policy.
+    pub policy_rev: i64,
+}
+
+type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt);
+
+impl Clock {
+    /// Reads the clock row; with `lock` as the first act of a write, so that no other write begins.
+    ///
+    /// # Errors
+    /// When the database fails; [`DbError::NotFound`] before the first start has made the row.
+    pub async fn read(db: &mut Db<'_>, lock: bool) -> Result<Self, DbError> {
+        let lock = if lock { engine::clock_lock(db) } else { "" };
+        let sql = Sql::<ClockSql>::new("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev FROM sync_clock").text(lock);
+        let row: Option<(i64, Id, String, i64, i64, i64, i64)> = on!(db, c => sql.first_row(c))?;
+        let (seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev) = row.ok_or(DbError::NotFound)?;
+        Ok(Clock { seq, batch: batch.0, epoch, floor_seq, tree_rev, auth_rev, policy_rev })
+    }
+}
+
+/// Reads the tree.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read_tree(db: &mut Db<'_>) -> Result<Tree, DbError> {
+    let sql = Sql::<(Guid, Nullable<Guid>, BigInt)>::new("SELECT unit_id, parent_id, boundary_seq FROM unit_tree");
+    let rows: Vec<(Id, Option<Id>, i64)> = on!(db, c => sql.all(c))?;
+    let mut tree = Tree::default();
+    for (unit, parent, boundary) in rows {
+        tree.set(unit.0, parent.map(|parent| parent.0), boundary);
+    }
+    Ok(tree)
+}
+
+type GrantSql = (Guid, Text, Guid, crate::db::Instant, Nullable<crate::db::Instant>, Text);
+
+/// Reads the grants of an account that is not disabled.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read_grants(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, DbError> {
+    let sql = Sql::<GrantSql>::new(
+        "SELECT g.id, g.role, g.unit_id, g.from_at, g.until_at, g.fields FROM grants g \
+         JOIN accounts a ON a.id = g.account_id WHERE a.disabled = 0 AND g.account_id = ",
+    )
+    .bind(account)
+    .text(" ORDER BY g.id");
+    let rows: Vec<(Id, String, Id, At, Option<At>, String)> = on!(db, c => sql.all(c))?;
+    let grants = rows.into_iter().filter_map(|(id, role, unit, from, until, fields)| {
+        Some(Grant {
+            id: id.0,
+            role: cell_records_types::accounts::Role::from_code(&role)?,
+            unit: unit.0,
+            from: from.into(),
+            until: until.map(Into::into),
+            fields: serde_json::from_str(&fields).unwrap_or_default(),
+        })
+    });
+    Ok(grants.collect())
+}
+
+/// For so long the counters are taken to hold without asking the database.
+const CONFIRMED_FOR: Duration = Duration::from_millis(800);
+/// At most so many accounts' grants are kept.
+const ACCOUNTS_KEPT: usize = 10_000;
+
+/// What is kept, behind a lock that is never held across an await.
+#[derive(Default)]
+pub struct Live {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    clock: Option<Arc<Clock>>,
+    confirmed: Option<Instant>,
+    /// The database's clock less this machine's, in microseconds.
+    offset: i64,
+    tree: Arc<Tree>,
+    tree_rev: Option<i64>,
+    grants: HashMap<Uuid, Arc<Vec<Grant>>>,
+    grants_rev: i64,
+}
+
+/// One consistent view of what is kept.
+#[derive(Clone)]
+pub struct View {
+    /// The clock row as it was confirmed.
+    pub clock: Arc<Clock>,
+    /// The database's clock, now.
+    pub now: Timestamp,
+    /// The tree at that clock.
+    pub tree: Arc<Tree>,
+}
+
+impl Live {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing that holds the lock can panic half-way through a change.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The view, if it was confirmed within the last second.
+    pub fn view(&self) -> Option<View> {
+        let kept = self.kept();
+        let fresh = kept.confirmed.is_some_and(|at| at.elapsed() < CONFIRMED_FOR);
+        let clock = kept.clock.as_ref().filter(|clock| fresh && kept.tree_rev == Some(clock.tree_rev))?;
+        let now = Timestamp::from_micros(Timestamp::now().micros() + kept.offset);
+        Some(View { clock: clock.clone(), now, tree: kept.tree.clone() })
+    }
+
+    /// Asks the database for the counters, and for the tree where it changed.
+    ///
+    /// # Errors
+    /// When the database fails: the caller answers `503`.
+    pub async fn confirm(&self, db: &mut Db<'_>) -> Result<View, DbError> {
+        // The age counts from before the question.
+        let asked = Instant::now();
+        let clock = Clock::read(db, false).await?;
+        let now = engine::now(db).await?;
+        self.learn(db, clock, now, asked).await
+    }
+
+    /// Takes over a clock row that was read in a transaction, and reads the tree there where it changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn learn(&self, db: &mut Db<'_>, clock: Clock, now: At, asked: Instant) -> Result<View, DbError> {
+        let known = {
+            let kept = self.kept();
+            (kept.tree_rev == Some(clock.tree_rev)).then(|| kept.tree.clone())
+        };
+        let tree = match known {
+            Some(tree) => tree,
+            None => Arc::new(read_tree(db).await?),
+        };
+        let now: Timestamp = now.into();
+        let clock = Arc::new(clock);
+        self.store(&clock, &tree, now, asked);
+        Ok(View { clock, now, tree })
+    }
+
+    /// Keeps what the writer knows after its commit, so that a caller reads what it wrote.
+    pub fn store(&self, clock: &Arc<Clock>, tree: &Arc<Tree>, now: Timestamp, asked: Instant) {
+        let mut kept = self.kept();
+        let behind = kept.clock.as_ref().is_some_and(|old| old.epoch == clock.epoch && old.auth_rev > clock.auth_rev);
+        let older = kept.clock.as_ref().is_some_and(|old| old.epoch == clock.epoch && old.seq > clock.seq);
+        if behind || older {
+            // A read that began before the last write must not bring the past back.
+            return;
+        }
+        kept.offset = now.micros() - Timestamp::now().micros();
+        kept.clock = Some(clock.clone());
+        kept.confirmed = Some(asked);
+        kept.tree = tree.clone();
+        kept.tree_rev = Some(clock.tree_rev);
+    }
+
+    /// The account's grants at this view's `auth_rev`, if they are kept.
+    pub fn grants(&self, account: Uuid, auth_rev: i64) -> Option<Arc<Vec<Grant>>> {
+        let kept = self.kept();
+        (kept.grants_rev == auth_rev).then(|| kept.grants.get(&account).cloned()).flatten()
+    }
+
+    /// Keeps an account's grants that were read at this `auth_rev` or later.
+    pub fn keep_grants(&self, account: Uuid, auth_rev: i64, grants: &Arc<Vec<Grant>>) {
+        let mut kept = self.kept();
+        if kept.grants_rev != auth_rev || kept.grants.len() >= ACCOUNTS_KEPT {
+            kept.grants.clear();
+            kept.grants_rev = auth_rev;
+        }
+        kept.grants.insert(account, grants.clone());
+    }
+
+    /// A caller's scope in this view. `only` narrows it to some of the account's grants.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn scope(&self, db: &mut Db<'_>, actor: Actor, only: &[Uuid], view: &View) -> Result<Scope, DbError> {
+        let Actor::Account(account, _) = &actor else { return Ok(Scope::operator(view.tree.clone())) };
+        let grants = match self.grants(*account, view.clock.auth_rev) {
+            Some(grants) => grants,
+            None => {
+                let grants = Arc::new(read_grants(db, *account).await?);
+                self.keep_grants(*account, view.clock.auth_rev, &grants);
+                grants
+            }
+        };
+        let mut scope = Scope::new(actor, &grants, view.now, view.tree.clone());
+        if !only.is_empty() {
+            scope.grants.retain(|grant| only.contains(&grant.id));
+        }
+        Ok(scope)
+    }
+}

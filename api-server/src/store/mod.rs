@@ -1,0 +1,12 @@
+//! The engine of records: one way in (the writer), one way out (a scope).
+
+pub mod decide;
+pub mod flush;
+pub mod items;
+pub mod live;
+pub mod load;
+pub mod record;
+pub mod registry;
+pub mod scope;
+pub mod world;
+pub mod writer;

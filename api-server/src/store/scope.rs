@@ -1,0 +1,325 @@
+//! Who sees what: the tree of units, a caller's grants that hold now, and the one function over
+//! (caller, action, record type, unit, class) that every read and write asks.
+
+use super::registry::Kind;
+use crate::auth::policy::{self, Rights};
+use cell_records_types::accounts::Role;
+use cell_records_types::{Class, Timestamp};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The id of the one root of every tree: `Trung ương`.
+pub const ROOT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+
+/// The tree of units, in memory: a walk up is a few hash look-ups.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    nodes: HashMap<Uuid, Node>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    parent: Option<Uuid>,
+    children: Vec<Uuid>,
+    boundary_seq: i64,
+}
+
+impl Tree {
+    /// Adds a unit, or sets its parent.
+    pub fn set(&mut self, unit: Uuid, parent: Option<Uuid>, boundary_seq: i64) {
+        self.unhang(unit);
+        let node = self.nodes.entry(unit).or_default();
+        node.parent = parent;
+        node.boundary_seq = boundary_seq;
+        if let Some(parent) = parent {
+            self.nodes.entry(parent).or_default().children.push(unit);
+        }
+    }
+
+    /// Moves the boundary of a unit.
+    pub fn set_boundary(&mut self, unit: Uuid, seq: i64) {
+        if let Some(node) = self.nodes.get_mut(&unit) {
+            node.boundary_seq = seq;
+        }
+    }
+
+    /// Takes a unit out again (a write that was rolled back).
+    pub fn forget(&mut self, unit: Uuid) {
+        self.unhang(unit);
+        self.nodes.remove(&unit);
+    }
+
+    fn unhang(&mut self, unit: Uuid) {
+        if let Some(parent) = self.parent(unit).and_then(|parent| self.nodes.get_mut(&parent)) {
+            parent.children.retain(|child| *child != unit);
+        }
+    }
+
+    /// Whether the unit is in the tree.
+    pub fn contains(&self, unit: Uuid) -> bool {
+        self.nodes.contains_key(&unit)
+    }
+
+    /// How many units there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The unit's parent.
+    pub fn parent(&self, unit: Uuid) -> Option<Uuid> {
+        self.nodes.get(&unit).and_then(|node| node.parent)
+    }
+
+    /// The seq at which what stands under a unit last entered or left it by a re-parent.
+    pub fn boundary(&self, unit: Uuid) -> i64 {
+        self.nodes.get(&unit).map_or(0, |node| node.boundary_seq)
+    }
+
+    /// The unit and all above it, upwards.
+    pub fn ancestors(&self, unit: Uuid) -> impl Iterator<Item = Uuid> + '_ {
+        std::iter::successors(self.contains(unit).then_some(unit), |unit| self.parent(*unit))
+    }
+
+    /// Whether `unit` is `root` or stands under it.
+    pub fn covers(&self, root: Uuid, unit: Uuid) -> bool {
+        self.ancestors(unit).any(|above| above == root)
+    }
+
+    /// The units of a subtree, sorted; stops after `limit`, when there are more.
+    pub fn subtree(&self, root: Uuid, limit: usize) -> Option<Vec<Uuid>> {
+        let mut units: Vec<Uuid> = Vec::new();
+        let mut waiting: Vec<Uuid> = self.contains(root).then_some(root).into_iter().collect();
+        while let Some(unit) = waiting.pop() {
+            if units.len() == limit {
+                return None;
+            }
+            units.push(unit);
+            waiting.extend(self.nodes.get(&unit).into_iter().flat_map(|node| &node.children));
+        }
+        units.sort_unstable();
+        Some(units)
+    }
+
+    /// All units, sorted.
+    pub fn units(&self) -> Vec<Uuid> {
+        let mut units: Vec<Uuid> = self.nodes.keys().copied().collect();
+        units.sort_unstable();
+        units
+    }
+}
+
+/// A grant as an account holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id.
+    pub id: Uuid,
+    /// The role.
+    pub role: Role,
+    /// The unit whose subtree it covers.
+    pub unit: Uuid,
+    /// Since when it holds.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Option<Timestamp>,
+    /// Sensitive fields that it adds: `type.field`.
+    pub fields: Vec<String>,
+}
+
+impl Grant {
+    /// Whether it holds at an instant.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A user or a system, by account id; a system's code is its origin.
+    Account(Uuid, Option<String>),
+    /// The local operator: the command line, the demo, the first start.
+    Operator,
+}
+
+/// A caller's grants that hold now, over the tree as it is now.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Who is asking.
+    pub actor: Actor,
+    /// The grants that hold, each judged for itself.
+    pub grants: Vec<Grant>,
+    /// The tree.
+    pub tree: Arc<Tree>,
+}
+
+/// What a caller may write of one type in one unit: the union over the grants that cover it.
+#[derive(Debug, Clone, Default)]
+pub struct Writes {
+    rights: Vec<Rights>,
+    operator: bool,
+}
+
+impl Writes {
+    /// Whether anything may be written at all.
+    pub fn any(&self) -> bool {
+        self.operator || !self.rights.is_empty()
+    }
+
+    /// Whether records may be made, deleted and brought back.
+    pub fn whole(&self) -> bool {
+        self.operator || self.rights.iter().any(|rights| rights.only.is_empty())
+    }
+
+    /// Whether a field of this class may be written.
+    pub fn field(&self, name: &str, class: Class) -> bool {
+        self.operator
+            || self.rights.iter().any(|rights| {
+                rights.writes.is_some_and(|writes| class <= writes)
+                    && !rights.except.contains(&name)
+                    && (rights.only.is_empty() || rights.only.contains(&name))
+            })
+    }
+}
+
+impl Scope {
+    /// A caller's scope at an instant.
+    pub fn new(actor: Actor, grants: &[Grant], now: Timestamp, tree: Arc<Tree>) -> Self {
+        let grants = grants.iter().filter(|grant| grant.holds(now) && tree.contains(grant.unit)).cloned().collect();
+        Scope { actor, grants, tree }
+    }
+
+    /// The local operator's: everything.
+    pub fn operator(tree: Arc<Tree>) -> Self {
+        Scope { actor: Actor::Operator, grants: Vec::new(), tree }
+    }
+
+    /// Whether this is the local operator.
+    pub fn is_operator(&self) -> bool {
+        self.actor == Actor::Operator
+    }
+
+    /// The grants that read the type, with the class each reads it to.
+    pub fn readers<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = (&'a Grant, Class)> {
+        self.grants.iter().filter_map(move |grant| {
+            let rights = policy::rights(grant.role, kind.name)?;
+            (rights.reads >= kind.class).then_some((grant, rights.reads))
+        })
+    }
+
+    /// Up to which class the caller reads a record of this type in this unit; nothing when it does not see it.
+    pub fn reads(&self, kind: &Kind, unit: Uuid) -> Option<Class> {
+        if self.is_operator() {
+            return Some(Class::Sensitive);
+        }
+        let covering = self.readers(kind).filter(|(grant, _)| self.reaches(grant.unit, kind, unit));
+        covering.map(|(_, class)| class).max()
+    }
+
+    /// Whether a grant at `root` reaches records of this type in `unit`: under it, or for downward types above it.
+    pub fn reaches(&self, root: Uuid, kind: &Kind, unit: Uuid) -> bool {
+        self.tree.covers(root, unit) || (kind.downward && self.tree.covers(unit, root))
+    }
+
+    /// Sensitive fields that grants over this unit add, by name.
+    pub fn named_fields<'a>(&'a self, kind: &Kind, unit: Uuid) -> Vec<&'a str> {
+        let prefix = |field: &'a String| field.strip_prefix(kind.name).and_then(|rest| rest.strip_prefix('.'));
+        let covering = self.readers(kind).filter(|(grant, _)| self.tree.covers(grant.unit, unit)).map(|(grant, _)| grant.id);
+        let covering: BTreeSet<Uuid> = covering.collect();
+        self.grants.iter().filter(|grant| covering.contains(&grant.id)).flat_map(|grant| &grant.fields).filter_map(prefix).collect()
+    }
+
+    /// Whether any grant adds named fields: the slow way of a mask is taken only then.
+    pub fn has_named_fields(&self) -> bool {
+        self.grants.iter().any(|grant| !grant.fields.is_empty())
+    }
+
+    /// What the caller may write of this type in this unit. Above a grant's subtree it only reads.
+    pub fn writes(&self, kind: &Kind, unit: Uuid) -> Writes {
+        let rights = self.grants.iter().filter_map(|grant| {
+            let rights = policy::rights(grant.role, kind.name)?;
+            (rights.writes.is_some() && self.tree.covers(grant.unit, unit)).then_some(rights)
+        });
+        Writes { rights: rights.collect(), operator: self.is_operator() }
+    }
+
+    /// Whether the caller holds a role over a unit.
+    pub fn holds(&self, unit: Uuid, role: impl Fn(Role) -> bool) -> bool {
+        self.is_operator() || self.grants.iter().any(|grant| role(grant.role) && self.tree.covers(grant.unit, unit))
+    }
+
+    /// The most that the caller reads of this type anywhere: which columns a query asks for.
+    pub fn most(&self, kind: &Kind) -> Option<Class> {
+        if self.is_operator() {
+            return Some(Class::Sensitive);
+        }
+        let named = self.has_named_fields();
+        self.readers(kind).map(|(_, class)| if named { Class::Sensitive } else { class }).max()
+    }
+
+    /// The units where the caller sees records of this type, over the grants for which `counts` holds.
+    pub fn units(&self, kind: &Kind, counts: impl Fn(&Grant, Class) -> bool) -> Units {
+        if self.is_operator() {
+            return Units::All;
+        }
+        let mut roots = Vec::new();
+        let mut above = BTreeSet::new();
+        for (grant, _) in self.readers(kind).filter(|(grant, class)| counts(grant, *class)) {
+            roots.push(grant.unit);
+            if kind.downward {
+                above.extend(self.tree.ancestors(grant.unit).skip(1));
+            }
+        }
+        self.gather(roots, above)
+    }
+
+    /// The units under the roots, with some single ones.
+    pub fn gather(&self, mut roots: Vec<Uuid>, single: BTreeSet<Uuid>) -> Units {
+        roots.sort_unstable();
+        roots.dedup();
+        // A root under another root adds nothing.
+        let all = roots.clone();
+        roots.retain(|root| !self.tree.ancestors(*root).skip(1).any(|above| all.contains(&above)));
+        if roots.iter().any(|root| self.tree.parent(*root).is_none() && self.tree.contains(*root)) {
+            return Units::All;
+        }
+        let mut ids = single;
+        for root in &roots {
+            let room = FEW_UNITS.saturating_sub(ids.len());
+            match self.tree.subtree(*root, room) {
+                Some(units) => ids.extend(units),
+                None => {
+                    let single = ids.into_iter().filter(|unit| !roots.iter().any(|root| self.tree.covers(*root, *unit)));
+                    return Units::Under(roots.clone(), single.collect());
+                }
+            }
+        }
+        Units::Few(ids.into_iter().collect())
+    }
+}
+
+/// Up to so many units are named one by one in a query; more are found through the tree's own table.
+pub const FEW_UNITS: usize = 64;
+
+/// A set of units as a query can use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Units {
+    /// Every unit.
+    All,
+    /// These, sorted; perhaps none.
+    Few(Vec<Uuid>),
+    /// All under these roots, and these single ones.
+    Under(Vec<Uuid>, Vec<Uuid>),
+}
+
+impl Units {
+    /// Whether no unit is in it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Units::Few(units) if units.is_empty())
+    }
+}

@@ -1,0 +1,95 @@
+//! `evaluation_round`: a year's or quarter's evaluation in one unit (domain.md §6.9).
+
+use crate::faults::Report;
+use crate::fields::{Field, integer};
+use crate::{Date, EvaluationScheme, Ref, Text, codes, object, record};
+use serde::{Deserialize, Serialize};
+
+codes! {
+    /// Where a round stands; it moves one step at a time.
+    pub enum RoundState = "round_state" {
+        Draft = "draft" "Dự thảo" "Draft";
+        SelfRating = "self_rating" "Tự đánh giá" "Self-rating";
+        Reviewing = "reviewing" "Đang xem xét" "Reviewing";
+        Proposed = "proposed" "Đã đề xuất" "Proposed";
+        Approved = "approved" "Đã phê duyệt" "Approved";
+        Submitted = "submitted" "Đã báo cáo cấp trên" "Submitted";
+        Locked = "locked" "Đã khóa" "Locked";
+    }
+}
+
+impl RoundState {
+    /// Whether nothing of the round changes any more.
+    pub fn is_closed(self) -> bool {
+        self >= RoundState::Approved
+    }
+
+    /// The next step.
+    pub fn next(self) -> Option<Self> {
+        RoundState::ALL.get(self as usize + 1).copied()
+    }
+}
+
+pub(crate) const CODE_LISTS: [crate::CodeList; 1] = [RoundState::LIST];
+
+/// A year, 1900 to 2200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
+pub struct Year(pub i32);
+
+impl Field for Year {
+    fn check(value: &mut serde_json::Value, report: &mut Report) {
+        integer(value, 1900, 2200, report);
+    }
+}
+
+/// A quarter, 1 to 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
+pub struct Quarter(pub i32);
+
+impl Field for Quarter {
+    fn check(value: &mut serde_json::Value, report: &mut Report) {
+        integer(value, 1, 4, report);
+    }
+}
+
+object! {
+    /// Moves a round one step on, or back to `reviewing`.
+    pub struct Advance {
+        required {
+            /// The state to move to.
+            to: RoundState,
+        }
+        optional {
+            /// Why: required on the way back.
+            reason: Text<1000>,
+        }
+    }
+}
+
+record! {
+    /// A year's or quarter's evaluation in one unit under one scheme (domain.md §6.9).
+    EvaluationRound, NewEvaluationRound, EvaluationRoundPatch = "evaluation_round" in "evaluation_rounds", Internal, downward: true {
+        required {
+            /// The scheme; it is fixed once the round is made.
+            scheme_id: Ref<EvaluationScheme>,
+            /// The year.
+            year: Year,
+        }
+        optional {
+            /// The quarter, when the round is not for a year.
+            quarter: Quarter,
+            /// When it was opened.
+            opened_on: Date,
+            /// When it was closed.
+            closed_on: Date,
+        }
+        managed {
+            /// Where it stands; moved by `POST /v1/evaluation_rounds/{id}/advance`.
+            state: RoundState,
+        }
+    }
+}

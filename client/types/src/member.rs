@@ -1,0 +1,335 @@
+//! `member`: a Party member with the dated history of the cells where it counted (domain.md §6.3, §6.4).
+
+use crate::{Date, List, PartialDate, Ref, Text, Unit, codes, form, object, record};
+
+codes! {
+    /// Sex as recorded.
+    pub enum Sex = "sex" {
+        Male = "male" "Nam" "Male";
+        Female = "female" "Nữ" "Female";
+        Unspecified = "unspecified" "Không xác định" "Unspecified";
+    }
+}
+
+codes! {
+    /// Where a membership stands (domain.md §6.3).
+    pub enum MemberStatus = "member_status" {
+        Probationary = "probationary" "Dự bị" "Probationary";
+        Official = "official" "Chính thức" "Official";
+        TemporaryOut = "temporary_out" "Chuyển sinh hoạt tạm thời" "Temporarily elsewhere";
+        Suspended = "suspended" "Đình chỉ sinh hoạt" "Suspended";
+        TransferredOut = "transferred_out" "Đã chuyển đi" "Transferred out";
+        Expelled = "expelled" "Khai trừ" "Expelled";
+        Removed = "removed" "Xóa tên" "Removed from the list";
+        Withdrawn = "withdrawn" "Xin ra khỏi Đảng" "Withdrawn";
+        Deceased = "deceased" "Từ trần" "Deceased";
+        Abroad = "abroad" "Ở nước ngoài" "Abroad";
+    }
+}
+
+impl MemberStatus {
+    /// Whether the member has left: `left_on` is then required.
+    pub const fn has_left(self) -> bool {
+        matches!(
+            self,
+            MemberStatus::TransferredOut
+                | MemberStatus::Expelled
+                | MemberStatus::Removed
+                | MemberStatus::Withdrawn
+                | MemberStatus::Deceased
+        )
+    }
+
+    /// Whether the member counts on the strength of its cell.
+    pub const fn counts_on_strength(self) -> bool {
+        !self.has_left() && !matches!(self, MemberStatus::Abroad)
+    }
+
+    /// Whether the status may move to another (domain.md §6.3).
+    pub fn may_become(self, next: Self) -> bool {
+        use MemberStatus::{Abroad, Official, Probationary, Suspended, TemporaryOut};
+        match (self, next) {
+            (Probationary, Official | TemporaryOut | Suspended)
+            | (Official, TemporaryOut | Suspended)
+            | (TemporaryOut | Suspended | Abroad, Probationary | Official) => true,
+            (from, to) if from == to => true,
+            (Probationary | Official | TemporaryOut | Suspended | Abroad, to) => to.has_left() || to == Abroad,
+            _ => false,
+        }
+    }
+}
+
+codes! {
+    /// Highest level of education.
+    pub enum EducationLevel = "education_level" {
+        Primary = "primary" "Tiểu học" "Primary";
+        LowerSecondary = "lower_secondary" "Trung học cơ sở" "Lower secondary";
+        UpperSecondary = "upper_secondary" "Trung học phổ thông" "Upper secondary";
+        Vocational = "vocational" "Trung cấp" "Vocational";
+        College = "college" "Cao đẳng" "College";
+        University = "university" "Đại học" "University";
+        Master = "master" "Thạc sĩ" "Master";
+        Doctor = "doctor" "Tiến sĩ" "Doctor";
+        Unknown = "unknown" "Chưa rõ" "Unknown";
+    }
+}
+
+codes! {
+    /// Level of political theory.
+    pub enum PoliticalTheoryLevel = "political_theory_level" {
+        None = "none" "Chưa qua đào tạo" "None";
+        Elementary = "elementary" "Sơ cấp" "Elementary";
+        Intermediate = "intermediate" "Trung cấp" "Intermediate";
+        Advanced = "advanced" "Cao cấp" "Advanced";
+        Bachelor = "bachelor" "Cử nhân" "Bachelor";
+        Unknown = "unknown" "Chưa rõ" "Unknown";
+    }
+}
+
+codes! {
+    /// What the member does.
+    pub enum EmploymentStatus = "employment_status" {
+        Working = "working" "Đang công tác" "Working";
+        Retired = "retired" "Hưu trí" "Retired";
+        Student = "student" "Sinh viên, học sinh" "Student";
+        ArmedForces = "armed_forces" "Quân đội" "Armed forces";
+        Police = "police" "Công an" "Police";
+        Other = "other" "Khác" "Other";
+    }
+}
+
+codes! {
+    /// How a stay in a cell began.
+    pub enum StayVia = "stay_via" {
+        Admission = "admission" "Kết nạp" "Admission";
+        Transfer = "transfer" "Chuyển sinh hoạt" "Transfer";
+        Reorganisation = "reorganisation" "Sắp xếp tổ chức" "Reorganisation";
+        Correction = "correction" "Đính chính" "Correction";
+    }
+}
+
+codes! {
+    /// Kinds of Party cards.
+    pub enum CardKind = "card_kind" {
+        EightDigit = "eight_digit" "Thẻ 8 số" "Eight digits";
+        TwelveDigit = "twelve_digit" "Thẻ 12 số" "Twelve digits";
+        Electronic = "electronic" "Thẻ điện tử" "Electronic";
+    }
+}
+
+codes! {
+    /// What became of a Party card.
+    pub enum CardState = "card_state" {
+        Valid = "valid" "Đang dùng" "Valid";
+        Replaced = "replaced" "Đã đổi" "Replaced";
+        Lost = "lost" "Đã mất" "Lost";
+        Withdrawn = "withdrawn" "Đã thu hồi" "Withdrawn";
+    }
+}
+
+pub(crate) const CODE_LISTS: [crate::CodeList; 8] = [
+    Sex::LIST,
+    MemberStatus::LIST,
+    EducationLevel::LIST,
+    PoliticalTheoryLevel::LIST,
+    EmploymentStatus::LIST,
+    StayVia::LIST,
+    CardKind::LIST,
+    CardState::LIST,
+];
+
+fn digits(text: &str, lengths: &[usize]) -> bool {
+    lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+form! {
+    /// A citizen's personal id number.
+    pub struct PersonalId = "12 digits", "^[0-9]{12}$", "040155001234", |text| digits(text, &[12]);
+}
+
+form! {
+    /// An identity number of the former kind.
+    pub struct OldIdNumber = "9 digits", "^[0-9]{9}$", "181234567", |text| digits(text, &[9]);
+}
+
+form! {
+    /// A Party card's number.
+    pub struct CardNumber = "8 or 12 digits", "^([0-9]{8}|[0-9]{12})$", "42531943", |text| digits(text, &[8, 12]);
+}
+
+form! {
+    /// A phone number in E.164 form.
+    pub struct Phone = "a phone number such as +84912345678", "^\\+[1-9][0-9]{6,14}$", "+84912345678",
+    |text| text.strip_prefix('+').is_some_and(|rest| {
+        (7..=15).contains(&rest.len()) && !rest.starts_with('0') && rest.bytes().all(|b| b.is_ascii_digit())
+    });
+}
+
+form! {
+    /// An e-mail address.
+    pub struct Email = "an e-mail address", "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", "van.a@example.vn",
+    |text| text.len() <= 200 && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.contains('@') && domain.split('.').count() > 1 && domain.split('.').all(|part| !part.is_empty())
+        });
+}
+
+form! {
+    /// A member's profile number: the number and the province's letters.
+    pub struct ProfileNumber = "6 digits and 1 to 3 letters", "^[0-9]{6}[A-Za-z]{1,3}$", "012345NA",
+    |text| text.is_ascii() && text.len() >= 7 && text.len() <= 9
+        && text.bytes().take(6).all(|b| b.is_ascii_digit()) && text.bytes().skip(6).all(|b| b.is_ascii_alphabetic());
+}
+
+form! {
+    /// General education: the last class finished, of 12 or (the former system) of 10.
+    pub struct GeneralEducation = "a class of 12 or 10, such as 12/12", "^([0-9]|1[0-2])/12$|^([0-9]|10)/10$", "12/12",
+    |text| text.split_once('/').is_some_and(|(class, of)| {
+        let last = match of { "12" => 12, "10" => 10, _ => 0 };
+        class.len() <= 2 && !class.starts_with('+') && class.parse::<u8>().is_ok_and(|class| last > 0 && class <= last)
+            && (class == "0" || !class.starts_with('0'))
+    });
+}
+
+object! {
+    /// A Party card.
+    pub struct Card {
+        required {
+            /// 8 digits (2003–2025) or 12.
+            number: CardNumber,
+            /// What kind of card.
+            kind: CardKind,
+        }
+        optional {
+            /// When it was issued.
+            issued_on: Date,
+            /// Where it was issued.
+            issued_place: Text,
+            /// What became of it.
+            state: CardState,
+        }
+    }
+}
+
+object! {
+    /// Who introduced the member.
+    pub struct Introducer {
+        required {
+            /// Full name.
+            full_name: Text<100>,
+        }
+        optional {
+            /// The introducer's own record.
+            member_id: Ref<Member>,
+        }
+    }
+}
+
+object! {
+    /// An earlier stay in a cell, half-open: the day `to` is the first that no longer counts.
+    pub struct Stay {
+        required {
+            /// The cell.
+            unit_id: Ref<Unit>,
+            /// First day.
+            from: Date,
+            /// First day that no longer counts.
+            to: Date,
+            /// How the stay began.
+            via: StayVia,
+        }
+        optional {}
+    }
+}
+
+record! {
+    /// A Party member: the person, the membership, and the cells where it counted (domain.md §6.3, §6.4).
+    /// `unit_id` is the cell where the member counts today.
+    Member, NewMember, MemberPatch = "member" in "members", Personal, downward: false {
+        required {
+            /// Full name, family name first.
+            full_name: Text<100>,
+            /// Sex as recorded.
+            sex: Sex,
+            /// Birth date; the day, or month and day, may be unknown. After 1880, not in the future.
+            birth_date: PartialDate,
+            /// When the member was admitted (the ceremony). Not in the future.
+            admission_date: Date,
+        }
+        optional {
+            /// Name at birth.
+            birth_name: Text<100>,
+            /// Other names, at most 5.
+            other_names: List<Text<100>, 5>,
+            /// Place of birth.
+            birth_place: Text<300>,
+            /// Native place (quê quán).
+            native_place: Text<300>,
+            /// Permanent residence.
+            permanent_residence: Text<300>,
+            /// Current residence.
+            current_residence: Text<300>,
+            /// Ethnic group, by code.
+            ethnicity: Text<40> = Sensitive,
+            /// Religion, by code.
+            religion: Text<40> = Sensitive,
+            /// Personal id: 12 digits.
+            personal_id: PersonalId = Sensitive,
+            /// Identity number of the former kind: 9 digits.
+            old_id_number: OldIdNumber = Sensitive,
+            /// Phone, E.164.
+            phone: Phone,
+            /// E-mail address.
+            email: Email,
+            /// Profile number: 6 digits and 1 to 3 letters.
+            profile_number: ProfileNumber = Sensitive,
+            /// Party cards, at most 10.
+            card_numbers: List<Card, 10> = Sensitive,
+            /// Where the membership stands; default `probationary`.
+            status: MemberStatus,
+            /// When the member left; required with a status that means so.
+            left_on: Date,
+            /// When the admission was decided.
+            admission_decision_date: Date,
+            /// When the member became official.
+            official_date: Date,
+            /// From when the Party age counts; default: the decision's date, else the admission's.
+            party_age_start: Date,
+            /// Why the Party age counts from another date.
+            party_age_reason: Text,
+            /// Last class finished, `n/12` or `n/10`.
+            education_general: GeneralEducation,
+            /// Highest level of education; default `unknown`.
+            education_level: EducationLevel,
+            /// Level of political theory; default `unknown`.
+            political_theory_level: PoliticalTheoryLevel,
+            /// Professional qualification.
+            professional_qualification: Text,
+            /// Level of state management.
+            state_management_level: Text,
+            /// Foreign languages.
+            foreign_languages: Text,
+            /// Present occupation.
+            occupation_current: Text,
+            /// Occupation at the admission.
+            occupation_at_admission: Text,
+            /// What the member does.
+            employment_status: EmploymentStatus,
+            /// Who introduced the member, at most 2.
+            introducers: List<Introducer, 2>,
+            /// Entitlement group, by code.
+            policy_category: Text<40> = Sensitive,
+            /// Health note.
+            health_note: Text = Sensitive,
+            /// The earlier membership of someone who was admitted again.
+            readmission_of: Ref<Member>,
+            /// Since when the member counts in this unit; default: the admission's date, at a move today.
+            unit_since: Date,
+            /// How this stay began; default `admission`, at a move `correction`.
+            unit_via: StayVia,
+            /// Earlier stays, in order, not overlapping, at most 100. A move adds the old stay by itself.
+            unit_history: List<Stay, 100>,
+        }
+        managed {}
+    }
+}

@@ -1,0 +1,114 @@
+//! `position`: an office held by a member (domain.md §6.5).
+
+use crate::{Date, Member, Ref, Term, Text, codes, object, record};
+
+codes! {
+    /// Bodies of a committee.
+    pub enum Body = "body" {
+        ExecutiveCommittee = "executive_committee" "Ban Chấp hành" "Executive committee";
+        StandingCommittee = "standing_committee" "Ban Thường vụ" "Standing committee";
+        InspectionCommission = "inspection_commission" "Ủy ban Kiểm tra" "Inspection commission";
+        CellCommittee = "cell_committee" "Chi ủy" "Cell committee";
+    }
+}
+
+codes! {
+    /// Offices (domain.md §6.5).
+    pub enum PositionCode = "position_code" {
+        CommitteeSecretary = "committee_secretary" "Bí thư cấp ủy" "Committee secretary";
+        StandingDeputySecretary = "standing_deputy_secretary" "Phó Bí thư Thường trực" "Standing deputy secretary";
+        DeputySecretary = "deputy_secretary" "Phó Bí thư" "Deputy secretary";
+        StandingCommitteeMember = "standing_committee_member" "Ủy viên Ban Thường vụ" "Standing committee member";
+        ExecutiveCommitteeMember = "executive_committee_member" "Ủy viên Ban Chấp hành" "Executive committee member";
+        CommissionChair = "commission_chair" "Chủ nhiệm Ủy ban Kiểm tra" "Commission chair";
+        CommissionDeputyChair = "commission_deputy_chair" "Phó Chủ nhiệm Ủy ban Kiểm tra" "Commission deputy chair";
+        CommissionMember = "commission_member" "Ủy viên Ủy ban Kiểm tra" "Commission member";
+        CellSecretary = "cell_secretary" "Bí thư chi bộ" "Cell secretary";
+        CellDeputySecretary = "cell_deputy_secretary" "Phó Bí thư chi bộ" "Cell deputy secretary";
+        CellCommitteeMember = "cell_committee_member" "Chi ủy viên" "Cell committee member";
+        PartyGroupLeader = "party_group_leader" "Tổ trưởng tổ đảng" "Party group leader";
+        OfficeHead = "office_head" "Chánh Văn phòng" "Head of office";
+        Rapporteur = "rapporteur" "Báo cáo viên" "Rapporteur";
+        SupervisingCommitteeMember = "supervising_committee_member" "Cấp ủy viên phụ trách chi bộ" "Committee member in charge of a cell";
+        MassOrgHead = "mass_org_head" "Trưởng đoàn thể" "Head of a mass organisation";
+        GovernmentLeader = "government_leader" "Lãnh đạo chính quyền" "Government leader";
+        Other = "other" "Khác" "Other";
+    }
+}
+
+impl PositionCode {
+    /// Whether a unit has only one of it at a time.
+    pub const fn is_single(self) -> bool {
+        matches!(self, PositionCode::CommitteeSecretary | PositionCode::CellSecretary)
+    }
+}
+
+codes! {
+    /// How an office was come by.
+    pub enum PositionBasis = "position_basis" {
+        Elected = "elected" "Bầu" "Elected";
+        Appointed = "appointed" "Bổ nhiệm" "Appointed";
+        Designated = "designated" "Chỉ định" "Designated";
+        ByElection = "by_election" "Bầu bổ sung" "By-election";
+        Acting = "acting" "Quyền, phụ trách" "Acting";
+    }
+}
+
+codes! {
+    /// Why an office ended.
+    pub enum EndReason = "end_reason" {
+        TermEnd = "term_end" "Hết nhiệm kỳ" "End of term";
+        Resigned = "resigned" "Xin thôi" "Resigned";
+        Transferred = "transferred" "Chuyển công tác" "Transferred";
+        Disciplined = "disciplined" "Kỷ luật" "Disciplined";
+        Retired = "retired" "Nghỉ hưu" "Retired";
+        Deceased = "deceased" "Từ trần" "Deceased";
+        PlanRemoved = "plan_removed" "Đưa ra khỏi quy hoạch" "Removed from the plan";
+    }
+}
+
+pub(crate) const CODE_LISTS: [crate::CodeList; 4] = [Body::LIST, PositionCode::LIST, PositionBasis::LIST, EndReason::LIST];
+
+object! {
+    /// The vote of an election.
+    pub struct VoteResult {
+        required {
+            /// Votes for.
+            r#for: i32,
+            /// Votes in all.
+            total: i32,
+        }
+        optional {}
+    }
+}
+
+record! {
+    /// An office that a member holds or held in a unit (domain.md §6.5).
+    Position, NewPosition, PositionPatch = "position" in "positions", Personal, downward: false {
+        required {
+            /// Who holds it.
+            member_id: Ref<Member>,
+            /// The office.
+            position_code: PositionCode,
+            /// First day.
+            from: Date,
+            /// How it was come by.
+            basis: PositionBasis,
+        }
+        optional {
+            /// The body that it belongs to.
+            body: Body,
+            /// The term.
+            term_id: Ref<Term>,
+            /// First day that no longer counts; absent while it is held.
+            to: Date,
+            /// Why it ended.
+            end_reason: EndReason,
+            /// The vote.
+            vote_result: VoteResult = Sensitive,
+            /// A government office held beside it.
+            concurrent_government_position: Text,
+        }
+        managed {}
+    }
+}

@@ -1,0 +1,126 @@
+//! `reported_figure`: a number as somebody reported it, never repaired (domain.md §2.1).
+
+use crate::faults::Report;
+use crate::fields::{Field, integer};
+use crate::{Date, Decimal, Ref, Text, Unit, codes, form, record};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+codes! {
+    /// How exactly an as-of date is known.
+    pub enum DatePrecision = "date_precision" {
+        Day = "day" "Ngày" "Day";
+        Month = "month" "Tháng" "Month";
+        Year = "year" "Năm" "Year";
+        Unknown = "unknown" "Không rõ" "Unknown";
+    }
+}
+
+codes! {
+    /// What is counted.
+    pub enum Measure = "measure" {
+        Person = "person" "Người" "Persons";
+        Turn = "turn" "Lượt" "Turns";
+        Entry = "entry" "Lượt quy hoạch" "Entries";
+        Case = "case" "Vụ việc" "Cases";
+        Document = "document" "Văn bản" "Documents";
+        Cell = "cell" "Chi bộ" "Cells";
+        Percent = "percent" "Phần trăm" "Percent";
+        Meeting = "meeting" "Cuộc họp" "Meetings";
+    }
+}
+
+codes! {
+    /// How exactly a number was given.
+    pub enum Qualifier = "qualifier" {
+        Exact = "exact" "Chính xác" "Exact";
+        MoreThan = "more_than" "Hơn" "More than";
+        AtLeast = "at_least" "Ít nhất" "At least";
+        LessThan = "less_than" "Dưới" "Less than";
+        AtMost = "at_most" "Nhiều nhất" "At most";
+        About = "about" "Khoảng" "About";
+    }
+}
+
+codes! {
+    /// What is thought of a figure.
+    pub enum FigureStatus = "figure_status" {
+        Recorded = "recorded" "Đã ghi nhận" "Recorded";
+        Confirmed = "confirmed" "Đã xác nhận" "Confirmed";
+        Disputed = "disputed" "Còn tranh cãi" "Disputed";
+        Corrected = "corrected" "Đã đính chính" "Corrected";
+        Superseded = "superseded" "Đã thay thế" "Superseded";
+    }
+}
+
+pub(crate) const CODE_LISTS: [crate::CodeList; 4] = [DatePrecision::LIST, Measure::LIST, Qualifier::LIST, FigureStatus::LIST];
+
+form! {
+    /// The code of an indicator, such as `members.strength` (domain.md §8).
+    pub struct IndicatorCode = "words of a–z, 0–9, _ parted by dots", "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", "members.strength",
+    |text| (1..=100).contains(&text.len())
+        && text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+}
+
+/// Decimals as printed, 0 to 6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
+pub struct Places(pub i32);
+
+impl Field for Places {
+    fn check(value: &mut serde_json::Value, report: &mut Report) {
+        integer(value, 0, 6, report);
+    }
+}
+
+/// Names of dimensions to their values, such as `{"cell_type": ["enterprise", "cooperative"]}`.
+pub type Dimensions = BTreeMap<String, Vec<Text<200>>>;
+
+record! {
+    /// A number as somebody reported it (domain.md §2.1). It is never edited: a correction is a new record.
+    /// It stands for a period (`period_from`, `period_to`) or as of a date (`as_of_precision`, `as_of_date`).
+    ReportedFigure, NewReportedFigure, ReportedFigurePatch = "reported_figure" in "reported_figures", Internal, downward: false {
+        required {
+            /// What it counts, by code.
+            indicator_code: IndicatorCode,
+            /// The number.
+            value: Decimal,
+            /// What is counted.
+            measure: Measure,
+        }
+        optional {
+            /// First day of the period.
+            period_from: Date,
+            /// Last day of the period.
+            period_to: Date,
+            /// The date as of which it stands.
+            as_of_date: Date,
+            /// How exactly that date is known; `unknown` allows no date.
+            as_of_precision: DatePrecision,
+            /// What it is broken down by.
+            dimensions: Dimensions,
+            /// How exactly it was given; default `exact`.
+            qualifier: Qualifier,
+            /// Decimals as printed.
+            decimals_printed: Places,
+            /// Of what a share is the share, by code; absent: not stated.
+            base_indicator_code: IndicatorCode,
+            /// The base's number.
+            base_value: Decimal,
+            /// The words of the source.
+            verbatim_text: Text<1000>,
+            /// Where it stands.
+            source: Text<500>,
+            /// The unit that reported it.
+            reported_by_unit_id: Ref<Unit>,
+            /// When it was reported.
+            reported_on: Date,
+            /// What is thought of it; default `recorded`.
+            status: FigureStatus,
+            /// The figure that takes its place.
+            superseded_by_id: Ref<ReportedFigure>,
+        }
+        managed {}
+    }
+}

@@ -1,0 +1,97 @@
+-- The engine of records: one clock, one log that is the history, the tree, and what finds records by other names.
+
+CREATE TABLE sync_clock (
+    id         bigint      NOT NULL PRIMARY KEY CHECK (id = 1),
+    seq        bigint      NOT NULL,
+    batch      uuid        NOT NULL,
+    epoch      text_key    NOT NULL,
+    floor_seq  bigint      NOT NULL,
+    tree_rev   bigint      NOT NULL,
+    auth_rev   bigint      NOT NULL,
+    policy_rev bigint      NOT NULL
+);
+
+-- Append-only. One row is one version of one record.
+CREATE TABLE changes (
+    seq            bigint      NOT NULL PRIMARY KEY,
+    batch          uuid        NOT NULL,
+    type           text_key    NOT NULL,
+    record_id      uuid        NOT NULL,
+    op             text_key    NOT NULL,
+    version        bigint      NOT NULL,
+    unit_before    uuid,
+    unit_after     uuid        NOT NULL,
+    origin         text,
+    told           bigint      NOT NULL,
+    actor          uuid,
+    request_id     text,
+    at             timestamptz NOT NULL,
+    external_ids   text        NOT NULL,
+    public_body    text,
+    internal_body  text,
+    personal_body  text,
+    sensitive_body text
+);
+CREATE INDEX changes_by_record ON changes (record_id, seq);
+
+-- Which scopes a row of the log concerns: a narrow row for each unit above the record, before and after.
+CREATE TABLE change_scope (
+    unit_id  uuid     NOT NULL,
+    downward bigint   NOT NULL,
+    seq      bigint   NOT NULL,
+    type     text_key NOT NULL,
+    PRIMARY KEY (unit_id, downward, seq)
+);
+
+-- One row for every write transaction, kept a day: tells what became of a commit whose answer was lost.
+CREATE TABLE batches (
+    batch uuid        NOT NULL PRIMARY KEY,
+    seq   bigint      NOT NULL,
+    at    timestamptz NOT NULL
+);
+CREATE INDEX batches_by_age ON batches (at);
+
+CREATE TABLE external_ids (
+    system    text_key NOT NULL,
+    type      text_key NOT NULL,
+    value     text_key NOT NULL,
+    record_id uuid     NOT NULL,
+    PRIMARY KEY (system, type, value)
+);
+CREATE INDEX external_ids_by_record ON external_ids (record_id);
+
+-- Which live records point to a record: a delete asks here.
+CREATE TABLE record_links (
+    to_id     uuid     NOT NULL,
+    from_type text_key NOT NULL,
+    from_id   uuid     NOT NULL,
+    PRIMARY KEY (to_id, from_type, from_id)
+);
+CREATE INDEX record_links_by_source ON record_links (from_id);
+
+-- The tree of units as the engine walks it; the units themselves are records.
+CREATE TABLE unit_tree (
+    unit_id      uuid   NOT NULL PRIMARY KEY,
+    parent_id    uuid,
+    boundary_seq bigint NOT NULL
+);
+CREATE TABLE unit_ancestors (
+    ancestor_id uuid NOT NULL,
+    unit_id     uuid NOT NULL,
+    PRIMARY KEY (ancestor_id, unit_id)
+);
+CREATE INDEX unit_ancestors_by_unit ON unit_ancestors (unit_id);
+
+-- Answers of POSTs under an Idempotency-Key, written in the transaction of their effect.
+CREATE TABLE idempotency_keys (
+    caller_id   uuid        NOT NULL,
+    key         text_key    NOT NULL,
+    fingerprint text        NOT NULL,
+    rights      text        NOT NULL,
+    status      bigint      NOT NULL,
+    headers     text        NOT NULL,
+    body        text        NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (caller_id, key)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
