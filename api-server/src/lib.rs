@@ -2,3 +2,5 @@
 
 pub mod auth;
 pub mod db;
+mod records;
+pub mod store;

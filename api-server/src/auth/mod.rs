@@ -1,1 +1,3 @@
-//! Accounts.
+//! Who asks, and what they may do.
+
+pub mod policy;

@@ -2,7 +2,7 @@
 
 use super::connect::{Database, Own, Url};
 use diesel::migration::{Migration, MigrationSource};
-use diesel::{Connection, pg::Pg, sqlite::Sqlite};
+use diesel::Connection;
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -76,6 +76,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use diesel::{pg::Pg, sqlite::Sqlite};
 
     #[test]
     fn both_engines_have_the_same_migrations() {

@@ -1,6 +1,8 @@
 //! Tables that are queried with diesel's typed builder: the clock and the accounts. Record tables are
 //! known to the engine by name (`store/registry.rs`).
 
+#![expect(missing_docs, reason = "the macro makes items that cannot be documented")]
+
 use super::types::{Guid, Instant};
 
 diesel::table! {

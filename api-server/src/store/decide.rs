@@ -182,13 +182,14 @@ pub struct Draft {
 
 impl Draft {
     /// As the type's rules see it.
-    pub fn write<'a>(&'a self, item: &'a Item) -> Write<'a> {
+    pub fn write<'a>(&'a self, item: &'a Item, scope: Option<&'a Scope>) -> Write<'a> {
         Write {
             before: self.before.as_deref(),
             after: &self.after,
             action: self.action,
             sent: &item.sent,
             loading: self.loading,
+            scope,
         }
     }
 }
@@ -368,7 +369,7 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     // The rules run over what could be read, so that all faults are told together.
     let asked = draft.after.body.clone();
     let mut verdict = Verdict { prefix: item.prefix, ..Verdict::default() };
-    let ruled = if placed { item.kind.decide(&draft.write(item), world, &mut verdict) } else { None };
+    let ruled = if placed { item.kind.decide(&draft.write(item, Some(scope)), world, &mut verdict) } else { None };
     if let Some(right) = verdict.forbidden {
         return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
     }

@@ -85,7 +85,7 @@ fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &Wor
         missing.record(world, UNIT, before.unit_id);
     }
     let mut needs = Vec::new();
-    item.kind.needs(&draft.write(item), world, &mut needs);
+    item.kind.needs(&draft.write(item, None), world, &mut needs);
     if item.op == cell_records_types::sync::PushOp::Delete {
         if !world.knows_links(draft.after.id) {
             missing.links.insert(draft.after.id);

@@ -3,6 +3,7 @@
 
 use super::decide::Verdict;
 use super::record::{Fields, Stored};
+use super::scope::Scope;
 use super::world::{Need, World};
 use crate::db::{Column, Value};
 use cell_records_types as types;
@@ -58,6 +59,8 @@ pub struct Change<'a, T> {
     pub sent: &'a [String],
     /// Whether the rules of transition are off: the local operator loads what was decided elsewhere.
     pub loading: bool,
+    /// What the caller sees; absent while needs are gathered.
+    pub scope: Option<&'a Scope>,
 }
 
 /// What a write does to its record.
@@ -75,6 +78,13 @@ impl<T> Change<'_, T> {
     /// Whether the caller sent this field.
     pub fn sent(&self, field: &str) -> bool {
         self.sent.iter().any(|name| name == field)
+    }
+
+    /// Whether the caller reads a field of another record, and so may be told of it.
+    pub fn may_tell(&self, kind: &'static str, unit: Uuid, field: &str) -> bool {
+        let Some((scope, kind)) = self.scope.zip(Kind::named(kind)) else { return false };
+        let class = kind.field(field).map_or(Class::Sensitive, |spec| spec.class);
+        scope.reads(kind, unit).is_some_and(|reads| reads >= class) || scope.named_fields(kind, unit).contains(&field)
     }
 
     /// Whether a part of the record differs from what stands (at a create: always).
@@ -196,6 +206,8 @@ pub struct Write<'a> {
     pub sent: &'a [String],
     /// Whether the rules of transition are off.
     pub loading: bool,
+    /// What the caller sees; absent while needs are gathered.
+    pub scope: Option<&'a Scope>,
 }
 
 impl Kind {
@@ -279,7 +291,7 @@ fn with_change<T: Slice, A>(write: &Write<'_>, work: impl FnOnce(&mut Change<'_,
     let before = write.before.and_then(|before| before.typed::<T>());
     let after = write.after.to_typed::<T>()?;
     let mut change =
-        Change { before: before.as_deref(), after, action: write.action, sent: write.sent, loading: write.loading };
+        Change { before: before.as_deref(), after, action: write.action, sent: write.sent, loading: write.loading, scope: write.scope };
     Some(work(&mut change))
 }
 

@@ -407,7 +407,8 @@ impl Worker {
             }
             outcomes.push((Ok(Outcome::Done(done)), wrote));
         }
-        if careful && effects.len() > 1 && commands.len() == 1 && commands.iter().all(|(command, _)| command.mode == PushMode::Record) {
+        let divisible = matches!(commands, [(command, _)] if command.mode == PushMode::Record);
+        if careful && divisible && effects.len() > 1 {
             self.one_by_one(&mut db, clock, &mut world, &mut effects, &mut outcomes).await?;
         } else {
             flush::flush(&mut db, clock, &mut world, &effects).await.map_err(|error| failed(&error))?;

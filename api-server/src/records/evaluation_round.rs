@@ -1,0 +1,121 @@
+//! `evaluation_round`: columns, filters and rules, its steps included (domain.md §6.9).
+
+use crate::auth::policy;
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
+use crate::store::world::{Need, World};
+use cell_records_types::faults::{CAP_EXCEEDED, DATES_OUT_OF_ORDER, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED};
+use cell_records_types::sync::ConflictReason;
+use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RoundState};
+use uuid::Uuid;
+
+impl Slice for EvaluationRound {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("scheme_id", Type::Id),
+        Column::new("year", Type::Int),
+        Column::new("quarter", Type::Int),
+        Column::new("state", Type::Text),
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter { name: "scheme_id", field: "scheme_id", test: Test::Reference("scheme_id", "evaluation_scheme") },
+        Filter { name: "year", field: "year", test: Test::Number("year") },
+        Filter { name: "quarter", field: "quarter", test: Test::Number("quarter") },
+        Filter { name: "state", field: "state", test: Test::Code("state", &RoundState::LIST) },
+    ];
+    const SORTS: &'static [Sort] = &[Sort { name: "year", column: "year", by_unit: false }];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            scheme(self).into(),
+            i64::from(self.year.0).into(),
+            self.quarter.map(|quarter| i64::from(quarter.0)).into(),
+            self.state.code().into(),
+        ]
+    }
+
+    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
+        let round = &change.after;
+        needs.push(Need::of::<EvaluationScheme>([("id", scheme(round).into())]));
+        needs.push(of_scheme(round));
+        if !change.loading && round.state == RoundState::Approved {
+            needs.push(results(round.id));
+        }
+    }
+
+    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+        let steps = change.changed(|round| round.state) && change.before.is_some();
+        if !change.loading && !steps && change.before.is_some_and(|before| before.state.is_closed()) {
+            return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
+        }
+        if change.action == Action::Delete {
+            return;
+        }
+        let round = &change.after;
+        if let (Some(opened), Some(closed)) = (round.opened_on, round.closed_on)
+            && closed < opened
+        {
+            verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, "opened_on");
+        }
+        let same = |other: &EvaluationRound| (other.year, other.quarter) == (round.year, round.quarter);
+        if world.others::<EvaluationRound>(&of_scheme(round), round.id).iter().any(|other| same(other)) {
+            verdict.conflict(ConflictReason::Unique, &ROUND_EXISTS);
+        }
+        if steps && !change.loading {
+            step(change, world, verdict);
+        }
+    }
+}
+
+fn scheme(round: &EvaluationRound) -> Option<Uuid> {
+    round.scheme_id.id()
+}
+
+fn of_scheme(round: &EvaluationRound) -> Need {
+    Need::of::<EvaluationRound>([("unit_id", round.unit_id.into()), ("scheme_id", scheme(round).into())])
+}
+
+fn results(round: Uuid) -> Need {
+    Need::of::<MemberEvaluation>([("round_id", round.into())])
+}
+
+/// One step of a round: forward by one, or back to `reviewing`.
+fn step(change: &Change<'_, EvaluationRound>, world: &World, verdict: &mut Verdict) {
+    let Some(before) = change.before else { return };
+    let round = &change.after;
+    let (from, to) = (before.state, round.state);
+    let back = to == RoundState::Reviewing && from > RoundState::Reviewing;
+    if to.is_closed() || back {
+        let leads = change.scope.is_some_and(|scope| scope.holds(round.unit_id, policy::approves));
+        if !leads {
+            verdict.forbidden = Some("evaluation_round:approve".into());
+            return;
+        }
+    }
+    if from.next() != Some(to) && !back {
+        return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {to}"));
+    }
+    if to == RoundState::Approved {
+        cap(round, world, verdict);
+    }
+}
+
+/// How many may be in the capped levels, and how many are.
+fn cap(round: &EvaluationRound, world: &World, verdict: &mut Verdict) {
+    let Some(scheme) = scheme(round).and_then(|id| world.live::<EvaluationScheme>(id)) else { return };
+    let Some(cap) = &scheme.cap else { return };
+    let level = |code: &str| scheme.levels.iter().find(|level| *level.code == *code);
+    let capped_rank = scheme.levels.iter().filter(|level| level.counts_toward_cap == Some(true)).map(|level| level.rank).max();
+    let results = world.others::<MemberEvaluation>(&results(round.id), round.id);
+    let levels: Vec<_> = results.iter().filter_map(|result| result.final_level.as_deref().and_then(level)).collect();
+    let capped = levels.iter().filter(|level| level.counts_toward_cap == Some(true)).count();
+    let base = match cap.base {
+        CapBase::AllEvaluated => levels.len(),
+        // Good or better: the capped levels and the one below them.
+        CapBase::GoodOrBetter => levels.iter().filter(|level| capped_rank.is_some_and(|rank| level.rank <= rank + 1)).count(),
+    };
+    let most = base * usize::try_from(cap.percent.0).unwrap_or(0) / 100;
+    if capped > most {
+        verdict.warn("to", &CAP_EXCEEDED, format!("{capped} > {most} ({} % / {base})", cap.percent.0));
+    }
+}

@@ -1,0 +1,88 @@
+//! `evaluation_scheme`: columns and rules (domain.md §6.9).
+
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
+use crate::store::world::{Need, World};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
+use cell_records_types::text::order_key;
+use cell_records_types::{EvaluationRound, EvaluationScheme, RoundState, SubjectKind};
+use std::collections::HashSet;
+
+impl Slice for EvaluationScheme {
+    const COLUMNS: &'static [Column] =
+        &[Column::new("subject_kind", Type::Text), Column::new("valid_from", Type::Text), Column::new("valid_to", Type::Text), Column::new("name_key", Type::Text)];
+    const FILTERS: &'static [Filter] = &[
+        Filter { name: "subject_kind", field: "subject_kind", test: Test::Code("subject_kind", &SubjectKind::LIST) },
+        Filter { name: "at", field: "valid_from", test: Test::DayIn("valid_from", "valid_to") },
+    ];
+    const SORTS: &'static [Sort] =
+        &[Sort { name: "name", column: "name_key", by_unit: false }, Sort { name: "valid_from", column: "valid_from", by_unit: false }];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            self.subject_kind.code().into(),
+            self.valid_from.to_string().into(),
+            self.valid_to.map(|to| to.to_string()).into(),
+            order_key(&self.name).into(),
+        ]
+    }
+
+    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
+        needs.push(rounds(&change.after));
+    }
+
+    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        let scheme = &change.after;
+        if scheme.valid_to.is_some_and(|to| to <= scheme.valid_from) {
+            verdict.fault_about("valid_to", &DATES_OUT_OF_ORDER, "valid_from");
+        }
+        let mut seen = HashSet::new();
+        for (index, level) in scheme.levels.iter().enumerate() {
+            if !seen.insert(&*level.code) {
+                verdict.fault(&format!("levels/{index}/code"), &DUPLICATE_CODE);
+            }
+        }
+        let mut criteria = HashSet::new();
+        for (index, criterion) in scheme.criteria.iter().flat_map(|criteria| criteria.iter()).enumerate() {
+            if !criteria.insert(&*criterion.code) {
+                verdict.fault(&format!("criteria/{index}/code"), &DUPLICATE_CODE);
+            }
+        }
+        for (index, threshold) in scheme.thresholds.iter().flat_map(|thresholds| thresholds.iter()).enumerate() {
+            if !seen.contains(&*threshold.level) {
+                verdict.fault(&format!("thresholds/{index}/level"), &LEVEL_NOT_IN_SCHEME);
+            }
+        }
+        let Some(before) = change.before.filter(|_| change.action == Action::Update) else { return };
+        let used = world.matching(&rounds(scheme)).iter().any(|round| {
+            round.typed::<EvaluationRound>().is_some_and(|round| round.state > RoundState::Draft)
+        });
+        if used && fixed(before) != fixed(scheme) {
+            verdict.fault("", &SCHEME_IN_USE);
+        }
+    }
+}
+
+fn rounds(scheme: &EvaluationScheme) -> Need {
+    Need::of::<EvaluationRound>([("scheme_id", scheme.id.into())])
+}
+
+/// The scheme without what may still change once it is in use: `valid_to` and labels.
+fn fixed(scheme: &EvaluationScheme) -> EvaluationScheme {
+    let mut fixed = scheme.clone();
+    fixed.valid_to = None;
+    fixed.version = 0;
+    fixed.updated_at = fixed.created_at;
+    fixed.external_ids = Vec::new().into();
+    let mut levels = fixed.levels.to_vec();
+    for level in &mut levels {
+        level.label_vi = "".into();
+        level.label_en = "".into();
+    }
+    fixed.levels = levels.into();
+    fixed
+}

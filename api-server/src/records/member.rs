@@ -1,0 +1,313 @@
+//! `member`: columns, side tables, filters and rules (domain.md §6.3, §6.4).
+
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Side, Slice, Sort, Test};
+use crate::store::world::{Need, World};
+use cell_records_types::faults::{
+    ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS, OUT_OF_RANGE,
+    POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
+    UNIT_SINCE_OUT_OF_RANGE,
+};
+use cell_records_types::text::{fold, name_key};
+use cell_records_types::{
+    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia, Unit, UnitState,
+};
+use uuid::Uuid;
+
+/// Nobody in these records was born before.
+const FIRST_BIRTH_YEAR: i16 = 1880;
+/// Younger at the admission is a warning (domain.md §3.1).
+const AGE_OF_ADMISSION: i16 = 18;
+/// Probation in months; a shorter one is a warning (domain.md §3.1).
+const PROBATION_MONTHS: i32 = 12;
+
+impl Slice for Member {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("status", Type::Text),
+        Column::new("sex", Type::Text),
+        Column::new("education_level", Type::Text),
+        Column::new("political_theory_level", Type::Text),
+        Column::new("employment_status", Type::Text),
+        Column::new("birth_date", Type::Text),
+        Column::new("admission_date", Type::Text),
+        Column::new("unit_since", Type::Text),
+        Column::new("name_key", Type::Text),
+        Column::new("search", Type::Text),
+    ];
+    const SIDES: &'static [Side] = &[
+        Side {
+            table: "member_numbers",
+            owner: "member_id",
+            columns: &[Column::new("member_id", Type::Id), Column::new("kind", Type::Text), Column::new("number", Type::Text)],
+        },
+        Side {
+            table: "member_stays",
+            owner: "member_id",
+            columns: &[
+                Column::new("member_id", Type::Id),
+                Column::new("unit_id", Type::Id),
+                Column::new("from_date", Type::Text),
+                Column::new("to_date", Type::Text),
+            ],
+        },
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter { name: "status", field: "status", test: Test::Code("status", &MemberStatus::LIST) },
+        Filter { name: "sex", field: "sex", test: Test::Code("sex", &Sex::LIST) },
+        Filter { name: "education_level", field: "education_level", test: Test::Code("education_level", &EducationLevel::LIST) },
+        Filter {
+            name: "political_theory_level",
+            field: "political_theory_level",
+            test: Test::Code("political_theory_level", &PoliticalTheoryLevel::LIST),
+        },
+        Filter { name: "employment_status", field: "employment_status", test: Test::Code("employment_status", &EmploymentStatus::LIST) },
+        Filter { name: "birth_year_from", field: "birth_date", test: Test::DateFrom("birth_date") },
+        Filter { name: "birth_year_to", field: "birth_date", test: Test::DateTo("birth_date") },
+        Filter { name: "admission_from", field: "admission_date", test: Test::DateFrom("admission_date") },
+        Filter { name: "admission_to", field: "admission_date", test: Test::DateTo("admission_date") },
+        Filter { name: "at", field: "unit_since", test: Test::StayAt },
+        Filter { name: "profile_number", field: "profile_number", test: Test::Side("member_numbers", "member_id", "profile") },
+        Filter { name: "personal_id", field: "personal_id", test: Test::Side("member_numbers", "member_id", "personal") },
+        Filter { name: "duplicates", field: "personal_id", test: Test::Duplicates },
+    ];
+    const SORTS: &'static [Sort] = &[
+        Sort { name: "full_name", column: "name_key", by_unit: true },
+        Sort { name: "birth_date", column: "birth_date", by_unit: false },
+        Sort { name: "admission_date", column: "admission_date", by_unit: false },
+    ];
+    const SEARCH: Option<&'static str> = Some("full_name");
+    const DEFAULTED: &'static [&'static str] = &[
+        "status", "education_level", "political_theory_level", "party_age_start", "unit_since", "unit_via", "unit_history",
+    ];
+
+    fn columns(&self) -> Vec<Value> {
+        let names = [self.birth_name.as_deref()].into_iter().flatten().chain(self.other_names.iter().flat_map(|names| names.iter().map(|name| &**name)));
+        let mut search = format!(" {} ", fold(&self.full_name));
+        for name in names {
+            search.push_str(&fold(name));
+            search.push(' ');
+        }
+        vec![
+            status(self).code().into(),
+            self.sex.code().into(),
+            self.education_level.unwrap_or(EducationLevel::Unknown).code().into(),
+            self.political_theory_level.unwrap_or(PoliticalTheoryLevel::Unknown).code().into(),
+            self.employment_status.map(|status| status.code().to_owned()).into(),
+            self.birth_date.to_string().into(),
+            self.admission_date.to_string().into(),
+            self.unit_since.unwrap_or(self.admission_date).to_string().into(),
+            name_key(&self.full_name).into(),
+            search.into(),
+        ]
+    }
+
+    fn sides(&self) -> Vec<Vec<Vec<Value>>> {
+        let numbers = numbers(self).into_iter().map(|(_, kind, number)| vec![self.id.into(), kind.into(), number.into()]);
+        let stay = |unit: Uuid, from: Date, to: Option<Date>| {
+            vec![self.id.into(), unit.into(), from.to_string().into(), to.map(|to| to.to_string()).into()]
+        };
+        let earlier = self.unit_history.iter().flat_map(|stays| stays.iter());
+        let mut stays: Vec<Vec<Value>> = earlier.filter_map(|past| Some(stay(past.unit_id.id()?, past.from, Some(past.to)))).collect();
+        stays.push(stay(self.unit_id, self.unit_since.unwrap_or(self.admission_date), self.left_on));
+        vec![numbers.collect(), stays]
+    }
+
+    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
+        let member = &change.after;
+        if change.action == Action::Delete || change.loading {
+            return;
+        }
+        for (field, kind, number) in numbers(member) {
+            if change.sent(field) {
+                needs.push(holders(kind, &number));
+            }
+        }
+        if change.changed(identity) {
+            needs.push(namesakes(member));
+        }
+        if status(member).has_left() && change.changed(status) {
+            needs.push(positions(member.id));
+        }
+    }
+
+    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        complete(change, world);
+        let moved = change.changed(|member| member.unit_id) || change.action == Action::Create;
+        if moved {
+            let cell = world.live::<Unit>(change.after.unit_id);
+            let fits = cell.is_some_and(|unit| unit.kind.is_cell() && unit.state != Some(UnitState::Dissolved));
+            if !fits {
+                verdict.fault("unit_id", &NOT_A_CELL);
+            }
+        }
+        dates(&change.after, world, verdict);
+        membership(change, verdict, world);
+        stays(&change.after, world, verdict);
+        if !change.loading {
+            duplicates(change, world, verdict);
+        }
+    }
+}
+
+fn status(member: &Member) -> MemberStatus {
+    member.status.unwrap_or(MemberStatus::Probationary)
+}
+
+fn identity(member: &Member) -> (String, String) {
+    (name_key(&member.full_name), member.birth_date.to_string())
+}
+
+/// A member's numbers: the field that holds each, its kind in the side table, the number.
+fn numbers(member: &Member) -> Vec<(&'static str, &'static str, String)> {
+    let mut numbers = Vec::new();
+    numbers.extend(member.personal_id.as_ref().map(|number| ("personal_id", "personal", number.to_string())));
+    numbers.extend(member.profile_number.as_ref().map(|number| ("profile_number", "profile", number.to_string())));
+    let cards = member.card_numbers.iter().flat_map(|cards| cards.iter());
+    for card in cards {
+        let one = ("card_numbers", "card", card.number.to_string());
+        if !numbers.contains(&one) {
+            numbers.push(one);
+        }
+    }
+    numbers
+}
+
+fn holders(kind: &'static str, number: &str) -> Need {
+    Need::side::<Member>("member_numbers", [("number", number.into()), ("kind", kind.into())])
+}
+
+fn namesakes(member: &Member) -> Need {
+    let (name, birth) = identity(member);
+    Need::of::<Member>([("name_key", name.into()), ("birth_date", birth.into())])
+}
+
+fn positions(member: Uuid) -> Need {
+    Need::of::<Position>([("member_id", member.into())])
+}
+
+/// Defaults, and the stay that a move ends.
+fn complete(change: &mut Change<'_, Member>, world: &World) {
+    let history_sent = change.sent("unit_history");
+    let (since_sent, via_sent) = (change.sent("unit_since"), change.sent("unit_via"));
+    let moved = change.before.filter(|before| before.unit_id != change.after.unit_id);
+    let member = &mut change.after;
+    member.status.get_or_insert(MemberStatus::Probationary);
+    member.education_level.get_or_insert(EducationLevel::Unknown);
+    member.political_theory_level.get_or_insert(PoliticalTheoryLevel::Unknown);
+    member.party_age_start.get_or_insert(member.admission_decision_date.unwrap_or(member.admission_date));
+    if let Some(before) = moved {
+        if !since_sent {
+            member.unit_since = Some(world.today);
+        }
+        if !via_sent {
+            member.unit_via = Some(StayVia::Correction);
+        }
+        let (from, to) = (before.unit_since.unwrap_or(before.admission_date), member.unit_since.unwrap_or(world.today));
+        // A stay that would not last a day leaves none.
+        if !history_sent && from < to {
+            let via = before.unit_via.unwrap_or(StayVia::Admission);
+            let mut stays: Vec<Stay> = before.unit_history.iter().flat_map(|stays| stays.iter().cloned()).collect();
+            stays.push(Stay { unit_id: before.unit_id.into(), from, to, via });
+            member.unit_history = Some(stays.into());
+        }
+    }
+    member.unit_since.get_or_insert(member.admission_date);
+    member.unit_via.get_or_insert(StayVia::Admission);
+}
+
+fn dates(member: &Member, world: &World, verdict: &mut Verdict) {
+    if member.birth_date.year < FIRST_BIRTH_YEAR {
+        verdict.fault_about("birth_date", &OUT_OF_RANGE, format!("≥ {FIRST_BIRTH_YEAR}"));
+    }
+    if member.birth_date.earliest() > world.today {
+        verdict.fault("birth_date", &IN_THE_FUTURE);
+    }
+    if member.admission_date > world.today {
+        verdict.fault("admission_date", &IN_THE_FUTURE);
+    }
+    if member.admission_date < member.birth_date.earliest().plus_years(AGE_OF_ADMISSION) {
+        verdict.warn("admission_date", &UNDER_AGE, "");
+    }
+    if let Some(official) = member.official_date {
+        if official < member.admission_date {
+            verdict.fault("official_date", &OFFICIAL_BEFORE_ADMISSION);
+        } else if official < member.admission_date.plus_months(PROBATION_MONTHS) {
+            verdict.warn("official_date", &SHORT_PROBATION, "");
+        }
+    }
+    let counted = member.admission_decision_date.unwrap_or(member.admission_date);
+    if member.party_age_start.is_some_and(|start| start != counted) && member.party_age_reason.is_none() {
+        verdict.fault_about("party_age_reason", &REASON_REQUIRED, "party_age_start");
+    }
+    if let Some(number) = member.personal_id.as_deref() {
+        // Century and sex stand in the fourth digit, the year in the next two.
+        let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
+        if let (Some(code), Some(year)) = (part(3, 4), part(4, 6)) {
+            if 1900 + 100 * (code / 2) + year != member.birth_date.year {
+                verdict.warn("personal_id", &ID_MISMATCH, "birth_date");
+            }
+            let fits = match member.sex {
+                Sex::Male => code % 2 == 0,
+                Sex::Female => code % 2 == 1,
+                Sex::Unspecified => true,
+            };
+            if !fits {
+                verdict.warn("personal_id", &ID_MISMATCH, "sex");
+            }
+        }
+    }
+}
+
+fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, world: &World) {
+    let member = &change.after;
+    let now = status(member);
+    if let Some(before) = change.before.map(status).filter(|_| !change.loading && change.action == Action::Update)
+        && !before.may_become(now)
+    {
+        verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, format!("{before} → {now}"));
+    }
+    if now.has_left() {
+        if member.left_on.is_none() {
+            verdict.fault("left_on", &REQUIRED);
+        }
+        let open = |position: &Position| position.to.is_none_or(|to| member.left_on.is_some_and(|left| to > left));
+        if !change.loading && change.changed(status) && world.others::<Position>(&positions(member.id), member.id).iter().any(|position| open(position)) {
+            verdict.warn("status", &OPEN_POSITIONS, "");
+        }
+    }
+}
+
+fn stays(member: &Member, world: &World, verdict: &mut Verdict) {
+    let since = member.unit_since.unwrap_or(member.admission_date);
+    if since > world.today {
+        verdict.fault("unit_since", &UNIT_SINCE_OUT_OF_RANGE);
+    }
+    let mut free_from: Option<Date> = None;
+    for stay in member.unit_history.iter().flat_map(|stays| stays.iter()) {
+        if stay.from >= stay.to || free_from.is_some_and(|free| stay.from < free) || stay.to > since {
+            return verdict.fault("unit_history", &STAYS_OVERLAP);
+        }
+        free_from = Some(stay.to);
+    }
+}
+
+fn duplicates(change: &Change<'_, Member>, world: &World, verdict: &mut Verdict) {
+    let member = &change.after;
+    for (field, kind, number) in numbers(member) {
+        let others = world.others::<Member>(&holders(kind, &number), member.id);
+        // Of a number that stands out of sight nothing is said: it would tell about strangers.
+        if change.sent(field) && others.iter().any(|other| change.may_tell("member", other.unit_id, field)) {
+            verdict.fault(field, &NUMBER_TAKEN);
+        }
+    }
+    if change.changed(identity) {
+        let others = world.others::<Member>(&namesakes(member), member.id);
+        if others.iter().any(|other| change.may_tell("member", other.unit_id, "full_name")) {
+            verdict.warn("full_name", &POSSIBLE_DUPLICATE, "");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `position`: columns, filters and rules (domain.md §6.5).
+
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
+use crate::store::world::{Need, World};
+use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
+use cell_records_types::{Body, Member, Position, PositionCode, Unit};
+use uuid::Uuid;
+
+/// A cell committee has at most so many members; more is a warning (domain.md §3.1).
+const LARGEST_CELL_COMMITTEE: usize = 7;
+
+impl Slice for Position {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("member_id", Type::Id),
+        Column::new("position_code", Type::Text),
+        Column::new("body", Type::Text),
+        Column::new("from_date", Type::Text),
+        Column::new("to_date", Type::Text),
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter { name: "member_id", field: "member_id", test: Test::Reference("member_id", "member") },
+        Filter { name: "position_code", field: "position_code", test: Test::Code("position_code", &PositionCode::LIST) },
+        Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
+    ];
+    const SORTS: &'static [Sort] = &[Sort { name: "from", column: "from_date", by_unit: false }];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            member(self).into(),
+            self.position_code.code().into(),
+            self.body.map(|body| body.code().to_owned()).into(),
+            self.from.to_string().into(),
+            self.to.map(|to| to.to_string()).into(),
+        ]
+    }
+
+    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
+        let position = &change.after;
+        needs.push(Need::of::<Member>([("id", member(position).into())]));
+        if position.position_code.is_single() {
+            needs.push(same_office(position));
+        }
+        if position.body == Some(Body::CellCommittee) {
+            needs.push(cell_committee(position));
+        }
+    }
+
+    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        let position = &change.after;
+        if position.to.is_some_and(|to| to < position.from) {
+            verdict.fault_about("to", &DATES_OUT_OF_ORDER, "from");
+        }
+        if position.position_code.is_single() && position.to.is_none() {
+            let others = world.others::<Position>(&same_office(position), position.id);
+            if others.iter().any(|other| other.to.is_none()) {
+                verdict.fault("position_code", &OFFICE_TAKEN);
+            }
+        }
+        if position.body == Some(Body::CellCommittee) {
+            let elsewhere = world.live::<Member>(member(position).unwrap_or_default()).is_some_and(|member| member.unit_id != position.unit_id);
+            let of_cell = world.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
+            if elsewhere && of_cell {
+                verdict.warn("member_id", &NOT_A_MEMBER_HERE, "");
+            }
+            let others = world.others::<Position>(&cell_committee(position), position.id);
+            if others.iter().filter(|other| other.to.is_none()).count() >= LARGEST_CELL_COMMITTEE {
+                verdict.warn("body", &COMMITTEE_TOO_LARGE, "");
+            }
+        }
+    }
+}
+
+fn member(position: &Position) -> Option<Uuid> {
+    position.member_id.id()
+}
+
+fn same_office(position: &Position) -> Need {
+    Need::of::<Position>([("unit_id", position.unit_id.into()), ("position_code", position.position_code.code().into())])
+}
+
+fn cell_committee(position: &Position) -> Need {
+    Need::of::<Position>([("unit_id", position.unit_id.into()), ("body", Body::CellCommittee.code().into())])
+}

@@ -1,0 +1,82 @@
+//! `reported_figure`: columns, filters and rules (domain.md §2.1).
+
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
+use crate::store::world::World;
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};
+use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
+
+impl Slice for ReportedFigure {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("indicator_code", Type::Text),
+        Column::new("measure", Type::Text),
+        Column::new("period_from", Type::Text),
+        Column::new("status", Type::Text),
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter { name: "indicator_code", field: "indicator_code", test: Test::Text("indicator_code") },
+        Filter { name: "measure", field: "measure", test: Test::Code("measure", &Measure::LIST) },
+        Filter { name: "status", field: "status", test: Test::Code("status", &FigureStatus::LIST) },
+        Filter { name: "period_from", field: "period_from", test: Test::DateFrom("period_from") },
+        Filter { name: "period_to", field: "period_from", test: Test::DateTo("period_from") },
+    ];
+    const SORTS: &'static [Sort] = &[Sort { name: "indicator_code", column: "indicator_code", by_unit: false }];
+    const DEFAULTED: &'static [&'static str] = &["qualifier", "status"];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            (*self.indicator_code).into(),
+            self.measure.code().into(),
+            self.period_from.map(|from| from.to_string()).into(),
+            self.status.unwrap_or(FigureStatus::Recorded).code().into(),
+        ]
+    }
+
+    fn decide(change: &mut Change<'_, Self>, _world: &World, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        let fixed = |name: &&String| !matches!(name.as_str(), "status" | "superseded_by_id" | "external_ids");
+        if change.action == Action::Update && change.before.is_some_and(|before| reported(before) != reported(&change.after)) {
+            for name in change.sent.iter().filter(fixed) {
+                verdict.fault(name, &FIGURE_IS_FIXED);
+            }
+        }
+        let figure = &mut change.after;
+        figure.qualifier.get_or_insert(Qualifier::Exact);
+        figure.status.get_or_insert(FigureStatus::Recorded);
+        let figure = &change.after;
+        let period = match (figure.period_from, figure.period_to) {
+            (None, None) => None,
+            (Some(from), Some(to)) => {
+                if to < from {
+                    verdict.fault_about("period_to", &DATES_OUT_OF_ORDER, "period_from");
+                }
+                Some(true)
+            }
+            _ => Some(false),
+        };
+        let as_of = figure.as_of_precision.map(|precision| (precision == DatePrecision::Unknown) == figure.as_of_date.is_none());
+        // Either the one or the other, and that whole; a date without its precision is neither.
+        let valid = match (period, as_of) {
+            (Some(whole), None) => whole && figure.as_of_date.is_none(),
+            (None, Some(whole)) => whole,
+            _ => false,
+        };
+        if !valid {
+            verdict.fault("as_of_precision", &PERIOD_INVALID);
+        }
+    }
+}
+
+/// What was reported: all but what is thought of it since.
+fn reported(figure: &ReportedFigure) -> ReportedFigure {
+    let mut reported = figure.clone();
+    reported.status = None;
+    reported.superseded_by_id = None;
+    reported.version = 0;
+    reported.updated_at = reported.created_at;
+    reported.external_ids = Vec::new().into();
+    reported
+}

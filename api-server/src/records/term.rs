@@ -1,0 +1,40 @@
+//! `term`: columns and rules (domain.md §6.2).
+
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
+use crate::store::world::{Need, World};
+use cell_records_types::Term;
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, TERMS_OVERLAP};
+
+impl Slice for Term {
+    const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
+    const FILTERS: &'static [Filter] = &[Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") }];
+    const SORTS: &'static [Sort] = &[Sort { name: "from", column: "from_date", by_unit: false }];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.from.to_string().into(), self.to.map(|to| to.to_string()).into()]
+    }
+
+    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
+        needs.push(of_unit(&change.after));
+    }
+
+    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+        let term = &change.after;
+        if change.action == Action::Delete {
+            return;
+        }
+        if term.to.is_some_and(|to| to <= term.from) {
+            verdict.fault_about("to", &DATES_OUT_OF_ORDER, "from");
+        }
+        let overlaps = |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);
+        if world.others::<Term>(&of_unit(term), term.id).iter().any(|other| overlaps(other)) {
+            verdict.fault("from", &TERMS_OVERLAP);
+        }
+    }
+}
+
+fn of_unit(term: &Term) -> Need {
+    Need::of::<Term>([("unit_id", term.unit_id.into())])
+}

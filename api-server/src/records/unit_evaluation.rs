@@ -1,0 +1,49 @@
+//! `unit_evaluation`: columns, filters and rules (domain.md §6.9).
+
+use super::member_evaluation::{check_levels, is_closed, round_needs};
+use crate::db::{Column, Type, Value};
+use crate::store::decide::Verdict;
+use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
+use crate::store::world::{Need, World};
+use cell_records_types::UnitEvaluation;
+use cell_records_types::faults::{EVALUATION_EXISTS, ROUND_CLOSED};
+use cell_records_types::sync::ConflictReason;
+
+impl Slice for UnitEvaluation {
+    const COLUMNS: &'static [Column] = &[Column::new("round_id", Type::Id), Column::new("final_level", Type::Text)];
+    const FILTERS: &'static [Filter] = &[
+        Filter { name: "round_id", field: "round_id", test: Test::Reference("round_id", "evaluation_round") },
+        Filter { name: "final_level", field: "final_level", test: Test::Text("final_level") },
+    ];
+    const SORTS: &'static [Sort] = &[];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![self.round_id.id().into(), self.final_level.as_deref().map(str::to_owned).into()]
+    }
+
+    fn needs(change: &Change<'_, Self>, world: &World, needs: &mut Vec<Need>) {
+        needs.push(same_subject(&change.after));
+        needs.extend(round_needs(change.after.round_id.id(), world));
+        needs.extend(change.before.into_iter().flat_map(|before| round_needs(before.round_id.id(), world)));
+    }
+
+    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+        let rounds = [change.before.and_then(|before| before.round_id.id()), change.after.round_id.id()];
+        if !change.loading && is_closed(&rounds, world) {
+            return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
+        }
+        if change.action == Action::Delete {
+            return;
+        }
+        let result = &change.after;
+        let levels = [("self_level", &result.self_level), ("proposed_level", &result.proposed_level), ("final_level", &result.final_level)];
+        check_levels(&levels, result.round_id.id(), world, verdict);
+        if !world.others::<UnitEvaluation>(&same_subject(result), result.id).is_empty() {
+            verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);
+        }
+    }
+}
+
+fn same_subject(result: &UnitEvaluation) -> Need {
+    Need::of::<UnitEvaluation>([("round_id", result.round_id.id().into()), ("unit_id", result.unit_id.into())])
+}
