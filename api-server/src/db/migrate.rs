@@ -2,7 +2,7 @@
 
 use super::connect::{Database, Own, Url};
 use diesel::migration::{Migration, MigrationSource};
-use diesel::Connection;
+
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 

@@ -1,0 +1,47 @@
+//! Sealed cursors: opaque to who carries them, bound to what they were made for.
+
+use super::keys::KeySet;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Longest cursor, in bytes.
+pub const LONGEST: usize = 512;
+
+/// Seals a payload under a prefix, such as `cs1.`.
+pub fn seal(keys: &KeySet, prefix: &str, payload: &impl Serialize) -> Option<String> {
+    let plain = serde_json::to_vec(payload).ok()?;
+    let sealed = keys.seal(prefix, &plain)?;
+    Some(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(sealed)))
+}
+
+/// Opens a cursor that was sealed under the same prefix.
+pub fn open<T: DeserializeOwned>(keys: &KeySet, prefix: &str, cursor: &str) -> Option<T> {
+    let text = cursor.strip_prefix(prefix)?;
+    let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    let plain = keys.open(prefix, &sealed)?;
+    serde_json::from_slice(&plain).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys;
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::load(&keys::generate(None).unwrap(), None).unwrap());
+
+    proptest! {
+        #[test]
+        fn a_cursor_opens_only_whole_and_for_its_purpose(text in "\\PC{0,40}", at in 4usize..40) {
+            let cursor = seal(&KEYS, "cs1.", &text).unwrap();
+            prop_assert_eq!(open::<String>(&KEYS, "cs1.", &cursor), Some(text));
+            prop_assert_eq!(open::<String>(&KEYS, "cl1.", &cursor.replace("cs1.", "cl1.")), None);
+            let mut wrong = cursor.into_bytes();
+            wrong[at] = if wrong[at] == b'A' { b'B' } else { b'A' };
+            prop_assert_eq!(open::<String>(&KEYS, "cs1.", &String::from_utf8(wrong).unwrap()), None);
+        }
+    }
+}

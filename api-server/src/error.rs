@@ -1,0 +1,214 @@
+//! Errors as callers see them: the table of codes with their statuses and both texts, and the one body.
+//! The only place that knows statuses. What happened inside is logged at the edge and never leaves.
+
+use crate::db::{DbError, engine};
+use crate::store::writer::WriteError;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::problem::{Problem, ProblemFault};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// One row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ErrorCode {
+    /// Stable, `snake_case`.
+    pub code: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// English title.
+    pub en: &'static str,
+    /// Vietnamese title.
+    pub vi: &'static str,
+}
+
+macro_rules! error_codes {
+    ($($name:ident $status:literal $code:literal $en:literal $vi:literal;)*) => {
+        $(#[doc = concat!("`", $code, "` (", $status, "): ", $en)]
+          pub static $name: ErrorCode = ErrorCode { code: $code, status: $status, en: $en, vi: $vi };)*
+        /// The whole table, for the documents made from it.
+        pub static ERROR_CODES: &[&ErrorCode] = &[$(&$name),*];
+    };
+}
+
+error_codes! {
+    BAD_REQUEST 400 "bad_request" "The request was not understood." "Không hiểu được yêu cầu.";
+    INVALID_JSON 400 "invalid_json" "The body is not JSON of the expected form." "Nội dung không phải JSON đúng dạng.";
+    INVALID_PARAMETER 400 "invalid_parameter" "A parameter is unknown or has no valid value." "Tham số không có hoặc giá trị không hợp lệ.";
+    INVALID_HEADER 400 "invalid_header" "A header has no valid value." "Giá trị header không hợp lệ.";
+    CURSOR_INVALID 400 "cursor_invalid" "The cursor cannot be read." "Không đọc được con trỏ.";
+    CURSOR_FILTER_MISMATCH 400 "cursor_filter_mismatch" "The parameters differ from those that the cursor began with." "Tham số khác với lúc bắt đầu con trỏ.";
+    IDEMPOTENCY_KEY_REQUIRED 400 "idempotency_key_required" "The header Idempotency-Key is required here." "Cần có header Idempotency-Key.";
+    IDEMPOTENCY_KEY_REFUSED 400 "idempotency_key_refused" "The answer holds a secret, so no Idempotency-Key is taken here." "Câu trả lời chứa bí mật nên không nhận Idempotency-Key.";
+    UNAUTHENTICATED 401 "unauthenticated" "Log in or send a valid access token." "Cần đăng nhập hoặc gửi mã truy cập hợp lệ.";
+    LOGIN_FAILED 401 "login_failed" "The username or the password is wrong." "Sai tên đăng nhập hoặc mật khẩu.";
+    REFRESH_FAILED 401 "refresh_failed" "The refresh token is not valid any more." "Mã làm mới không còn hiệu lực.";
+    FORBIDDEN 403 "forbidden" "You may see this, but not do it." "Bạn được xem nhưng không có quyền thực hiện.";
+    FIELD_NOT_READABLE 403 "field_not_readable" "You may not read this field, so it cannot filter or sort." "Bạn không có quyền đọc trường này nên không thể lọc hay sắp xếp theo nó.";
+    CURSOR_FOREIGN 403 "cursor_foreign" "The cursor belongs to another caller." "Con trỏ thuộc về người gọi khác.";
+    NOT_FOUND 404 "not_found" "Nothing is found here." "Không tìm thấy.";
+    METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";
+    STILL_REFERENCED 409 "still_referenced" "Live records point to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
+    CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép.";
+    ROUND_CLOSED 409 "round_closed" "The round is approved: nothing of it changes." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
+    NOT_UNIQUE 409 "not_unique" "Another record holds this already." "Bản ghi khác đã có giá trị này.";
+    EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
+    RIGHTS_CHANGED 409 "rights_changed" "Your rights changed since the answer under this key was made." "Quyền của bạn đã thay đổi từ khi có câu trả lời của khóa này.";
+    GONE 410 "gone" "The record is deleted." "Bản ghi đã bị xóa.";
+    CURSOR_GONE 410 "cursor_gone" "The cursor no longer leads on: begin again with a snapshot." "Con trỏ không còn dùng được: hãy tải lại toàn bộ.";
+    STALE_VERSION 412 "stale_version" "The record has another version." "Bản ghi đã có phiên bản khác.";
+    TOO_LARGE 413 "too_large" "The body is larger than the limit." "Nội dung vượt quá giới hạn.";
+    UNSUPPORTED_MEDIA_TYPE 415 "unsupported_media_type" "Send the body as application/json." "Hãy gửi nội dung dạng application/json.";
+    INVALID 422 "invalid" "The body breaks rules." "Nội dung vi phạm quy tắc.";
+    PUSH_REFUSED 422 "push_refused" "Some items were refused, so nothing is kept." "Có mục bị từ chối nên không lưu gì.";
+    IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused" "The key was used for another request." "Khóa đã dùng cho yêu cầu khác.";
+    TOO_LARGE_FOR_ONE_WRITE 422 "too_large_for_one_write" "This is too much for one write." "Quá nhiều cho một lần ghi.";
+    PRECONDITION_REQUIRED 428 "precondition_required" "Send If-Match with the ETag of the version that you built on." "Hãy gửi If-Match với ETag của phiên bản gốc.";
+    TOO_MANY_ATTEMPTS 429 "too_many_attempts" "Too many failed logins; try again later." "Đăng nhập sai quá nhiều lần; hãy thử lại sau.";
+    INTERNAL 500 "internal" "A fault of this server; it is logged under the request id." "Lỗi của máy chủ; đã ghi nhật ký theo mã yêu cầu.";
+    UNAVAILABLE 503 "unavailable" "The service cannot answer now; try again shortly." "Dịch vụ tạm thời chưa trả lời được; hãy thử lại sau.";
+    OUTCOME_UNKNOWN 503 "outcome_unknown" "It is not known whether the write was kept; repeat it under the same key, or read first." "Chưa biết thao tác ghi đã được lưu hay chưa; hãy gửi lại với cùng khóa hoặc đọc trước.";
+}
+
+/// An error on its way to the caller.
+#[derive(Debug)]
+pub struct ApiError {
+    /// Its row of the table.
+    pub code: &'static ErrorCode,
+    /// What happened here, without names or values of others.
+    pub detail: Option<String>,
+    /// All faults of the body or query.
+    pub faults: Vec<Fault>,
+    /// Faults whose texts are not in the table of faults: of parameters and headers.
+    pub named: Vec<(String, String)>,
+    /// What the code adds.
+    pub more: Map<String, Value>,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u64>,
+}
+
+/// The answer of a handler.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    /// An error of this code.
+    pub fn new(code: &'static ErrorCode) -> Self {
+        let retry_after = (code.status == 503).then_some(1);
+        ApiError { code, detail: None, faults: Vec::new(), named: Vec::new(), more: Map::new(), retry_after }
+    }
+
+    /// With what happened here.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// With something that the code adds.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.into(), value.into());
+        self
+    }
+
+    /// A body with these faults.
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        ApiError { faults, ..ApiError::new(&INVALID) }
+    }
+
+    /// One fault at a pointer.
+    pub fn fault(pointer: &str, code: &'static FaultCode) -> Self {
+        ApiError::invalid(vec![Fault { pointer: pointer.into(), code, argument: String::new() }])
+    }
+
+    /// A parameter that is unknown or has no valid value; `why` names the valid ones.
+    pub fn parameter(name: &str, why: impl Into<String>) -> Self {
+        let mut error = ApiError::new(&INVALID_PARAMETER);
+        error.named.push((name.into(), why.into()));
+        error
+    }
+
+    /// A header with no valid value.
+    pub fn header(name: &str, why: impl Into<String>) -> Self {
+        let mut error = ApiError::new(&INVALID_HEADER);
+        error.named.push((name.into(), why.into()));
+        error
+    }
+
+    /// A missing right.
+    pub fn forbidden(right: impl fmt::Display) -> Self {
+        ApiError::new(&FORBIDDEN).detail(format!("missing right: {right}"))
+    }
+
+    /// The body, in the language asked for.
+    pub fn problem(&self, request_id: &str, vietnamese: bool) -> Problem {
+        let title = if vietnamese { self.code.vi } else { self.code.en };
+        let fault = |fault: &Fault| ProblemFault {
+            pointer: fault.pointer.clone(),
+            code: fault.code.code.into(),
+            message: fault.message(vietnamese),
+        };
+        let named = |(name, why): &(String, String)| ProblemFault { pointer: name.clone(), code: self.code.code.into(), message: why.clone() };
+        Problem {
+            kind: format!("/problems/{}", self.code.code),
+            title: title.into(),
+            status: self.code.status,
+            detail: self.detail.clone(),
+            code: self.code.code.into(),
+            request_id: request_id.into(),
+            errors: self.faults.iter().map(fault).chain(self.named.iter().map(named)).collect(),
+            more: self.more.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.code)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        // The body is written at the edge, where the request's id and language are known.
+        HttpResponse::new(self.status_code())
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        if engine::is_unavailable(&error) {
+            tracing::warn!(%error, "the database is not available");
+            ApiError::new(&UNAVAILABLE)
+        } else {
+            tracing::error!(%error, "a query failed");
+            ApiError::new(&INTERNAL)
+        }
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        ApiError::new(match error {
+            WriteError::Unavailable => &UNAVAILABLE,
+            WriteError::OutcomeUnknown => &OUTCOME_UNKNOWN,
+            WriteError::Refused => &NOT_UNIQUE,
+            WriteError::Internal => &INTERNAL,
+            WriteError::EpochChanged => &EPOCH_CHANGED,
+            WriteError::KeyReused => &IDEMPOTENCY_KEY_REUSED,
+            WriteError::RightsChanged => &RIGHTS_CHANGED,
+            WriteError::Unauthorised => &UNAUTHENTICATED,
+        })
+    }
+}
+
+impl From<crate::auth::passwords::Busy> for ApiError {
+    fn from(_: crate::auth::passwords::Busy) -> Self {
+        ApiError::new(&UNAVAILABLE)
+    }
+}

@@ -1,0 +1,89 @@
+//! What every worker of a server shares, and what each has for itself.
+
+use crate::auth::caller::TokenCache;
+use crate::auth::keys::KeySet;
+use crate::auth::passwords::Hasher;
+use crate::auth::throttle::Throttle;
+use crate::db::connect::Reads;
+use crate::db::{Database, DbError};
+use crate::error::{ApiError, ApiResult};
+use crate::store::live::{Live, View};
+use crate::store::writer::Writer;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What all workers of a server share.
+pub struct Shared {
+    /// The database.
+    pub database: Database,
+    /// What is kept of it in memory.
+    pub live: Arc<Live>,
+    /// The one way to write.
+    pub writer: Writer,
+    /// Signing and sealing keys.
+    pub keys: KeySet,
+    /// Password hashing.
+    pub hasher: Hasher,
+    /// Login throttling.
+    pub throttle: Throttle,
+    /// Verified tokens.
+    pub tokens: TokenCache,
+    /// This server's own code, in `origin` and `via`.
+    pub server_code: String,
+    /// Origins that may call from a browser; empty: none.
+    pub cors: Vec<String>,
+    /// Whether everything that must be loaded is: `/readyz`.
+    pub ready: AtomicBool,
+}
+
+/// What a worker has: the shared part, and read connections of its own.
+#[derive(Clone)]
+pub struct App {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// This worker's read connections.
+    pub reads: Rc<Reads>,
+}
+
+impl App {
+    /// One worker's part of a server.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let reads = Rc::new(shared.database.reads());
+        App { shared, reads }
+    }
+
+    /// The counters, clock and tree, confirmed within the last second.
+    ///
+    /// # Errors
+    /// `503` when the database cannot be asked.
+    pub async fn view(&self) -> ApiResult<View> {
+        if let Some(view) = self.shared.live.view() {
+            return Ok(view);
+        }
+        let confirmed = self.reads.single(async |db| self.shared.live.confirm(db).await).await;
+        confirmed.map_err(|error: DbError| {
+            tracing::warn!(%error, "the database does not confirm the counters");
+            ApiError::new(&crate::error::UNAVAILABLE)
+        })
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl FromRequest for App {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.app_data::<App>().cloned().ok_or_else(|| ApiError::new(&crate::error::INTERNAL)))
+    }
+}
