@@ -149,7 +149,11 @@ impl ApiError {
             code: fault.code.code.into(),
             message: fault.message(vietnamese),
         };
-        let named = |(name, why): &(String, String)| ProblemFault { pointer: name.clone(), code: self.code.code.into(), message: why.clone() };
+        let named = |(name, why): &(String, String)| ProblemFault {
+            pointer: name.clone(),
+            code: self.code.code.into(),
+            message: why.clone(),
+        };
         Problem {
             kind: format!("/problems/{}", self.code.code),
             title: title.into(),

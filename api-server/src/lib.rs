@@ -1,6 +1,56 @@
-//! The cell-records service.
+//! The cell-records service. [`build_app`] is the only place where routes are registered.
 
 pub mod auth;
 pub mod db;
+pub mod error;
+pub mod http;
 mod records;
+pub mod state;
 pub mod store;
+pub mod sync;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::Data;
+use http::openapi::Document;
+use state::{App, Shared};
+use std::sync::Arc;
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Every route of the service.
+fn routes(config: &mut ServiceConfig<'_>) {
+    http::health::routes(config);
+}
+
+/// The OpenAPI document of the routes.
+pub fn document() -> Document {
+    let (_, api) =
+        actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
+    Document::new(api)
+}
+
+/// One worker's application.
+pub fn build_app(
+    shared: Arc<Shared>,
+    document: Data<Document>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let app = App::new(shared);
+    actix_web::App::new()
+        .app_data(app)
+        .app_data(document)
+        .into_utoipa_app()
+        .configure(routes)
+        .into_app()
+        .wrap(from_fn(http::edge::edge))
+        .wrap(Compress::default())
+}

@@ -109,7 +109,11 @@ pub struct ViewOf {
 impl Who {
     /// As the writer takes it.
     pub fn caller(&self) -> Caller {
-        Caller { actor: self.scope.actor.clone(), only: self.identity.only.clone(), request_id: Some(self.request_id.clone()) }
+        Caller {
+            actor: self.scope.actor.clone(),
+            only: self.identity.only.clone(),
+            request_id: Some(self.request_id.clone()),
+        }
     }
 
     /// Refuses who holds no grant of this role over the unit.
@@ -131,7 +135,8 @@ impl FromRequest for Who {
             let app = App::extract(&request).await?;
             let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let token = header.and_then(bearer).ok_or_else(|| ApiError::new(&UNAUTHENTICATED))?;
-            let request_id = request.extensions().get::<crate::http::RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+            let request_id =
+                request.extensions().get::<crate::http::RequestId>().map(|id| id.0.clone()).unwrap_or_default();
             authenticate(&app, token, request_id).await
         })
     }
@@ -202,7 +207,9 @@ async fn verify(app: &App, token: &str, digest: &str, view: &View) -> ApiResult<
             CallerKind::System => system_by_token(db, TokenKey::Id(claims.sid), view.now).await,
         })
         .await?;
-    Ok(identity.filter(|identity| identity.account == claims.sub).map(|identity| Identity { expires: expires.min(identity.expires), ..identity }))
+    Ok(identity
+        .filter(|identity| identity.account == claims.sub)
+        .map(|identity| Identity { expires: expires.min(identity.expires), ..identity }))
 }
 
 /// How a system's token is found.
@@ -219,9 +226,14 @@ type AccountRow = (Id, String, String, Id, i64);
 ///
 /// # Errors
 /// When the database fails.
-pub async fn system_by_token(db: &mut Db<'_>, key: TokenKey<'_>, now: Timestamp) -> Result<Option<Identity>, crate::db::DbError> {
+pub async fn system_by_token(
+    db: &mut Db<'_>,
+    key: TokenKey<'_>,
+    now: Timestamp,
+) -> Result<Option<Identity>, crate::db::DbError> {
     use crate::db::schema::{accounts as a, tokens as t};
-    let columns = (t::id, t::expires_at, t::revoked_at, t::grants, (a::id, a::name, a::display_name, a::unit_id, a::disabled));
+    let columns =
+        (t::id, t::expires_at, t::revoked_at, t::grants, (a::id, a::name, a::display_name, a::unit_id, a::disabled));
     let row: Option<(Id, At, Option<At>, String, AccountRow)> = match key {
         TokenKey::Digest(digest) => {
             on!(db, c => t::table.inner_join(a::table.on(a::id.eq(t::account_id))).filter(t::digest.eq(digest)).select(columns).first_row(c))?
@@ -230,7 +242,9 @@ pub async fn system_by_token(db: &mut Db<'_>, key: TokenKey<'_>, now: Timestamp)
             on!(db, c => t::table.inner_join(a::table.on(a::id.eq(t::account_id))).filter(t::id.eq(Id(id))).select(columns).first_row(c))?
         }
     };
-    let Some((id, expires, revoked, only, (account, name, display_name, unit, disabled))) = row else { return Ok(None) };
+    let Some((id, expires, revoked, only, (account, name, display_name, unit, disabled))) = row else {
+        return Ok(None);
+    };
     let expires: Timestamp = expires.into();
     let ended = revoked.is_some_and(|at| Timestamp::from(at) <= now) || expires <= now || disabled != 0;
     Ok((!ended).then(|| Identity {
@@ -246,11 +260,14 @@ pub async fn system_by_token(db: &mut Db<'_>, key: TokenKey<'_>, now: Timestamp)
     }))
 }
 
-async fn user_by_session(db: &mut Db<'_>, session: Uuid, now: Timestamp) -> Result<Option<Identity>, crate::db::DbError> {
+async fn user_by_session(
+    db: &mut Db<'_>,
+    session: Uuid,
+    now: Timestamp,
+) -> Result<Option<Identity>, crate::db::DbError> {
     use crate::db::schema::{accounts as a, sessions as s};
     let columns = (s::id, s::expires_at, s::ended_at, (a::id, a::name, a::display_name, a::unit_id, a::disabled));
-    let row: Option<(Id, At, Option<At>, AccountRow)> =
-        on!(db, c => s::table.inner_join(a::table.on(a::id.eq(s::account_id))).filter(s::id.eq(Id(session))).select(columns).first_row(c))?;
+    let row: Option<(Id, At, Option<At>, AccountRow)> = on!(db, c => s::table.inner_join(a::table.on(a::id.eq(s::account_id))).filter(s::id.eq(Id(session))).select(columns).first_row(c))?;
     let Some((id, expires, ended, (account, name, display_name, unit, disabled))) = row else { return Ok(None) };
     let expires: Timestamp = expires.into();
     let over = ended.is_some() || expires <= now || disabled != 0;

@@ -38,7 +38,13 @@ pub struct Claims {
 ///
 /// # Errors
 /// When signing fails, which it does not with a key that loaded.
-pub fn issue(keys: &KeySet, account: Uuid, sid: Uuid, kind: CallerKind, now: i64) -> Result<String, jsonwebtoken::errors::Error> {
+pub fn issue(
+    keys: &KeySet,
+    account: Uuid,
+    sid: Uuid,
+    kind: CallerKind,
+    now: i64,
+) -> Result<String, jsonwebtoken::errors::Error> {
     let claims = Claims {
         iss: ISSUER.into(),
         sub: account,

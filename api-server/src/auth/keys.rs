@@ -86,7 +86,11 @@ pub fn generate(master: Option<&MasterKey>) -> Result<Vec<Material>, String> {
     let mut sealing = [0u8; 32];
     aws_lc_rs::rand::fill(&mut sealing).map_err(no_random)?;
     Ok(vec![
-        Material { kind: "signing".into(), id: kid(signing.public_key().as_ref()), material: wrap(master, private.as_ref())? },
+        Material {
+            kind: "signing".into(),
+            id: kid(signing.public_key().as_ref()),
+            material: wrap(master, private.as_ref())?,
+        },
         Material { kind: "sealing".into(), id: "seal-1".into(), material: wrap(master, &sealing)? },
     ])
 }
@@ -109,7 +113,8 @@ fn unwrap(master: Option<&MasterKey>, stored: &str) -> Result<Vec<u8>, String> {
     }
     let text = stored.strip_prefix(WRAPPED).ok_or("a stored key cannot be read")?;
     let master = master.ok_or("the database's keys are wrapped: set CELL_RECORDS_MASTER_KEY")?;
-    open_with(&aes(&master.0)?, b"key", &decode(text)?).ok_or_else(|| "CELL_RECORDS_MASTER_KEY is not the key that wrapped the database's keys".into())
+    open_with(&aes(&master.0)?, b"key", &decode(text)?)
+        .ok_or_else(|| "CELL_RECORDS_MASTER_KEY is not the key that wrapped the database's keys".into())
 }
 
 impl KeySet {
@@ -118,7 +123,9 @@ impl KeySet {
     /// # Errors
     /// A sentence for the operator.
     pub fn load(stored: &[Material], master: Option<&MasterKey>) -> Result<Self, String> {
-        let find = |kind: &str| stored.iter().rfind(|key| key.kind == kind).ok_or_else(|| format!("the database has no {kind} key"));
+        let find = |kind: &str| {
+            stored.iter().rfind(|key| key.kind == kind).ok_or_else(|| format!("the database has no {kind} key"))
+        };
         let signing = find("signing")?;
         let private = unwrap(master, &signing.material)?;
         let pair = Ed25519KeyPair::from_pkcs8(&private).map_err(|_| "the signing key cannot be read".to_owned())?;

@@ -96,8 +96,30 @@ pub fn hash_now(password: &str) -> String {
 
 /// Words that common passwords are made of.
 const COMMON: [&str; 24] = [
-    "password", "passw0rd", "qwerty", "qwertyuiop", "asdfgh", "asdfghjkl", "zxcvbn", "zxcvbnm", "letmein", "welcome", "iloveyou", "admin",
-    "administrator", "matkhau", "dangvien", "chibo", "vietnam", "hanoi", "hochiminh", "danguy", "anhyeuem", "emyeuanh", "abc", "secret",
+    "password",
+    "passw0rd",
+    "qwerty",
+    "qwertyuiop",
+    "asdfgh",
+    "asdfghjkl",
+    "zxcvbn",
+    "zxcvbnm",
+    "letmein",
+    "welcome",
+    "iloveyou",
+    "admin",
+    "administrator",
+    "matkhau",
+    "dangvien",
+    "chibo",
+    "vietnam",
+    "hanoi",
+    "hochiminh",
+    "danguy",
+    "anhyeuem",
+    "emyeuanh",
+    "abc",
+    "secret",
 ];
 
 /// Whether a password is accepted: long enough, and not a common one. There is no rule of composition.
@@ -137,7 +159,16 @@ mod tests {
 
     #[test]
     fn common_passwords_are_refused() {
-        for password in ["123456789012", "aaaaaaaaaaaa", "Password1234!", "matkhau123456", "qwertyuiop123", "abcabcabcabc", "short", "van-phong-2014"] {
+        for password in [
+            "123456789012",
+            "aaaaaaaaaaaa",
+            "Password1234!",
+            "matkhau123456",
+            "qwertyuiop123",
+            "abcabcabcabc",
+            "short",
+            "van-phong-2014",
+        ] {
             assert!(!is_acceptable(password, "van-phong"), "{password}");
         }
         for password in ["con mèo ngồi trên mái nhà", "correct horse battery", "739204856120", "kx9#mTq2!vLp"] {

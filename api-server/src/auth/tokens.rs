@@ -34,7 +34,7 @@ pub fn generate(prefix: &str) -> Result<String, aws_lc_rs::error::Unspecified> {
 
 fn checksum(text: &str) -> String {
     let mut rest = crc32fast::hash(text.as_bytes());
-    let mut check = Vec::with_capacity(CHECK);
+    let mut check: Vec<u8> = Vec::with_capacity(CHECK);
     for _ in 0..CHECK {
         check.extend(ALPHABET.get(usize::try_from(rest % 62).unwrap_or(0)));
         rest /= 62;

@@ -29,11 +29,15 @@ impl Url {
     pub fn parse(url: &str) -> Result<Self, String> {
         if let Some(path) = url.strip_prefix("sqlite://") {
             let plain = !path.is_empty() && !path.contains(['?', '#']);
-            return plain.then(|| Url::Sqlite(path.into())).ok_or_else(|| "sqlite:// must be followed by a file's path".into());
+            return plain
+                .then(|| Url::Sqlite(path.into()))
+                .ok_or_else(|| "sqlite:// must be followed by a file's path".into());
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let parsed = url.parse::<tokio_postgres::Config>();
-            return parsed.map(|_| Url::Postgres(url.to_owned())).map_err(|_| "the postgres:// URL cannot be read".into());
+            return parsed
+                .map(|_| Url::Postgres(url.to_owned()))
+                .map_err(|_| "the postgres:// URL cannot be read".into());
         }
         Err("the database URL must begin with sqlite:// or postgres://".into())
     }
@@ -117,8 +121,9 @@ const POSTGRES_SETTINGS: &str = "SET application_name = 'cell-records'; SET stat
     SET client_min_messages = warning; SET jit = off;";
 
 async fn open_postgres(url: &str) -> Result<AsyncPgConnection, DbError> {
-    let config: tokio_postgres::Config =
-        url.parse().map_err(|error: tokio_postgres::Error| query_error(diesel::ConnectionError::BadConnection(error.to_string())))?;
+    let config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        query_error(diesel::ConnectionError::BadConnection(error.to_string()))
+    })?;
     let bad = |error: tokio_postgres::Error| query_error(diesel::ConnectionError::BadConnection(error.to_string()));
     let mut connection = if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
         let mut roots = rustls::RootCertStore::empty();
@@ -176,7 +181,10 @@ pub enum Reads {
 
 impl Reads {
     /// Runs single statements, each on its own.
-    pub async fn single<T, E: From<DbError>>(&self, work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub async fn single<T, E: From<DbError>>(
+        &self,
+        work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         match self {
             Reads::Lite { .. } => {
                 let mut connection = self.lite()?;
@@ -197,7 +205,10 @@ impl Reads {
     }
 
     /// Runs statements that must all see one state: a read-only transaction.
-    pub async fn snapshot<T, E: From<DbError>>(&self, work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub async fn snapshot<T, E: From<DbError>>(
+        &self,
+        work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         match self {
             Reads::Lite { .. } => {
                 let mut connection = self.lite()?;
@@ -258,9 +269,10 @@ async fn shared_connection(
         }
     }
     let opened = tokio::time::timeout(CONNECTION_WAIT, open_postgres(url)).await;
-    let opened = opened.unwrap_or_else(|_| Err(query_error(diesel::ConnectionError::BadConnection("connection closed: no answer".into()))))?;
+    let opened = opened.unwrap_or_else(|_| {
+        Err(query_error(diesel::ConnectionError::BadConnection("connection closed: no answer".into())))
+    })?;
     let connection = Rc::new(opened);
     shared.borrow_mut().push(connection.clone());
     Ok(connection)
 }
-

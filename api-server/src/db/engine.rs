@@ -61,7 +61,8 @@ pub async fn write_rows(
         }
         Db::Pg(_) if rows.is_empty() => Ok(()),
         Db::Pg(c) => {
-            let arrays = columns.iter().enumerate().map(|(index, column)| Cells::of(column.kind, index, rows)).collect();
+            let arrays =
+                columns.iter().enumerate().map(|(index, column)| Cells::of(column.kind, index, rows)).collect();
             PgWrite { write, table, columns, arrays }.run(&mut &**c).await.map(|_| ())
         }
     }
@@ -113,4 +114,3 @@ pub fn is_unavailable(error: &DbError) -> bool {
         _ => false,
     }
 }
-

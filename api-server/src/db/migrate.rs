@@ -36,7 +36,8 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
     let run = move || match database.url() {
         Url::Sqlite(path) => {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(|error| format!("cannot create the folder of the database: {error}"))?;
+                std::fs::create_dir_all(folder)
+                    .map_err(|error| format!("cannot create the folder of the database: {error}"))?;
             }
             block_on(async {
                 let mut own = database.open().await.map_err(|error| format!("cannot open the database: {error}"))?;
@@ -51,9 +52,12 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
             let mut guard = database.open().await.map_err(|error| format!("cannot reach the database: {error}"))?;
             let own = database.open().await.map_err(|error| format!("cannot reach the database: {error}"))?;
             // Two servers that start together migrate one after the other. The lock goes with its connection.
-            super::engine::batch(&mut guard.db(), "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock(7303014)")
-                .await
-                .map_err(|error| format!("cannot lock for migration: {error}"))?;
+            super::engine::batch(
+                &mut guard.db(),
+                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock(7303014)",
+            )
+            .await
+            .map_err(|error| format!("cannot lock for migration: {error}"))?;
             let Own::Pg(mut connection) = own else { return Ok(0) };
             diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, "SET statement_timeout = 0")
                 .await
@@ -71,7 +75,6 @@ fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, Strin
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(work)
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -52,7 +52,9 @@ macro_rules! find {
             $crate::db::Db::Lite(c) => {
                 let mut all = Vec::new();
                 for row in $rows {
-                    all.extend($crate::db::Verbs::all($crate::db::sql::LiteFind::<$row>::new($find, row), &mut **c).await?);
+                    all.extend(
+                        $crate::db::Verbs::all($crate::db::sql::LiteFind::<$row>::new($find, row), &mut **c).await?,
+                    );
                 }
                 Ok(all)
             }

@@ -54,3 +54,5 @@ diesel::table! {
         unit_id -> Guid, address -> Nullable<Text>, request_id -> Nullable<Text>, detail -> Text,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(accounts, grants, tokens, sessions, refresh_tokens);

@@ -271,7 +271,9 @@ impl Cells {
         let column = || rows.iter().filter_map(move |row| row.get(index));
         match kind {
             Type::Id => Cells::Id(column().map(|v| if let Value::Id(id) = v { *id } else { None }).collect()),
-            Type::Text => Cells::Text(column().map(|v| if let Value::Text(t) = v { t.clone() } else { None }).collect()),
+            Type::Text => {
+                Cells::Text(column().map(|v| if let Value::Text(t) = v { t.clone() } else { None }).collect())
+            }
             Type::Int => Cells::Int(column().map(|v| if let Value::Int(n) = v { *n } else { None }).collect()),
             Type::At => Cells::At(column().map(|v| if let Value::At(at) = v { *at } else { None }).collect()),
         }

@@ -5,7 +5,9 @@ use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;
 use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
 use crate::store::world::{Need, World};
-use cell_records_types::faults::{CAP_EXCEEDED, DATES_OUT_OF_ORDER, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED};
+use cell_records_types::faults::{
+    CAP_EXCEEDED, DATES_OUT_OF_ORDER, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED,
+};
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RoundState};
 use uuid::Uuid;
@@ -105,14 +107,17 @@ fn cap(round: &EvaluationRound, world: &World, verdict: &mut Verdict) {
     let Some(scheme) = scheme(round).and_then(|id| world.live::<EvaluationScheme>(id)) else { return };
     let Some(cap) = &scheme.cap else { return };
     let level = |code: &str| scheme.levels.iter().find(|level| *level.code == *code);
-    let capped_rank = scheme.levels.iter().filter(|level| level.counts_toward_cap == Some(true)).map(|level| level.rank).max();
+    let capped_rank =
+        scheme.levels.iter().filter(|level| level.counts_toward_cap == Some(true)).map(|level| level.rank).max();
     let results = world.others::<MemberEvaluation>(&results(round.id), round.id);
     let levels: Vec<_> = results.iter().filter_map(|result| result.final_level.as_deref().and_then(level)).collect();
     let capped = levels.iter().filter(|level| level.counts_toward_cap == Some(true)).count();
     let base = match cap.base {
         CapBase::AllEvaluated => levels.len(),
         // Good or better: the capped levels and the one below them.
-        CapBase::GoodOrBetter => levels.iter().filter(|level| capped_rank.is_some_and(|rank| level.rank <= rank + 1)).count(),
+        CapBase::GoodOrBetter => {
+            levels.iter().filter(|level| capped_rank.is_some_and(|rank| level.rank <= rank + 1)).count()
+        }
     };
     let most = base * usize::try_from(cap.percent.0).unwrap_or(0) / 100;
     if capped > most {

@@ -10,14 +10,20 @@ use cell_records_types::{EvaluationRound, EvaluationScheme, RoundState, SubjectK
 use std::collections::HashSet;
 
 impl Slice for EvaluationScheme {
-    const COLUMNS: &'static [Column] =
-        &[Column::new("subject_kind", Type::Text), Column::new("valid_from", Type::Text), Column::new("valid_to", Type::Text), Column::new("name_key", Type::Text)];
+    const COLUMNS: &'static [Column] = &[
+        Column::new("subject_kind", Type::Text),
+        Column::new("valid_from", Type::Text),
+        Column::new("valid_to", Type::Text),
+        Column::new("name_key", Type::Text),
+    ];
     const FILTERS: &'static [Filter] = &[
         Filter { name: "subject_kind", field: "subject_kind", test: Test::Code("subject_kind", &SubjectKind::LIST) },
         Filter { name: "at", field: "valid_from", test: Test::DayIn("valid_from", "valid_to") },
     ];
-    const SORTS: &'static [Sort] =
-        &[Sort { name: "name", column: "name_key", by_unit: false }, Sort { name: "valid_from", column: "valid_from", by_unit: false }];
+    const SORTS: &'static [Sort] = &[
+        Sort { name: "name", column: "name_key", by_unit: false },
+        Sort { name: "valid_from", column: "valid_from", by_unit: false },
+    ];
 
     fn columns(&self) -> Vec<Value> {
         vec![
@@ -58,9 +64,10 @@ impl Slice for EvaluationScheme {
             }
         }
         let Some(before) = change.before.filter(|_| change.action == Action::Update) else { return };
-        let used = world.matching(&rounds(scheme)).iter().any(|round| {
-            round.typed::<EvaluationRound>().is_some_and(|round| round.state > RoundState::Draft)
-        });
+        let used = world
+            .matching(&rounds(scheme))
+            .iter()
+            .any(|round| round.typed::<EvaluationRound>().is_some_and(|round| round.state > RoundState::Draft));
         if used && fixed(before) != fixed(scheme) {
             verdict.fault("", &SCHEME_IN_USE);
         }

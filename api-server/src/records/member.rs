@@ -11,7 +11,8 @@ use cell_records_types::faults::{
 };
 use cell_records_types::text::{fold, name_key};
 use cell_records_types::{
-    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia, Unit, UnitState,
+    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
+    Unit, UnitState,
 };
 use uuid::Uuid;
 
@@ -39,7 +40,11 @@ impl Slice for Member {
         Side {
             table: "member_numbers",
             owner: "member_id",
-            columns: &[Column::new("member_id", Type::Id), Column::new("kind", Type::Text), Column::new("number", Type::Text)],
+            columns: &[
+                Column::new("member_id", Type::Id),
+                Column::new("kind", Type::Text),
+                Column::new("number", Type::Text),
+            ],
         },
         Side {
             table: "member_stays",
@@ -55,20 +60,36 @@ impl Slice for Member {
     const FILTERS: &'static [Filter] = &[
         Filter { name: "status", field: "status", test: Test::Code("status", &MemberStatus::LIST) },
         Filter { name: "sex", field: "sex", test: Test::Code("sex", &Sex::LIST) },
-        Filter { name: "education_level", field: "education_level", test: Test::Code("education_level", &EducationLevel::LIST) },
+        Filter {
+            name: "education_level",
+            field: "education_level",
+            test: Test::Code("education_level", &EducationLevel::LIST),
+        },
         Filter {
             name: "political_theory_level",
             field: "political_theory_level",
             test: Test::Code("political_theory_level", &PoliticalTheoryLevel::LIST),
         },
-        Filter { name: "employment_status", field: "employment_status", test: Test::Code("employment_status", &EmploymentStatus::LIST) },
+        Filter {
+            name: "employment_status",
+            field: "employment_status",
+            test: Test::Code("employment_status", &EmploymentStatus::LIST),
+        },
         Filter { name: "birth_year_from", field: "birth_date", test: Test::DateFrom("birth_date") },
         Filter { name: "birth_year_to", field: "birth_date", test: Test::DateTo("birth_date") },
         Filter { name: "admission_from", field: "admission_date", test: Test::DateFrom("admission_date") },
         Filter { name: "admission_to", field: "admission_date", test: Test::DateTo("admission_date") },
         Filter { name: "at", field: "unit_since", test: Test::StayAt },
-        Filter { name: "profile_number", field: "profile_number", test: Test::Side("member_numbers", "member_id", "profile") },
-        Filter { name: "personal_id", field: "personal_id", test: Test::Side("member_numbers", "member_id", "personal") },
+        Filter {
+            name: "profile_number",
+            field: "profile_number",
+            test: Test::Side("member_numbers", "member_id", "profile"),
+        },
+        Filter {
+            name: "personal_id",
+            field: "personal_id",
+            test: Test::Side("member_numbers", "member_id", "personal"),
+        },
         Filter { name: "duplicates", field: "personal_id", test: Test::Duplicates },
     ];
     const SORTS: &'static [Sort] = &[
@@ -78,11 +99,20 @@ impl Slice for Member {
     ];
     const SEARCH: Option<&'static str> = Some("full_name");
     const DEFAULTED: &'static [&'static str] = &[
-        "status", "education_level", "political_theory_level", "party_age_start", "unit_since", "unit_via", "unit_history",
+        "status",
+        "education_level",
+        "political_theory_level",
+        "party_age_start",
+        "unit_since",
+        "unit_via",
+        "unit_history",
     ];
 
     fn columns(&self) -> Vec<Value> {
-        let names = [self.birth_name.as_deref()].into_iter().flatten().chain(self.other_names.iter().flat_map(|names| names.iter().map(|name| &**name)));
+        let names = [self.birth_name.as_deref()]
+            .into_iter()
+            .flatten()
+            .chain(self.other_names.iter().flat_map(|names| names.iter().map(|name| &**name)));
         let mut search = format!(" {} ", fold(&self.full_name));
         for name in names {
             search.push_str(&fold(name));
@@ -103,12 +133,14 @@ impl Slice for Member {
     }
 
     fn sides(&self) -> Vec<Vec<Vec<Value>>> {
-        let numbers = numbers(self).into_iter().map(|(_, kind, number)| vec![self.id.into(), kind.into(), number.into()]);
+        let numbers =
+            numbers(self).into_iter().map(|(_, kind, number)| vec![self.id.into(), kind.into(), number.into()]);
         let stay = |unit: Uuid, from: Date, to: Option<Date>| {
             vec![self.id.into(), unit.into(), from.to_string().into(), to.map(|to| to.to_string()).into()]
         };
         let earlier = self.unit_history.iter().flat_map(|stays| stays.iter());
-        let mut stays: Vec<Vec<Value>> = earlier.filter_map(|past| Some(stay(past.unit_id.id()?, past.from, Some(past.to)))).collect();
+        let mut stays: Vec<Vec<Value>> =
+            earlier.filter_map(|past| Some(stay(past.unit_id.id()?, past.from, Some(past.to)))).collect();
         stays.push(stay(self.unit_id, self.unit_since.unwrap_or(self.admission_date), self.left_on));
         vec![numbers.collect(), stays]
     }
@@ -275,7 +307,10 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, world: &World)
             verdict.fault("left_on", &REQUIRED);
         }
         let open = |position: &Position| position.to.is_none_or(|to| member.left_on.is_some_and(|left| to > left));
-        if !change.loading && change.changed(status) && world.others::<Position>(&positions(member.id), member.id).iter().any(|position| open(position)) {
+        if !change.loading
+            && change.changed(status)
+            && world.others::<Position>(&positions(member.id), member.id).iter().any(|position| open(position))
+        {
             verdict.warn("status", &OPEN_POSITIONS, "");
         }
     }

@@ -5,7 +5,9 @@ use crate::store::decide::Verdict;
 use crate::store::record::Fields;
 use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
 use crate::store::world::{Need, World};
-use cell_records_types::faults::{EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, LEVEL_NOT_IN_SCHEME, REQUIRED, ROUND_CLOSED, SCORE_MISMATCH};
+use cell_records_types::faults::{
+    EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, LEVEL_NOT_IN_SCHEME, REQUIRED, ROUND_CLOSED, SCORE_MISMATCH,
+};
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{Decimal, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, SchemeCode};
 use uuid::Uuid;
@@ -57,7 +59,10 @@ impl Slice for MemberEvaluation {
             return;
         }
         let result = &mut change.after;
-        let sheet = result.score_sheet.as_ref().map(|sheet| sheet.iter().try_fold(Decimal::default(), |sum, score| sum.checked_add(score.points)));
+        let sheet = result
+            .score_sheet
+            .as_ref()
+            .map(|sheet| sheet.iter().try_fold(Decimal::default(), |sum, score| sum.checked_add(score.points)));
         match (sheet, result.score) {
             (Some(sum), Some(score)) if sum != Some(score) => verdict.fault("score", &SCORE_MISMATCH),
             (Some(sum), None) => result.score = sum,
@@ -68,7 +73,10 @@ impl Slice for MemberEvaluation {
             if result.excluded_reason.is_none() {
                 verdict.fault("excluded_reason", &REQUIRED);
             }
-            if [&result.self_level, &result.cell_level, &result.proposed_level, &result.final_level].into_iter().any(Option::is_some) {
+            if [&result.self_level, &result.cell_level, &result.proposed_level, &result.final_level]
+                .into_iter()
+                .any(Option::is_some)
+            {
                 verdict.fault("excluded", &EXCLUDED_WITH_LEVELS);
             }
         }
@@ -86,7 +94,10 @@ impl Slice for MemberEvaluation {
 }
 
 fn same_subject(result: &MemberEvaluation) -> Need {
-    Need::of::<MemberEvaluation>([("round_id", result.round_id.id().into()), ("member_id", result.member_id.id().into())])
+    Need::of::<MemberEvaluation>([
+        ("round_id", result.round_id.id().into()),
+        ("member_id", result.member_id.id().into()),
+    ])
 }
 
 /// What rules of results ask for: the round, and once it is known its scheme.
@@ -105,7 +116,12 @@ pub(super) fn is_closed(rounds: &[Option<Uuid>], world: &World) -> bool {
 }
 
 /// Every level must be one of the round's scheme.
-pub(super) fn check_levels(levels: &[(&str, &Option<SchemeCode>)], round: Option<Uuid>, world: &World, verdict: &mut Verdict) {
+pub(super) fn check_levels(
+    levels: &[(&str, &Option<SchemeCode>)],
+    round: Option<Uuid>,
+    world: &World,
+    verdict: &mut Verdict,
+) {
     let round = round.and_then(|round| world.live::<EvaluationRound>(round));
     let scheme = round.and_then(|round| round.scheme_id.id()).and_then(|scheme| world.live::<EvaluationScheme>(scheme));
     let Some(scheme) = scheme else { return };

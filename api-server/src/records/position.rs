@@ -21,7 +21,11 @@ impl Slice for Position {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter { name: "member_id", field: "member_id", test: Test::Reference("member_id", "member") },
-        Filter { name: "position_code", field: "position_code", test: Test::Code("position_code", &PositionCode::LIST) },
+        Filter {
+            name: "position_code",
+            field: "position_code",
+            test: Test::Code("position_code", &PositionCode::LIST),
+        },
         Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
     ];
     const SORTS: &'static [Sort] = &[Sort { name: "from", column: "from_date", by_unit: false }];
@@ -62,7 +66,9 @@ impl Slice for Position {
             }
         }
         if position.body == Some(Body::CellCommittee) {
-            let elsewhere = world.live::<Member>(member(position).unwrap_or_default()).is_some_and(|member| member.unit_id != position.unit_id);
+            let elsewhere = world
+                .live::<Member>(member(position).unwrap_or_default())
+                .is_some_and(|member| member.unit_id != position.unit_id);
             let of_cell = world.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
             if elsewhere && of_cell {
                 verdict.warn("member_id", &NOT_A_MEMBER_HERE, "");
@@ -80,7 +86,10 @@ fn member(position: &Position) -> Option<Uuid> {
 }
 
 fn same_office(position: &Position) -> Need {
-    Need::of::<Position>([("unit_id", position.unit_id.into()), ("position_code", position.position_code.code().into())])
+    Need::of::<Position>([
+        ("unit_id", position.unit_id.into()),
+        ("position_code", position.position_code.code().into()),
+    ])
 }
 
 fn cell_committee(position: &Position) -> Need {

@@ -38,7 +38,9 @@ impl Slice for ReportedFigure {
             return;
         }
         let fixed = |name: &&String| !matches!(name.as_str(), "status" | "superseded_by_id" | "external_ids");
-        if change.action == Action::Update && change.before.is_some_and(|before| reported(before) != reported(&change.after)) {
+        if change.action == Action::Update
+            && change.before.is_some_and(|before| reported(before) != reported(&change.after))
+        {
             for name in change.sent.iter().filter(fixed) {
                 verdict.fault(name, &FIGURE_IS_FIXED);
             }
@@ -57,7 +59,9 @@ impl Slice for ReportedFigure {
             }
             _ => Some(false),
         };
-        let as_of = figure.as_of_precision.map(|precision| (precision == DatePrecision::Unknown) == figure.as_of_date.is_none());
+        let as_of = figure
+            .as_of_precision
+            .map(|precision| (precision == DatePrecision::Unknown) == figure.as_of_date.is_none());
         // Either the one or the other, and that whole; a date without its precision is neither.
         let valid = match (period, as_of) {
             (Some(whole), None) => whole && figure.as_of_date.is_none(),

@@ -9,7 +9,8 @@ use cell_records_types::faults::{DATES_OUT_OF_ORDER, TERMS_OVERLAP};
 
 impl Slice for Term {
     const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
-    const FILTERS: &'static [Filter] = &[Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") }];
+    const FILTERS: &'static [Filter] =
+        &[Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") }];
     const SORTS: &'static [Sort] = &[Sort { name: "from", column: "from_date", by_unit: false }];
 
     fn columns(&self) -> Vec<Value> {
@@ -28,7 +29,8 @@ impl Slice for Term {
         if term.to.is_some_and(|to| to <= term.from) {
             verdict.fault_about("to", &DATES_OUT_OF_ORDER, "from");
         }
-        let overlaps = |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);
+        let overlaps =
+            |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);
         if world.others::<Term>(&of_unit(term), term.id).iter().any(|other| overlaps(other)) {
             verdict.fault("from", &TERMS_OVERLAP);
         }

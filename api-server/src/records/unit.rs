@@ -176,14 +176,18 @@ fn life(change: &Change<'_, Unit>, world: &World, verdict: &mut Verdict) {
             verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {now}"));
         }
         if now == UnitState::Dissolved && change.changed(state) {
-            let strength = world.others::<Member>(&members(unit.id), unit.id).iter().any(|member| {
-                member.status.is_some_and(MemberStatus::counts_on_strength)
-            });
+            let strength = world
+                .others::<Member>(&members(unit.id), unit.id)
+                .iter()
+                .any(|member| member.status.is_some_and(MemberStatus::counts_on_strength));
             if strength || !world.others::<Unit>(&children(unit.id), unit.id).is_empty() {
                 verdict.fault("state", &UNIT_NOT_EMPTY);
             }
         }
-        if unit.kind.is_cell() && now == UnitState::Active && world.matching(&official_members(unit.id)).len() < FEWEST_OFFICIAL_MEMBERS {
+        if unit.kind.is_cell()
+            && now == UnitState::Active
+            && world.matching(&official_members(unit.id)).len() < FEWEST_OFFICIAL_MEMBERS
+        {
             verdict.warn("state", &FEW_OFFICIAL_MEMBERS, "");
         }
     }

@@ -36,7 +36,11 @@ impl Slice for UnitEvaluation {
             return;
         }
         let result = &change.after;
-        let levels = [("self_level", &result.self_level), ("proposed_level", &result.proposed_level), ("final_level", &result.final_level)];
+        let levels = [
+            ("self_level", &result.self_level),
+            ("proposed_level", &result.proposed_level),
+            ("final_level", &result.final_level),
+        ];
         check_levels(&levels, result.round_id.id(), world, verdict);
         if !world.others::<UnitEvaluation>(&same_subject(result), result.id).is_empty() {
             verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);

@@ -156,7 +156,13 @@ fn key(item: &Item, one: &ExternalId) -> ExternalKey {
 }
 
 /// The id that a reference stands for, whether it exists or not.
-pub fn resolve(reference: &Reference, kind: &'static str, command: &Command, names: &HashMap<&str, usize>, world: &World) -> Option<Uuid> {
+pub fn resolve(
+    reference: &Reference,
+    kind: &'static str,
+    command: &Command,
+    names: &HashMap<&str, usize>,
+    world: &World,
+) -> Option<Uuid> {
     match reference {
         Reference::Id(id) => Some(*id),
         Reference::External { system, value } => world.holder(&(system.clone(), kind, value.clone())),
@@ -232,7 +238,14 @@ pub fn draft(item: &Item, command: &Command, names: &HashMap<&str, usize>, world
 }
 
 /// The own fields after the merge patch, references resolved.
-fn merge(item: &Item, base: Option<&Stored>, command: &Command, names: &HashMap<&str, usize>, world: &World, faults: &mut Vec<Fault>) -> Fields {
+fn merge(
+    item: &Item,
+    base: Option<&Stored>,
+    command: &Command,
+    names: &HashMap<&str, usize>,
+    world: &World,
+    faults: &mut Vec<Fault>,
+) -> Fields {
     let mut fields = base.map(|base| base.body.fields(Class::Sensitive)).unwrap_or_default();
     if matches!(item.op, PushOp::Delete | PushOp::Restore) {
         return fields;
@@ -270,15 +283,23 @@ fn merge(item: &Item, base: Option<&Stored>, command: &Command, names: &HashMap<
         }
     }
     if item.replace {
-        let cleared = |spec: &&cell_records_types::FieldSpec| !spec.required && !spec.managed && !item.kind.defaulted.contains(&spec.name);
+        let cleared = |spec: &&cell_records_types::FieldSpec| {
+            !spec.required && !spec.managed && !item.kind.defaulted.contains(&spec.name)
+        };
         for spec in item.kind.fields.iter().filter(cleared) {
-            let kept = item.sent.iter().any(|name| name == spec.name) || item.unwritable.get().is_some_and(|names| names.contains(&spec.name));
+            let kept = item.sent.iter().any(|name| name == spec.name)
+                || item.unwritable.get().is_some_and(|names| names.contains(&spec.name));
             if !kept {
                 fields.0.remove(spec.name);
             }
         }
     }
-    for spec in item.kind.fields.iter().filter(|spec| spec.required && !spec.managed && !item.sent.iter().any(|name| name == spec.name)) {
+    for spec in item
+        .kind
+        .fields
+        .iter()
+        .filter(|spec| spec.required && !spec.managed && !item.sent.iter().any(|name| name == spec.name))
+    {
         if !fields.0.contains_key(spec.name) {
             report.fault_at(spec.name, &faults::REQUIRED, "");
         }
@@ -308,7 +329,16 @@ fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
 }
 
 fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
-    Decided { status, refusal: Some(refusal), id, record: None, told: false, faults: Vec::new(), warnings: Vec::new(), effect: None }
+    Decided {
+        status,
+        refusal: Some(refusal),
+        id,
+        record: None,
+        told: false,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        effect: None,
+    }
 }
 
 fn conflict(reason: ConflictReason, code: &'static FaultCode, record: Option<Arc<Stored>>) -> Decided {
@@ -334,7 +364,8 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if item.via.len() > LONGEST_VIA || item.via.iter().any(|code| code == context.server_code) {
         return Decided { refusal: None, ..refused(ItemStatus::SkippedOwnOrigin, Refusal::Invalid, None) };
     }
-    let blocked = item.names_used().any(|name| context.names.get(name).is_some_and(|index| context.failed.contains(index)));
+    let blocked =
+        item.names_used().any(|name| context.names.get(name).is_some_and(|index| context.failed.contains(index)));
     if blocked {
         return refused(ItemStatus::Blocked, Refusal::Blocked, None);
     }
@@ -345,8 +376,12 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     let before = target(item, world).and_then(|id| world.get(item.kind, id)).cloned();
     let visible = before.as_ref().is_some_and(|before| scope.reads(item.kind, before.unit_id).is_some());
     match (item.op, &before) {
-        (PushOp::Update | PushOp::Delete | PushOp::Restore, _) if !visible => return refused(ItemStatus::NotFound, Refusal::NotFound, None),
-        (PushOp::Create | PushOp::Upsert, Some(_)) if !visible => return conflict(ConflictReason::Unique, &faults::ID_TAKEN, None),
+        (PushOp::Update | PushOp::Delete | PushOp::Restore, _) if !visible => {
+            return refused(ItemStatus::NotFound, Refusal::NotFound, None);
+        }
+        (PushOp::Create | PushOp::Upsert, Some(_)) if !visible => {
+            return conflict(ConflictReason::Unique, &faults::ID_TAKEN, None);
+        }
         _ => {}
     }
     let writable = Writable { item, scope };
@@ -379,7 +414,9 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if let Some((reason, code)) = verdict.conflict {
         return conflict(reason, code, before);
     }
-    if let Some(taken) = external.iter().find(|one| world.holder(&key(item, one)).is_some_and(|holder| holder != draft.after.id)) {
+    if let Some(taken) =
+        external.iter().find(|one| world.holder(&key(item, one)).is_some_and(|holder| holder != draft.after.id))
+    {
         let _ = taken;
         return conflict(ConflictReason::Unique, &faults::EXTERNAL_ID_TAKEN, None);
     }
@@ -389,7 +426,11 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
         _ => {
             if all.is_empty() {
                 // Only a stored record that does not read back comes here.
-                all.push(Fault { pointer: item.prefix.into(), code: &faults::WRONG_TYPE, argument: "a readable record".into() });
+                all.push(Fault {
+                    pointer: item.prefix.into(),
+                    code: &faults::WRONG_TYPE,
+                    argument: "a readable record".into(),
+                });
             }
             return invalid(all);
         }
@@ -406,7 +447,8 @@ fn names_several(item: &Item, world: &World) -> bool {
     if item.op != PushOp::Upsert || item.id.is_some() {
         return false;
     }
-    let holders: HashSet<Uuid> = item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one))).collect();
+    let holders: HashSet<Uuid> =
+        item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one))).collect();
     holders.len() > 1
 }
 
@@ -419,7 +461,8 @@ fn is_pointed_to(record: &Stored, world: &World) -> bool {
 
 /// Judges the unit that the record would belong to. Answers whether rules can run.
 fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, faults: &mut Vec<Fault>) -> bool {
-    let mut fault = |code| faults.push(Fault { pointer: format!("{}/unit_id", item.prefix), code, argument: String::new() });
+    let mut fault =
+        |code| faults.push(Fault { pointer: format!("{}/unit_id", item.prefix), code, argument: String::new() });
     if item.kind.name == UNIT.name {
         let sent = item.unit.as_ref().and_then(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
         if item.unit.is_some() && sent != Some(draft.after.id) {
@@ -451,13 +494,16 @@ fn version(item: &Item, draft: &Draft, context: &Context<'_>) -> Option<Decided>
         return None;
     }
     if item.expected == Expected::Missing {
-        let fault = Fault { pointer: "/if_version".into(), code: &faults::PRECONDITION_REQUIRED, argument: String::new() };
+        let fault =
+            Fault { pointer: "/if_version".into(), code: &faults::PRECONDITION_REQUIRED, argument: String::new() };
         return Some(Decided { refusal: Some(Refusal::PreconditionRequired), ..invalid(vec![fault]) });
     }
     match item.op {
         PushOp::Restore if before.is_live() => {}
         PushOp::Restore => {}
-        _ if !before.is_live() => return Some(conflict(ConflictReason::Deleted, &faults::STILL_REFERENCED, Some(before.clone()))),
+        _ if !before.is_live() => {
+            return Some(conflict(ConflictReason::Deleted, &faults::STILL_REFERENCED, Some(before.clone())));
+        }
         _ => {}
     }
     match item.expected {
@@ -468,7 +514,8 @@ fn version(item: &Item, draft: &Draft, context: &Context<'_>) -> Option<Decided>
             // The second item of one call for a record may name the version from before the call.
             let first = context.first_versions.get(&(item.kind.order, before.id));
             let same = draft.action == Action::Update && is_same(item, draft, before);
-            (first != Some(&version) && !same).then(|| conflict(ConflictReason::Version, &faults::PRECONDITION_REQUIRED, Some(before.clone())))
+            (first != Some(&version) && !same)
+                .then(|| conflict(ConflictReason::Version, &faults::PRECONDITION_REQUIRED, Some(before.clone())))
         }
         _ => None,
     }
@@ -491,14 +538,19 @@ fn references(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, 
             record.is_live() && context.scope.reads(record.kind, record.unit_id).is_some() || kept.contains(&record.id)
         });
         if !seen {
-            faults.push(Fault { pointer: found.pointer.clone(), code: &faults::REFERENCE_NOT_FOUND, argument: String::new() });
+            faults.push(Fault {
+                pointer: found.pointer.clone(),
+                code: &faults::REFERENCE_NOT_FOUND,
+                argument: String::new(),
+            });
         }
     }
 }
 
 /// The external ids after the write: entries of systems that the caller may not write stay as they are.
 fn external(item: &Item, draft: &Draft, context: &Context<'_>, faults: &mut Vec<Fault>) -> Vec<ExternalId> {
-    let held = draft.before.as_ref().filter(|_| item.op != PushOp::Create).map(|before| before.external()).unwrap_or_default();
+    let held =
+        draft.before.as_ref().filter(|_| item.op != PushOp::Create).map(|before| before.external()).unwrap_or_default();
     let mut sent = item.external_ids.clone();
     if let (None, Some(Reference::External { system, value }), None) = (&sent, &item.id, &draft.before) {
         // An upsert by an external id that nobody holds makes a record that holds it.
@@ -513,7 +565,8 @@ fn external(item: &Item, draft: &Draft, context: &Context<'_>, faults: &mut Vec<
     let mut result: Vec<ExternalId> = held.iter().filter(|one| !writable(&one.system)).cloned().collect();
     for (index, one) in sent.into_iter().enumerate() {
         let base = if item.prefix.is_empty() { "/external_ids" } else { "/external_ids" };
-        let mut fault = |code| faults.push(Fault { pointer: format!("{base}/{index}/system"), code, argument: String::new() });
+        let mut fault =
+            |code| faults.push(Fault { pointer: format!("{base}/{index}/system"), code, argument: String::new() });
         if !writable(&one.system) {
             if !held.contains(&one) {
                 fault(&faults::FIELD_NOT_WRITABLE);
@@ -546,7 +599,11 @@ impl Writable<'_> {
     fn units(&self, draft: &Draft, world: &World) -> Vec<Uuid> {
         let mut units = Vec::new();
         if self.item.kind.name == UNIT.name {
-            let parent = |record: &Stored| record.typed::<cell_records_types::Unit>().and_then(|unit| unit.parent_id.as_ref().and_then(|parent| parent.id()));
+            let parent = |record: &Stored| {
+                record
+                    .typed::<cell_records_types::Unit>()
+                    .and_then(|unit| unit.parent_id.as_ref().and_then(|parent| parent.id()))
+            };
             let (old, new) = (draft.before.as_deref().and_then(parent), draft_parent(draft));
             if draft.action == Action::Create || draft.action == Action::Delete || old != new {
                 units.extend(old.into_iter().chain(new));
@@ -569,7 +626,8 @@ impl Writable<'_> {
     fn allowed(&self, draft: &Draft, placed: bool, world: &World) -> Result<(), String> {
         let kind = self.item.kind;
         let units = self.units(draft, world);
-        let whole = draft.action != Action::Update || draft.before.as_ref().is_some_and(|before| before.unit_id != draft.after.unit_id);
+        let whole = draft.action != Action::Update
+            || draft.before.as_ref().is_some_and(|before| before.unit_id != draft.after.unit_id);
         let may = |unit: &Uuid| {
             let writes = self.scope.writes(kind, *unit);
             writes.any() && (!whole || writes.whole())
@@ -585,7 +643,8 @@ impl Writable<'_> {
 
     /// Fields that were sent and may not be written.
     fn fields(&self, draft: &Draft, faults: &mut Vec<Fault>) {
-        let units: Vec<Uuid> = draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
+        let units: Vec<Uuid> =
+            draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
         for name in &self.item.sent {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
@@ -613,7 +672,8 @@ impl Writable<'_> {
             return;
         }
         let unit = before.map(|before| before.unit_id);
-        let may = |name: &str, class| unit.is_none_or(|unit| self.scope.writes(self.item.kind, unit).field(name, class));
+        let may =
+            |name: &str, class| unit.is_none_or(|unit| self.scope.writes(self.item.kind, unit).field(name, class));
         let names = self.item.kind.fields.iter().filter(|spec| !may(spec.name, spec.class)).map(|spec| spec.name);
         let _ = self.item.unwritable.set(names.collect());
     }
@@ -625,7 +685,14 @@ fn draft_parent(draft: &Draft) -> Option<Uuid> {
 }
 
 /// Compares, puts the new version into the world and describes the row of the log.
-fn finish(item: &Item, draft: Draft, asked: &super::record::Body, warnings: Vec<Fault>, context: &Context<'_>, world: &mut World) -> Decided {
+fn finish(
+    item: &Item,
+    draft: Draft,
+    asked: &super::record::Body,
+    warnings: Vec<Fault>,
+    context: &Context<'_>,
+    world: &mut World,
+) -> Decided {
     let Draft { before, mut after, action, .. } = draft;
     let done = |status, record: &Arc<Stored>, told, effect| Decided {
         status,
@@ -638,7 +705,8 @@ fn finish(item: &Item, draft: Draft, asked: &super::record::Body, warnings: Vec<
         effect,
     };
     if let Some(before) = before.as_ref().filter(|before| before.is_live() && action != Action::Delete) {
-        let same = before.body == after.body && before.unit_id == after.unit_id && before.external_ids == after.external_ids;
+        let same =
+            before.body == after.body && before.unit_id == after.unit_id && before.external_ids == after.external_ids;
         if same || item.op == PushOp::Restore {
             return Decided { warnings, ..done(ItemStatus::Unchanged, before, true, None) };
         }

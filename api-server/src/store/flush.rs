@@ -77,7 +77,8 @@ pub async fn flush(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effect
         last.insert(key, (first, &effect.after));
     }
     for kind in &KINDS {
-        let of_kind: Vec<_> = last.range((kind.order, Uuid::nil())..=(kind.order, Uuid::max())).map(|(_, pair)| *pair).collect();
+        let of_kind: Vec<_> =
+            last.range((kind.order, Uuid::nil())..=(kind.order, Uuid::max())).map(|(_, pair)| *pair).collect();
         if !of_kind.is_empty() {
             write_kind(db, kind, &of_kind).await?;
         }
@@ -114,7 +115,11 @@ async fn write_kind(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>]) 
     let all: Vec<Column> = ENVELOPE.iter().chain(kind.columns).copied().collect();
     // Of the envelope, `unit_id` and `deleted_at` are indexed or stand in conditions of indexes; `updated_at`
     // always changes.
-    let plain: Vec<Column> = ENVELOPE.iter().filter(|column| !matches!(column.name, "unit_id" | "created_at" | "deleted_at")).copied().collect();
+    let plain: Vec<Column> = ENVELOPE
+        .iter()
+        .filter(|column| !matches!(column.name, "unit_id" | "created_at" | "deleted_at"))
+        .copied()
+        .collect();
     let (mut inserts, mut updates, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
     for (before, after) in records {
         let mut row = envelope(after);
@@ -123,7 +128,11 @@ async fn write_kind(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>]) 
                 row.extend_from_slice(after.cells());
                 inserts.push(row);
             }
-            Some(before) if before.unit_id == after.unit_id && before.deleted_at == after.deleted_at && before.cells() == after.cells() => {
+            Some(before)
+                if before.unit_id == after.unit_id
+                    && before.deleted_at == after.deleted_at
+                    && before.cells() == after.cells() =>
+            {
                 let mut index = 0;
                 row.retain(|_| {
                     index += 1;
@@ -181,7 +190,9 @@ async fn write_sides(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>])
 
 /// The leading columns that hold a value in every row.
 fn not_null(columns: &'static [Column], mut rows: Vec<Vec<Value>>) -> (Vec<Column>, Vec<Vec<Value>>) {
-    let full = (0..columns.len()).take_while(|index| rows.iter().all(|row| row.get(*index).is_some_and(|cell| !cell.is_null()))).count();
+    let full = (0..columns.len())
+        .take_while(|index| rows.iter().all(|row| row.get(*index).is_some_and(|cell| !cell.is_null())))
+        .count();
     for row in &mut rows {
         row.truncate(full);
     }
@@ -194,12 +205,15 @@ async fn write_external(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbE
         if !record.is_live() || record.external_ids == "[]" {
             return Vec::new();
         }
-        let row = |one: cell_records_types::ExternalId| vec![one.system.to_string().into(), record.kind.name.into(), one.value.to_string().into(), record.id.into()];
+        let row = |one: cell_records_types::ExternalId| {
+            vec![one.system.to_string().into(), record.kind.name.into(), one.value.to_string().into(), record.id.into()]
+        };
         record.external().into_iter().map(row).collect()
     };
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     for (before, after) in records {
-        if before.is_some_and(|before| before.external_ids == after.external_ids && before.is_live() == after.is_live()) {
+        if before.is_some_and(|before| before.external_ids == after.external_ids && before.is_live() == after.is_live())
+        {
             continue;
         }
         let had = before.map(|before| rows(before)).unwrap_or_default();
@@ -236,7 +250,12 @@ async fn write_links(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbErro
     Ok(())
 }
 
-async fn write_log(db: &mut Db<'_>, clock: &mut Clock, effects: &[Effect], now: cell_records_types::Timestamp) -> Result<(), DbError> {
+async fn write_log(
+    db: &mut Db<'_>,
+    clock: &mut Clock,
+    effects: &[Effect],
+    now: cell_records_types::Timestamp,
+) -> Result<(), DbError> {
     const SCOPE: [Column; 4] = [id("unit_id"), int("downward"), int("seq"), text("type")];
     const BATCH: [Column; 3] = [id("batch"), int("seq"), at("at")];
     let (mut rows, mut scopes) = (Vec::with_capacity(effects.len()), Vec::new());
@@ -264,7 +283,8 @@ async fn write_log(db: &mut Db<'_>, clock: &mut Clock, effects: &[Effect], now: 
             after.external_ids.as_str().into(),
         ];
         rows.push(head.into_iter().chain([body(), body(), body(), body()]).collect());
-        let scope = |unit: Uuid, downward: i64| vec![unit.into(), downward.into(), clock.seq.into(), after.kind.name.into()];
+        let scope =
+            |unit: Uuid, downward: i64| vec![unit.into(), downward.into(), clock.seq.into(), after.kind.name.into()];
         scopes.extend(effect.scopes.iter().map(|unit| scope(*unit, 0)));
         if after.kind.downward {
             scopes.push(scope(after.unit_id, 1));
@@ -308,7 +328,8 @@ async fn write_tree(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effec
     let updates: Vec<Vec<Value>> = moved.keys().filter(|unit| !new.contains(unit)).map(row).collect();
     write_rows(db, Write::Insert, "unit_tree", &TREE, &inserts).await?;
     write_rows(db, Write::Update, "unit_tree", &TREE, &updates).await?;
-    let mut below: Vec<Uuid> = rehung.iter().flat_map(|unit| tree.subtree(*unit, usize::MAX).unwrap_or_default()).collect();
+    let mut below: Vec<Uuid> =
+        rehung.iter().flat_map(|unit| tree.subtree(*unit, usize::MAX).unwrap_or_default()).collect();
     below.sort_unstable();
     below.dedup();
     let gone: Vec<Vec<Value>> = below.iter().map(|unit| vec![(*unit).into()]).collect();
@@ -325,6 +346,13 @@ async fn write_tree(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effec
 /// When the database fails.
 pub async fn store_clock(db: &mut Db<'_>, clock: &Clock) -> Result<(), DbError> {
     const COLUMNS: [Column; 6] = [int("id"), int("seq"), id("batch"), int("tree_rev"), int("auth_rev"), text("epoch")];
-    let row = vec![1.into(), clock.seq.into(), clock.batch.into(), clock.tree_rev.into(), clock.auth_rev.into(), clock.epoch.as_str().into()];
+    let row = vec![
+        1.into(),
+        clock.seq.into(),
+        clock.batch.into(),
+        clock.tree_rev.into(),
+        clock.auth_rev.into(),
+        clock.epoch.as_str().into(),
+    ];
     write_rows(db, Write::Update, "sync_clock", &COLUMNS, &[row]).await
 }

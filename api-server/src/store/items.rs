@@ -68,7 +68,14 @@ pub struct Item {
 
 impl Item {
     /// A write of one record with a body of `unit_id`, `external_ids` and own fields.
-    pub fn new(kind: &'static Kind, op: PushOp, id: Option<Reference>, expected: Expected, body: Map<String, Value>, prefix: &'static str) -> Self {
+    pub fn new(
+        kind: &'static Kind,
+        op: PushOp,
+        id: Option<Reference>,
+        expected: Expected,
+        body: Map<String, Value>,
+        prefix: &'static str,
+    ) -> Self {
         let mut item = Item {
             kind,
             op,
@@ -113,10 +120,18 @@ impl Item {
         }
         if matches!(item.op, PushOp::Delete | PushOp::Restore) && !item.sent.is_empty() {
             let name = item.sent.first().cloned().unwrap_or_default();
-            item.faults.push(Fault { pointer: format!("/fields/{name}"), code: &faults::UNKNOWN_FIELD, argument: String::new() });
+            item.faults.push(Fault {
+                pointer: format!("/fields/{name}"),
+                code: &faults::UNKNOWN_FIELD,
+                argument: String::new(),
+            });
         }
         if item.op == PushOp::Create && item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
-            item.faults.push(Fault { pointer: "/id".into(), code: &faults::IDENTITY_REQUIRED, argument: String::new() });
+            item.faults.push(Fault {
+                pointer: "/id".into(),
+                code: &faults::IDENTITY_REQUIRED,
+                argument: String::new(),
+            });
         }
         item
     }
@@ -220,12 +235,25 @@ pub struct Command {
 impl Command {
     /// A call of one item.
     pub fn one(caller: Caller, item: Item) -> Self {
-        Command { caller, items: vec![item], mode: PushMode::All, dry_run: false, tells: true, epoch: None, key: None, bytes: 0 }
+        Command {
+            caller,
+            items: vec![item],
+            mode: PushMode::All,
+            dry_run: false,
+            tells: true,
+            epoch: None,
+            key: None,
+            bytes: 0,
+        }
     }
 
     /// The items' names.
     pub fn names(&self) -> HashMap<&str, usize> {
-        self.items.iter().enumerate().filter_map(|(index, item)| item.name.as_deref().map(|name| (name, index))).collect()
+        self.items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| item.name.as_deref().map(|name| (name, index)))
+            .collect()
     }
 
     /// The order of work: an item after those that it refers to. A circle keeps the order of the call.
@@ -266,6 +294,7 @@ impl Item {
     /// The names of other items that it refers to.
     pub fn names_used(&self) -> impl Iterator<Item = &str> {
         let references = self.references.iter().map(|found| &found.reference).chain(&self.unit);
-        references.filter_map(|reference| if let Reference::Item(name) = reference { Some(name.as_str()) } else { None })
+        references
+            .filter_map(|reference| if let Reference::Item(name) = reference { Some(name.as_str()) } else { None })
     }
 }

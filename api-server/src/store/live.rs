@@ -39,7 +39,9 @@ impl Clock {
     /// When the database fails; [`DbError::NotFound`] before the first start has made the row.
     pub async fn read(db: &mut Db<'_>, lock: bool) -> Result<Self, DbError> {
         let lock = if lock { engine::clock_lock(db) } else { "" };
-        let sql = Sql::<ClockSql>::new("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev FROM sync_clock").text(lock);
+        let sql =
+            Sql::<ClockSql>::new("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev FROM sync_clock")
+                .text(lock);
         let row: Option<(i64, Id, String, i64, i64, i64, i64)> = on!(db, c => sql.first_row(c))?;
         let (seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev) = row.ok_or(DbError::NotFound)?;
         Ok(Clock { seq, batch: batch.0, epoch, floor_seq, tree_rev, auth_rev, policy_rev })

@@ -60,7 +60,9 @@ impl Missing {
 
     fn need(&mut self, world: &World, need: Need) {
         // A look-up by id is a record.
-        if let (None, [("id", Value::Id(Some(id)))], Some(kind)) = (need.side, need.matching.as_slice(), Kind::named(need.kind)) {
+        if let (None, [("id", Value::Id(Some(id)))], Some(kind)) =
+            (need.side, need.matching.as_slice(), Kind::named(need.kind))
+        {
             return self.record(world, kind, id.0);
         }
         if !world.knows_need(&need) && !self.needs.contains(&need) {
@@ -75,7 +77,9 @@ fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &Wor
         missing.record(world, item.kind, id);
     }
     for found in &item.references {
-        if let (Some(kind), Some(id)) = (Kind::named(found.target), decide::resolve(&found.reference, found.target, command, names, world)) {
+        if let (Some(kind), Some(id)) =
+            (Kind::named(found.target), decide::resolve(&found.reference, found.target, command, names, world))
+        {
             missing.record(world, kind, id);
         }
     }
@@ -137,8 +141,10 @@ pub async fn find_external(db: &mut Db<'_>, keys: &[ExternalKey]) -> Result<Vec<
     const KEYS: [Column; 3] =
         [Column::new("system", Type::Text), Column::new("type", Type::Text), Column::new("value", Type::Text)];
     let find = Find { select: "SELECT system, type, value, record_id FROM external_ids", keys: &KEYS, tail: "" };
-    let rows: Vec<Vec<Value>> =
-        keys.iter().map(|(system, kind, value)| vec![system.as_str().into(), (*kind).into(), value.as_str().into()]).collect();
+    let rows: Vec<Vec<Value>> = keys
+        .iter()
+        .map(|(system, kind, value)| vec![system.as_str().into(), (*kind).into(), value.as_str().into()])
+        .collect();
     let found: Result<Vec<(String, String, String, Id)>, DbError> = find!(db, (Text, Text, Text, Guid), find, &rows);
     let named = |(system, kind, value, id): (String, String, String, Id)| {
         Kind::named(&kind).map(|kind| ((system, kind.name, value), id.0))
@@ -150,7 +156,12 @@ pub async fn find_external(db: &mut Db<'_>, keys: &[ExternalKey]) -> Result<Vec<
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find_records(db: &mut Db<'_>, kind: &'static Kind, ids: &[Uuid], class: Class) -> Result<Vec<Stored>, DbError> {
+pub async fn find_records(
+    db: &mut Db<'_>,
+    kind: &'static Kind,
+    ids: &[Uuid],
+    class: Class,
+) -> Result<Vec<Stored>, DbError> {
     const KEYS: [Column; 1] = [Column::new("id", Type::Id)];
     let select = format!("SELECT {} FROM {}", envelope_columns(class, ""), kind.plural);
     let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![(*id).into()]).collect();
@@ -215,15 +226,23 @@ async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: Vec<Need>) -> Re
         let Some(kind) = KINDS.get(order) else { continue };
         let columns = envelope_columns(Class::Sensitive, "");
         let (select, tail) = match side.and_then(|table| kind.sides.iter().find(|side| side.table == table)) {
-            None => (format!("SELECT {columns} FROM {}", kind.plural), format!(" AND deleted_at IS NULL LIMIT {NEED_LIMIT}")),
+            None => (
+                format!("SELECT {columns} FROM {}", kind.plural),
+                format!(" AND deleted_at IS NULL LIMIT {NEED_LIMIT}"),
+            ),
             Some(Side { table, owner, .. }) => (
-                format!("SELECT {columns} FROM {} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {table}", kind.plural),
+                format!(
+                    "SELECT {columns} FROM {} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {table}",
+                    kind.plural
+                ),
                 format!(") LIMIT {NEED_LIMIT}"),
             ),
         };
         let Some(first) = needs.first() else { continue };
-        let keys: Vec<Column> = first.matching.iter().map(|(column, value)| Column::new(column, type_of(value))).collect();
-        let rows: Vec<Vec<Value>> = needs.iter().map(|need| need.matching.iter().map(|(_, value)| value.clone()).collect()).collect();
+        let keys: Vec<Column> =
+            first.matching.iter().map(|(column, value)| Column::new(column, type_of(value))).collect();
+        let rows: Vec<Vec<Value>> =
+            needs.iter().map(|need| need.matching.iter().map(|(_, value)| value.clone()).collect()).collect();
         let find = Find { select: &select, keys: &keys, tail: &tail };
         let found: Result<Vec<EnvelopeRow>, DbError> = find!(db, EnvelopeSql, find, &rows);
         let mut ids = Vec::new();

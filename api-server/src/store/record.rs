@@ -194,6 +194,15 @@ impl Stored {
     }
 }
 
+/// Writes the flat record as a scope reads it: one mask for REST, feed, push, history and conflicts.
+/// Answers whether the scope sees it at all.
+pub fn show(scope: &super::scope::Scope, record: &Stored, out: &mut String) -> bool {
+    let Some(class) = scope.reads(record.kind, record.unit_id) else { return false };
+    let named = if scope.has_named_fields() { scope.named_fields(record.kind, record.unit_id) } else { Vec::new() };
+    record.render(class, &named, out);
+    true
+}
+
 /// The SQL type of an envelope, as every record table has it.
 pub type EnvelopeSql = (
     crate::db::Guid,
@@ -215,8 +224,18 @@ pub type EnvelopeRow = (Id, Id, i64, At, At, Option<At>, Option<String>, String,
 
 /// The columns of an envelope, in the order of [`EnvelopeRow`].
 pub const ENVELOPE: [&str; 12] = [
-    "id", "unit_id", "version", "created_at", "updated_at", "deleted_at", "origin", "external_ids", "public_body",
-    "internal_body", "personal_body", "sensitive_body",
+    "id",
+    "unit_id",
+    "version",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "origin",
+    "external_ids",
+    "public_body",
+    "internal_body",
+    "personal_body",
+    "sensitive_body",
 ];
 
 /// The columns of an envelope for a reader of this class: a mask is a choice of columns.
@@ -239,7 +258,8 @@ pub fn envelope_columns(class: Class, prefix: &str) -> String {
 impl Stored {
     /// A record from its row.
     pub fn from_row(kind: &'static Kind, row: EnvelopeRow) -> Self {
-        let (id, unit, version, created, updated, deleted, origin, external_ids, public, internal, personal, sensitive) = row;
+        let (id, unit, version, created, updated, deleted, origin, external_ids, public, internal, personal, sensitive) =
+            row;
         Stored {
             kind,
             id: id.0,
@@ -255,4 +275,3 @@ impl Stored {
         }
     }
 }
-

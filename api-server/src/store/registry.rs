@@ -290,8 +290,14 @@ impl std::fmt::Debug for Kind {
 fn with_change<T: Slice, A>(write: &Write<'_>, work: impl FnOnce(&mut Change<'_, T>) -> A) -> Option<A> {
     let before = write.before.and_then(|before| before.typed::<T>());
     let after = write.after.to_typed::<T>()?;
-    let mut change =
-        Change { before: before.as_deref(), after, action: write.action, sent: write.sent, loading: write.loading, scope: write.scope };
+    let mut change = Change {
+        before: before.as_deref(),
+        after,
+        action: write.action,
+        sent: write.sent,
+        loading: write.loading,
+        scope: write.scope,
+    };
     Some(work(&mut change))
 }
 

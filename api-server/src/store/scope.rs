@@ -229,9 +229,15 @@ impl Scope {
     /// Sensitive fields that grants over this unit add, by name.
     pub fn named_fields<'a>(&'a self, kind: &Kind, unit: Uuid) -> Vec<&'a str> {
         let prefix = |field: &'a String| field.strip_prefix(kind.name).and_then(|rest| rest.strip_prefix('.'));
-        let covering = self.readers(kind).filter(|(grant, _)| self.tree.covers(grant.unit, unit)).map(|(grant, _)| grant.id);
+        let covering =
+            self.readers(kind).filter(|(grant, _)| self.tree.covers(grant.unit, unit)).map(|(grant, _)| grant.id);
         let covering: BTreeSet<Uuid> = covering.collect();
-        self.grants.iter().filter(|grant| covering.contains(&grant.id)).flat_map(|grant| &grant.fields).filter_map(prefix).collect()
+        self.grants
+            .iter()
+            .filter(|grant| covering.contains(&grant.id))
+            .flat_map(|grant| &grant.fields)
+            .filter_map(prefix)
+            .collect()
     }
 
     /// Whether any grant adds named fields: the slow way of a mask is taken only then.
@@ -294,7 +300,8 @@ impl Scope {
             match self.tree.subtree(*root, room) {
                 Some(units) => ids.extend(units),
                 None => {
-                    let single = ids.into_iter().filter(|unit| !roots.iter().any(|root| self.tree.covers(*root, *unit)));
+                    let single =
+                        ids.into_iter().filter(|unit| !roots.iter().any(|root| self.tree.covers(*root, *unit)));
                     return Units::Under(roots.clone(), single.collect());
                 }
             }

@@ -177,7 +177,11 @@ impl World {
 
     /// The same in their typed form, without the record itself.
     pub fn others<T: Slice>(&self, need: &Need, but: Uuid) -> Vec<Arc<T>> {
-        self.matching(need).into_iter().filter(|record| record.id != but).filter_map(|record| record.typed::<T>()).collect()
+        self.matching(need)
+            .into_iter()
+            .filter(|record| record.id != but)
+            .filter_map(|record| record.typed::<T>())
+            .collect()
     }
 
     /// The live records that point to a record now, besides those that only belong to it as their unit.
@@ -251,7 +255,8 @@ impl World {
 fn answered(record: &Stored, (side, columns): &Shape) -> Vec<Need> {
     let kind = record.kind;
     let need = |cell: &dyn Fn(&str) -> Option<Value>| {
-        let matching: Option<Vec<_>> = columns.iter().map(|column| cell(column).map(|value| (*column, value))).collect();
+        let matching: Option<Vec<_>> =
+            columns.iter().map(|column| cell(column).map(|value| (*column, value))).collect();
         matching.map(|matching| Need { kind: kind.name, side: *side, matching })
     };
     let at = |names: &[Column], row: &[Value], name: &str| {
@@ -268,7 +273,11 @@ fn answered(record: &Stored, (side, columns): &Shape) -> Vec<Need> {
         }
         Some(table) => {
             let sides = kind.sides.iter().zip(kind.side_rows(record)).filter(|(side, _)| side.table == *table);
-            sides.flat_map(|(side, rows)| rows.into_iter().filter_map(move |row| need(&|name| at(side.columns, &row, name)))).collect()
+            sides
+                .flat_map(|(side, rows)| {
+                    rows.into_iter().filter_map(move |row| need(&|name| at(side.columns, &row, name)))
+                })
+                .collect()
         }
     }
 }

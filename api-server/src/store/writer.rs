@@ -145,9 +145,19 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (head, committed) = watch::channel(0);
         let database = database.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let run = move || {
-            let worker = Worker { database, live, server_code, own: None, grants: HashMap::new(), grants_rev: -1, systems: Arc::default(), head };
+            let worker = Worker {
+                database,
+                live,
+                server_code,
+                own: None,
+                grants: HashMap::new(),
+                grants_rev: -1,
+                systems: Arc::default(),
+                head,
+            };
             runtime.block_on(worker.run(jobs));
         };
         std::thread::Builder::new().name("writer".into()).spawn(run).map_err(|error| error.to_string())?;
@@ -170,7 +180,9 @@ impl Writer {
     /// When it has no outcome.
     pub async fn accounts<T: Send + 'static>(
         &self,
-        work: impl for<'a> FnOnce(&'a mut WriteTx<'_>) -> std::pin::Pin<Box<dyn Future<Output = Result<T, DbError>> + 'a>> + Send + 'static,
+        work: impl for<'a> FnOnce(&'a mut WriteTx<'_>) -> std::pin::Pin<Box<dyn Future<Output = Result<T, DbError>> + 'a>>
+        + Send
+        + 'static,
     ) -> Result<T, WriteError> {
         let (reply, wait) = oneshot::channel();
         let (answer, result) = std::sync::mpsc::sync_channel(1);
@@ -232,14 +244,17 @@ impl Worker {
 
     /// One set: as one transaction, or in halves where the database refuses it.
     async fn set(&mut self, set: Vec<Waiting>) {
-        let (commands, rest): (Vec<_>, Vec<_>) = set.into_iter().map(|(command, answer, reply)| ((command, answer), reply)).unzip();
+        let (commands, rest): (Vec<_>, Vec<_>) =
+            set.into_iter().map(|(command, answer, reply)| ((command, answer), reply)).unzip();
         let mut results: Vec<Option<Result<Outcome, WriteError>>> = commands.iter().map(|_| None).collect();
         let mut tries = 0;
         let mut waiting: Vec<Vec<usize>> = vec![(0..commands.len()).collect()];
         while let Some(part) = waiting.pop() {
             tries += 1;
-            let refs: Vec<(&Command, Option<&Answer>)> =
-                part.iter().filter_map(|index| commands.get(*index).map(|(command, answer)| (&**command, answer.as_ref()))).collect();
+            let refs: Vec<(&Command, Option<&Answer>)> = part
+                .iter()
+                .filter_map(|index| commands.get(*index).map(|(command, answer)| (&**command, answer.as_ref())))
+                .collect();
             match self.transaction(&refs, tries > 1).await {
                 Ok(outcomes) => {
                     for (index, outcome) in part.iter().zip(outcomes) {
@@ -293,7 +308,11 @@ impl Worker {
         }
     }
 
-    async fn transaction(&mut self, commands: &[(&Command, Option<&Answer>)], careful: bool) -> Result<Vec<Result<Outcome, WriteError>>, Failure> {
+    async fn transaction(
+        &mut self,
+        commands: &[(&Command, Option<&Answer>)],
+        careful: bool,
+    ) -> Result<Vec<Result<Outcome, WriteError>>, Failure> {
         let asked = Instant::now();
         let (mut own, mut clock, now) = self.begin().await?;
         let before = clock.clone();
@@ -368,7 +387,11 @@ impl Worker {
         careful: bool,
     ) -> Result<(Vec<(Result<Outcome, WriteError>, bool)>, Arc<super::scope::Tree>), Failure> {
         let mut db = own.db();
-        let view = self.live.learn(&mut db, clock.clone(), At::from(now), Instant::now()).await.map_err(|error| failed(&error))?;
+        let view = self
+            .live
+            .learn(&mut db, clock.clone(), At::from(now), Instant::now())
+            .await
+            .map_err(|error| failed(&error))?;
         self.refresh(&mut db, clock).await.map_err(|error| failed(&error))?;
         let mut world = World::new(now, view.tree.clone());
         let all: Vec<&Command> = commands.iter().map(|(command, _)| *command).collect();
@@ -403,7 +426,10 @@ impl Worker {
             if let (Some(key), Some(answer), true) = (&command.key, answer, done.applied) {
                 answers.push((outcomes.len(), command.caller.actor.clone(), key.clone(), *answer));
                 // A second command with this key in the same set finds it here.
-                kept.insert((actor_id(&command.caller.actor), key.key.clone()), (key.fingerprint.clone(), rights(&done.scope), None));
+                kept.insert(
+                    (actor_id(&command.caller.actor), key.key.clone()),
+                    (key.fingerprint.clone(), rights(&done.scope), None),
+                );
             }
             outcomes.push((Ok(Outcome::Done(done)), wrote));
         }
@@ -423,7 +449,9 @@ impl Worker {
             if let Some((Ok(Outcome::Done(done)), wrote)) = outcomes.get_mut(index) {
                 *wrote = true;
                 let kept = answer(done);
-                keep_answer(&mut db, actor_id(&actor), &key, &rights(&done.scope), &kept, now).await.map_err(|error| failed(&error))?;
+                keep_answer(&mut db, actor_id(&actor), &key, &rights(&done.scope), &kept, now)
+                    .await
+                    .map_err(|error| failed(&error))?;
             }
         }
         self.second_runs(&mut outcomes, commands);
@@ -435,7 +463,11 @@ impl Worker {
     }
 
     /// A command whose key stood earlier in the same set is answered as that one was.
-    fn second_runs(&self, outcomes: &mut [(Result<Outcome, WriteError>, bool)], commands: &[(&Command, Option<&Answer>)]) {
+    fn second_runs(
+        &self,
+        outcomes: &mut [(Result<Outcome, WriteError>, bool)],
+        commands: &[(&Command, Option<&Answer>)],
+    ) {
         for index in 0..outcomes.len() {
             let Some((Err(WriteError::KeyReused), _)) = outcomes.get(index) else { continue };
             let Some((command, Some(answer))) = commands.get(index) else { continue };
@@ -479,7 +511,9 @@ impl Worker {
                 Ok(()) => engine::batch(db, "RELEASE SAVEPOINT part").await.map_err(|error| failed(&error))?,
                 Err(error) if engine::is_constraint(&error) => {
                     tracing::warn!(%error, "the database refused what the rules let pass");
-                    engine::batch(db, "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part").await.map_err(|error| failed(&error))?;
+                    engine::batch(db, "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+                        .await
+                        .map_err(|error| failed(&error))?;
                     *clock = saved;
                     world.tree = tree;
                     if to - from == 1 {
@@ -496,7 +530,10 @@ impl Worker {
         for (outcome, _) in outcomes {
             let Ok(Outcome::Done(done)) = outcome else { continue };
             for item in &mut done.items {
-                let gone = item.effect.as_ref().is_some_and(|effect| refused.contains(&(effect.after.kind.order, effect.after.id)));
+                let gone = item
+                    .effect
+                    .as_ref()
+                    .is_some_and(|effect| refused.contains(&(effect.after.kind.order, effect.after.id)));
                 if gone {
                     item.status = ItemStatus::Conflict;
                     let code = &cell_records_types::faults::ID_TAKEN;
@@ -511,9 +548,16 @@ impl Worker {
     }
 
     /// What refuses or answers a command before its items are looked at.
-    fn before(&self, command: &Command, scope: &Scope, clock: &Clock, kept: &Kept) -> Option<Result<Outcome, WriteError>> {
+    fn before(
+        &self,
+        command: &Command,
+        scope: &Scope,
+        clock: &Clock,
+        kept: &Kept,
+    ) -> Option<Result<Outcome, WriteError>> {
         if let Some(key) = &command.key
-            && let Some((fingerprint, kept_rights, answer)) = kept.get(&(actor_id(&command.caller.actor), key.key.clone()))
+            && let Some((fingerprint, kept_rights, answer)) =
+                kept.get(&(actor_id(&command.caller.actor), key.key.clone()))
         {
             return Some(if *fingerprint != key.fingerprint {
                 Err(WriteError::KeyReused)
@@ -558,7 +602,9 @@ impl Worker {
                 // A unit that was made or moved is judged at its new place by the items after it.
                 scope.tree = world.tree.clone();
             }
-            if decided.status == ItemStatus::Conflict && decided.record.as_ref().is_some_and(|record| scope.reads(record.kind, record.unit_id).is_none()) {
+            if decided.status == ItemStatus::Conflict
+                && decided.record.as_ref().is_some_and(|record| scope.reads(record.kind, record.unit_id).is_none())
+            {
                 decided.record = None;
             }
             if let Some(slot) = items.get_mut(index) {
@@ -569,8 +615,16 @@ impl Worker {
         (Done { batch: None, applied: true, items, scope, epoch: clock.epoch.clone() }, effects)
     }
 
-    async fn scope(&mut self, db: &mut Db<'_>, command: &Command, now: Timestamp, world: &World) -> Result<Option<Scope>, DbError> {
-        let Actor::Account(account, _) = &command.caller.actor else { return Ok(Some(Scope::operator(world.tree.clone()))) };
+    async fn scope(
+        &mut self,
+        db: &mut Db<'_>,
+        command: &Command,
+        now: Timestamp,
+        world: &World,
+    ) -> Result<Option<Scope>, DbError> {
+        let Actor::Account(account, _) = &command.caller.actor else {
+            return Ok(Some(Scope::operator(world.tree.clone())));
+        };
         let grants = match self.grants.get(account) {
             Some(grants) => grants.clone(),
             None => {
@@ -667,7 +721,9 @@ fn gather(set: &mut Vec<Waiting>, jobs: &mut mpsc::Receiver<Job>) -> Option<Job>
         let job = jobs.try_recv().ok()?;
         match job {
             Job::Records(command, answer, reply)
-                if !alone(&command) && items + command.items.len() <= SET_ITEMS && bytes + command.bytes <= SET_BYTES =>
+                if !alone(&command)
+                    && items + command.items.len() <= SET_ITEMS
+                    && bytes + command.bytes <= SET_BYTES =>
             {
                 items += command.items.len();
                 bytes += command.bytes;
@@ -687,10 +743,12 @@ async fn find_keys(db: &mut Db<'_>, commands: &[&Command]) -> Result<Kept, DbErr
     for command in commands {
         let Some(key) = &command.key else { continue };
         let caller = actor_id(&command.caller.actor);
-        let sql = Sql::<(Text, Text, BigInt, Text, Text)>::new("SELECT fingerprint, rights, status, headers, body FROM idempotency_keys WHERE caller_id = ")
-            .bind(caller)
-            .text(" AND key = ")
-            .bind(key.key.as_str());
+        let sql = Sql::<(Text, Text, BigInt, Text, Text)>::new(
+            "SELECT fingerprint, rights, status, headers, body FROM idempotency_keys WHERE caller_id = ",
+        )
+        .bind(caller)
+        .text(" AND key = ")
+        .bind(key.key.as_str());
         let row: Option<(String, String, i64, String, String)> = on!(db, c => sql.first_row(c))?;
         if let Some((fingerprint, rights, status, headers, body)) = row {
             let headers = serde_json::from_str(&headers).unwrap_or_default();
@@ -701,7 +759,14 @@ async fn find_keys(db: &mut Db<'_>, commands: &[&Command]) -> Result<Kept, DbErr
     Ok(kept)
 }
 
-async fn keep_answer(db: &mut Db<'_>, caller: Uuid, key: &Key, rights: &str, kept: &KeptAnswer, now: Timestamp) -> Result<(), DbError> {
+async fn keep_answer(
+    db: &mut Db<'_>,
+    caller: Uuid,
+    key: &Key,
+    rights: &str,
+    kept: &KeptAnswer,
+    now: Timestamp,
+) -> Result<(), DbError> {
     use crate::db::{Column, Type, Write};
     const COLUMNS: [Column; 8] = [
         Column::new("caller_id", Type::Id),

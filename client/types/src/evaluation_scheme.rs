@@ -1,7 +1,7 @@
 //! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (domain.md §6.9, §3.2).
 
-use crate::fields::{Field, integer};
 use crate::faults::Report;
+use crate::fields::{Field, integer};
 use crate::{Date, Decimal, List, Text, codes, form, object, record};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,8 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 4] = [SubjectKind::LIST, CriterionKind::LIST, CapBase::LIST, Rounding::LIST];
+pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
+    [SubjectKind::LIST, CriterionKind::LIST, CapBase::LIST, Rounding::LIST];
 
 form! {
     /// A code inside a scheme.

@@ -171,7 +171,7 @@ macro_rules! form {
 pub mod openapi {
     use crate::{List, Text};
     use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
-    use utoipa::{ToSchema, __dev::ComposeSchema};
+    use utoipa::{__dev::ComposeSchema, ToSchema};
 
     macro_rules! text_schema {
         ($type:ty, $format:literal, $example:literal) => {

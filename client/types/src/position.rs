@@ -67,7 +67,8 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 4] = [Body::LIST, PositionCode::LIST, PositionBasis::LIST, EndReason::LIST];
+pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
+    [Body::LIST, PositionCode::LIST, PositionBasis::LIST, EndReason::LIST];
 
 object! {
     /// The vote of an election.

@@ -52,7 +52,11 @@ pub struct ExternalId {
 
 impl crate::fields::Field for ExternalId {
     fn check(value: &mut Value, report: &mut Report) {
-        crate::fields::check_object(value, &[("system", true, Text::<40>::check), ("value", true, Text::<200>::check)], report);
+        crate::fields::check_object(
+            value,
+            &[("system", true, Text::<40>::check), ("value", true, Text::<200>::check)],
+            report,
+        );
     }
 }
 
@@ -60,7 +64,9 @@ impl crate::fields::Field for ExternalId {
 pub type ExternalIds = List<ExternalId, 20>;
 
 /// Tells a patch's "cleared" (`null`) from its "untouched" (absent).
-pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(d).map(Some)
 }
 

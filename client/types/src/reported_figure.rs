@@ -53,7 +53,8 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 4] = [DatePrecision::LIST, Measure::LIST, Qualifier::LIST, FigureStatus::LIST];
+pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
+    [DatePrecision::LIST, Measure::LIST, Qualifier::LIST, FigureStatus::LIST];
 
 form! {
     /// The code of an indicator, such as `members.strength` (domain.md §8).

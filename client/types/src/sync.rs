@@ -289,7 +289,11 @@ impl PushItem {
     ///
     /// # Errors
     /// When the patch does not serialise to an object; the crate's own types always do.
-    pub fn update<T: crate::RecordType>(id: impl Into<Ref<T>>, version: i64, patch: &T::Patch) -> Result<Self, serde_json::Error> {
+    pub fn update<T: crate::RecordType>(
+        id: impl Into<Ref<T>>,
+        version: i64,
+        patch: &T::Patch,
+    ) -> Result<Self, serde_json::Error> {
         let mut item = PushItem::new(PushOp::Update, T::NAME);
         item.fields = serde_json::from_value(serde_json::to_value(patch)?)?;
         item.external_ids = item.fields.remove("external_ids").map(serde_json::from_value).transpose()?;
@@ -470,6 +474,3 @@ pub struct SyncLimits {
     /// Most units of a pull's filter.
     pub pull_units: usize,
 }
-
-
-

@@ -113,11 +113,39 @@ pub fn fold(text: &str) -> String {
 /// Vietnamese order of letters (a ă â b c d đ e ê … o ô ơ … u ư …), one ASCII pair a letter.
 fn letter(c: char) -> Option<&'static str> {
     Some(match c {
-        'a' => "a0", 'ă' => "a1", 'â' => "a2", 'b' => "b0", 'c' => "c0", 'd' => "d0", 'đ' => "d1",
-        'e' => "e0", 'ê' => "e1", 'f' => "f0", 'g' => "g0", 'h' => "h0", 'i' => "i0", 'j' => "j0",
-        'k' => "k0", 'l' => "l0", 'm' => "m0", 'n' => "n0", 'o' => "o0", 'ô' => "o1", 'ơ' => "o2",
-        'p' => "p0", 'q' => "q0", 'r' => "r0", 's' => "s0", 't' => "t0", 'u' => "u0", 'ư' => "u1",
-        'v' => "v0", 'w' => "w0", 'x' => "x0", 'y' => "y0", 'z' => "z0",
+        'a' => "a0",
+        'ă' => "a1",
+        'â' => "a2",
+        'b' => "b0",
+        'c' => "c0",
+        'd' => "d0",
+        'đ' => "d1",
+        'e' => "e0",
+        'ê' => "e1",
+        'f' => "f0",
+        'g' => "g0",
+        'h' => "h0",
+        'i' => "i0",
+        'j' => "j0",
+        'k' => "k0",
+        'l' => "l0",
+        'm' => "m0",
+        'n' => "n0",
+        'o' => "o0",
+        'ô' => "o1",
+        'ơ' => "o2",
+        'p' => "p0",
+        'q' => "q0",
+        'r' => "r0",
+        's' => "s0",
+        't' => "t0",
+        'u' => "u0",
+        'ư' => "u1",
+        'v' => "v0",
+        'w' => "w0",
+        'x' => "x0",
+        'y' => "y0",
+        'z' => "z0",
         _ => return None,
     })
 }
@@ -191,9 +219,13 @@ mod tests {
 
     #[test]
     fn names_sort_by_given_name_then_family_in_vietnamese_order() {
-        let mut names = vec!["Trần Văn Ân", "Lê Thị An", "Hoàng Đức Ánh", "Lê Văn Dũng", "Lê Văn Đạt", "Đỗ An", "Bùi Ăn"];
+        let mut names =
+            vec!["Trần Văn Ân", "Lê Thị An", "Hoàng Đức Ánh", "Lê Văn Dũng", "Lê Văn Đạt", "Đỗ An", "Bùi Ăn"];
         names.sort_by_key(|name| name_key(name));
-        assert_eq!(names, ["Đỗ An", "Lê Thị An", "Hoàng Đức Ánh", "Bùi Ăn", "Trần Văn Ân", "Lê Văn Dũng", "Lê Văn Đạt"]);
+        assert_eq!(
+            names,
+            ["Đỗ An", "Lê Thị An", "Hoàng Đức Ánh", "Bùi Ăn", "Trần Văn Ân", "Lê Văn Dũng", "Lê Văn Đạt"]
+        );
     }
 
     proptest! {

@@ -1,0 +1,215 @@
+//! The edge of the service: what is alike for every request. Its id, its one log line, the body of every
+//! error, the headers of every answer. Handlers say what happened; here it is put into words.
+
+use super::RequestId;
+use crate::auth::caller::Who;
+use crate::error::{self, ApiError};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+use uuid::Uuid;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest request id that is taken over from a caller.
+const LONGEST_ID: usize = 64;
+
+/// Wraps every request.
+///
+/// # Errors
+/// Only with a finished answer, where no request is left to answer to: after a panic.
+pub async fn edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let begun = Instant::now();
+    let id = request_id(request.headers());
+    let vietnamese = wants_vietnamese(request.headers());
+    let method = request.method().clone();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let mut response = match outcome {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => {
+            tracing::error!(request_id = %id, %error, "a request failed before its handler");
+            return Err(finished(&ApiError::new(&error::BAD_REQUEST), &id, vietnamese));
+        }
+        Err(_) => {
+            tracing::error!(request_id = %id, "a handler panicked");
+            return Err(finished(&ApiError::new(&error::INTERNAL), &id, vietnamese));
+        }
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = with_problem(response, &id, vietnamese).await;
+    }
+    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".into());
+    let under_v1 = response.request().path().starts_with("/v1");
+    finish_headers(response.headers_mut(), &id, under_v1);
+    let caller = response.request().extensions().get::<CallerId>().map(|caller| caller.0);
+    let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1_000.0);
+    match caller {
+        Some(caller) => {
+            tracing::info!(%method, route, status, milliseconds, request_id = %id, %caller, "{method} {route} {status}")
+        }
+        None => tracing::info!(%method, route, status, milliseconds, request_id = %id, "{method} {route} {status}"),
+    }
+    Ok(response)
+}
+
+/// The account that a request was made by, for its log line.
+#[derive(Debug, Clone, Copy)]
+pub struct CallerId(pub Uuid);
+
+fn finished(error: &ApiError, id: &str, vietnamese: bool) -> Error {
+    let mut response = problem_response(error, id, vietnamese);
+    finish_headers(response.headers_mut(), id, true);
+    InternalError::from_response("answered at the edge", response).into()
+}
+
+fn finish_headers(headers: &mut HeaderMap, id: &str, under_v1: bool) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if under_v1 {
+        if !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        }
+        headers.append(VARY, HeaderValue::from_static("authorization, accept-language"));
+    }
+}
+
+/// The caller's own id when it is sane, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let sent = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let sane = |id: &&str| {
+        (1..=LONGEST_ID).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    sent.filter(sane).map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Whether Vietnamese is preferred to English.
+fn wants_vietnamese(headers: &HeaderMap) -> bool {
+    let Some(list) = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else { return false };
+    let weight = |language: &str| {
+        let ranges = list.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let tag = parts.next()?.to_ascii_lowercase();
+            let fits = tag == language || tag.strip_prefix(language).is_some_and(|rest| rest.starts_with('-'));
+            let weight =
+                parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            fits.then_some(weight)
+        });
+        ranges.fold(0.0, f32::max)
+    };
+    weight("vi") > weight("en")
+}
+
+/// Puts the one body of errors in the place of what a handler or the framework answered.
+async fn with_problem(response: ServiceResponse, id: &str, vietnamese: bool) -> ServiceResponse {
+    if response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM) {
+        return response;
+    }
+    let made = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
+        Some(error) => {
+            if error.code.status >= 500 {
+                tracing::warn!(request_id = %id, code = error.code.code, "answered with an error");
+            }
+            problem_response(error, id, vietnamese)
+        }
+        None => {
+            let error = of_framework(response.request(), response.status()).await;
+            let mut made = problem_response(&error, id, vietnamese);
+            if error.code == &error::METHOD_NOT_ALLOWED
+                && let Some(allow) = super::allowed_methods(response.request())
+            {
+                made.headers_mut().insert(ALLOW, allow);
+            }
+            made
+        }
+    };
+    response.into_response(made)
+}
+
+/// What the framework answered by itself: no such route or method, or a request that it could not read.
+/// Under `/v1` nobody learns which routes there are without a login.
+async fn of_framework(request: &HttpRequest, status: StatusCode) -> ApiError {
+    if !matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+        let code = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => &error::TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => &error::UNSUPPORTED_MEDIA_TYPE,
+            status if status.is_client_error() => &error::BAD_REQUEST,
+            _ => &error::INTERNAL,
+        };
+        return ApiError::new(code);
+    }
+    if request.path().starts_with("/v1/")
+        && !request.path().starts_with("/v1/auth/")
+        && let Err(error) = Who::from_request(request, &mut Payload::None).await
+    {
+        return error;
+    }
+    ApiError::new(if super::allowed_methods(request).is_some() {
+        &error::METHOD_NOT_ALLOWED
+    } else {
+        &error::NOT_FOUND
+    })
+}
+
+const PROBLEM: &str = "application/problem+json";
+
+/// An error as an answer.
+pub fn problem_response(error: &ApiError, id: &str, vietnamese: bool) -> HttpResponse {
+    let status = StatusCode::from_u16(error.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    if let Some(seconds) = error.retry_after {
+        response.insert_header((RETRY_AFTER, seconds.to_string()));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+    }
+    response.content_type(PROBLEM).body(serde_json::to_string(&error.problem(id, vietnamese)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        headers
+    }
+
+    #[test]
+    fn a_sane_request_id_is_kept_and_another_is_replaced() {
+        assert_eq!(request_id(&headers(X_REQUEST_ID, "abc-1.2_3")), "abc-1.2_3");
+        for insane in ["", "a b", "x\"y", &"a".repeat(65)] {
+            assert_eq!(request_id(&headers(X_REQUEST_ID, insane)).len(), 36, "{insane}");
+        }
+    }
+
+    #[test]
+    fn vietnamese_is_answered_where_it_is_preferred() {
+        for (list, vietnamese) in [
+            ("vi", true),
+            ("vi-VN, en;q=0.8", true),
+            ("en, vi;q=0.9", false),
+            ("fr", false),
+            ("vi;q=0", false),
+            ("", false),
+        ] {
+            assert_eq!(wants_vietnamese(&headers(ACCEPT_LANGUAGE, list)), vietnamese, "{list}");
+        }
+    }
+}

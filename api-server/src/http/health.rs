@@ -1,0 +1,41 @@
+//! Whether the server lives and is ready, and the keys that verify its tokens. None of it needs a login.
+
+use crate::error::{ApiError, ApiResult, UNAVAILABLE};
+use crate::state::App;
+use actix_web::{HttpResponse, get};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers the routes of this file.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(healthz).service(readyz).service(jwks);
+}
+
+/// The process is alive.
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "Alive", body = Value, example = json!({"status": "ok"}))))]
+#[get("/healthz")]
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// The database is reachable and migrated, and what must be loaded is.
+#[utoipa::path(tag = "service", security(()), responses(
+    (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
+    (status = 503, description = "Not ready", body = cell_records_types::problem::Problem, content_type = "application/problem+json"),
+))]
+#[get("/readyz")]
+async fn readyz(app: App) -> ApiResult<HttpResponse> {
+    if !app.ready.load(Ordering::Acquire) {
+        return Err(ApiError::new(&UNAVAILABLE).detail("the server is still loading"));
+    }
+    app.reads.single(async |db| app.live.confirm(db).await.map_err(ApiError::from)).await?;
+    Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
+}
+
+/// The public keys that verify access tokens (RFC 7517).
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The keys", body = Value)))]
+#[get("/.well-known/jwks.json")]
+async fn jwks(app: App) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=300")).json(app.keys.jwks())
+}

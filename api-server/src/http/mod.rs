@@ -1,0 +1,23 @@
+//! HTTP: the edge, bodies, parameters and tags that all handlers share, and the handlers of what is no record.
+
+pub mod body;
+pub mod edge;
+pub mod etag;
+pub mod health;
+pub mod idempotency;
+pub mod openapi;
+pub mod params;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
+
+/// The id of a request, as its answer and its log line bear it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// The methods of the route that a request's path belongs to, from the document; nothing: there is no such route.
+fn allowed_methods(request: &HttpRequest) -> Option<HeaderValue> {
+    let document = request.app_data::<actix_web::web::Data<openapi::Document>>()?;
+    let pattern = request.resource_map().match_pattern(request.path())?;
+    document.methods(&pattern).and_then(|methods| HeaderValue::from_str(&methods).ok())
+}

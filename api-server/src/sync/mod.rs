@@ -1,0 +1,1 @@
+//! The sync protocol: the feed of changes, pushes, discovery.
