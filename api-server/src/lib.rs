@@ -22,12 +22,16 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Every route of the service.
 fn routes(config: &mut ServiceConfig<'_>) {
     http::health::routes(config);
+    http::openapi::routes(config);
+    http::records::routes(config);
 }
 
 /// The OpenAPI document of the routes.
 pub fn document() -> Document {
-    let (_, api) =
+    let (_, mut api) =
         actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
+    http::openapi::add_schema::<cell_records_types::pages::HistoryEntry>(api.components.get_or_insert_default());
+    http::records::document::describe(&mut api);
     Document::new(api)
 }
 

@@ -7,6 +7,7 @@ pub mod health;
 pub mod idempotency;
 pub mod openapi;
 pub mod params;
+pub mod records;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;

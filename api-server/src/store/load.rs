@@ -7,8 +7,8 @@ use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{KINDS, Kind, Side, UNIT};
 use super::world::{ExternalKey, NEED_LIMIT, Need, World};
 use crate::db::sql::Find;
-use crate::db::{Column, Db, DbError, Guid, Id, Type, Value};
-use crate::find;
+use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs};
+use crate::{find, on};
 use cell_records_types::{Class, Reference};
 use diesel::sql_types::Text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -150,6 +150,29 @@ pub async fn find_external(db: &mut Db<'_>, keys: &[ExternalKey]) -> Result<Vec<
         Kind::named(&kind).map(|kind| ((system, kind.name, value), id.0))
     };
     Ok(found?.into_iter().filter_map(named).collect())
+}
+
+/// Most records that are looked up where they stand in the way of a delete.
+const POINTING: i64 = 20;
+
+/// Some of the live records that point to a record, or belong to it as their unit.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_pointing(db: &mut Db<'_>, to: Uuid) -> Result<Vec<(&'static Kind, Uuid)>, DbError> {
+    let links = Sql::<(Text, Guid)>::new("SELECT from_type, from_id FROM record_links WHERE to_id = ").bind(to);
+    let links = links.text(" ORDER BY from_id LIMIT ").bind(POINTING);
+    let rows: Vec<(String, Id)> = on!(db, c => links.all(c))?;
+    let mut found: Vec<(&'static Kind, Uuid)> =
+        rows.into_iter().filter_map(|(kind, id)| Some((Kind::named(&kind)?, id.0))).collect();
+    for kind in &KINDS {
+        let sql = Sql::<Guid>::new(format!("SELECT id FROM {} WHERE deleted_at IS NULL AND unit_id = ", kind.plural))
+            .bind(to);
+        let sql = sql.text(" AND id <> ").bind(to).text(" LIMIT ").bind(POINTING);
+        let rows: Vec<Id> = on!(db, c => sql.all(c))?;
+        found.extend(rows.into_iter().map(|id| (kind, id.0)));
+    }
+    Ok(found)
 }
 
 /// The records of a type under these ids, deleted ones too, cut to a class.

@@ -2,7 +2,9 @@
 
 pub mod decide;
 pub mod flush;
+pub mod history;
 pub mod items;
+pub mod list;
 pub mod live;
 pub mod load;
 pub mod record;
