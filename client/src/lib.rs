@@ -42,6 +42,9 @@ mod retry;
 mod service;
 mod transport;
 
+#[cfg(test)]
+mod tests;
+
 pub use accounts::{Account, Accounts, Paging};
 pub use cell_records_types as types;
 pub use client::{Client, ClientBuilder};
