@@ -1,9 +1,14 @@
 //! The OpenAPI document: put together from the handlers' own descriptions and, for the record types, from the
 //! registry. What is routed is documented, for both come from one place.
 
-use utoipa::OpenApi;
+use cell_records_types::problem::Problem;
+use std::collections::BTreeMap;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::PathItem;
+use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{IntoResponses, OpenApi};
 
 /// The document as it is served at `/openapi.json`.
 pub struct Document {
@@ -21,6 +26,7 @@ pub struct Document {
         description = "The records of a Party committee of a ward and of its cells.",
     ),
     modifiers(&Bearer),
+    components(schemas(Problem)),
     security(("bearer" = []))
 )]
 struct Base;
@@ -37,6 +43,23 @@ impl utoipa::Modify for Bearer {
 /// What the document begins with.
 pub fn base() -> utoipa::openapi::OpenApi {
     Base::openapi()
+}
+
+/// How an operation fails: named once, for the body is the same everywhere.
+pub struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let problem = |description: &str| {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let response = ResponseBuilder::new().description(description);
+            RefOr::T(response.content("application/problem+json", content).build())
+        };
+        BTreeMap::from([
+            ("4XX".to_owned(), problem("The request is refused; `code` tells why, `errors` where.")),
+            ("5XX".to_owned(), problem("The service failed or cannot answer now (`Retry-After`).")),
+        ])
+    }
 }
 
 impl Document {
