@@ -1,17 +1,21 @@
 //! The cell-records service. [`build_app`] is the only place where routes are registered.
 
 pub mod auth;
+pub mod config;
 pub mod db;
+pub mod demo;
 pub mod error;
 pub mod http;
 mod records;
+pub mod server;
+pub mod setup;
 pub mod state;
 pub mod store;
 pub mod sync;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::Data;
 use http::openapi::Document;
 use state::{App, Shared};
@@ -24,6 +28,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::health::routes(config);
     http::openapi::routes(config);
     http::records::routes(config);
+    http::login::routes(config);
 }
 
 /// The OpenAPI document of the routes.
@@ -48,6 +53,7 @@ pub fn build_app(
         InitError = (),
     >,
 > {
+    let (closed, cors) = (shared.cors.is_empty(), http::cors::of(&shared.cors));
     let app = App::new(shared);
     actix_web::App::new()
         .app_data(app)
@@ -56,5 +62,6 @@ pub fn build_app(
         .configure(routes)
         .into_app()
         .wrap(from_fn(http::edge::edge))
+        .wrap(Condition::new(!closed, cors))
         .wrap(Compress::default())
 }

@@ -1,1 +1,133 @@
-fn main() {}
+//! The command line.
+
+use cell_records_server::config::{Config, Log, Settings};
+use cell_records_server::db::{Database, migrate};
+use cell_records_server::{demo, document, server};
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Records of the cells of a Party committee, over a REST API.
+///
+/// Each setting is a flag, else a variable `CELL_RECORDS_…`, else a line of the file given with --config.
+#[derive(Parser)]
+#[command(name = "cell-records", version)]
+struct Cli {
+    /// A TOML file of settings.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring the database up to date, make what the first start needs, and serve.
+    Serve {
+        /// Also load the demo ward, once; the server is ready after it.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Bring the database up to date, and nothing else.
+    Migrate,
+    /// Load the demo ward, once.
+    Demo,
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("cell-records: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), String> {
+    if let Command::Openapi = cli.command {
+        println!("{}", document().text);
+        return Ok(());
+    }
+    // A variable that is no text is nobody's setting.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut config = Config::load(&cli.settings, cli.config.as_deref(), variables)?;
+    log_to_stderr(&config.log);
+    match cli.command {
+        Command::Serve { demo } => {
+            config.demo = demo;
+            serve(&config).await
+        }
+        Command::Migrate => {
+            let done = migrate::migrate(&Database::new(config.database))?;
+            println!("{done} migrations run");
+            Ok(())
+        }
+        Command::Demo => {
+            let opened = server::open(&config).await?;
+            tell_password(opened.admin_password.as_deref());
+            let loaded = demo::load(&opened.shared).await?;
+            println!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
+            Ok(())
+        }
+        Command::Openapi => Ok(()),
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), String> {
+    let running = server::start(config).await?;
+    tell_password(running.admin_password.as_deref());
+    let work = async {
+        if config.demo {
+            let loaded = running.load_demo().await?;
+            tracing::info!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
+        }
+        std::future::pending().await
+    };
+    let outcome = tokio::select! {
+        failed = work => failed,
+        () = told_to_end() => Ok(()),
+    };
+    tracing::info!("ending: finishing what runs");
+    running.stop().await;
+    outcome
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// Shows the password of `admin` on standard output, the only time.
+fn tell_password(password: Option<&str>) {
+    if let Some(password) = password {
+        println!("The user admin was made, with the password {password}\nIt is shown only now: log in and change it.");
+    }
+}
+
+fn log_to_stderr(log: &Log) {
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    if log.json { lines.json().init() } else { lines.init() }
+}

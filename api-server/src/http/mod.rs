@@ -1,10 +1,13 @@
 //! HTTP: the edge, bodies, parameters and tags that all handlers share, and the handlers of what is no record.
 
 pub mod body;
+pub mod client;
+pub mod cors;
 pub mod edge;
 pub mod etag;
 pub mod health;
 pub mod idempotency;
+pub mod login;
 pub mod openapi;
 pub mod params;
 pub mod records;
