@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod db;
+pub mod demo;
 pub mod error;
 pub mod http;
 mod records;
