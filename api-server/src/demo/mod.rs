@@ -16,6 +16,7 @@ mod units;
 use crate::db::{At, Column, Database, DbError, Sql, Type, Verbs, Write, engine};
 use crate::on;
 use crate::state::Shared;
+use crate::store::decide::{Decided, Refusal};
 use crate::store::items::{Caller, Command, Expected, Item};
 use crate::store::load::{find_external, find_records};
 use crate::store::registry::{Kind, UNIT};
@@ -49,7 +50,9 @@ async fn load_into(database: &Database, writer: &Writer) -> Result<bool, String>
         return Ok(false);
     }
     register(writer).await?;
-    let command = Command { items: items()?, tells: false, ..command() };
+    let items = items()?;
+    let names: Vec<String> = items.iter().map(name).collect();
+    let command = Command { items, ..command() };
     let outcome = writer.submit(command, None).await.map_err(|error| format!("cannot load the demo: {error:?}"))?;
     let Outcome::Done(done) = outcome else { return Err("cannot load the demo: it was answered as a repeat".into()) };
     if done.applied {
@@ -59,16 +62,27 @@ async fn load_into(database: &Database, writer: &Writer) -> Result<bool, String>
     if is_loaded(database).await? {
         return Ok(false);
     }
-    let refused = done.items.iter().enumerate().filter(|(_, item)| !item.status.is_success());
-    let named: Vec<String> = refused
-        .take(NAMED)
-        .map(|(index, item)| {
-            let faults: Vec<String> =
-                item.faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.code.code)).collect();
-            format!("item {index}: {} {}", item.status, faults.join(", "))
-        })
-        .collect();
+    let refused = names.iter().zip(&done.items).filter(|(_, item)| !item.status.is_success());
+    let named: Vec<String> = refused.take(NAMED).map(|(name, item)| format!("{name}: {}", why(item))).collect();
     Err(format!("the demo does not fit into this database: {}", named.join("; ")))
+}
+
+/// How an item is named to the operator: by its type and the id that the demo gave it.
+fn name(item: &Item) -> String {
+    let own = item.external_ids.iter().flatten().next().map(|one| one.value.to_string());
+    let id = item.id.as_ref().map(Reference::to_string);
+    format!("{} {}", item.kind.name, own.or(id).unwrap_or_default())
+}
+
+/// Why an item is refused.
+fn why(item: &Decided) -> String {
+    let conflict = match &item.refusal {
+        Some(Refusal::Conflict(_, code)) => Some(code.code.to_owned()),
+        _ => None,
+    };
+    let faults = item.faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.code.code));
+    let reasons: Vec<String> = conflict.into_iter().chain(faults).collect();
+    if reasons.is_empty() { item.status.to_string() } else { reasons.join(", ") }
 }
 
 fn command() -> Command {

@@ -208,7 +208,7 @@ fn life(mut record: NewMember, random: &mut Random, cell: &Cell, year: i16) -> N
             (EmploymentStatus::Working, random.weighted(&[("Công nhân", 40), ("Kỹ sư", 25), ("Kế toán", 35)]))
         }
         CellType::Cooperative => (EmploymentStatus::Working, "Xã viên hợp tác xã"),
-        _ if YEAR - year > retires => (EmploymentStatus::Retired, "Hưu trí"),
+        _ if YEAR - year >= retires => (EmploymentStatus::Retired, "Hưu trí"),
         CellType::Residential if random.percent(4) => (EmploymentStatus::ArmedForces, "Sĩ quan quân đội"),
         _ => {
             let works = [("Công chức", 26), ("Viên chức", 26), ("Kinh doanh", 24), ("Lao động tự do", 24)];

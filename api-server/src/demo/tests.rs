@@ -216,6 +216,12 @@ async fn loads(url: Url) {
     println!("{count} records in {:?}: {kinds:?}", begun.elapsed());
     assert_eq!(load_into(&database, &writer).await, Ok(false));
 
+    // A server that looked before another loaded it finds that there is nothing to do.
+    let again = Command { items: super::items().unwrap(), ..command() };
+    let Outcome::Done(done) = writer.submit(again, None).await.unwrap() else { panic!() };
+    assert!(done.applied && done.batch.is_none());
+    assert!(done.items.iter().all(|item| item.status == ItemStatus::Unchanged));
+
     let mut own = database.open().await.unwrap();
     for (table, records) in kinds {
         let root = usize::from(table == "units");
@@ -250,4 +256,27 @@ async fn it_loads_once_on_postgres() {
     engine::batch(&mut own.db(), &format!("CREATE DATABASE {name}")).await.unwrap();
     let (server, _) = cluster.rsplit_once('/').unwrap();
     loads(Url::parse(&format!("{server}/{name}")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn where_it_does_not_fit_nothing_is_stored() {
+    let folder = std::env::temp_dir().join(format!("cell-records-demo-{}", Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let (database, writer) = started(Url::Sqlite(folder.join("demo.db"))).await;
+    register(&writer).await.unwrap();
+    let other = NewUnit {
+        id: Some(Uuid::now_v7()),
+        parent_id: units::reference(ROOT),
+        external_ids: super::ids::external("cell-05"),
+        ..NewUnit::new("Một chi bộ khác", UnitKind::Cell)
+    };
+    let command = Command { items: vec![item::<Unit>(&other, &[]).unwrap()], ..command() };
+    let Outcome::Done(done) = writer.submit(command, None).await.unwrap() else { panic!() };
+    assert!(done.applied, "{:?}", done.items);
+    let refused = load_into(&database, &writer).await.unwrap_err();
+    assert!(refused.contains("unit cell-05: external_id_taken"), "{refused}");
+    let mut own = database.open().await.unwrap();
+    assert_eq!(number(&mut own, "SELECT count(*) FROM units").await, 2);
+    assert_eq!(number(&mut own, "SELECT count(*) FROM members").await, 0);
+    std::fs::remove_dir_all(folder).unwrap();
 }
