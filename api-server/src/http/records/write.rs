@@ -92,7 +92,9 @@ pub async fn restore(
         if body.0.is_empty() { Ok((body, Map::new())) } else { body.object().map(|fields| (body, fields)) }
     });
     // It comes back as it was: there is nothing to say in a body.
-    let surplus = |(_, fields): &(Body, Map<String, Value>)| fields.keys().next().map(|name| ApiError::fault(&format!("/{name}"), &faults::UNKNOWN_FIELD));
+    let surplus = |(_, fields): &(Body, Map<String, Value>)| {
+        fields.keys().next().map(|name| ApiError::fault(&format!("/{name}"), &faults::UNKNOWN_FIELD))
+    };
     let (body, fields) = match empty.and_then(|read| surplus(&read).map_or(Ok(read), Err)) {
         Ok(read) => read,
         Err(error) => return Err(after_rights(&app, &who, kind, &path, error).await),
