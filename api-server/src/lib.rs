@@ -22,6 +22,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Every route of the service.
 fn routes(config: &mut ServiceConfig<'_>) {
     http::health::routes(config);
+    sync::routes(config);
 }
 
 /// The OpenAPI document of the routes.
