@@ -5,6 +5,8 @@ mod cursor;
 mod info;
 mod page;
 mod pull;
+mod push;
+mod push_body;
 mod snapshot;
 mod tail;
 
@@ -12,5 +14,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of the sync protocol.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(info::sync_info).service(changes::sync_changes);
+    config.service(info::sync_info).service(changes::sync_changes).service(push::sync_push);
 }
