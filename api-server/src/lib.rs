@@ -29,6 +29,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::openapi::routes(config);
     http::records::routes(config);
     http::login::routes(config);
+    sync::routes(config);
 }
 
 /// The OpenAPI document of the routes.

@@ -9,19 +9,26 @@ use serde::de::DeserializeOwned;
 /// Longest cursor, in bytes.
 pub const LONGEST: usize = 512;
 
-/// Seals a payload under a prefix, such as `cs1.`.
+/// Seals a payload under a prefix, such as `cl1.`.
 pub fn seal(keys: &KeySet, prefix: &str, payload: &impl Serialize) -> Option<String> {
-    let plain = serde_json::to_vec(payload).ok()?;
-    let sealed = keys.seal(prefix, &plain)?;
-    Some(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(sealed)))
+    seal_bytes(keys, prefix, &serde_json::to_vec(payload).ok()?)
 }
 
 /// Opens a cursor that was sealed under the same prefix.
 pub fn open<T: DeserializeOwned>(keys: &KeySet, prefix: &str, cursor: &str) -> Option<T> {
-    let text = cursor.strip_prefix(prefix)?;
-    let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-    let plain = keys.open(prefix, &sealed)?;
-    serde_json::from_slice(&plain).ok()
+    serde_json::from_slice(&open_bytes(keys, prefix, cursor)?).ok()
+}
+
+/// Seals bytes under a prefix.
+pub fn seal_bytes(keys: &KeySet, prefix: &str, plain: &[u8]) -> Option<String> {
+    let sealed = keys.seal(prefix, plain)?;
+    Some(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(sealed)))
+}
+
+/// Opens bytes that were sealed under the same prefix.
+pub fn open_bytes(keys: &KeySet, prefix: &str, cursor: &str) -> Option<Vec<u8>> {
+    let text = cursor.strip_prefix(prefix).filter(|_| cursor.len() <= LONGEST)?;
+    keys.open(prefix, &BASE64_URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 
 #[cfg(test)]

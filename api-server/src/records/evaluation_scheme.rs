@@ -2,11 +2,12 @@
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;
+use crate::store::record::Fields;
 use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
 use crate::store::world::{Need, World};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
 use cell_records_types::text::order_key;
-use cell_records_types::{EvaluationRound, EvaluationScheme, RoundState, SubjectKind};
+use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
 use std::collections::HashSet;
 
 impl Slice for EvaluationScheme {
@@ -68,8 +69,10 @@ impl Slice for EvaluationScheme {
             .matching(&rounds(scheme))
             .iter()
             .any(|round| round.typed::<EvaluationRound>().is_some_and(|round| round.state > RoundState::Draft));
-        if used && fixed(before) != fixed(scheme) {
-            verdict.fault("", &SCHEME_IN_USE);
+        if used {
+            for name in changed(before, scheme) {
+                verdict.fault(name, &SCHEME_IN_USE);
+            }
         }
     }
 }
@@ -78,13 +81,17 @@ fn rounds(scheme: &EvaluationScheme) -> Need {
     Need::of::<EvaluationRound>([("scheme_id", scheme.id.into())])
 }
 
+/// The fields that differ and are fixed once the scheme is in use.
+fn changed(before: &EvaluationScheme, after: &EvaluationScheme) -> impl Iterator<Item = &'static str> {
+    let [before, after] = [before, after].map(|scheme| Fields::of(&fixed(scheme), EvaluationScheme::FIELDS));
+    let specs = EvaluationScheme::FIELDS.iter();
+    specs.map(|spec| spec.name).filter(move |name| before.0.get(*name) != after.0.get(*name))
+}
+
 /// The scheme without what may still change once it is in use: `valid_to` and labels.
 fn fixed(scheme: &EvaluationScheme) -> EvaluationScheme {
     let mut fixed = scheme.clone();
     fixed.valid_to = None;
-    fixed.version = 0;
-    fixed.updated_at = fixed.created_at;
-    fixed.external_ids = Vec::new().into();
     let mut levels = fixed.levels.to_vec();
     for level in &mut levels {
         level.label_vi = "".into();

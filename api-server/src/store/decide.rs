@@ -8,7 +8,7 @@ use super::registry::{Action, UNIT, Write};
 use super::scope::{Actor, Scope};
 use super::world::{ExternalKey, World};
 use cell_records_types::faults::{self, Fault, FaultCode, Report};
-use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
+use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
 use cell_records_types::{Class, ExternalId, Reference};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -55,6 +55,8 @@ pub struct Decided {
     pub faults: Vec<Fault>,
     /// What is stored all the same.
     pub warnings: Vec<Fault>,
+    /// On a conflict with what stands: the fields that differ, of those that the caller may read.
+    pub differing: Vec<FieldConflict>,
     /// What is to be written.
     pub effect: Option<Effect>,
 }
@@ -151,7 +153,8 @@ pub fn target(item: &Item, world: &World) -> Option<Uuid> {
     }
 }
 
-fn key(item: &Item, one: &ExternalId) -> ExternalKey {
+/// What an external id of an item is known by.
+pub fn key(item: &Item, one: &ExternalId) -> ExternalKey {
     (one.system.to_string(), item.kind.name, one.value.to_string())
 }
 
@@ -328,27 +331,58 @@ fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
     Value::Object(into)
 }
 
-fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
-    Decided {
-        status,
-        refusal: Some(refusal),
-        id,
-        record: None,
-        told: false,
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        effect: None,
+impl Decided {
+    fn new(status: ItemStatus) -> Self {
+        Decided {
+            status,
+            refusal: None,
+            id: None,
+            record: None,
+            told: false,
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            differing: Vec::new(),
+            effect: None,
+        }
     }
 }
 
-fn conflict(reason: ConflictReason, code: &'static FaultCode, record: Option<Arc<Stored>>) -> Decided {
-    let id = record.as_ref().map(|record| record.id);
-    let refusal = match reason {
-        ConflictReason::Version => Refusal::Stale,
-        ConflictReason::Deleted => Refusal::Deleted,
-        reason => Refusal::Conflict(reason, code),
-    };
-    Decided { record, ..refused(ItemStatus::Conflict, refusal, id) }
+fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
+    Decided { refusal: Some(refusal), id, ..Decided::new(status) }
+}
+
+/// A conflict that tells nothing of what it clashes with.
+fn clash(code: &'static FaultCode) -> Decided {
+    refused(ItemStatus::Conflict, Refusal::Conflict(ConflictReason::Unique, code), None)
+}
+
+/// A conflict with the record as it stands.
+fn conflict(refusal: Refusal, record: &Arc<Stored>) -> Decided {
+    Decided { record: Some(record.clone()), ..refused(ItemStatus::Conflict, refusal, Some(record.id)) }
+}
+
+/// The same, naming what the item would have changed, so far as the caller may read it. What was sent is shown as it was
+/// sent: an external id that is resolved here would tell about what its sender may not see.
+fn conflict_about(refusal: Refusal, record: &Arc<Stored>, item: &Item, after: &Stored, scope: &Scope) -> Decided {
+    let reads = scope.reads(record.kind, record.unit_id);
+    let named = scope.named_fields(record.kind, record.unit_id);
+    let (current, merged) = (record.body.fields(Class::Sensitive), after.body.fields(Class::Sensitive));
+    let mut differing = Vec::new();
+    if let Some(unit) = item.unit.as_ref().filter(|_| after.unit_id != record.unit_id) {
+        let (current, incoming) = (record.unit_id.to_string().into(), unit.to_string().into());
+        differing.push(FieldConflict { field: "unit_id".into(), current, incoming });
+    }
+    for (name, incoming) in &item.fields {
+        let readable = item
+            .kind
+            .field(name)
+            .is_some_and(|spec| reads.is_some_and(|reads| spec.class <= reads) || named.contains(&spec.name));
+        if readable && current.0.get(name) != merged.0.get(name) {
+            let current = current.0.get(name).cloned().unwrap_or_default();
+            differing.push(FieldConflict { field: name.clone(), current, incoming: incoming.clone() });
+        }
+    }
+    Decided { differing, ..conflict(refusal, record) }
 }
 
 fn invalid(faults: Vec<Fault>) -> Decided {
@@ -362,15 +396,15 @@ const LONGEST_VIA: usize = 4;
 pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided {
     let scope = context.scope;
     if item.via.len() > LONGEST_VIA || item.via.iter().any(|code| code == context.server_code) {
-        return Decided { refusal: None, ..refused(ItemStatus::SkippedOwnOrigin, Refusal::Invalid, None) };
+        return Decided::new(ItemStatus::SkippedOwnOrigin);
+    }
+    if item.unreadable {
+        return invalid(item.faults.clone());
     }
     let blocked =
         item.names_used().any(|name| context.names.get(name).is_some_and(|index| context.failed.contains(index)));
     if blocked {
         return refused(ItemStatus::Blocked, Refusal::Blocked, None);
-    }
-    if names_several(item, world) {
-        return refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None);
     }
     // Who may see and do it comes first: no later answer tells about what is invisible.
     let before = target(item, world).and_then(|id| world.get(item.kind, id)).cloned();
@@ -380,20 +414,27 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
             return refused(ItemStatus::NotFound, Refusal::NotFound, None);
         }
         (PushOp::Create | PushOp::Upsert, Some(_)) if !visible => {
-            return conflict(ConflictReason::Unique, &faults::ID_TAKEN, None);
+            return clash(&faults::ID_TAKEN);
         }
         _ => {}
     }
+    if let Some(several) = names_several(item, scope, world) {
+        return several;
+    }
     let writable = Writable { item, scope };
-    writable.mark(before.as_deref(), world, context);
+    writable.mark(before.as_deref());
     let Some(mut draft) = draft(item, context.command, context.names, world) else {
         return refused(ItemStatus::NotFound, Refusal::NotFound, None);
     };
     let mut all = item.faults.clone();
     all.append(&mut draft.faults);
     let placed = place(item, &draft, context, world, &mut all);
-    if let Err(right) = writable.allowed(&draft, placed, world) {
+    if let Err(right) = writable.allowed(&draft, placed) {
         return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
+    }
+    if let (PushOp::Restore, Some(before)) = (item.op, before.as_ref().filter(|before| before.is_live())) {
+        // It is as it was asked for.
+        return stands(before, Vec::new());
     }
     if let Some(refusal) = version(item, &draft, context) {
         return refusal;
@@ -408,17 +449,19 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if let Some(right) = verdict.forbidden {
         return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
     }
-    if draft.action == Action::Delete && is_pointed_to(&draft.after, world) {
-        return conflict(ConflictReason::Referenced, &faults::STILL_REFERENCED, before);
+    if let (Action::Delete, Some(before), true) = (draft.action, &before, is_pointed_to(&draft.after, world)) {
+        return conflict(Refusal::Conflict(ConflictReason::Referenced, &faults::STILL_REFERENCED), before);
     }
     if let Some((reason, code)) = verdict.conflict {
-        return conflict(reason, code, before);
+        let refusal = Refusal::Conflict(reason, code);
+        return match &before {
+            Some(before) => conflict_about(refusal, before, item, &draft.after, scope),
+            None => refused(ItemStatus::Conflict, refusal, None),
+        };
     }
-    if let Some(taken) =
-        external.iter().find(|one| world.holder(&key(item, one)).is_some_and(|holder| holder != draft.after.id))
-    {
-        let _ = taken;
-        return conflict(ConflictReason::Unique, &faults::EXTERNAL_ID_TAKEN, None);
+    let taken = |one: &ExternalId| world.holder(&key(item, one)).is_some_and(|holder| holder != draft.after.id);
+    if external.iter().any(taken) {
+        return clash(&faults::EXTERNAL_ID_TAKEN);
     }
     all.append(&mut verdict.report.faults);
     let fields = match ruled {
@@ -442,14 +485,20 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     finish(item, draft, &asked, verdict.warnings, context, world)
 }
 
-/// Whether external ids of one item belong to different records.
-fn names_several(item: &Item, world: &World) -> bool {
+/// Refuses an item whose external ids belong to different records. One that the caller does not see is a clash like
+/// any other.
+fn names_several(item: &Item, scope: &Scope, world: &World) -> Option<Decided> {
     if item.op != PushOp::Upsert || item.id.is_some() {
-        return false;
+        return None;
     }
     let holders: HashSet<Uuid> =
         item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one))).collect();
-    holders.len() > 1
+    let seen =
+        |id: &Uuid| world.get(item.kind, *id).is_some_and(|record| scope.reads(record.kind, record.unit_id).is_some());
+    (holders.len() > 1).then(|| match holders.iter().all(seen) {
+        true => refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None),
+        false => clash(&faults::EXTERNAL_ID_TAKEN),
+    })
 }
 
 /// Whether live records point to a record, or belong to it.
@@ -498,27 +547,21 @@ fn version(item: &Item, draft: &Draft, context: &Context<'_>) -> Option<Decided>
             Fault { pointer: "/if_version".into(), code: &faults::PRECONDITION_REQUIRED, argument: String::new() };
         return Some(Decided { refusal: Some(Refusal::PreconditionRequired), ..invalid(vec![fault]) });
     }
-    match item.op {
-        PushOp::Restore if before.is_live() => {}
-        PushOp::Restore => {}
-        _ if !before.is_live() => {
-            return Some(conflict(ConflictReason::Deleted, &faults::STILL_REFERENCED, Some(before.clone())));
-        }
-        _ => {}
+    if item.op != PushOp::Restore && !before.is_live() {
+        return Some(conflict(Refusal::Deleted, before));
     }
-    match item.expected {
-        Expected::Exactly(version) if version != before.version => {
-            Some(conflict(ConflictReason::Version, &faults::PRECONDITION_REQUIRED, Some(before.clone())))
-        }
-        Expected::Version(version) if version != before.version => {
+    let stale = match item.expected {
+        Expected::Exactly(version) => version != before.version,
+        Expected::Version(version) => {
             // The second item of one call for a record may name the version from before the call.
             let first = context.first_versions.get(&(item.kind.order, before.id));
-            let same = draft.action == Action::Update && is_same(item, draft, before);
-            (first != Some(&version) && !same)
-                .then(|| conflict(ConflictReason::Version, &faults::PRECONDITION_REQUIRED, Some(before.clone())))
+            version != before.version
+                && first != Some(&version)
+                && !(draft.action == Action::Update && is_same(item, draft, before))
         }
-        _ => None,
-    }
+        Expected::Any | Expected::Missing => false,
+    };
+    stale.then(|| conflict_about(Refusal::Stale, before, item, &draft.after, context.scope))
 }
 
 /// Whether a merge changes nothing (before the rules, which add nothing to an unchanged record).
@@ -564,9 +607,9 @@ fn external(item: &Item, draft: &Draft, context: &Context<'_>, faults: &mut Vec<
     let writable = |system: &str| own.is_none_or(|own| own == system);
     let mut result: Vec<ExternalId> = held.iter().filter(|one| !writable(&one.system)).cloned().collect();
     for (index, one) in sent.into_iter().enumerate() {
-        let base = if item.prefix.is_empty() { "/external_ids" } else { "/external_ids" };
-        let mut fault =
-            |code| faults.push(Fault { pointer: format!("{base}/{index}/system"), code, argument: String::new() });
+        let mut fault = |code| {
+            faults.push(Fault { pointer: format!("/external_ids/{index}/system"), code, argument: String::new() });
+        };
         if !writable(&one.system) {
             if !held.contains(&one) {
                 fault(&faults::FIELD_NOT_WRITABLE);
@@ -596,7 +639,7 @@ struct Writable<'a> {
 
 impl Writable<'_> {
     /// The units whose rights are asked: before and after; of a unit, its parents.
-    fn units(&self, draft: &Draft, world: &World) -> Vec<Uuid> {
+    fn units(&self, draft: &Draft) -> Vec<Uuid> {
         let mut units = Vec::new();
         if self.item.kind.name == UNIT.name {
             let parent = |record: &Stored| {
@@ -618,14 +661,13 @@ impl Writable<'_> {
             }
         }
         units.dedup();
-        let _ = world;
         units
     }
 
     /// Whether the caller may do it at all; else the right that is missing.
-    fn allowed(&self, draft: &Draft, placed: bool, world: &World) -> Result<(), String> {
+    fn allowed(&self, draft: &Draft, placed: bool) -> Result<(), String> {
         let kind = self.item.kind;
-        let units = self.units(draft, world);
+        let units = self.units(draft);
         let whole = draft.action != Action::Update
             || draft.before.as_ref().is_some_and(|before| before.unit_id != draft.after.unit_id);
         let may = |unit: &Uuid| {
@@ -667,7 +709,7 @@ impl Writable<'_> {
     }
 
     /// Notes which fields a `replace` must leave alone.
-    fn mark(&self, before: Option<&Stored>, _world: &World, _context: &Context<'_>) {
+    fn mark(&self, before: Option<&Stored>) {
         if !self.item.replace {
             return;
         }
@@ -694,28 +736,19 @@ fn finish(
     world: &mut World,
 ) -> Decided {
     let Draft { before, mut after, action, .. } = draft;
-    let done = |status, record: &Arc<Stored>, told, effect| Decided {
-        status,
-        refusal: None,
-        id: Some(record.id),
-        record: Some(record.clone()),
-        told,
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        effect,
-    };
     if let Some(before) = before.as_ref().filter(|before| before.is_live() && action != Action::Delete) {
         let same =
             before.body == after.body && before.unit_id == after.unit_id && before.external_ids == after.external_ids;
-        if same || item.op == PushOp::Restore {
-            return Decided { warnings, ..done(ItemStatus::Unchanged, before, true, None) };
-        }
-        if item.op == PushOp::Create {
-            return conflict(ConflictReason::Unique, &faults::ID_TAKEN, Some(before.clone()));
+        if same {
+            return stands(before, warnings);
         }
     }
     if let (PushOp::Create, Some(before)) = (item.op, &before) {
-        return conflict(ConflictReason::Deleted, &faults::ID_TAKEN, Some(before.clone()));
+        if !before.is_live() {
+            return conflict(Refusal::Deleted, before);
+        }
+        let refusal = Refusal::Conflict(ConflictReason::Unique, &faults::ID_TAKEN);
+        return conflict_about(refusal, before, item, &after, context.scope);
     }
     let (op, status) = match (action, &before) {
         (Action::Delete, _) => ("delete", ItemStatus::Deleted),
@@ -729,8 +762,9 @@ fn finish(
     }
     let built_on = matches!(item.expected, Expected::Version(_) | Expected::Exactly(_)) || before.is_none();
     let told = context.command.tells || (built_on && *asked == after.body && action != Action::Delete);
-    let had = before.as_ref().filter(|before| before.is_live()).map(|before| before.external()).unwrap_or_default();
-    let has = if after.is_live() { after.external() } else { Vec::new() };
+    // A deleted record keeps its external ids: what is written under them must not make another record.
+    let had = before.as_ref().map(|before| before.external()).unwrap_or_default();
+    let has = after.external();
     let after = Arc::new(after);
     let mut scopes: Vec<Uuid> = before.iter().flat_map(|before| world.tree.ancestors(before.unit_id)).collect();
     let boundary = if item.kind.name == UNIT.name { hang(&after, world) } else { Vec::new() };
@@ -745,7 +779,14 @@ fn finish(
     };
     let request_id = context.command.caller.request_id.clone();
     let effect = Effect { before, after: after.clone(), op, told, scopes, boundary, actor, request_id };
-    Decided { warnings, ..done(status, &after, told, Some(effect)) }
+    let (id, record) = (Some(after.id), Some(after));
+    Decided { id, record, told, warnings, effect: Some(effect), ..Decided::new(status) }
+}
+
+/// The answer to an item that asks for what stands already.
+fn stands(record: &Arc<Stored>, warnings: Vec<Fault>) -> Decided {
+    let (id, record) = (Some(record.id), Some(record.clone()));
+    Decided { id, record, told: true, warnings, ..Decided::new(ItemStatus::Unchanged) }
 }
 
 /// Hangs a unit where its record says. Answers the units whose boundary moves.

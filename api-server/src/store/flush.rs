@@ -199,10 +199,11 @@ fn not_null(columns: &'static [Column], mut rows: Vec<Vec<Value>>) -> (Vec<Colum
     (columns.iter().take(full).copied().collect(), rows)
 }
 
+/// A deleted record keeps its rows: what is written under its external ids must not make another record.
 async fn write_external(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbError> {
     const COLUMNS: [Column; 4] = [text("system"), text("type"), text("value"), id("record_id")];
     let rows = |record: &Stored| -> Vec<Vec<Value>> {
-        if !record.is_live() || record.external_ids == "[]" {
+        if record.external_ids == "[]" {
             return Vec::new();
         }
         let row = |one: cell_records_types::ExternalId| {
@@ -212,8 +213,7 @@ async fn write_external(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbE
     };
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     for (before, after) in records {
-        if before.is_some_and(|before| before.external_ids == after.external_ids && before.is_live() == after.is_live())
-        {
+        if before.is_some_and(|before| before.external_ids == after.external_ids) {
             continue;
         }
         let had = before.map(|before| rows(before)).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Writes as the writer takes them: commands of items, prepared so far as that needs no database.
 
-use super::registry::Kind;
+use super::registry::{Kind, UNIT};
 use super::scope::Actor;
 use cell_records_types::faults::{self, Fault, Found, Report};
 use cell_records_types::fields::Field;
@@ -62,6 +62,8 @@ pub struct Item {
     pub faults: Vec<Fault>,
     /// What pointers of faults of fields begin with: nothing, or `/fields` in a push.
     pub prefix: &'static str,
+    /// Whether it could not be read: its faults are all that there is to say of it.
+    pub unreadable: bool,
     /// Fields that a `replace` leaves alone, for the caller may not write them.
     pub unwritable: OnceLock<Vec<&'static str>>,
 }
@@ -94,6 +96,7 @@ impl Item {
             references: Vec::new(),
             faults: Vec::new(),
             prefix,
+            unreadable: false,
             unwritable: OnceLock::new(),
         };
         item.read(body);
@@ -118,13 +121,13 @@ impl Item {
             item.faults.append(&mut report.faults);
             item.sent.push("external_ids".into());
         }
-        if matches!(item.op, PushOp::Delete | PushOp::Restore) && !item.sent.is_empty() {
-            let name = item.sent.first().cloned().unwrap_or_default();
-            item.faults.push(Fault {
-                pointer: format!("/fields/{name}"),
-                code: &faults::UNKNOWN_FIELD,
-                argument: String::new(),
-            });
+        if matches!(item.op, PushOp::Delete | PushOp::Restore) {
+            let pointer = |name: &String| match name.as_str() {
+                "external_ids" => "/external_ids".to_owned(),
+                name => format!("/fields/{name}"),
+            };
+            let fault = |name| Fault { pointer: pointer(name), code: &faults::UNKNOWN_FIELD, argument: String::new() };
+            item.faults.extend(item.sent.iter().map(fault));
         }
         if item.op == PushOp::Create && item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
             item.faults.push(Fault {
@@ -134,6 +137,13 @@ impl Item {
             });
         }
         item
+    }
+
+    /// An item of a push that does not say what it does to which type. It keeps its place and its name, so that what
+    /// refers to it is blocked; its type and operation stand for nothing.
+    pub fn unreadable(name: Option<String>, faults: Vec<Fault>) -> Self {
+        let item = Item::new(UNIT, PushOp::Update, None, Expected::Any, Map::new(), "/fields");
+        Item { name, faults, unreadable: true, ..item }
     }
 
     fn read(&mut self, body: Map<String, Value>) {

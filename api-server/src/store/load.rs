@@ -73,7 +73,8 @@ impl Missing {
 
 fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World, missing: &mut Missing) {
     let target = decide::target(item, world);
-    if let Some(id) = target {
+    let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&decide::key(item, one)));
+    for id in target.into_iter().chain(holders) {
         missing.record(world, item.kind, id);
     }
     for found in &item.references {

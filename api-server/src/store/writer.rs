@@ -127,6 +127,13 @@ impl WriteTx<'_> {
     pub fn rights_changed(&mut self) {
         self.clock.auth_rev += 1;
     }
+
+    /// Begins another life of the log, unless this one ended already.
+    pub fn end_epoch(&mut self, epoch: &str) {
+        if self.clock.epoch == epoch {
+            self.clock.epoch = Uuid::new_v4().to_string();
+        }
+    }
 }
 
 /// The way in: hands commands to the writer's thread.
@@ -387,6 +394,7 @@ impl Worker {
         careful: bool,
     ) -> Result<(Vec<(Result<Outcome, WriteError>, bool)>, Arc<super::scope::Tree>), Failure> {
         let mut db = own.db();
+        let began = clock.seq;
         let view = self
             .live
             .learn(&mut db, clock.clone(), At::from(now), Instant::now())
@@ -457,7 +465,7 @@ impl Worker {
         self.second_runs(&mut outcomes, commands);
         if !effects.is_empty() {
             flush::store_clock(&mut db, clock).await.map_err(|error| failed(&error))?;
-            forget_old(&mut db, clock, now).await.map_err(|error| failed(&error))?;
+            forget_old(&mut db, began, clock.seq, now).await.map_err(|error| failed(&error))?;
         }
         Ok((outcomes, world.tree))
     }
@@ -792,8 +800,8 @@ async fn keep_answer(
 }
 
 /// Once in a thousand rows of the log, what only had to be kept a while goes.
-async fn forget_old(db: &mut Db<'_>, clock: &Clock, now: Timestamp) -> Result<(), DbError> {
-    if clock.seq % 1_000 != 0 {
+async fn forget_old(db: &mut Db<'_>, began: i64, seq: i64, now: Timestamp) -> Result<(), DbError> {
+    if began / 1_000 == seq / 1_000 {
         return Ok(());
     }
     let ago = |age: Duration| At(now.micros() - i64::try_from(age.as_micros()).unwrap_or(0));

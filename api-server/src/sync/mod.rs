@@ -1,1 +1,18 @@
-//! The sync protocol: the feed of changes, pushes, discovery.
+//! The sync protocol: pull (the change feed with its snapshot), push, and what a caller must know first.
+
+mod changes;
+mod cursor;
+mod info;
+mod page;
+mod pull;
+mod push;
+mod push_body;
+mod snapshot;
+mod tail;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers the routes of the sync protocol.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(info::sync_info).service(changes::sync_changes).service(push::sync_push);
+}

@@ -134,7 +134,7 @@ codes! {
 pub struct Origin {
     /// Code of the system.
     pub system: String,
-    /// The system's own name of the event.
+    /// The system's own name of the event. It is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub event: Option<String>,
@@ -241,7 +241,7 @@ pub struct PushItem {
     /// Whether absent fields are cleared too (those that the caller may write and that have no default).
     #[serde(default, skip_serializing_if = "is_false")]
     pub replace: bool,
-    /// The sender's own time of the change: stored and shown, decides nothing.
+    /// The sender's own time of the change. It is checked for its form, decides nothing and is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub source_updated_at: Option<Timestamp>,

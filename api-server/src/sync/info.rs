@@ -1,0 +1,70 @@
+//! `GET /v1/sync`: what a caller must know before it syncs.
+
+use super::changes::{PULL_MAX_BYTES, WAIT_SECONDS};
+use super::pull::MAX_UNITS;
+use crate::auth::caller::Who;
+use crate::error::ApiResult;
+use crate::http::params::Params;
+use crate::state::App;
+use crate::store::registry::KINDS;
+use crate::store::writer::KEYS_KEPT_DAYS;
+use actix_web::{HttpRequest, HttpResponse, get};
+use cell_records_types::accounts::{Grant, Me};
+use cell_records_types::problem::Problem;
+use cell_records_types::sync::{MAX_PULL_LIMIT, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, SCHEMA, SyncInfo, SyncLimits};
+
+/// Days that a cursor stays good.
+const RETENTION_DAYS: i64 = 400;
+
+/// The protocol, its limits, and the caller's scope.
+#[utoipa::path(tag = "sync", responses(
+    (status = 200, description = "What is spoken here, and to whom", body = SyncInfo, example = json!({
+        "protocol": ["1"], "epoch": "5f2c91ab-0000-4000-8000-000000000001", "schema": ["2026-11"], "types": ["unit", "member"],
+        "limits": {"push_items": 1000, "push_bytes": 8388608, "pull_limit": 2000, "pull_max_bytes": 8388608, "wait_seconds": 60, "pull_units": 8},
+        "retention_days": 400, "idempotency_key_days": 7,
+        "caller": {"id": "01937f1a-0000-7000-8000-000000000002", "kind": "system", "name": "city-hr", "display_name": "City HR",
+            "unit_id": "00000000-0000-7000-8000-000000000001", "grants": []},
+        "server_code": "ward", "server_time": "2026-11-20T08:00:00.000000Z"})),
+    (status = 400, description = "A parameter that does not exist", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The database cannot be asked", body = Problem, content_type = "application/problem+json"),
+))]
+#[get("/v1/sync")]
+pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+    Params::of(&request)?.end()?;
+    let types = KINDS.iter().filter(|kind| who.scope.most(kind).is_some()).map(|kind| kind.name.to_owned());
+    let grants = who.scope.grants.iter().map(|grant| Grant {
+        id: grant.id,
+        role: grant.role,
+        unit_id: grant.unit,
+        from: grant.from,
+        until: grant.until,
+        fields: grant.fields.clone(),
+    });
+    Ok(HttpResponse::Ok().json(SyncInfo {
+        protocol: vec!["1".into()],
+        epoch: who.view.epoch.clone(),
+        schema: vec![SCHEMA.into()],
+        types: types.collect(),
+        limits: SyncLimits {
+            push_items: MAX_PUSH_ITEMS,
+            push_bytes: MAX_PUSH_BYTES,
+            pull_limit: MAX_PULL_LIMIT,
+            pull_max_bytes: PULL_MAX_BYTES,
+            wait_seconds: WAIT_SECONDS,
+            pull_units: MAX_UNITS,
+        },
+        retention_days: RETENTION_DAYS,
+        idempotency_key_days: KEYS_KEPT_DAYS,
+        caller: Me {
+            id: who.identity.account,
+            kind: who.identity.kind,
+            name: who.identity.name.clone(),
+            display_name: who.identity.display_name.clone(),
+            unit_id: who.identity.unit,
+            grants: grants.collect(),
+        },
+        server_code: app.server_code.clone(),
+        server_time: who.view.now,
+    }))
+}

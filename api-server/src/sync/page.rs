@@ -1,0 +1,148 @@
+//! A page of changes as JSON text: records are joined fragments, never parsed.
+
+use crate::store::record::{Stored, show};
+use crate::store::registry::Kind;
+use crate::store::scope::Scope;
+use cell_records_types::Timestamp;
+use cell_records_types::sync::{Phase, RemoveReason, SCHEMA};
+use std::fmt::Write;
+use uuid::Uuid;
+
+/// The changes of a page.
+pub struct Page {
+    /// At most so many changes.
+    pub limit: usize,
+    max_bytes: usize,
+    text: String,
+    count: usize,
+}
+
+impl Page {
+    /// An empty page.
+    pub fn new(limit: usize, max_bytes: usize) -> Self {
+        Page { limit, max_bytes, text: String::new(), count: 0 }
+    }
+
+    /// How many changes it has.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it has no changes.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds a change unless it does not fit any more. The first always fits.
+    fn add(&mut self, write: impl FnOnce(&mut String) -> std::fmt::Result) -> bool {
+        let before = self.text.len();
+        if self.count > 0 {
+            self.text.push(',');
+        }
+        // Writing to a String cannot fail.
+        let written = write(&mut self.text).is_ok();
+        if !written || (self.count > 0 && self.text.len() > self.max_bytes) {
+            self.text.truncate(before);
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// Adds a record as it stands, under the scope's mask. Answers whether it fitted.
+    pub fn upsert(&mut self, scope: &Scope, record: &Stored) -> bool {
+        self.add(|out| {
+            let Stored { kind, id, version, unit_id, updated_at, origin, .. } = record;
+            write!(
+                out,
+                r#"{{"op":"upsert","type":"{}","id":"{id}","version":{version},"unit_id":"{unit_id}","changed_at":"{updated_at}","#,
+                kind.name
+            )?;
+            if let Some(origin) = origin {
+                write!(out, r#""origin":{{"system":{}}},"#, serde_json::Value::from(origin.as_str()))?;
+            }
+            out.push_str(r#""record":"#);
+            show(scope, record, out);
+            out.push('}');
+            Ok(())
+        })
+    }
+
+    /// Adds a version that the caller itself wrote and knows. Answers whether it fitted.
+    pub fn own(&mut self, record: &Stored) -> bool {
+        let Stored { kind, id, version, .. } = record;
+        self.add(|out| write!(out, r#"{{"op":"own","type":"{}","id":"{id}","version":{version}}}"#, kind.name))
+    }
+
+    /// Adds that a record is gone. Answers whether it fitted.
+    pub fn remove(&mut self, kind: &Kind, id: Uuid, version: i64, reason: RemoveReason) -> bool {
+        self.add(|out| {
+            write!(
+                out,
+                r#"{{"op":"remove","type":"{}","id":"{id}","version":{version},"reason":"{reason}"}}"#,
+                kind.name
+            )
+        })
+    }
+
+    /// Adds the mark that ends a snapshot; it always fits.
+    pub fn snapshot_end<'a>(&mut self, counts: impl Iterator<Item = (&'a str, u32)>) {
+        self.max_bytes = usize::MAX;
+        self.add(|out| {
+            out.push_str(r#"{"op":"snapshot_end","counts":{"#);
+            for (index, (kind, count)) in counts.enumerate() {
+                write!(out, "{}\"{kind}\":{count}", if index == 0 { "" } else { "," })?;
+            }
+            out.push_str("}}");
+            Ok(())
+        });
+    }
+}
+
+/// What a page says besides its changes.
+pub struct Envelope<'a> {
+    /// Whether it belongs to the first load.
+    pub phase: Phase,
+    /// Whether a snapshot begins.
+    pub reset: bool,
+    /// The snapshot that it belongs to.
+    pub snapshot_id: Option<Uuid>,
+    /// Where the next page begins.
+    pub cursor: &'a str,
+    /// Whether more stands ready now.
+    pub has_more: bool,
+    /// Rows still to be examined, and whether that was cut.
+    pub behind: Option<(i64, bool)>,
+    /// The life of the log.
+    pub epoch: &'a str,
+    /// The revision of the scope.
+    pub scope_rev: &'a str,
+    /// The database's clock.
+    pub now: Timestamp,
+}
+
+impl Page {
+    /// The whole answer.
+    pub fn finish(self, envelope: &Envelope<'_>) -> String {
+        let Envelope { phase, reset, snapshot_id, cursor, has_more, behind, epoch, scope_rev, now } = envelope;
+        let mut out = String::with_capacity(self.text.len() + 1_024);
+        // Writing to a String cannot fail.
+        let _ = write!(out, r#"{{"phase":"{phase}","#);
+        if *reset {
+            out.push_str(r#""reset":true,"#);
+        }
+        if let Some(id) = snapshot_id {
+            let _ = write!(out, r#""snapshot_id":"{id}","#);
+        }
+        let _ = write!(out, r#""changes":[{}],"cursor":"{cursor}","has_more":{has_more},"#, self.text);
+        if let Some((rows, capped)) = behind {
+            let _ = write!(out, r#""behind":{rows},"#);
+            if *capped {
+                out.push_str(r#""behind_capped":true,"#);
+            }
+        }
+        let epoch = serde_json::Value::from(*epoch);
+        let _ = write!(out, r#""epoch":{epoch},"schema":"{SCHEMA}","scope_rev":"{scope_rev}","server_time":"{now}"}}"#);
+        out
+    }
+}

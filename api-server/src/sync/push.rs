@@ -1,0 +1,228 @@
+//! `POST /v1/sync/push`: a batch of writes as one command of the one writer, answered item by item.
+
+use super::push_body;
+use crate::auth::caller::Who;
+use crate::error::{self, ApiError, ApiResult, ErrorCode};
+use crate::http::body::LargeBody;
+use crate::http::edge::wants_vietnamese;
+use crate::http::idempotency;
+use crate::http::params::Params;
+use crate::state::App;
+use crate::store::decide::{Decided, Refusal};
+use crate::store::items::Command;
+use crate::store::record::show;
+use crate::store::scope::Scope;
+use crate::store::writer::{Done, KeptAnswer, Outcome};
+use actix_web::{HttpRequest, HttpResponse, post};
+use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::problem::{Problem, ProblemFault};
+use cell_records_types::sync::{Conflict, ConflictReason, ItemStatus, PushAnswer, PushBatch, PushReturn};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Writes a batch of records.
+///
+/// One call is one transaction. With `mode=record` refused items are left out and the rest stands; with `mode=all` one
+/// refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing. Items
+/// may refer to each other by `ref:<name>`, in any order; they are answered in theirs. A repeat under the same
+/// `Idempotency-Key` writes nothing and is answered as the first was. Whatever is refused is told per item, with
+/// pointers relative to the item; nothing is told of records that the caller does not see.
+#[utoipa::path(tag = "sync", params(
+    ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),
+    ("Accept-Language" = Option<String>, Header, description = "`vi` for Vietnamese messages"),
+), request_body(content = PushBatch, example = json!({
+    "mode": "record", "schema": "2026-11", "items": [
+        {"ref": "a1", "op": "upsert", "type": "unit", "id": "ext:city-hr:cell-7",
+         "fields": {"name": "Chi bộ khối 7", "kind": "cell", "parent_id": "ext:city-hr:ward-1"}},
+        {"op": "update", "type": "member", "id": "ext:city-hr:M-1", "if_version": 3, "fields": {"unit_id": "ref:a1"}}]})),
+responses(
+    (status = 207, description = "What became of each item", body = PushAnswer,
+        headers(("Idempotent-Replayed" = Option<String>, description = "`true`: the answer of the first run")),
+        example = json!({"batch": "6f1d2c3b-0000-4000-8000-000000000001", "applied": true, "summary": {"created": 1, "conflict": 1},
+            "items": [
+                {"index": 0, "ref": "a1", "id": "01937f1a-0000-7000-8000-000000000001", "status": "created", "version": 1, "told": true},
+                {"index": 1, "id": "01937f1a-0000-7000-8000-000000000002", "status": "conflict", "version": 4,
+                 "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "The record has another version."}],
+                 "conflict": {"reason": "version", "current_version": 4}}]})),
+    (status = 400, description = "No JSON, or no `Idempotency-Key`", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "`epoch_changed` or `rights_changed`", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "More than 1,000 items or 8 MiB; `limits` has both", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "Not `application/json`", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "Faults of the envelope, `push_refused` (`mode=all`) with `summary` and `items`, or `idempotency_key_reused`",
+        body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Nothing is stored, or with `outcome_unknown` repeat it under the same key", body = Problem, content_type = "application/problem+json"),
+))]
+#[post("/v1/sync/push")]
+pub(super) async fn sync_push(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    body: Result<LargeBody, ApiError>,
+) -> ApiResult<HttpResponse> {
+    Params::of(&request)?.end()?;
+    let LargeBody(bytes) = body?;
+    let key = idempotency::key(&request, &bytes)?.ok_or_else(|| ApiError::new(&error::IDEMPOTENCY_KEY_REQUIRED))?;
+    let push = push_body::read(&bytes)?;
+    let answer = Answer {
+        names: push.items.iter().map(|item| item.name.clone()).collect(),
+        records: push.answer == PushReturn::Representation,
+        vietnamese: wants_vietnamese(request.headers()),
+    };
+    let command = Command {
+        caller: who.caller(),
+        items: push.items,
+        mode: push.mode,
+        dry_run: push.dry_run,
+        tells: answer.records,
+        epoch: push.epoch,
+        key: Some(key),
+        bytes: bytes.len(),
+    };
+    let kept = answer.clone();
+    match app.writer.submit(command, Some(Box::new(move |done| kept.keep(done)))).await? {
+        Outcome::Replayed(kept) => Ok(idempotency::answer(kept, true)),
+        Outcome::Done(done) if done.applied || push.dry_run => Ok(idempotency::answer(answer.keep(&done), false)),
+        Outcome::Done(done) => Err(answer.refused(&done)),
+    }
+}
+
+/// How a batch is answered.
+#[derive(Clone)]
+struct Answer {
+    names: Vec<Option<String>>,
+    records: bool,
+    vietnamese: bool,
+}
+
+impl Answer {
+    fn keep(&self, done: &Done) -> KeptAnswer {
+        KeptAnswer { status: 207, headers: Vec::new(), body: self.body(done) }
+    }
+
+    /// Some item was refused, and so all were.
+    fn refused(&self, done: &Done) -> ApiError {
+        let value = serde_json::from_str(&self.body(done)).unwrap_or_default();
+        let mut error = ApiError::new(&error::PUSH_REFUSED);
+        if let serde_json::Value::Object(answer) = value {
+            error.more.extend(answer);
+        }
+        error
+    }
+
+    fn body(&self, done: &Done) -> String {
+        let mut summary: BTreeMap<&str, u32> = BTreeMap::new();
+        for item in &done.items {
+            *summary.entry(item.status.code()).or_default() += 1;
+        }
+        let mut out = String::with_capacity(256 + 160 * done.items.len());
+        out.push('{');
+        // Writing to a String cannot fail.
+        if let Some(batch) = done.batch {
+            let _ = write!(out, r#""batch":"{batch}","#);
+        }
+        let _ = write!(out, r#""applied":{},"summary":{},"items":["#, done.applied, json(&summary));
+        for (index, item) in done.items.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            self.item(index, item, done, &mut out);
+        }
+        out.push_str("]}");
+        out
+    }
+
+    fn item(&self, index: usize, item: &Decided, done: &Done, out: &mut String) {
+        let _ = write!(out, r#"{{"index":{index},"status":"{}""#, item.status);
+        if let Some(name) = self.names.get(index).and_then(Option::as_ref) {
+            let _ = write!(out, r#","ref":{}"#, json(name));
+        }
+        if let Some(id) = item.id {
+            let _ = write!(out, r#","id":"{id}""#);
+        }
+        if let Some(record) = &item.record {
+            let _ = write!(out, r#","version":{}"#, record.version);
+        }
+        let stands = item.status.is_success() && done.applied;
+        if item.told && stands {
+            out.push_str(r#","told":true"#);
+        }
+        if let Some(record) = item.record.as_ref().filter(|record| self.records && stands && record.is_live()) {
+            let length = out.len();
+            out.push_str(r#","record":"#);
+            if !show(&done.scope, record, out) {
+                out.truncate(length);
+            }
+        }
+        if !item.warnings.is_empty() {
+            let _ = write!(out, r#","warnings":{}"#, json(&self.told(&item.warnings)));
+        }
+        let errors = self.errors(item);
+        if !errors.is_empty() {
+            let _ = write!(out, r#","errors":{}"#, json(&errors));
+        }
+        if let Some(conflict) = conflict(item, &done.scope) {
+            let _ = write!(out, r#","conflict":{}"#, json(&conflict));
+        }
+        out.push('}');
+    }
+
+    fn told(&self, faults: &[Fault]) -> Vec<ProblemFault> {
+        let fault = |fault: &Fault| ProblemFault {
+            pointer: fault.pointer.clone(),
+            code: fault.code.code.into(),
+            message: fault.message(self.vietnamese),
+        };
+        faults.iter().map(fault).collect()
+    }
+
+    fn errors(&self, item: &Decided) -> Vec<ProblemFault> {
+        let one = |pointer: &str, code: &str, message: String| {
+            vec![ProblemFault { pointer: pointer.into(), code: code.into(), message }]
+        };
+        let of_table = |pointer: &str, code: &ErrorCode| one(pointer, code.code, self.text(code).into());
+        let of_faults =
+            |code: &FaultCode| one("", code.code, (if self.vietnamese { code.vi } else { code.en }).to_owned());
+        match &item.refusal {
+            None => Vec::new(),
+            Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.told(&item.faults),
+            Some(Refusal::NotFound) => of_table("", &error::NOT_FOUND),
+            Some(Refusal::Forbidden(right)) => {
+                one("", error::FORBIDDEN.code, format!("{} ({right})", self.text(&error::FORBIDDEN)))
+            }
+            Some(Refusal::Deleted) => of_table("", &error::GONE),
+            Some(Refusal::Stale) => of_table("/if_version", &error::STALE_VERSION),
+            Some(Refusal::Conflict(_, code)) => of_faults(code),
+            Some(Refusal::Blocked) => one("", item.status.code(), self.label(item.status)),
+            Some(Refusal::DuplicateMatch) => one("/external_ids", item.status.code(), self.label(item.status)),
+        }
+    }
+
+    fn text(&self, code: &ErrorCode) -> &'static str {
+        if self.vietnamese { code.vi } else { code.en }
+    }
+
+    fn label(&self, status: ItemStatus) -> String {
+        let row = ItemStatus::LIST.codes.iter().find(|row| row.code == status.code());
+        row.map_or("", |row| if self.vietnamese { row.label_vi } else { row.label_en }).to_owned()
+    }
+}
+
+/// What the item clashes with, so far as the caller sees it.
+fn conflict(item: &Decided, scope: &Scope) -> Option<Conflict> {
+    let reason = match item.refusal.as_ref()? {
+        Refusal::Stale => ConflictReason::Version,
+        Refusal::Deleted => ConflictReason::Deleted,
+        Refusal::Conflict(reason, _) => *reason,
+        _ => return None,
+    };
+    let seen = item.record.as_ref().filter(|record| scope.reads(record.kind, record.unit_id).is_some());
+    let current_version = seen.map(|record| record.version);
+    Some(Conflict { reason, current_version, fields: item.differing.clone() })
+}
+
+/// Values of this crate always serialise.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+}
