@@ -11,7 +11,7 @@ use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs};
 use crate::{find, on};
 use cell_records_types::{Class, Reference};
 use diesel::sql_types::Text;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Rules may ask for what they only know of from what they asked before; so often, at most.
@@ -43,7 +43,7 @@ pub async fn load(db: &mut Db<'_>, world: &mut World, commands: &[&Command]) -> 
 #[derive(Default)]
 struct Missing {
     records: BTreeMap<usize, BTreeSet<Uuid>>,
-    needs: Vec<Need>,
+    needs: HashSet<Need>,
     links: BTreeSet<Uuid>,
 }
 
@@ -65,8 +65,8 @@ impl Missing {
         {
             return self.record(world, kind, id.0);
         }
-        if !world.knows_need(&need) && !self.needs.contains(&need) {
-            self.needs.push(need);
+        if !world.knows_need(&need) {
+            self.needs.insert(need);
         }
     }
 }
@@ -239,8 +239,9 @@ async fn fetch_links(db: &mut Db<'_>, world: &mut World, to: Vec<Uuid>) -> Resul
 }
 
 /// Needs of one shape (type, table, columns) are one statement.
-async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: Vec<Need>) -> Result<(), DbError> {
-    let mut shapes: BTreeMap<(usize, Option<&'static str>, Vec<&'static str>), Vec<Need>> = BTreeMap::new();
+async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
+    type Shape = (usize, Option<&'static str>, Vec<&'static str>);
+    let mut shapes: BTreeMap<Shape, Vec<Need>> = BTreeMap::new();
     for need in needs {
         let Some(kind) = Kind::named(need.kind) else { continue };
         let columns = need.matching.iter().map(|(column, _)| *column).collect();
