@@ -227,3 +227,77 @@ async fn the_token_exchange_is_a_form_and_no_secret_is_printed() {
     let error = error.unwrap_err();
     assert!(error.is_unsent() && !format!("{error} {error:?}").contains("hidden"), "{error:?}");
 }
+
+#[tokio::test]
+async fn every_call_goes_where_the_contract_says() {
+    use crate::Paging;
+    use crate::feed::ChangesQuery;
+    use crate::types::accounts::{AccountPatch, NewGrant, NewToken, RefreshToken, Role, Rotation};
+    use crate::types::{Advance, EvaluationRound, RoundState, Timestamp};
+
+    let stub = Stub::start(|_, _| problem(404, "not_found"));
+    let client = stub.client().access_token("crt_x").build().unwrap();
+    let terms = client.records::<Term>();
+    let first = Paging { limit: Some(9), cursor: Some("c".into()) };
+    let patch = AccountPatch { display_name: None, password: None, disabled: Some(true) };
+    let step = Advance { to: RoundState::Reviewing, reason: None };
+    let token = NewToken { name: "n".into(), expires_at: Timestamp::from_micros(0), grants: None };
+    let grant = NewGrant { role: Role::Auditor, unit_id: TERM.into(), from: None, until: None, fields: None };
+    let rotation = Rotation { overlap_seconds: None, expires_at: None };
+    let spent = RefreshToken { refresh_token: "crr_x".into() };
+    let feed = ChangesQuery { from_now: true, wait: 9, max_bytes: Some(5), ..ChangesQuery::default() };
+    macro_rules! refused { ($($call:expr),* $(,)?) => { $(assert_eq!($call.await.unwrap_err().status(), Some(404));)* } }
+    refused![
+        terms.as_of(TERM, Timestamp::from_micros(1)),
+        terms.delete(TERM, "\"1\""),
+        terms.restore(TERM, None),
+        terms.history(TERM),
+        client.records::<EvaluationRound>().advance(TERM, "\"1\"", &step),
+        client.users().list(&first),
+        client.users().update(TERM, &patch),
+        client.users().sessions(TERM, &Paging::default()),
+        client.users().end_session(TERM, TERM),
+        client.systems().get(TERM),
+        client.systems().grant(TERM, &grant),
+        client.systems().remove_grant(TERM, TERM),
+        client.systems().issue_token(TERM, &token),
+        client.systems().revoke_token(TERM, TERM),
+        client.systems().rotate_token(TERM, TERM, &rotation),
+        client.logout(&spent),
+        client.end_my_session(TERM),
+        client.audit_events(&first),
+        client.readyz(),
+        client.jwks(),
+        client.openapi(),
+        client.changes(&feed),
+    ];
+    let lines = stub.lines().join("\n").replace(&TERM.to_string(), "ID");
+    let expected = "GET /v1/terms/ID?as_of=1970-01-01T00%3A00%3A00.000001Z
+DELETE /v1/terms/ID
+POST /v1/terms/ID/restore
+GET /v1/terms/ID/history
+POST /v1/evaluation_rounds/ID/advance
+GET /v1/users?limit=9&cursor=c
+PATCH /v1/users/ID
+GET /v1/users/ID/sessions
+DELETE /v1/users/ID/sessions/ID
+GET /v1/systems/ID
+POST /v1/systems/ID/grants
+DELETE /v1/systems/ID/grants/ID
+POST /v1/systems/ID/tokens
+DELETE /v1/systems/ID/tokens/ID
+POST /v1/systems/ID/tokens/ID/rotate
+POST /v1/auth/logout
+DELETE /v1/me/sessions/ID
+GET /v1/audit_events?limit=9&cursor=c
+GET /readyz
+GET /.well-known/jwks.json
+GET /openapi.json
+GET /v1/sync/changes?max_bytes=5&from=now&wait=9";
+    assert_eq!(lines, expected);
+    let unguarded = ["POST /v1/auth/logout", "GET /readyz", "GET /.well-known/jwks.json", "GET /openapi.json"];
+    for seen in stub.seen() {
+        let anonymous = unguarded.contains(&seen.line.as_str());
+        assert_eq!(seen.header("authorization").is_empty(), anonymous, "{}", seen.line);
+    }
+}
