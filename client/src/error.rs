@@ -8,7 +8,8 @@ use std::time::Duration;
 /// What a call of this crate answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call failed. Texts never hold a token, a password or a query string.
+/// Why a call failed. The text tells the whole chain of causes (so there is no `source` that would tell it again),
+/// and never a token, a password or a query string.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,10 +27,10 @@ pub enum Error {
     /// The server was not reached, or the connection broke: whether it did the work is not known, unless
     /// [`Error::is_unsent`].
     #[error("the server was not reached: {}", causes(.0))]
-    Network(#[source] reqwest::Error),
+    Network(reqwest::Error),
     /// The answer did not come in time: whether the server did the work is not known, unless [`Error::is_unsent`].
     #[error("no answer in time: {}", causes(.0))]
-    Timeout(#[source] reqwest::Error),
+    Timeout(reqwest::Error),
     /// The answer is not of the expected form: another version of the contract, or not this service at all.
     #[error("the answer is not of the expected form: {0}")]
     Decode(String),
@@ -38,7 +39,7 @@ pub enum Error {
     Refused(String),
     /// The local copy cannot be read or written.
     #[error("the local copy failed: {0}")]
-    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Store(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {

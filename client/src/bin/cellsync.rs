@@ -147,7 +147,8 @@ async fn pull(mut session: SyncSession<SqliteStore>) -> Result<ExitCode> {
     let total = session
         .pull_until_current(|page| {
             bar.inc(whole(page.changes));
-            if let Some(behind) = page.behind.and_then(|behind| u64::try_from(behind).ok()) {
+            if let Some(behind) = page.behind.and_then(|behind| u64::try_from(behind).ok()).filter(|behind| *behind > 0)
+            {
                 bar.set_message(format!("about {} to go", HumanCount(behind)));
             }
         })

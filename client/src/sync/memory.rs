@@ -65,16 +65,8 @@ impl Store for MemoryStore {
         Ok(self.state.clone())
     }
 
-    fn restart(&mut self, server: &str, filter: &Filter) -> Result<()> {
-        self.state = State {
-            server: server.to_owned(),
-            filter: filter.clone(),
-            cursor: None,
-            snapshot: None,
-            loading: false,
-            current: false,
-            ..self.state.clone()
-        };
+    fn restart(&mut self, filter: &Filter) -> Result<()> {
+        self.state = self.state.anew(filter);
         Ok(())
     }
 
@@ -82,7 +74,7 @@ impl Store for MemoryStore {
         if asked.cursor != self.state.cursor {
             return Err(broken("another session has moved the cursor"));
         }
-        let next = self.state.after(page);
+        let next = self.state.after(page, asked);
         let (snapshot, mut applied) = (page.phase == Phase::Snapshot, Applied::default());
         for change in &page.changes {
             match change {

@@ -172,7 +172,7 @@ impl<S: Store> SyncSession<S> {
             // An unreadable cursor too: the server has other keys than when it was made.
             Err(error) if !first && matches!(error.code(), Some("cursor_gone" | "cursor_invalid")) => {
                 tracing::info!(code = error.code(), "the cursor leads on no more; taking a snapshot");
-                self.store.restart(&state.server, &state.filter)?;
+                self.store.restart(&state.filter)?;
                 return Ok(Pulled { restarted: true, ..Pulled::default() });
             }
             answer => answer?,
@@ -195,16 +195,15 @@ impl<S: Store> SyncSession<S> {
         })
     }
 
-    /// The store's state, once it agrees with this session's filter and server.
+    /// The store's state, once it agrees with this session's filter.
     fn aligned(&mut self) -> Result<State> {
-        let state = self.store.state()?;
-        let server = self.client.server();
-        match &self.filter {
-            Some(filter) if *filter != state.filter => self.store.restart(&server, filter)?,
-            _ if state.server.is_empty() => self.store.restart(&server, &state.filter)?,
-            _ => return Ok(state),
+        let mut state = self.store.state()?;
+        if let Some(filter) = self.filter.as_ref().filter(|filter| **filter != state.filter) {
+            self.store.restart(filter)?;
+            state = self.store.state()?;
         }
-        self.store.state()
+        state.server = self.client.server();
+        Ok(state)
     }
 
     /// Puts records in the place of the own writes that the copy does not hold: those of another copy of the same

@@ -81,18 +81,9 @@ impl Store for SqliteStore {
         state(&self.db)
     }
 
-    fn restart(&mut self, server: &str, filter: &Filter) -> Result<()> {
+    fn restart(&mut self, filter: &Filter) -> Result<()> {
         let tx = self.write()?;
-        let next = State {
-            server: server.to_owned(),
-            filter: filter.clone(),
-            cursor: None,
-            snapshot: None,
-            loading: false,
-            current: false,
-            ..state(&tx)?
-        };
-        save(&tx, &next)?;
+        save(&tx, &state(&tx)?.anew(filter))?;
         Ok(tx.commit()?)
     }
 
@@ -102,7 +93,7 @@ impl Store for SqliteStore {
         if asked.cursor != before.cursor {
             return Err(broken("another process has moved the cursor"));
         }
-        let next = before.after(page);
+        let next = before.after(page, asked);
         let (snapshot, mut applied) = (page.phase == Phase::Snapshot, Applied::default());
         {
             let mut put = tx.prepare_cached(

@@ -16,12 +16,12 @@ pub trait Store: Send {
     /// Where the copy stands.
     fn state(&self) -> Result<State>;
 
-    /// Forgets the cursor, so that the next pull begins a snapshot; and takes note of server and filter.
+    /// Forgets the cursor, so that the next pull begins a snapshot, with this filter ([`State::anew`]).
     /// The records stay until the snapshot's end sweeps them.
-    fn restart(&mut self, server: &str, filter: &Filter) -> Result<()>;
+    fn restart(&mut self, filter: &Filter) -> Result<()>;
 
     /// Applies a page that was asked for in the state `asked`, and stores the page's cursor with it.
-    /// [`State::after`] says what the new state is. An [`Change::Own`] that is still in the page needs no more than
+    /// [`State::after`] says what the new state is; its server is that of `asked`. An [`Change::Own`] that is still in the page needs no more than
     /// a mark that the record was seen.
     ///
     /// - In a snapshot every upsert replaces; afterwards only one whose version is not below the held one, and a
@@ -108,9 +108,15 @@ pub struct State {
 }
 
 impl State {
-    /// The state behind a page.
-    pub fn after(&self, page: &ChangesPage) -> State {
-        let mut next = self.clone();
+    /// The state without a cursor, before a snapshot with this filter.
+    pub fn anew(&self, filter: &Filter) -> State {
+        let (filter, cursor, snapshot) = (filter.clone(), None, None);
+        State { filter, cursor, snapshot, loading: false, current: false, ..self.clone() }
+    }
+
+    /// The state behind a page that was asked for in the state `asked`.
+    pub fn after(&self, page: &ChangesPage, asked: &State) -> State {
+        let mut next = State { server: asked.server.clone(), ..self.clone() };
         let begins = page.reset || (page.phase == Phase::Snapshot && page.snapshot_id != self.snapshot);
         if begins {
             next.generation += 1;
