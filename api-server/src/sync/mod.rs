@@ -9,6 +9,8 @@ mod push;
 mod push_body;
 mod snapshot;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

@@ -1,0 +1,3 @@
+//! Single rules of pull and push, over HTTP.
+
+use super::*;
