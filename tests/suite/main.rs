@@ -2,4 +2,8 @@
 
 mod support;
 
+mod moves;
+mod pull;
+mod push;
 mod records;
+mod scope_changes;
