@@ -98,8 +98,11 @@ struct Choice {
 }
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        // What the certificate check logs is in the error too, once.
+        .unwrap_or_else(|_| "warn,rustls_platform_verifier=off".into());
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
     // Two: the next page is parsed while one is stored.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
