@@ -3,6 +3,17 @@
 use super::*;
 use std::time::{Duration, Instant};
 
+on_each_engine! {
+    a_cursor_is_bound_to_its_caller_its_filter_and_its_log
+    pages_end_at_their_limits_and_nothing_is_lost
+    what_is_known_is_not_sent_again
+    who_has_no_grant_left_is_told_the_end_of_nothing
+    a_wait_ends_with_a_change_and_with_the_callers_rights
+    a_push_is_answered_item_by_item_and_its_repeat_alike
+    all_or_nothing_and_dry_runs_keep_nothing
+    conflicts_name_what_stands_so_far_as_it_is_seen
+}
+
 /// A server with a ward, two cells below it, and a peer that holds the first.
 struct House {
     server: Server,
@@ -11,8 +22,8 @@ struct House {
     peer: System,
 }
 
-async fn house() -> House {
-    let server = Server::start().await;
+async fn house(engine: &str) -> House {
+    let server = Server::start(engine).await;
     let [ward, first, second] = [(); 3].map(|()| Uuid::now_v7());
     let fields = json!({"name": "Phường", "kind": "grassroots_committee", "parent_id": ROOT});
     server.write(PushOp::Create, "unit", ward, fields).await;
@@ -60,9 +71,8 @@ fn statuses(answer: &Value) -> Vec<&str> {
     answer["items"].as_array().unwrap().iter().map(|item| item["status"].as_str().unwrap()).collect()
 }
 
-#[actix_web::test]
-async fn a_cursor_is_bound_to_its_caller_its_filter_and_its_log() {
-    let House { server, ward, cells, peer } = house().await;
+async fn a_cursor_is_bound_to_its_caller_its_filter_and_its_log(engine: &str) {
+    let House { server, ward, cells, peer } = house(engine).await;
     let service = service!(server);
     let other = server.system("other").await;
     let at = cursor(&service, &peer, &format!("types=unit,member&units={}", cells[0])).await;
@@ -100,9 +110,8 @@ async fn a_cursor_is_bound_to_its_caller_its_filter_and_its_log() {
     assert_eq!(code(&peer, changes(&old, "")).await, answer(410, "cursor_gone", Some("expired")));
 }
 
-#[actix_web::test]
-async fn pages_end_at_their_limits_and_nothing_is_lost() {
-    let House { server, cells, peer, .. } = house().await;
+async fn pages_end_at_their_limits_and_nothing_is_lost(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let scheme = |name: &str| {
         let criterion = |n: usize| json!({"code": format!("c{n}"), "text": "x".repeat(900), "max_points": "1"});
@@ -134,9 +143,8 @@ async fn pages_end_at_their_limits_and_nothing_is_lost() {
     }
 }
 
-#[actix_web::test]
-async fn what_is_known_is_not_sent_again() {
-    let House { server, cells, peer, .. } = house().await;
+async fn what_is_known_is_not_sent_again(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let at = cursor(&service, &peer, "own=brief").await;
     let (status, tag, page) = call(&service, &peer, TestRequest::get().uri(&changes(&at, ""))).await;
@@ -161,9 +169,8 @@ async fn what_is_known_is_not_sent_again() {
     assert_eq!(call(&service, &peer, tagged()).await.0, 200);
 }
 
-#[actix_web::test]
-async fn who_has_no_grant_left_is_told_the_end_of_nothing() {
-    let House { server, cells, peer, .. } = house().await;
+async fn who_has_no_grant_left_is_told_the_end_of_nothing(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let reader = server.system("reader").await;
     let grant = server.grant(&reader, Role::FrontendReader, cells[0], None).await;
@@ -180,9 +187,8 @@ async fn who_has_no_grant_left_is_told_the_end_of_nothing() {
     assert_eq!((status, &page["phase"], &page["changes"]), (200, &json!("changes"), &json!([])));
 }
 
-#[actix_web::test]
-async fn a_wait_ends_with_a_change_and_with_the_callers_rights() {
-    let House { server, cells, peer, .. } = house().await;
+async fn a_wait_ends_with_a_change_and_with_the_callers_rights(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let at = cursor(&service, &peer, "").await;
     let begun = Instant::now();
@@ -207,9 +213,8 @@ async fn a_wait_ends_with_a_change_and_with_the_callers_rights() {
     assert!(begun.elapsed() < Duration::from_secs(4));
 }
 
-#[actix_web::test]
-async fn a_push_is_answered_item_by_item_and_its_repeat_alike() {
-    let House { server, cells, peer, .. } = house().await;
+async fn a_push_is_answered_item_by_item_and_its_repeat_alike(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let id = Uuid::now_v7();
     let hidden = Uuid::now_v7();
@@ -257,9 +262,8 @@ async fn a_push_is_answered_item_by_item_and_its_repeat_alike() {
     assert_eq!(push(&service, &peer, "k1", &other).await.1["code"], "idempotency_key_reused");
 }
 
-#[actix_web::test]
-async fn all_or_nothing_and_dry_runs_keep_nothing() {
-    let House { server, cells, peer, .. } = house().await;
+async fn all_or_nothing_and_dry_runs_keep_nothing(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let id = Uuid::now_v7();
     let create = json!({"op": "create", "type": "member", "id": id, "fields": member(cells[0], "A")});
@@ -277,9 +281,8 @@ async fn all_or_nothing_and_dry_runs_keep_nothing() {
     assert_eq!((statuses(&answer), &answer["applied"]), (vec!["created"], &json!(true)));
 }
 
-#[actix_web::test]
-async fn conflicts_name_what_stands_so_far_as_it_is_seen() {
-    let House { server, cells, peer, .. } = house().await;
+async fn conflicts_name_what_stands_so_far_as_it_is_seen(engine: &str) {
+    let House { server, cells, peer, .. } = house(engine).await;
     let service = service!(server);
     let one = async |key: &str, item: Value| {
         let (status, answer) = push(&service, &peer, key, &json!({"items": [item]})).await;
