@@ -1,17 +1,22 @@
 //! The cell-records service. [`build_app`] is the only place where routes are registered.
 
 pub mod auth;
+pub mod config;
 pub mod db;
+pub mod demo;
 pub mod error;
 pub mod http;
+pub mod operator;
 mod records;
+pub mod server;
+pub mod setup;
 pub mod state;
 pub mod store;
 pub mod sync;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::Data;
 use http::openapi::Document;
 use state::{App, Shared};
@@ -22,13 +27,24 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// Every route of the service.
 fn routes(config: &mut ServiceConfig<'_>) {
     http::health::routes(config);
+    http::openapi::routes(config);
+    http::records::routes(config);
+    http::login::routes(config);
     sync::routes(config);
+    http::me::routes(config);
+    http::users::routes(config);
+    http::systems::routes(config);
+    http::tokens::routes(config);
+    http::grants::routes(config);
+    http::audit::routes(config);
 }
 
 /// The OpenAPI document of the routes.
 pub fn document() -> Document {
-    let (_, api) =
+    let (_, mut api) =
         actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
+    http::openapi::add_schema::<cell_records_types::pages::HistoryEntry>(api.components.get_or_insert_default());
+    http::records::document::describe(&mut api);
     Document::new(api)
 }
 
@@ -45,6 +61,7 @@ pub fn build_app(
         InitError = (),
     >,
 > {
+    let (closed, cors) = (shared.cors.is_empty(), http::cors::of(&shared.cors));
     let app = App::new(shared);
     actix_web::App::new()
         .app_data(app)
@@ -53,5 +70,6 @@ pub fn build_app(
         .configure(routes)
         .into_app()
         .wrap(from_fn(http::edge::edge))
+        .wrap(Condition::new(!closed, cors))
         .wrap(Compress::default())
 }

@@ -1,1 +1,5 @@
-fn main() {}
+//! The suite: real servers, driven over HTTP through the client, each test on both engines.
+
+mod support;
+
+mod records;

@@ -72,7 +72,8 @@ impl TokenCache {
         kept.1.insert(digest, identity.clone());
     }
 
-    fn used(&self, token: Uuid, now: Timestamp) {
+    /// Notes that a token was used.
+    pub fn used(&self, token: Uuid, now: Timestamp) {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(token, now);
     }
 
@@ -137,7 +138,9 @@ impl FromRequest for Who {
             let token = header.and_then(bearer).ok_or_else(|| ApiError::new(&UNAUTHENTICATED))?;
             let request_id =
                 request.extensions().get::<crate::http::RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-            authenticate(&app, token, request_id).await
+            let who = authenticate(&app, token, request_id).await?;
+            request.extensions_mut().insert(crate::http::edge::CallerId(who.identity.account));
+            Ok(who)
         })
     }
 }

@@ -6,5 +6,6 @@ pub mod keys;
 pub mod passwords;
 pub mod policy;
 pub mod seal;
+pub mod sessions;
 pub mod throttle;
 pub mod tokens;

@@ -18,18 +18,31 @@ const CHECK: usize = 6;
 /// # Errors
 /// When the machine has no random numbers.
 pub fn generate(prefix: &str) -> Result<String, aws_lc_rs::error::Unspecified> {
-    let mut secret = prefix.to_owned();
-    let mut bytes = [0u8; 64];
-    while secret.len() < prefix.len() + RANDOM {
-        aws_lc_rs::rand::fill(&mut bytes)?;
-        // Bytes above the last multiple of 62 are left out, so that all characters are equally likely.
-        let fair = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| ALPHABET.get(usize::from(*byte) % 62));
-        secret.extend(fair.map(|c| char::from(*c)));
-        secret.truncate(prefix.len() + RANDOM);
-    }
+    let mut secret = prefix.to_owned() + &random(RANDOM)?;
     let check = checksum(&secret);
     secret.push_str(&check);
     Ok(secret)
+}
+
+/// A new password: 20 random base62 characters (119 bits).
+///
+/// # Errors
+/// When the machine has no random numbers.
+pub fn password() -> Result<String, aws_lc_rs::error::Unspecified> {
+    random(20)
+}
+
+fn random(length: usize) -> Result<String, aws_lc_rs::error::Unspecified> {
+    let mut text = String::with_capacity(length + 64);
+    let mut bytes = [0u8; 64];
+    while text.len() < length {
+        aws_lc_rs::rand::fill(&mut bytes)?;
+        // Bytes above the last multiple of 62 are left out, so that all characters are equally likely.
+        let fair = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| ALPHABET.get(usize::from(*byte) % 62));
+        text.extend(fair.map(|c| char::from(*c)));
+    }
+    text.truncate(length);
+    Ok(text)
 }
 
 fn checksum(text: &str) -> String {

@@ -71,7 +71,7 @@ impl Database {
     pub async fn open(&self) -> Result<Own, DbError> {
         match &self.url {
             Url::Sqlite(path) => open_sqlite(path).map(Own::Lite),
-            Url::Postgres(url) => open_postgres(url).await.map(Own::Pg),
+            Url::Postgres(url) => open_postgres(url).await.map(|connection| Own::Pg(Box::new(connection))),
         }
     }
 
@@ -144,7 +144,7 @@ pub enum Own {
     /// Of the embedded engine.
     Lite(SqliteConnection),
     /// Of PostgreSQL.
-    Pg(AsyncPgConnection),
+    Pg(Box<AsyncPgConnection>),
 }
 
 impl Own {

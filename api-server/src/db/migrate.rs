@@ -59,10 +59,10 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
             .await
             .map_err(|error| format!("cannot lock for migration: {error}"))?;
             let Own::Pg(mut connection) = own else { return Ok(0) };
-            diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, "SET statement_timeout = 0")
+            diesel_async::SimpleAsyncConnection::batch_execute(&mut *connection, "SET statement_timeout = 0")
                 .await
                 .map_err(|error| format!("cannot migrate: {error}"))?;
-            let mut harness = AsyncMigrationHarness::new(connection);
+            let mut harness = AsyncMigrationHarness::new(*connection);
             let done = harness.run_pending_migrations(Merged(POSTGRES)).map(|done| done.len());
             drop(guard);
             done.map_err(|error| format!("cannot migrate: {error}"))

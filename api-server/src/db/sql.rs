@@ -67,6 +67,11 @@ impl<Row> Sql<Row> {
         self
     }
 
+    /// The same, in place.
+    pub fn push_any(&mut self, column: &'static str, ids: Vec<Id>) {
+        self.parts.push(Part::In(column, ids));
+    }
+
     /// The same over numbers.
     #[must_use]
     pub fn any_int(mut self, column: &'static str, numbers: Vec<i64>) -> Self {

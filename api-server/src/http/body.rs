@@ -17,6 +17,9 @@ use std::pin::Pin;
 /// Largest body of a request, but for a push, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
+/// No body.
+pub const NONE: Bytes = Bytes::new();
+
 /// The raw body of a request, at most [`MAX_BODY`] bytes of JSON.
 ///
 /// As `Result<Body, ApiError>` in a handler its form is judged only after the caller's rights.

@@ -99,7 +99,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Whether Vietnamese is preferred to English.
-pub(crate) fn wants_vietnamese(headers: &HeaderMap) -> bool {
+pub fn wants_vietnamese(headers: &HeaderMap) -> bool {
     let Some(list) = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else { return false };
     let weight = |language: &str| {
         let ranges = list.split(',').filter_map(|range| {

@@ -1,9 +1,18 @@
-//! The OpenAPI document: put together from the handlers' own descriptions and, for the record types, from the
-//! registry. What is routed is documented, for both come from one place.
+//! The OpenAPI document: put together from the handlers' own descriptions and, for the calls that every record type
+//! has, from the registry ([`super::records::document`]). What is routed is documented, for both come from one place.
 
-use utoipa::OpenApi;
+use crate::error::{ERROR_CODES, ErrorCode};
+use crate::store::registry::Kind;
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+use cell_records_types::problem::{Problem, ProblemFault};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::{IntoResponses, OpenApi, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The document as it is served at `/openapi.json`.
 pub struct Document {
@@ -18,19 +27,62 @@ pub struct Document {
     info(
         title = "cell-records",
         version = "1",
-        description = "The records of a Party committee of a ward and of its cells.",
+        description = "The records of a Party committee of a ward and of its cells: read, written, pulled and pushed.\n\n\
+            Everything under `/v1` but login, refresh and the exchange of tokens needs `Authorization: Bearer`: the access token \
+            of a login, or the token of a registered system. What a caller may not see is answered as if it were not there.\n\n\
+            Every error is one `application/problem+json` body with a stable `code`, in Vietnamese where `Accept-Language` prefers it."
     ),
-    modifiers(&Bearer),
+    components(schemas(Problem, ProblemFault)),
+    modifiers(&Common),
     security(("bearer" = []))
 )]
 struct Base;
 
-struct Bearer;
+struct Common;
 
-impl utoipa::Modify for Bearer {
+impl utoipa::Modify for Common {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT, or crt_…").build();
-        api.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        for (status, codes) in by_status() {
+            components.responses.insert(response_name(status), problem(&codes).into());
+        }
+    }
+}
+
+/// The rows of the table of errors, by status.
+fn by_status() -> BTreeMap<u16, Vec<&'static ErrorCode>> {
+    let mut by_status: BTreeMap<u16, Vec<&ErrorCode>> = BTreeMap::new();
+    for code in ERROR_CODES {
+        by_status.entry(code.status).or_default().push(code);
+    }
+    by_status
+}
+
+fn response_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+fn problem(codes: &[&'static ErrorCode]) -> Response {
+    let lines: Vec<String> = codes.iter().map(|code| format!("* `{}`: {}", code.code, code.en)).collect();
+    let example = codes.first().map(|code| {
+        json!({"type": format!("/problems/{}", code.code), "title": code.en, "status": code.status, "code": code.code,
+               "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e"})
+    });
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).example(example).build();
+    ResponseBuilder::new().description(lines.join("\n")).content("application/problem+json", content).build()
+}
+
+/// The errors that every operation may answer, from the table of errors.
+pub struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        by_status()
+            .into_keys()
+            .map(|status| (status.to_string(), Ref::from_response_name(response_name(status)).into()))
+            .collect()
     }
 }
 
@@ -39,10 +91,21 @@ pub fn base() -> utoipa::openapi::OpenApi {
     Base::openapi()
 }
 
+/// The schemas of a record type: what it answers, what a create takes, what a patch takes.
+pub struct Schemas {
+    /// `Member`.
+    pub answer: Value,
+    /// `NewMember`.
+    pub create: Value,
+    /// `MemberPatch`.
+    pub patch: Value,
+}
+
 impl Document {
     /// The document of these paths.
     pub fn new(api: utoipa::openapi::OpenApi) -> Self {
-        let text = api.to_pretty_json().unwrap_or_default();
+        let mut text = api.to_pretty_json().unwrap_or_default();
+        text.push('\n');
         Document { api, text }
     }
 
@@ -54,4 +117,37 @@ impl Document {
             all.iter().filter(|(_, operation)| operation.is_some()).map(|(name, _)| *name).collect();
         Some(methods.join(", "))
     }
+
+    /// The schemas of a record type.
+    pub fn schemas(&self, kind: &Kind) -> Schemas {
+        let schema = |name: &str| {
+            let found = self.api.components.as_ref().and_then(|components| components.schemas.get(name));
+            found.and_then(|schema| serde_json::to_value(schema).ok()).unwrap_or_default()
+        };
+        let [answer, create, patch] = kind.schema_names();
+        Schemas { answer: schema(&answer), create: schema(&create), patch: schema(&patch) }
+    }
+}
+
+/// Adds a type's schema and those that it refers to.
+pub fn add_schema<T: ToSchema>(components: &mut Components) {
+    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut found);
+    components.schemas.extend(found);
+}
+
+/// Registers the routes of the document and of the page that shows it.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(openapi_json).map(|config| {
+        let page =
+            utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json"));
+        config.service(actix_web::web::redirect("/docs", "/docs/")).service(page)
+    });
+}
+
+/// This document.
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Value, example = json!({"openapi": "3.1.0"}))))]
+#[get("/openapi.json")]
+async fn openapi_json(document: Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document.text.clone())
 }

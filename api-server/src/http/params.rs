@@ -19,7 +19,14 @@ impl Params {
     /// `400` when the query cannot be read or names a parameter twice.
     pub fn of(request: &HttpRequest) -> ApiResult<Self> {
         let read = Query::<Vec<(String, String)>>::from_query(request.query_string());
-        let left = read.map_err(|_| ApiError::parameter("query", "the query cannot be read"))?.into_inner();
+        Params::new(read.map_err(|_| ApiError::parameter("query", "the query cannot be read"))?.into_inner())
+    }
+
+    /// These parameters.
+    ///
+    /// # Errors
+    /// `400` when one is named twice.
+    pub fn new(left: Vec<(String, String)>) -> ApiResult<Self> {
         for (index, (name, _)) in left.iter().enumerate() {
             if left.iter().skip(index + 1).any(|(other, _)| other == name) {
                 return Err(ApiError::parameter(name, "given twice"));

@@ -6,7 +6,7 @@ use crate::store::decide::Verdict;
 use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
 use crate::store::world::{Need, World};
 use cell_records_types::faults::{
-    CAP_EXCEEDED, DATES_OUT_OF_ORDER, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED,
+    CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RoundState};
@@ -96,6 +96,9 @@ fn step(change: &Change<'_, EvaluationRound>, world: &World, verdict: &mut Verdi
     }
     if from.next() != Some(to) && !back {
         return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {to}"));
+    }
+    if back && round.state_reason.is_none() {
+        return verdict.fault_about("reason", &REASON_REQUIRED, format!("{from} → {to}"));
     }
     if to == RoundState::Approved {
         cap(round, world, verdict);

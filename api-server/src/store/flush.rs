@@ -70,7 +70,7 @@ pub async fn flush(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effect
     }
     clock.batch = Uuid::new_v4();
     // A record that one set writes twice is stored once, as it stands at the end; the log has both.
-    let mut last: BTreeMap<(usize, Uuid), (Option<&Arc<Stored>>, &Arc<Stored>)> = BTreeMap::new();
+    let mut last: BTreeMap<(usize, Uuid), Pair<'_>> = BTreeMap::new();
     for effect in effects {
         let key = (effect.after.kind.order, effect.after.id);
         let first = last.get(&key).map_or(effect.before.as_ref(), |(first, _)| *first);
@@ -89,6 +89,7 @@ pub async fn flush(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effect
     write_tree(db, clock, world, effects).await
 }
 
+/// A record before and after a set.
 type Pair<'a> = (Option<&'a Arc<Stored>>, &'a Arc<Stored>);
 
 fn envelope(record: &Stored) -> Vec<Value> {

@@ -7,11 +7,11 @@ use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{KINDS, Kind, Side, UNIT};
 use super::world::{ExternalKey, NEED_LIMIT, Need, World};
 use crate::db::sql::Find;
-use crate::db::{Column, Db, DbError, Guid, Id, Type, Value};
-use crate::find;
+use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs};
+use crate::{find, on};
 use cell_records_types::{Class, Reference};
 use diesel::sql_types::Text;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Rules may ask for what they only know of from what they asked before; so often, at most.
@@ -43,7 +43,7 @@ pub async fn load(db: &mut Db<'_>, world: &mut World, commands: &[&Command]) -> 
 #[derive(Default)]
 struct Missing {
     records: BTreeMap<usize, BTreeSet<Uuid>>,
-    needs: Vec<Need>,
+    needs: HashSet<Need>,
     links: BTreeSet<Uuid>,
 }
 
@@ -65,8 +65,8 @@ impl Missing {
         {
             return self.record(world, kind, id.0);
         }
-        if !world.knows_need(&need) && !self.needs.contains(&need) {
-            self.needs.push(need);
+        if !world.knows_need(&need) {
+            self.needs.insert(need);
         }
     }
 }
@@ -156,6 +156,29 @@ pub async fn find_external(db: &mut Db<'_>, keys: &[ExternalKey]) -> Result<Vec<
     Ok(found?.into_iter().filter_map(named).collect())
 }
 
+/// Most records that are looked up where they stand in the way of a delete.
+const POINTING: i64 = 20;
+
+/// Some of the live records that point to a record, or belong to it as their unit.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_pointing(db: &mut Db<'_>, to: Uuid) -> Result<Vec<(&'static Kind, Uuid)>, DbError> {
+    let links = Sql::<(Text, Guid)>::new("SELECT from_type, from_id FROM record_links WHERE to_id = ").bind(to);
+    let links = links.text(" ORDER BY from_id LIMIT ").bind(POINTING);
+    let rows: Vec<(String, Id)> = on!(db, c => links.all(c))?;
+    let mut found: Vec<(&'static Kind, Uuid)> =
+        rows.into_iter().filter_map(|(kind, id)| Some((Kind::named(&kind)?, id.0))).collect();
+    for kind in &KINDS {
+        let sql = Sql::<Guid>::new(format!("SELECT id FROM {} WHERE deleted_at IS NULL AND unit_id = ", kind.plural))
+            .bind(to);
+        let sql = sql.text(" AND id <> ").bind(to).text(" LIMIT ").bind(POINTING);
+        let rows: Vec<Id> = on!(db, c => sql.all(c))?;
+        found.extend(rows.into_iter().map(|id| (kind, id.0)));
+    }
+    Ok(found)
+}
+
 /// The records of a type under these ids, deleted ones too, cut to a class.
 ///
 /// # Errors
@@ -219,8 +242,9 @@ async fn fetch_links(db: &mut Db<'_>, world: &mut World, to: Vec<Uuid>) -> Resul
 }
 
 /// Needs of one shape (type, table, columns) are one statement.
-async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: Vec<Need>) -> Result<(), DbError> {
-    let mut shapes: BTreeMap<(usize, Option<&'static str>, Vec<&'static str>), Vec<Need>> = BTreeMap::new();
+async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
+    type Shape = (usize, Option<&'static str>, Vec<&'static str>);
+    let mut shapes: BTreeMap<Shape, Vec<Need>> = BTreeMap::new();
     for need in needs {
         let Some(kind) = Kind::named(need.kind) else { continue };
         let columns = need.matching.iter().map(|(column, _)| *column).collect();

@@ -1,12 +1,17 @@
 //! The engine of records: one way in (the writer), one way out (a scope).
 
+pub mod accounts;
+pub mod audit;
 pub mod decide;
 pub mod flush;
+pub mod history;
 pub mod items;
+pub mod list;
 pub mod live;
 pub mod load;
 pub mod record;
 pub mod registry;
 pub mod scope;
+pub mod tokens;
 pub mod world;
 pub mod writer;

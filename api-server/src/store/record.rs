@@ -28,7 +28,13 @@ impl Fields {
         let mut body = Body::default();
         for spec in specs {
             let Some(value) = self.0.get(spec.name) else { continue };
-            let fragment = &mut body.0[spec.class.index()];
+            let [public, internal, personal, sensitive] = &mut body.0;
+            let fragment = match spec.class {
+                Class::Public => public,
+                Class::Internal => internal,
+                Class::Personal => personal,
+                Class::Sensitive => sensitive,
+            };
             if !fragment.is_empty() {
                 fragment.push(',');
             }

@@ -6,13 +6,17 @@ use super::record::{Fields, Stored};
 use super::scope::Scope;
 use super::world::{Need, World};
 use crate::db::{Column, Value};
+use crate::http::openapi::add_schema;
 use cell_records_types as types;
 use cell_records_types::{Class, FieldSpec, RecordType};
+use std::borrow::Cow;
+use utoipa::ToSchema;
+use utoipa::openapi::Components;
 use uuid::Uuid;
 
 /// What a record type adds to its wire declaration: its columns, filters, sorts and rules.
 /// The file of a slice (`records/<type>.rs`) implements it and holds nothing else.
-pub trait Slice: RecordType {
+pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     /// Columns of the type's own, after the envelope. Only what is filtered, sorted, looked up or counted.
     const COLUMNS: &'static [Column];
     /// Columns without an index of their own come first in updates: the others are written only when they changed.
@@ -192,6 +196,8 @@ pub struct Kind {
     side_rows: fn(&Stored) -> Vec<Vec<Vec<Value>>>,
     needs: fn(&Write<'_>, &World, &mut Vec<Need>),
     decide: fn(&Write<'_>, &World, &mut Verdict) -> Option<Fields>,
+    schema_names: fn() -> [String; 3],
+    add_schemas: fn(&mut Components),
 }
 
 /// A write before it is typed.
@@ -237,6 +243,12 @@ impl Kind {
                     Fields::of(&change.after, T::FIELDS)
                 })
             },
+            schema_names: || [T::name(), T::New::name(), T::Patch::name()].map(Cow::into_owned),
+            add_schemas: |components| {
+                add_schema::<T>(components);
+                add_schema::<T::New>(components);
+                add_schema::<T::Patch>(components);
+            },
         }
     }
 
@@ -263,6 +275,16 @@ impl Kind {
     /// The type's defaults and rules. Answers the completed fields.
     pub fn decide(&self, write: &Write<'_>, world: &World, verdict: &mut Verdict) -> Option<Fields> {
         (self.decide)(write, world, verdict)
+    }
+
+    /// Names of the schemas of what it answers, what a create takes, what a patch takes.
+    pub fn schema_names(&self) -> [String; 3] {
+        (self.schema_names)()
+    }
+
+    /// Adds the type's schemas to the OpenAPI document.
+    pub fn add_schemas(&self, components: &mut Components) {
+        (self.add_schemas)(components);
     }
 
     /// The declaration of a field.

@@ -4,7 +4,7 @@
 use super::registry::Kind;
 use crate::auth::policy::{self, Rights};
 use cell_records_types::accounts::Role;
-use cell_records_types::{Class, Timestamp};
+use cell_records_types::{Class, FieldSpec, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -136,6 +136,13 @@ impl Grant {
     pub fn holds(&self, now: Timestamp) -> bool {
         self.from <= now && self.until.is_none_or(|until| now < until)
     }
+
+    /// Whether it adds a field of a type by name.
+    pub fn names(&self, kind: &Kind, field: &str) -> bool {
+        self.fields
+            .iter()
+            .any(|name| name.strip_prefix(kind.name).and_then(|rest| rest.strip_prefix('.')) == Some(field))
+    }
 }
 
 /// Who is asking.
@@ -217,13 +224,16 @@ impl Scope {
         if self.is_operator() {
             return Some(Class::Sensitive);
         }
-        let covering = self.readers(kind).filter(|(grant, _)| self.reaches(grant.unit, kind, unit));
-        covering.map(|(_, class)| class).max()
+        self.readers(kind).filter_map(|(grant, class)| self.reach(grant.unit, kind, unit, class)).max()
     }
 
-    /// Whether a grant at `root` reaches records of this type in `unit`: under it, or for downward types above it.
-    pub fn reaches(&self, root: Uuid, kind: &Kind, unit: Uuid) -> bool {
-        self.tree.covers(root, unit) || (kind.downward && self.tree.covers(unit, root))
+    /// Up to which class a grant at `root` that reads `class` under it reads records in `unit`: above its subtree
+    /// only downward types, and no more of them than their own class.
+    fn reach(&self, root: Uuid, kind: &Kind, unit: Uuid, class: Class) -> Option<Class> {
+        if self.tree.covers(root, unit) {
+            return Some(class);
+        }
+        (kind.downward && self.tree.covers(unit, root)).then_some(kind.class)
     }
 
     /// Sensitive fields that grants over this unit add, by name.
@@ -268,20 +278,42 @@ impl Scope {
         self.readers(kind).map(|(_, class)| if named { Class::Sensitive } else { class }).max()
     }
 
-    /// The units where the caller sees records of this type, over the grants for which `counts` holds.
-    pub fn units(&self, kind: &Kind, counts: impl Fn(&Grant, Class) -> bool) -> Units {
+    /// The units where the caller reads all these fields of records of this type, over the grants that do.
+    pub fn units(&self, kind: &Kind, fields: &[&FieldSpec]) -> Units {
         if self.is_operator() {
             return Units::All;
         }
         let mut roots = Vec::new();
         let mut above = BTreeSet::new();
-        for (grant, _) in self.readers(kind).filter(|(grant, class)| counts(grant, *class)) {
-            roots.push(grant.unit);
-            if kind.downward {
+        for (grant, class) in self.readers(kind) {
+            if fields.iter().all(|field| field.class <= class || grant.names(kind, field.name)) {
+                roots.push(grant.unit);
+            }
+            if kind.downward && fields.iter().all(|field| field.class <= kind.class) {
                 above.extend(self.tree.ancestors(grant.unit).skip(1));
             }
         }
         self.gather(roots, above)
+    }
+
+    /// Of these units, a unit, or with `subtree` those under it too.
+    pub fn within(&self, units: Units, unit: Uuid, subtree: bool) -> Units {
+        let covers = |one: &Uuid| if subtree { self.tree.covers(unit, *one) } else { *one == unit };
+        match units {
+            Units::All if subtree => self.gather(vec![unit], BTreeSet::new()),
+            Units::All => Units::Few(vec![unit]),
+            Units::Few(few) => Units::Few(few.into_iter().filter(covers).collect()),
+            Units::Under(roots, single) => {
+                let inside = roots.iter().any(|root| self.tree.covers(*root, unit));
+                let single: BTreeSet<Uuid> = single.into_iter().filter(covers).collect();
+                match (inside, subtree) {
+                    (true, true) => self.gather(vec![unit], BTreeSet::new()),
+                    (true, false) => Units::Few(vec![unit]),
+                    (false, true) => self.gather(roots.into_iter().filter(covers).collect(), single),
+                    (false, false) => Units::Few(single.into_iter().collect()),
+                }
+            }
+        }
     }
 
     /// The units under the roots, with some single ones.

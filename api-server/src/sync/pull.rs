@@ -92,7 +92,7 @@ impl Pull {
 
     /// The units in which records of a type are inside the pull.
     pub fn units(&self, kind: &Kind) -> Units {
-        if self.filter.wants(kind) { self.inside.units(kind, |_, _| true) } else { Units::Few(Vec::new()) }
+        if self.filter.wants(kind) { self.inside.units(kind, &[]) } else { Units::Few(Vec::new()) }
     }
 
     /// The stretches of the log to read: each root's own rows, and from above it what is readable from below.

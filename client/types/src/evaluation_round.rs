@@ -18,6 +18,13 @@ codes! {
     }
 }
 
+/// A round begins as a draft.
+impl Default for RoundState {
+    fn default() -> Self {
+        RoundState::Draft
+    }
+}
+
 impl RoundState {
     /// Whether nothing of the round changes any more.
     pub fn is_closed(self) -> bool {
@@ -86,6 +93,8 @@ record! {
             opened_on: Date,
             /// When it was closed.
             closed_on: Date,
+            /// Why it was moved back to `reviewing`; the next step clears it.
+            state_reason: Text<1000>,
         }
         managed {
             /// Where it stands; moved by `POST /v1/evaluation_rounds/{id}/advance`.

@@ -89,7 +89,8 @@ pub struct HistoryEntry {
     pub request_id: Option<String>,
     /// Names of the fields that differ from the version before, among those that the caller may read.
     pub changed: Vec<String>,
-    /// The record as this version made it.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub record: serde_json::Value,
+    /// The record as this version made it; absent when the version is its deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
+    pub record: Option<serde_json::Value>,
 }

@@ -105,7 +105,9 @@ macro_rules! record {
             $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")]
               #[cfg_attr(feature = "openapi", schema(nullable = false))]
               pub $optional: Option<$otype>,)*
-            $($(#[$mmeta])* pub $managed: $mtype,)*
+            $($(#[$mmeta])* #[serde(default)]
+              #[cfg_attr(feature = "openapi", schema(required = true))]
+              pub $managed: $mtype,)*
         }
 
         #[doc = concat!("What `POST /v1/", $plural, "` takes.")]

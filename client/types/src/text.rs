@@ -200,7 +200,10 @@ pub fn name_key(full_name: &str) -> String {
 fn ordered<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let (mut letters, mut tones) = (String::new(), String::new());
     for word in words {
-        word_keys(word, &mut letters, &mut tones);
+        // Numbers order by value: the tenth cell stands after the ninth.
+        let number = word.len() < 10 && word.bytes().all(|b| b.is_ascii_digit());
+        let word = if number { format!("{word:0>9}") } else { word.to_owned() };
+        word_keys(&word, &mut letters, &mut tones);
         letters.push(' ');
         tones.push(' ');
     }

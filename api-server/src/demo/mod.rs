@@ -1,0 +1,203 @@
+//! The demo ward: synthetic people in the structure, and with the figures, of one published article about the Party
+//! committee of Hưng Bình ward (Vinh, Nghệ An), as of 2014. Every record is the same on every server: no clock, no
+//! randomness of the machine. It is loaded by the local operator in one transaction.
+
+mod evaluations;
+mod figures;
+mod ids;
+mod names;
+mod offices;
+mod people;
+mod random;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use crate::db::{At, Column, Database, DbError, Sql, Type, Verbs, Write, engine};
+use crate::on;
+use crate::state::Shared;
+use crate::store::decide::{Decided, Refusal};
+use crate::store::items::{Caller, Command, Expected, Item};
+use crate::store::load::{find_external, find_records};
+use crate::store::registry::{Kind, UNIT};
+use crate::store::scope::ROOT;
+use crate::store::writer::{Outcome, Writer};
+use cell_records_types::record::RecordType;
+use cell_records_types::sync::{PushMode, PushOp};
+use cell_records_types::{
+    Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, Reference, ReportedFigure,
+    RoundState, Term, Unit, UnitEvaluation,
+};
+use diesel::sql_types::Text;
+use ids::{Of, SYSTEM};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// So many refused items are named.
+const NAMED: usize = 5;
+
+/// Loads the demo ward. Answers whether it did so now: `false` when it was there already.
+///
+/// # Errors
+/// A sentence for the operator; nothing is stored then.
+pub async fn load(shared: &Shared) -> Result<bool, String> {
+    load_into(&shared.database, &shared.writer).await
+}
+
+/// Loads the demo ward through a writer.
+async fn load_into(database: &Database, writer: &Writer) -> Result<bool, String> {
+    if is_loaded(database).await? {
+        return Ok(false);
+    }
+    register(writer).await?;
+    let items = items()?;
+    let names: Vec<String> = items.iter().map(name).collect();
+    let command = Command { items, ..command() };
+    let outcome = writer.submit(command, None).await.map_err(|error| format!("cannot load the demo: {error:?}"))?;
+    let Outcome::Done(done) = outcome else { return Err("cannot load the demo: it was answered as a repeat".into()) };
+    if done.applied {
+        // Nothing is written when another server loaded it in between.
+        return Ok(done.batch.is_some());
+    }
+    if is_loaded(database).await? {
+        return Ok(false);
+    }
+    let refused = names.iter().zip(&done.items).filter(|(_, item)| !item.status.is_success());
+    let named: Vec<String> = refused.take(NAMED).map(|(name, item)| format!("{name}: {}", why(item))).collect();
+    Err(format!("the demo does not fit into this database: {}", named.join("; ")))
+}
+
+/// How an item is named to the operator: by its type and the id that the demo gave it.
+fn name(item: &Item) -> String {
+    let own = item.external_ids.iter().flatten().next().map(|one| one.value.to_string());
+    let id = item.id.as_ref().map(Reference::to_string);
+    format!("{} {}", item.kind.name, own.or(id).unwrap_or_default())
+}
+
+/// Why an item is refused.
+fn why(item: &Decided) -> String {
+    let conflict = match &item.refusal {
+        Some(Refusal::Conflict(_, code)) => Some(code.code.to_owned()),
+        _ => None,
+    };
+    let faults = item.faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.code.code));
+    let reasons: Vec<String> = conflict.into_iter().chain(faults).collect();
+    if reasons.is_empty() { item.status.to_string() } else { reasons.join(", ") }
+}
+
+fn command() -> Command {
+    Command {
+        caller: Caller::operator(),
+        items: Vec::new(),
+        mode: PushMode::All,
+        dry_run: false,
+        tells: false,
+        epoch: None,
+        key: None,
+        bytes: 0,
+    }
+}
+
+/// Whether the demo's ward is there, be it deleted since, or something else that bears its name.
+async fn is_loaded(database: &Database) -> Result<bool, String> {
+    let asked = async {
+        let mut own = database.open().await?;
+        let mut db = own.db();
+        let key = (SYSTEM.to_owned(), Unit::NAME, "ward".to_owned());
+        let named = find_external(&mut db, &[key]).await?;
+        let known = find_records(&mut db, UNIT, &[units::ward()], Class::Public).await?;
+        Ok::<_, DbError>(!named.is_empty() || !known.is_empty())
+    };
+    asked.await.map_err(|error| format!("cannot look for the demo: {error}"))
+}
+
+/// Registers the system whose ids the records have. It has no grant and no token: nobody can come as it.
+async fn register(writer: &Writer) -> Result<(), String> {
+    const COLUMNS: [Column; 8] = [
+        Column::new("id", Type::Id),
+        Column::new("kind", Type::Text),
+        Column::new("name", Type::Text),
+        Column::new("display_name", Type::Text),
+        Column::new("unit_id", Type::Id),
+        Column::new("disabled", Type::Int),
+        Column::new("purpose", Type::Text),
+        Column::new("created_at", Type::At),
+    ];
+    let work = writer.accounts(|tx| {
+        Box::pin(async move {
+            let sql = Sql::<Text>::new("SELECT name FROM accounts WHERE kind = 'system' AND name = ").bind(SYSTEM);
+            let known: Option<String> = on!(&mut tx.db(), c => sql.first_row(c))?;
+            if known.is_some() {
+                return Ok(());
+            }
+            let row = vec![
+                ids::id(Of::System, 1).into(),
+                "system".into(),
+                SYSTEM.into(),
+                "Demo".into(),
+                ROOT.into(),
+                0.into(),
+                "Ids of the demo's records".into(),
+                At::from(tx.now).into(),
+            ];
+            engine::write_rows(&mut tx.db(), Write::Insert, "accounts", &COLUMNS, &[row]).await?;
+            tx.rights_changed();
+            Ok(())
+        })
+    });
+    work.await.map_err(|error| format!("cannot register the demo's system: {error:?}"))
+}
+
+/// All records of the demo, each after those that it refers to.
+fn items() -> Result<Vec<Item>, String> {
+    let people = people::people();
+    let offices = offices::offices(&people);
+    let officers: BTreeSet<u64> = offices.iter().map(|office| office.member).collect();
+    let mut items = Items::default();
+    items.add::<Unit>(units::records())?;
+    let results = evaluations::of_members(&people, &officers);
+    items.add::<Member>(people.into_iter().map(|person| person.record))?;
+    items.add::<Term>(offices::terms())?;
+    items.add::<Position>(offices.into_iter().map(|office| office.record))?;
+    items.add::<EvaluationScheme>(evaluations::schemes())?;
+    items.rounds()?;
+    items.add::<MemberEvaluation>(results)?;
+    items.add::<UnitEvaluation>(evaluations::of_cells())?;
+    items.add::<ReportedFigure>(figures::figures())?;
+    Ok(items.0)
+}
+
+#[derive(Default)]
+struct Items(Vec<Item>);
+
+impl Items {
+    /// Adds records of one type.
+    fn add<T: RecordType>(&mut self, records: impl IntoIterator<Item = T::New>) -> Result<(), String> {
+        for record in records {
+            let item = item::<T>(&record, &[])?;
+            self.0.push(item);
+        }
+        Ok(())
+    }
+
+    /// Adds the rounds, which are over: their state is no field of a create.
+    fn rounds(&mut self) -> Result<(), String> {
+        for round in evaluations::rounds() {
+            let mut item = item::<EvaluationRound>(&round, &[("state", RoundState::Locked.code())])?;
+            item.managed = true;
+            self.0.push(item);
+        }
+        Ok(())
+    }
+}
+
+/// A create of one record, with fields that its form does not have.
+fn item<T: RecordType>(record: &T::New, more: &[(&str, &str)]) -> Result<Item, String> {
+    let broken = || format!("the demo has a broken {}", T::NAME);
+    let kind = Kind::named(T::NAME).ok_or_else(broken)?;
+    let Ok(Value::Object(mut body)) = serde_json::to_value(record) else { return Err(broken()) };
+    let id = body.remove("id").and_then(|id| id.as_str().and_then(|id| id.parse::<Reference>().ok()));
+    let id = id.ok_or_else(broken)?;
+    body.extend(more.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
+    Ok(Item::new(kind, PushOp::Create, Some(id), Expected::Any, body, ""))
+}

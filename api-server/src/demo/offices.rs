@@ -1,0 +1,104 @@
+//! The ward's term and who holds which office as of 2014. The article names the term and three offices that were
+//! filled by by-election in 2014; days it does not tell, so years begin on 1 January.
+
+use super::ids::{self, Of};
+use super::people::Person;
+use super::random::{Random, day};
+use super::units;
+use cell_records_types::{Body, Date, NewPosition, NewTerm, PositionBasis, PositionCode, Uuid};
+use std::collections::BTreeSet;
+
+/// The term's first day.
+const TERM_FROM: Date = day(2010, 1, 1);
+/// The day of the by-elections.
+const BY_ELECTION: Date = day(2014, 1, 1);
+
+fn term() -> Uuid {
+    ids::id(Of::Term, 1)
+}
+
+/// The ward's term, which still runs.
+pub fn terms() -> Vec<NewTerm> {
+    vec![NewTerm {
+        id: Some(term()),
+        unit_id: units::reference(units::ward()),
+        external_ids: ids::external("term-ward"),
+        ..NewTerm::new("2010–2015", TERM_FROM)
+    }]
+}
+
+/// An office, with the member's number.
+pub struct Office {
+    /// Who holds it.
+    pub member: u64,
+    /// The record.
+    pub record: NewPosition,
+}
+
+/// Those of a cell who can hold an office, in the order of their election.
+fn candidates(people: &[Person], cell: u64) -> Vec<&Person> {
+    let seasoned = |person: &&Person| {
+        person.cell == cell
+            && person.since < TERM_FROM
+            && person.official.is_some_and(|official| official < TERM_FROM)
+            && (1940..=1982).contains(&person.birth.year)
+    };
+    let mut fit: Vec<&Person> = people.iter().filter(seasoned).collect();
+    fit.sort_by_key(|person| Random::of(2, person.number).next());
+    fit
+}
+
+fn office(serial: u64, external: &str, unit: Uuid, of: (PositionCode, Body), person: &Person) -> Office {
+    let record = NewPosition {
+        id: Some(ids::id(Of::Position, serial)),
+        unit_id: units::reference(unit),
+        external_ids: ids::external(external),
+        body: Some(of.1),
+        ..NewPosition::new(person.id(), of.0, TERM_FROM, PositionBasis::Elected)
+    };
+    Office { member: person.number, record }
+}
+
+/// All offices: first the ward's, then cell by cell.
+pub fn offices(people: &[Person]) -> Vec<Office> {
+    use PositionCode::{
+        CellCommitteeMember, CellDeputySecretary, CellSecretary, CommissionChair, CommitteeSecretary,
+        StandingCommitteeMember, StandingDeputySecretary,
+    };
+    let of_ward = [
+        ("secretary-ward", CommitteeSecretary, Body::StandingCommittee, PositionBasis::Elected),
+        ("standing-deputy-ward", StandingDeputySecretary, Body::StandingCommittee, PositionBasis::ByElection),
+        ("standing-member-ward", StandingCommitteeMember, Body::StandingCommittee, PositionBasis::ByElection),
+        ("commission-chair-ward", CommissionChair, Body::InspectionCommission, PositionBasis::ByElection),
+    ];
+    let mut offices = Vec::new();
+    let mut busy = BTreeSet::new();
+    for (serial, (external, code, body, basis)) in (1..).zip(of_ward) {
+        // The ward's officers are members of four residential cells.
+        let Some(person) = candidates(people, serial * 4).into_iter().next() else { continue };
+        busy.insert(person.number);
+        let mut one = office(serial, external, units::ward(), (code, body), person);
+        one.record.basis = basis;
+        one.record.term_id = Some(term().into());
+        if basis == PositionBasis::ByElection {
+            one.record.from = BY_ELECTION;
+        }
+        offices.push(one);
+    }
+    for cell in units::cells() {
+        // Large cells elect a committee of five, small ones of three.
+        let committee = if cell.members >= 30 { 5 } else { 3 };
+        let fit = candidates(people, cell.number).into_iter().filter(|person| !busy.contains(&person.number));
+        for (place, person) in (0..committee).zip(fit) {
+            let (name, code) = match place {
+                0 => ("secretary".to_owned(), CellSecretary),
+                1 => ("deputy".to_owned(), CellDeputySecretary),
+                place => (format!("committee-{}", place - 1), CellCommitteeMember),
+            };
+            let external = format!("{name}-cell-{:02}", cell.number);
+            let unit = units::cell(cell.number);
+            offices.push(office(cell.number * 10 + place, &external, unit, (code, Body::CellCommittee), person));
+        }
+    }
+    offices
+}

@@ -1,0 +1,23 @@
+//! Calls from browsers: closed until origins are configured.
+
+use actix_cors::Cors;
+use actix_web::http::header::{ETAG, LINK, LOCATION, RETRY_AFTER};
+
+/// Seconds that a browser may keep an answer to a preflight.
+const KEPT: usize = 600;
+
+/// What answers browsers of these origins; none: no origin may call.
+pub fn of(origins: &[String]) -> Cors {
+    let mut cors = Cors::default();
+    if origins.is_empty() {
+        return cors;
+    }
+    for origin in origins {
+        cors = cors.allowed_origin(origin);
+    }
+    cors.allow_any_method()
+        .allow_any_header()
+        .expose_headers([ETAG, LINK, LOCATION, RETRY_AFTER])
+        .expose_headers(["x-request-id", "idempotent-replayed"])
+        .max_age(KEPT)
+}

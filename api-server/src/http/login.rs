@@ -1,0 +1,255 @@
+//! Logging in and out: `/v1/auth/…`. None of it needs an access token.
+
+use super::body::Body;
+use super::openapi::Problems;
+use super::{client, idempotency};
+use crate::auth::caller::{TokenKey, Who, system_by_token};
+use crate::auth::{jwt, sessions, tokens};
+use crate::error::{self, ApiError, ApiResult};
+use crate::state::App;
+use crate::store::accounts;
+use crate::store::audit::{self, By};
+use crate::store::scope::ROOT;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::{Bytes, Query};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, post};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use cell_records_types::Timestamp;
+use cell_records_types::accounts::{CallerKind, Login, RefreshToken, Tokens};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+/// Registers the routes of this file.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(login).service(refresh).service(logout).service(token);
+}
+
+/// Logs a user in.
+///
+/// The access token lives 15 minutes. The refresh token renews it, once; the session ends 30 days after its last
+/// refresh. After 5 failures the account and the address must wait: `429` with `Retry-After`.
+#[utoipa::path(
+    tag = "login", security(()), request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
+    responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
+)]
+#[post("/v1/auth/login")]
+async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
+    idempotency::refuse(&request)?;
+    let (login, _) = body?.form::<Login>()?;
+    let address = client::network(&request);
+    let names = [format!("user:{}", login.username.to_lowercase()), format!("address:{address}")];
+    may_try(&app, &names)?;
+    let found = app.reads.single(async |db| accounts::by_name(db, CallerKind::User, &login.username).await).await?;
+    let hash = found.as_ref().filter(|account| !account.disabled).and_then(|account| account.password_hash.clone());
+    let fits = app.hasher.verify(login.password.to_string(), hash).await?;
+    // Attempts that were made at the same time do not get around the count.
+    may_try(&app, &names)?;
+    let by = client::by(&request, None);
+    let Some(account) = found.filter(|_| fits) else {
+        app.throttle.failed(&names, Instant::now());
+        return Err(login_failed(&app, by, &login.username).await);
+    };
+    let hash = account.password_hash.clone();
+    let opened = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let now = accounts::by_id(&mut tx.db(), CallerKind::User, account.id).await?;
+            // Between the check and this write the account may have been shut out or got another password.
+            match now.filter(|now| !now.disabled && now.password_hash == hash) {
+                Some(account) => Ok(Some(sessions::open(tx, &by, account.id, account.unit).await?)),
+                None => Ok(None),
+            }
+        })
+    });
+    let opened = opened.await?.ok_or_else(|| ApiError::new(&error::LOGIN_FAILED))?;
+    let [user, _] = &names;
+    app.throttle.succeeded(user);
+    answer(&app, opened).await
+}
+
+fn may_try(app: &App, names: &[String]) -> ApiResult<()> {
+    match app.throttle.wait(names, Instant::now()) {
+        Some(wait) => Err(wait_for(wait)),
+        None => Ok(()),
+    }
+}
+
+/// `429` with the whole seconds to wait.
+pub fn wait_for(wait: Duration) -> ApiError {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    ApiError { retry_after: Some(seconds), ..ApiError::new(&error::TOO_MANY_ATTEMPTS) }
+}
+
+/// Writes down a failed login; alike in words and work, whether there is such a user or not.
+async fn login_failed(app: &App, by: By, username: &str) -> ApiError {
+    let username = username.to_owned();
+    let written = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let found = accounts::by_name(&mut tx.db(), CallerKind::User, &username).await?;
+            // An unknown name is not written down: it may be a password in the wrong field.
+            let (subject, unit) = found.map_or((None, ROOT), |account| (Some(account.id), account.unit));
+            audit::record(tx, &by, "login_failed", subject, unit, json!({})).await
+        })
+    });
+    match written.await {
+        Ok(()) => ApiError::new(&error::LOGIN_FAILED),
+        Err(error) => error.into(),
+    }
+}
+
+async fn answer(app: &App, renewed: sessions::Renewed) -> ApiResult<HttpResponse> {
+    let now = app.view().await?.now;
+    let access_token = sign(app, renewed.account, renewed.session, CallerKind::User, now)?;
+    Ok(tokens_response(&Tokens {
+        access_token,
+        token_type: "Bearer".into(),
+        expires_in: jwt::LIFETIME,
+        refresh_token: Some(renewed.refresh_token),
+    }))
+}
+
+fn sign(app: &App, account: Uuid, sid: Uuid, kind: CallerKind, now: Timestamp) -> ApiResult<String> {
+    jwt::issue(&app.keys, account, sid, kind, now.micros() / 1_000_000).map_err(|error| {
+        tracing::error!(%error, "an access token could not be signed");
+        ApiError::new(&error::INTERNAL)
+    })
+}
+
+fn tokens_response(tokens: &Tokens) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(tokens)
+}
+
+/// Renews an access token.
+///
+/// The refresh token works once and is replaced by the one in the answer. A second use ends the session, for then
+/// two hold it.
+#[utoipa::path(
+    tag = "login", security(()), request_body(content = RefreshToken, example = json!({"refresh_token": "crr_…"})),
+    responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
+)]
+#[post("/v1/auth/refresh")]
+async fn refresh(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
+    idempotency::refuse(&request)?;
+    let (form, _) = body?.form::<RefreshToken>()?;
+    let refused = || ApiError::new(&error::REFRESH_FAILED);
+    let secret = form.refresh_token.to_string();
+    let now = app.view().await?.now;
+    if !app.reads.single(async |db| sessions::is_known(db, &secret, now).await).await? {
+        return Err(refused());
+    }
+    let by = client::by(&request, None);
+    let renewed =
+        app.writer.accounts(move |tx| Box::pin(async move { sessions::renew(tx, &by, &secret).await })).await?;
+    answer(&app, renewed.ok_or_else(refused)?).await
+}
+
+/// Ends a session.
+///
+/// That of the refresh token in the body or, without a body, that of the access token which the request is sent
+/// with. Its tokens stop working within a second. A refresh token that is not valid any more is no error.
+#[utoipa::path(
+    tag = "login", security((), ("bearer" = [])),
+    request_body(content = Option<RefreshToken>, example = json!({"refresh_token": "crr_…"})),
+    responses((status = 204, description = "Ended"), Problems)
+)]
+#[post("/v1/auth/logout")]
+async fn logout(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
+    let body = body?;
+    if body.0.is_empty() {
+        let who = Who::extract(&request).await?;
+        if who.identity.kind != CallerKind::User {
+            return Err(ApiError::new(&error::FORBIDDEN).detail("a system has no session; revoke its token"));
+        }
+        let (by, identity) = (client::by(&request, Some(&who)), who.identity);
+        let ended = app.writer.accounts(move |tx| {
+            Box::pin(async move {
+                sessions::end_one(tx, &by, "logout", identity.account, identity.unit, identity.session).await
+            })
+        });
+        ended.await?;
+    } else {
+        let secret = body.form::<RefreshToken>()?.0.refresh_token.to_string();
+        let now = app.view().await?.now;
+        if app.reads.single(async |db| sessions::is_known(db, &secret, now).await).await? {
+            let by = client::by(&request, None);
+            app.writer.accounts(move |tx| Box::pin(async move { sessions::log_out(tx, &by, &secret).await })).await?;
+        }
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Exchanges a system's access token for a JWT of 15 minutes (OAuth 2.0 client credentials).
+///
+/// The client id is the system's code, the client secret its `crt_…` token: in the form, by HTTP Basic, or the token
+/// alone as Bearer. Gateways verify the JWT with the keys of `/.well-known/jwks.json`.
+#[utoipa::path(
+    tag = "login", security((), ("bearer" = [])),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded", example = json!("grant_type=client_credentials&client_id=tinh-nghe-an&client_secret=crt_…")),
+    responses((status = 200, description = "Exchanged", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900})), Problems)
+)]
+#[post("/v1/auth/token")]
+async fn token(app: App, request: HttpRequest, body: Result<Bytes, actix_web::Error>) -> ApiResult<HttpResponse> {
+    idempotency::refuse(&request)?;
+    let form = Form::read(&request, body)?;
+    let refused = || ApiError::new(&error::UNAUTHENTICATED).with("error", "invalid_client");
+    let (code, secret) = form.credentials(&request).ok_or_else(refused)?;
+    if !tokens::is_well_formed(&secret, tokens::ACCESS) {
+        return Err(refused());
+    }
+    let now = app.view().await?.now;
+    let digest = tokens::digest(secret.as_bytes());
+    let found = app.reads.single(async |db| system_by_token(db, TokenKey::Digest(&digest), now).await).await?;
+    let system = found.filter(|system| code.is_none_or(|code| code == system.name)).ok_or_else(refused)?;
+    app.tokens.used(system.session, now);
+    let access_token = sign(&app, system.account, system.session, CallerKind::System, now)?;
+    let left = (system.expires.micros() - now.micros()) / 1_000_000;
+    Ok(tokens_response(&Tokens {
+        access_token,
+        token_type: "Bearer".into(),
+        expires_in: jwt::LIFETIME.min(left),
+        refresh_token: None,
+    }))
+}
+
+/// What a client sends to `/v1/auth/token`.
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn read(request: &HttpRequest, body: Result<Bytes, actix_web::Error>) -> ApiResult<Form> {
+        let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !media.trim().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+            return Err(ApiError::new(&error::UNSUPPORTED_MEDIA_TYPE)
+                .detail("send the body as application/x-www-form-urlencoded"));
+        }
+        let body = body.map_err(|_| ApiError::new(&error::TOO_LARGE))?;
+        let text = std::str::from_utf8(&body).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
+        let form = Query::<Vec<(String, String)>>::from_query(text).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
+        let form = Form(form.into_inner());
+        if form.get("grant_type") != Some("client_credentials") {
+            return Err(ApiError::new(&error::BAD_REQUEST)
+                .detail("grant_type must be client_credentials")
+                .with("error", "unsupported_grant_type"));
+        }
+        Ok(form)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The system's code, where it is named, and its token.
+    fn credentials(&self, request: &HttpRequest) -> Option<(Option<String>, String)> {
+        let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match header.and_then(|header| header.split_once(' ')) {
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => Some((None, secret.trim().to_owned())),
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case("basic") => {
+                let plain = String::from_utf8(BASE64_STANDARD.decode(secret.trim()).ok()?).ok()?;
+                plain.split_once(':').map(|(code, secret)| (Some(code.to_owned()), secret.to_owned()))
+            }
+            Some(_) => None,
+            None => Some((Some(self.get("client_id")?.to_owned()), self.get("client_secret")?.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The steps of an evaluation round.
+
+use super::write;
+use crate::auth::caller::Who;
+use crate::error::{ApiError, ApiResult};
+use crate::http::body::Body;
+use crate::http::openapi::Problems;
+use crate::state::App;
+use crate::store::items::{Expected, Item};
+use crate::store::registry::Kind;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse, post};
+use cell_records_types::sync::PushOp;
+use cell_records_types::{Advance, EvaluationRound, RecordType};
+use serde_json::{Map, Value, json};
+
+/// Moves a round one step on, or back to `reviewing` with a reason.
+///
+/// The steps: `draft`, `self_rating`, `reviewing`, `proposed`, `approved`, `submitted`, `locked`. To `approved` and
+/// beyond, and back, needs the role `committee_lead` over the round's unit. From `approved` on nothing of the round
+/// changes.
+#[utoipa::path(
+    tag = "evaluation_rounds",
+    params(
+        ("id" = String, Path, description = "The round: a UUID or `ext:<system>:<value>`"),
+        ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab\""),
+        ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is kept"),
+    ),
+    request_body(content = Advance, example = json!({"to": "self_rating"})),
+    responses((status = 200, description = "The round after the step", body = EvaluationRound), Problems)
+)]
+#[post("/v1/evaluation_rounds/{id}/advance")]
+pub async fn advance_round(
+    app: App,
+    who: Who,
+    path: Path<String>,
+    request: HttpRequest,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    let Some(kind) = Kind::named(EvaluationRound::NAME) else { return Err(ApiError::new(&crate::error::INTERNAL)) };
+    let expected = write::expected(&app, &who, kind, &path, &request).await?;
+    let form = match (body.and_then(|body| body.form::<Advance>().map(|(form, _)| (body, form))), expected) {
+        (Ok(form), expected) if expected != Expected::Missing => form,
+        (Ok(_), _) => {
+            return Err(write::after_rights(
+                &app,
+                &who,
+                kind,
+                &path,
+                ApiError::new(&crate::error::PRECONDITION_REQUIRED),
+            )
+            .await);
+        }
+        (Err(error), _) => return Err(write::after_rights(&app, &who, kind, &path, error).await),
+    };
+    let (body, Advance { to, reason }) = form;
+    let mut fields = Map::new();
+    fields.insert("state".into(), json!(to));
+    fields.insert("state_reason".into(), reason.map_or(Value::Null, |reason| json!(reason)));
+    let mut item = Item::new(kind, PushOp::Update, Some(write::target(&path)?), expected, fields, "");
+    item.managed = true;
+    write::submit(&app, &who, &request, item, &body).await
+}

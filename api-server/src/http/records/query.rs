@@ -1,0 +1,253 @@
+//! The parameters of a list, and its cursor, which holds them: a next page needs the cursor only.
+
+use super::resolve;
+use crate::auth::caller::Who;
+use crate::auth::seal;
+use crate::db::{At, Id, Value};
+use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
+use crate::http::params::Params;
+use crate::state::App;
+use crate::store::list::{Condition, List};
+use crate::store::registry::{COMMON_SORTS, Filter, Kind, Test, UNIT};
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+use cell_records_types::text::fold;
+use cell_records_types::{Date, PartialDate, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Items of a page when the caller says nothing.
+pub const DEFAULT_LIMIT: i64 = 50;
+/// Most items of a page.
+pub const MAX_LIMIT: i64 = 500;
+/// Most words of a search; the rest of a name adds nothing.
+const MAX_WORDS: usize = 8;
+const PREFIX: &str = "cl1.";
+
+/// A list as it was asked for.
+pub struct Asked {
+    /// What it asks the store.
+    pub list: List,
+    /// Only these fields are answered; empty: all.
+    pub fields: Vec<String>,
+    /// Whether the whole list is counted, on its first page.
+    pub count: bool,
+    pairs: Vec<(String, String)>,
+}
+
+/// What a cursor holds: whose it is, what it asks, where it stands.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    caller: Uuid,
+    kind: String,
+    pairs: Vec<(String, String)>,
+    key: Key,
+    id: Uuid,
+}
+
+/// A key as the cursor holds it.
+#[derive(Serialize, Deserialize)]
+enum Key {
+    Id(Uuid),
+    Text(String),
+    Int(i64),
+    At(i64),
+}
+
+impl Asked {
+    /// Reads the parameters of a request.
+    ///
+    /// # Errors
+    /// `400` naming the parameter and what is valid.
+    pub async fn read(app: &App, who: &Who, kind: &'static Kind, request: &HttpRequest) -> ApiResult<Self> {
+        let mut sent = Query::<Vec<(String, String)>>::from_query(request.query_string())
+            .map_err(|_| ApiError::parameter("query", "the query cannot be read"))?
+            .into_inner();
+        let cursor = match sent.iter().position(|(name, _)| name == "cursor") {
+            Some(index) => Some(open(app, who, kind, &sent.swap_remove(index).1)?),
+            None => None,
+        };
+        let mut pairs = sent;
+        if let Some(cursor) = &cursor {
+            // A page may have another size; everything else stays as the cursor has it.
+            let differs = |(name, value): &(String, String)| {
+                name != "limit" && !cursor.pairs.iter().any(|(n, v)| n == name && v == value)
+            };
+            if pairs.iter().any(differs) {
+                return Err(ApiError::new(&CURSOR_FILTER_MISMATCH));
+            }
+            let limit = pairs.iter().position(|(name, _)| name == "limit").map(|index| pairs.swap_remove(index));
+            let sized = limit.is_some();
+            pairs = cursor.pairs.iter().filter(|(name, _)| !sized || name != "limit").cloned().chain(limit).collect();
+        }
+        let mut asked = parse(app, who, kind, pairs).await?;
+        if let Some(cursor) = cursor {
+            asked.list.after = Some((cursor.key.value(), cursor.id));
+            asked.count = false;
+        }
+        Ok(asked)
+    }
+
+    /// The cursor of the page that begins after this key and id.
+    pub fn next(&self, app: &App, who: &Who, (key, id): (Value, Uuid)) -> Option<String> {
+        let cursor = Cursor {
+            caller: who.identity.account,
+            kind: self.list.kind.name.into(),
+            pairs: self.pairs.clone(),
+            key: Key::of(key),
+            id,
+        };
+        seal::seal(&app.keys, PREFIX, &cursor)
+    }
+}
+
+impl Key {
+    fn of(value: Value) -> Self {
+        match value {
+            Value::Id(id) => Key::Id(id.map_or_else(Uuid::nil, |id| id.0)),
+            Value::Text(text) => Key::Text(text.unwrap_or_default()),
+            Value::Int(number) => Key::Int(number.unwrap_or_default()),
+            Value::At(at) => Key::At(at.map_or(0, |at| at.0)),
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Key::Id(id) => (*id).into(),
+            Key::Text(text) => text.as_str().into(),
+            Key::Int(number) => (*number).into(),
+            Key::At(at) => At(*at).into(),
+        }
+    }
+}
+
+fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<Cursor> {
+    let cursor: Cursor = seal::open(&app.keys, PREFIX, text).ok_or_else(|| ApiError::new(&CURSOR_INVALID))?;
+    if cursor.caller != who.identity.account {
+        return Err(ApiError::new(&CURSOR_FOREIGN));
+    }
+    if cursor.kind != kind.name {
+        return Err(ApiError::new(&CURSOR_FILTER_MISMATCH));
+    }
+    Ok(cursor)
+}
+
+async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<Asked> {
+    let mut params = Params::new(pairs.clone())?;
+    let limit = params.number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let unit = params.take("unit");
+    let subtree = params.flag("subtree")?;
+    let unit = match unit {
+        Some(text) => Some((reference(app, who, "unit", UNIT, &text).await?, subtree)),
+        None if subtree => return Err(ApiError::parameter("subtree", "needs the parameter unit")),
+        None => None,
+    };
+    let (sort, descending) = match params.take("sort") {
+        Some(text) => {
+            let name = text.strip_prefix('-').unwrap_or(&text);
+            let sort = kind.sort(name).ok_or_else(|| {
+                let names: Vec<&str> = kind.sorts.iter().chain(&COMMON_SORTS).map(|sort| sort.name).collect();
+                ApiError::parameter(
+                    "sort",
+                    format!("must be one of: {}; descending with - before it", names.join(", ")),
+                )
+            })?;
+            (Some(sort), text.starts_with('-'))
+        }
+        None => (None, false),
+    };
+    let words = if kind.search.is_some() { params.take("q") } else { None };
+    let words = match words {
+        Some(text) => {
+            let words: Vec<String> =
+                fold(&text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(str::to_owned).collect();
+            if words.is_empty() {
+                return Err(ApiError::parameter("q", "must hold a word"));
+            }
+            words
+        }
+        None => Vec::new(),
+    };
+    let updated_since = params.parsed::<Timestamp>("updated_since", "a timestamp, such as 2026-01-31T00:00:00Z")?;
+    let count = match params.take("count").as_deref() {
+        None => false,
+        Some("exact") => true,
+        Some(_) => return Err(ApiError::parameter("count", "must be exact")),
+    };
+    let fields = match params.take("fields") {
+        Some(text) => fields(kind, &text)?,
+        None => Vec::new(),
+    };
+    let mut conditions = Vec::new();
+    for filter in kind.filters {
+        if let Some(text) = params.take(filter.name) {
+            conditions.push(Condition { filter: *filter, values: values(app, who, filter, &text).await? });
+        }
+    }
+    params.end()?;
+    let list = List { kind, unit, conditions, words, updated_since, sort, descending, after: None, limit };
+    Ok(Asked { list, fields, count, pairs })
+}
+
+/// Names of the envelope that `fields` may choose.
+const ENVELOPE: [&str; 7] = ["id", "type", "version", "unit_id", "external_ids", "created_at", "updated_at"];
+
+fn fields(kind: &Kind, text: &str) -> ApiResult<Vec<String>> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    let unknown = |name: &&String| !ENVELOPE.contains(&name.as_str()) && kind.field(name).is_none();
+    match names.iter().find(unknown) {
+        None => Ok(names),
+        Some(name) => {
+            let known: Vec<&str> = ENVELOPE.into_iter().chain(kind.fields.iter().map(|field| field.name)).collect();
+            Err(ApiError::parameter("fields", format!("there is no {name}; known: {}", known.join(", "))))
+        }
+    }
+}
+
+async fn reference(app: &App, who: &Who, name: &str, kind: &'static Kind, text: &str) -> ApiResult<Uuid> {
+    let found = resolve(app, who, kind, text).await?;
+    found.ok_or_else(|| {
+        ApiError::parameter(name, "nothing is found under this reference; it must be a UUID or ext:<system>:<value>")
+    })
+}
+
+async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> ApiResult<Vec<Value>> {
+    let invalid = |what: &str| ApiError::parameter(filter.name, format!("must be {what}"));
+    Ok(match filter.test {
+        Test::Code(_, list) => {
+            let known = |code: &str| list.codes.iter().any(|one| one.code == code);
+            let codes: Vec<&str> = text.split(',').map(str::trim).collect();
+            if !codes.iter().all(|code| known(code)) {
+                let names: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
+                return Err(invalid(&format!("one or several of: {}", names.join(", "))));
+            }
+            codes.into_iter().map(Value::from).collect()
+        }
+        Test::Text(_) | Test::Side(..) => vec![text.trim().into()],
+        Test::Reference(_, target) => {
+            let target = Kind::named(target).ok_or_else(|| ApiError::new(&crate::error::INTERNAL))?;
+            vec![reference(app, who, filter.name, target, text).await?.into()]
+        }
+        Test::Number(_) => vec![text.parse::<i64>().map_err(|_| invalid("a whole number"))?.into()],
+        Test::Flag(_) => vec![i64::from(text.parse::<bool>().map_err(|_| invalid("true or false"))?).into()],
+        Test::DateFrom(_) | Test::DateTo(_) => {
+            let date = text
+                .parse::<PartialDate>()
+                .map_err(|_| invalid("a date, a month or a year: 1955-03-02, 1955-03, 1955"))?;
+            vec![date.to_string().into()]
+        }
+        Test::DayIn(..) | Test::StayAt => {
+            vec![text.parse::<Date>().map_err(|_| invalid("a date: 2014-12-31"))?.to_string().into()]
+        }
+        Test::AncestorsOf => {
+            let unit = reference(app, who, filter.name, UNIT, text).await?;
+            // The place of a unit that the caller does not see is nothing that it may learn.
+            if who.scope.reads(UNIT, unit).is_none() {
+                return Ok(Vec::new());
+            }
+            who.scope.tree.ancestors(unit).map(|unit| Value::Id(Some(Id(unit)))).collect()
+        }
+        Test::Duplicates if text == "number" => Vec::new(),
+        Test::Duplicates => return Err(invalid("number")),
+    })
+}

@@ -1,0 +1,194 @@
+//! Reading records: list, one record, as it stood, its history.
+
+use super::query::{Asked, DEFAULT_LIMIT, MAX_LIMIT};
+use super::{Of, find_as, of_path, resolve, text};
+use crate::auth::caller::Who;
+use crate::auth::seal;
+use crate::error::{self, ApiError, ApiResult};
+use crate::http::etag;
+use crate::http::params::Params;
+use crate::state::App;
+use crate::store::history::{self, Version};
+use crate::store::list::ListError;
+use crate::store::record::{Stored, show};
+use actix_web::http::header::{ETAG, LINK};
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use cell_records_types::pages::HistoryEntry;
+use cell_records_types::{Class, Timestamp, Uuid};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt::Write;
+
+const JSON: &str = "application/json";
+
+impl From<ListError> for ApiError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::NotReadable(field) => {
+                ApiError::new(&error::FIELD_NOT_READABLE).detail(format!("field: {field}"))
+            }
+            ListError::Database(error) => error.into(),
+        }
+    }
+}
+
+/// `GET /v1/{types}`
+pub async fn list(Of(kind): Of, app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+    let asked = Asked::read(&app, &who, kind, &request).await?;
+    let ((records, next), total) = app
+        .reads
+        .single(async |db| {
+            let page = asked.list.page(db, &who.scope).await?;
+            let total = if asked.count { Some(asked.list.count(db, &who.scope).await?) } else { None };
+            Ok::<_, ListError>((page, total))
+        })
+        .await?;
+    let mut body = String::with_capacity(64 + records.len() * 1_024);
+    body.push_str(r#"{"items":["#);
+    for (index, record) in records.iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        if asked.fields.is_empty() {
+            show(&who.scope, record, &mut body);
+        } else {
+            body.push_str(&chosen(&text(&who, record), &asked.fields));
+        }
+    }
+    body.push(']');
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = next.and_then(|next| asked.next(&app, &who, next)) {
+        // Sealed cursors are plain ASCII; writing to a String cannot fail.
+        let _ = write!(body, r#","next_cursor":"{cursor}""#);
+        response.insert_header((LINK, format!("</v1/{}?cursor={cursor}>; rel=\"next\"", kind.plural)));
+    }
+    if let Some(total) = total {
+        let _ = write!(body, r#","total":{total}"#);
+    }
+    body.push('}');
+    Ok(response.content_type(JSON).body(body))
+}
+
+/// Some fields of a record.
+fn chosen(record: &str, fields: &[String]) -> String {
+    let mut record: serde_json::Map<String, Value> = serde_json::from_str(record).unwrap_or_default();
+    record.retain(|name, _| fields.contains(name));
+    Value::Object(record).to_string()
+}
+
+/// `GET /v1/{types}/{id}`
+pub async fn get(
+    Of(kind): Of,
+    app: App,
+    who: Who,
+    path: Path<String>,
+    request: HttpRequest,
+) -> ApiResult<HttpResponse> {
+    let record = of_path(&app, &who, kind, &path).await?;
+    let mut params = Params::of(&request)?;
+    let as_of = params.parsed::<Timestamp>("as_of", "a timestamp, such as 2026-01-31T00:00:00Z")?;
+    params.end()?;
+    let record = match as_of {
+        None => live(record)?,
+        Some(at) => live(stood(&app, &who, &record, at).await?)?,
+    };
+    let tag = etag::tag(record.version, &who.view.epoch);
+    if etag::is_known(&request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).content_type(JSON).body(text(&who, &record)))
+}
+
+/// Refuses a deleted record.
+pub fn live(record: Stored) -> ApiResult<Stored> {
+    match record.deleted_at {
+        None => Ok(record),
+        Some(at) => Err(ApiError::new(&error::GONE).with("deleted_at", at.to_string())),
+    }
+}
+
+/// A record as it stood at a time, where the caller may see that version.
+async fn stood(app: &App, who: &Who, record: &Stored, at: Timestamp) -> ApiResult<Stored> {
+    let found = app.reads.single(async |db| history::at(db, record, at).await.map_err(ApiError::from)).await?;
+    let seen = found.filter(|version| who.scope.reads(record.kind, version.record.unit_id).is_some());
+    seen.map(|version| version.record).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
+}
+
+/// Where a page of history begins.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    caller: Uuid,
+    record: Uuid,
+    below: i64,
+}
+
+const PREFIX: &str = "ch1.";
+
+/// `GET /v1/{types}/{id}/history`
+pub async fn history(
+    Of(kind): Of,
+    app: App,
+    who: Who,
+    path: Path<String>,
+    request: HttpRequest,
+) -> ApiResult<HttpResponse> {
+    let not_found = || ApiError::new(&error::NOT_FOUND);
+    let id = resolve(&app, &who, kind, &path).await?.ok_or_else(not_found)?;
+    let record = find_as(&app, &who, kind, id, Class::Public).await?.ok_or_else(not_found)?;
+    let mut params = Params::of(&request)?;
+    let limit = params.number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let below = match params.take("cursor") {
+        None => None,
+        Some(cursor) => {
+            let cursor: Cursor =
+                seal::open(&app.keys, PREFIX, &cursor).ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
+            if cursor.caller != who.identity.account {
+                return Err(ApiError::new(&error::CURSOR_FOREIGN));
+            }
+            if cursor.record != record.id {
+                return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
+            }
+            Some(cursor.below)
+        }
+    };
+    params.end()?;
+    // One more than the page: the version before its last tells what that one changed, and that more follow.
+    let mut versions = app
+        .reads
+        .single(async |db| history::versions(db, &record, below, limit + 1).await.map_err(ApiError::from))
+        .await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = versions.len() > size;
+    let items: Vec<HistoryEntry> = (0..versions.len().min(size))
+        .filter_map(|index| entry(&who, versions.get(index)?, versions.get(index + 1).map(|before| &before.record)))
+        .collect();
+    versions.truncate(size);
+    let next = versions.last().filter(|_| more).and_then(|last| {
+        seal::seal(&app.keys, PREFIX, &Cursor { caller: who.identity.account, record: record.id, below: last.seq })
+    });
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &next {
+        response.insert_header((
+            LINK,
+            format!("</v1/{}/{}/history?cursor={cursor}>; rel=\"next\"", kind.plural, record.id),
+        ));
+    }
+    Ok(response.json(cell_records_types::pages::Page { items, next_cursor: next, total: None }))
+}
+
+/// A version as the caller may see it: under the mask of the unit that it stood in.
+fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<HistoryEntry> {
+    let record = &version.record;
+    who.scope.reads(record.kind, record.unit_id)?;
+    Some(HistoryEntry {
+        version: record.version,
+        op: version.op.clone(),
+        at: record.updated_at,
+        actor: version.actor,
+        origin: record.origin.clone(),
+        request_id: version.request_id.clone(),
+        changed: history::changed(&who.scope, before, record),
+        record: record.is_live().then(|| serde_json::from_str(&text(who, record)).unwrap_or_default()),
+    })
+}

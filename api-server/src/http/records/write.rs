@@ -1,0 +1,262 @@
+//! Writing records: create, merge patch, delete, restore. Each is a command of one item; the writer decides.
+
+use super::{Of, find, of_path};
+use crate::auth::caller::Who;
+use crate::error::{self, ApiError, ApiResult, ErrorCode};
+use crate::http::body::{self, Body};
+use crate::http::params::Params;
+use crate::http::{etag, idempotency};
+use crate::state::App;
+use crate::store::decide::{Decided, Refusal};
+use crate::store::items::{Command, Expected, Item};
+use crate::store::load;
+use crate::store::record::{Stored, show};
+use crate::store::registry::Kind;
+use crate::store::writer::{Done, KeptAnswer, Outcome};
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use cell_records_types::Reference;
+use cell_records_types::faults::{self, FaultCode};
+use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
+use serde_json::{Map, Value, json};
+
+/// `POST /v1/{types}`
+pub async fn create(
+    Of(kind): Of,
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    let somewhere = who.scope.grants.iter().any(|grant| who.scope.writes(kind, grant.unit).whole());
+    if !somewhere {
+        return Err(ApiError::forbidden(format!("{}:write", kind.name)));
+    }
+    let body = body?;
+    let mut fields = body.object()?;
+    let id = match fields.remove("id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => match text.parse() {
+            Ok(Reference::Id(id)) => Some(Reference::Id(id)),
+            _ => return Err(ApiError::fault("/id", &faults::REFERENCE_INVALID)),
+        },
+        Some(_) => return Err(ApiError::fault("/id", &faults::REFERENCE_INVALID)),
+    };
+    let item = Item::new(kind, PushOp::Create, id, Expected::Any, fields, "");
+    submit(&app, &who, &request, item, &body).await
+}
+
+/// `PATCH /v1/{types}/{id}`
+pub async fn update(
+    Of(kind): Of,
+    app: App,
+    who: Who,
+    path: Path<String>,
+    request: HttpRequest,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    // A body that cannot be read tells nothing about a record that the caller may not write.
+    let read = body.and_then(|body| body.object().map(|fields| (body, fields)));
+    let (body, fields) = match read {
+        Ok(read) => read,
+        Err(error) => return Err(after_rights(&app, &who, kind, &path, error).await),
+    };
+    let expected = expected(&app, &who, kind, &path, &request).await?;
+    let item = Item::new(kind, PushOp::Update, Some(target(&path)?), expected, fields, "");
+    submit(&app, &who, &request, item, &body).await
+}
+
+/// `DELETE /v1/{types}/{id}`
+pub async fn delete(
+    Of(kind): Of,
+    app: App,
+    who: Who,
+    path: Path<String>,
+    request: HttpRequest,
+) -> ApiResult<HttpResponse> {
+    let expected = expected(&app, &who, kind, &path, &request).await?;
+    let item = Item::new(kind, PushOp::Delete, Some(target(&path)?), expected, Map::new(), "");
+    submit(&app, &who, &request, item, &Body(body::NONE)).await
+}
+
+/// `POST /v1/{types}/{id}/restore`
+pub async fn restore(
+    Of(kind): Of,
+    app: App,
+    who: Who,
+    path: Path<String>,
+    request: HttpRequest,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    let empty = body.and_then(|body| {
+        if body.0.is_empty() { Ok((body, Map::new())) } else { body.object().map(|fields| (body, fields)) }
+    });
+    // It comes back as it was: there is nothing to say in a body.
+    let surplus = |(_, fields): &(Body, Map<String, Value>)| {
+        fields.keys().next().map(|name| ApiError::fault(&format!("/{name}"), &faults::UNKNOWN_FIELD))
+    };
+    let (body, fields) = match empty.and_then(|read| surplus(&read).map_or(Ok(read), Err)) {
+        Ok(read) => read,
+        Err(error) => return Err(after_rights(&app, &who, kind, &path, error).await),
+    };
+    let expected = match expected(&app, &who, kind, &path, &request).await? {
+        Expected::Missing => Expected::Any,
+        expected => expected,
+    };
+    let item = Item::new(kind, PushOp::Restore, Some(target(&path)?), expected, fields, "");
+    submit(&app, &who, &request, item, &body).await
+}
+
+/// The record that a path means. What is no reference is nothing that exists.
+pub fn target(path: &str) -> ApiResult<Reference> {
+    match path.parse() {
+        Ok(reference @ (Reference::Id(_) | Reference::External { .. })) => Ok(reference),
+        _ => Err(ApiError::new(&error::NOT_FOUND)),
+    }
+}
+
+/// What `If-Match` says; one that cannot be read is answered after the caller's rights.
+pub async fn expected(
+    app: &App,
+    who: &Who,
+    kind: &'static Kind,
+    path: &str,
+    request: &HttpRequest,
+) -> ApiResult<Expected> {
+    match etag::if_match(request, &who.view.epoch) {
+        Ok(expected) => Ok(expected),
+        Err(error) => Err(after_rights(app, who, kind, path, error).await),
+    }
+}
+
+/// The error to answer when a request's form is wrong: `404` or `403` where they apply, else the form's own.
+pub async fn after_rights(app: &App, who: &Who, kind: &'static Kind, path: &str, error: ApiError) -> ApiError {
+    match of_path(app, who, kind, path).await {
+        Err(first) => first,
+        Ok(record) if !who.scope.writes(kind, record.unit_id).any() => {
+            ApiError::forbidden(format!("{}:write", kind.name))
+        }
+        Ok(_) => error,
+    }
+}
+
+/// Hands one item to the writer and answers what became of it.
+///
+/// # Errors
+/// What refused it.
+pub async fn submit(app: &App, who: &Who, request: &HttpRequest, item: Item, body: &Body) -> ApiResult<HttpResponse> {
+    let kind = item.kind;
+    let mut params = Params::of(request)?;
+    let dry_run = params.flag("dry_run")?;
+    params.end()?;
+    let key =
+        if request.method() == actix_web::http::Method::POST { idempotency::key(request, &body.0)? } else { None };
+    let vietnamese = crate::http::edge::wants_vietnamese(request.headers());
+    let command = Command { dry_run, key, bytes: body.0.len(), ..Command::one(who.caller(), item) };
+    let kept =
+        move |done: &Done| done.items.first().map_or_else(nothing, |decided| answer(done, decided, kind, vietnamese));
+    match app.writer.submit(command, Some(Box::new(kept))).await? {
+        Outcome::Replayed(kept) => Ok(idempotency::answer(kept, true)),
+        Outcome::Done(done) => {
+            let Some(decided) = done.items.first() else { return Err(ApiError::new(&error::INTERNAL)) };
+            match &decided.refusal {
+                None => Ok(idempotency::answer(answer(&done, decided, kind, vietnamese), false)),
+                Some(refusal) => Err(refused(app, who, &done, decided, refusal).await),
+            }
+        }
+    }
+}
+
+fn nothing() -> KeptAnswer {
+    KeptAnswer { status: 500, headers: Vec::new(), body: String::new() }
+}
+
+/// The answer of a write that was done.
+fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> KeptAnswer {
+    let Some(record) = decided.record.as_ref().filter(|_| decided.status != ItemStatus::Deleted) else {
+        return KeptAnswer { status: 204, headers: Vec::new(), body: String::new() };
+    };
+    let mut headers = vec![("etag".to_owned(), etag::tag(record.version, &done.epoch))];
+    let status = if decided.status == ItemStatus::Created {
+        headers.push(("location".to_owned(), format!("/v1/{}/{}", kind.plural, record.id)));
+        201
+    } else {
+        200
+    };
+    let mut body = String::with_capacity(1024);
+    if !show(&done.scope, record, &mut body) {
+        // Moved to where the caller does not read: it is told that it is done, and no more.
+        return KeptAnswer { status: 204, headers: Vec::new(), body: String::new() };
+    }
+    if !decided.warnings.is_empty() {
+        let warning = |fault: &faults::Fault| json!({"pointer": fault.pointer, "code": fault.code.code, "message": fault.message(vietnamese)});
+        let warnings: Vec<Value> = decided.warnings.iter().map(warning).collect();
+        body.pop();
+        body.push_str(&format!(",\"warnings\":{}}}", Value::Array(warnings)));
+    }
+    KeptAnswer { status, headers, body }
+}
+
+/// Which code a refusal by state or uniqueness has.
+fn conflict_code(reason: ConflictReason, code: &FaultCode) -> &'static ErrorCode {
+    match reason {
+        ConflictReason::Referenced => &error::STILL_REFERENCED,
+        ConflictReason::Unique => &error::NOT_UNIQUE,
+        _ if code == &faults::ROUND_CLOSED => &error::ROUND_CLOSED,
+        _ => &error::CONFLICT,
+    }
+}
+
+/// Most records that are named where they stand in the way of a delete.
+const NAMED: usize = 5;
+
+async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: &Refusal) -> ApiError {
+    let current = |error: ApiError| match &decided.record {
+        Some(record) => with_current(error, done, record),
+        None => error,
+    };
+    match refusal {
+        Refusal::NotFound => ApiError::new(&error::NOT_FOUND),
+        Refusal::Forbidden(right) => ApiError::forbidden(right),
+        Refusal::PreconditionRequired => ApiError::new(&error::PRECONDITION_REQUIRED),
+        Refusal::Deleted => {
+            let at = decided.record.as_ref().and_then(|record| record.deleted_at);
+            let error = ApiError::new(&error::GONE);
+            at.map_or(ApiError::new(&error::GONE), |at| error.with("deleted_at", at.to_string()))
+        }
+        Refusal::Stale => current(ApiError::new(&error::STALE_VERSION)),
+        Refusal::Conflict(reason, code) => {
+            let error =
+                ApiError { faults: ApiError::fault("", code).faults, ..ApiError::new(conflict_code(*reason, code)) };
+            match (reason, &decided.record) {
+                (ConflictReason::Referenced, Some(record)) => {
+                    error.with("referenced_by", pointing(app, who, record).await)
+                }
+                _ => error,
+            }
+        }
+        Refusal::Invalid | Refusal::Blocked | Refusal::DuplicateMatch => ApiError::invalid(decided.faults.clone()),
+    }
+}
+
+fn with_current(error: ApiError, done: &Done, record: &Stored) -> ApiError {
+    let mut text = String::new();
+    if !show(&done.scope, record, &mut text) {
+        return error;
+    }
+    error
+        .with("etag", etag::tag(record.version, &done.epoch))
+        .with("current", serde_json::from_str::<Value>(&text).unwrap_or_default())
+}
+
+/// A few of the records that point to a record, among those that the caller sees.
+async fn pointing(app: &App, who: &Who, record: &Stored) -> Value {
+    let found = app.reads.single(async |db| load::find_pointing(db, record.id).await.map_err(ApiError::from)).await;
+    let mut named = Vec::new();
+    for (kind, id) in found.unwrap_or_default() {
+        if named.len() < NAMED && matches!(find(app, who, kind, id).await, Ok(Some(_))) {
+            named.push(json!({"type": kind.name, "id": id}));
+        }
+    }
+    Value::Array(named)
+}

@@ -1,0 +1,156 @@
+//! A running server: what is opened at the start, in order, and what is finished at the end.
+
+use crate::auth::caller::{TokenCache, USE_WRITTEN_EVERY};
+use crate::auth::passwords::Hasher;
+use crate::auth::throttle::Throttle;
+use crate::config::Config;
+use crate::db::{Database, migrate};
+use crate::state::Shared;
+use crate::store::live::Live;
+use crate::store::tokens;
+use crate::store::writer::Writer;
+use crate::{build_app, demo, document, setup};
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpSocket;
+use tokio::task::JoinHandle;
+
+/// Seconds that requests under way get to finish at the end.
+const LAST_REQUESTS: u64 = 30;
+/// Connections that may wait to be taken.
+const WAITING: u32 = 2_048;
+/// A client that sends no request head for so long is cut off.
+const REQUEST_HEAD: Duration = Duration::from_secs(10);
+
+/// What a database is worked on with, by servers and by the command line alike.
+pub struct Opened {
+    /// What workers share.
+    pub shared: Arc<Shared>,
+    /// The password that was made for `admin` just now: shown once, by whoever started this.
+    pub admin_password: Option<String>,
+}
+
+/// Opens a database: migrates it, completes its first start, and starts its writer.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn open(config: &Config) -> Result<Opened, String> {
+    let database = Database::new(config.database.clone());
+    migrate::migrate(&database)?;
+    let accounts = &config.accounts;
+    let keys = setup::clock_and_keys(&database, accounts.master_key.as_ref()).await?;
+    let live = Arc::new(Live::default());
+    let writer = Writer::start(&database, live.clone(), accounts.system_code.clone())?;
+    let hasher = Hasher::new(accounts.password_cost);
+    let admin_password = setup::root_and_admin(&database, &writer, &hasher, accounts.admin_password.as_deref()).await?;
+    let shared = Shared {
+        database,
+        live,
+        writer,
+        keys,
+        hasher,
+        throttle: Throttle::default(),
+        tokens: TokenCache::default(),
+        server_code: accounts.system_code.clone(),
+        cors: config.http.cors_origins.clone(),
+        ready: AtomicBool::new(!config.demo),
+    };
+    Ok(Opened { shared: Arc::new(shared), admin_password })
+}
+
+/// A server that listens.
+pub struct Running {
+    /// The address that it listens on; its port is the one that was picked.
+    pub addr: SocketAddr,
+    /// Stops or pauses it.
+    pub handle: ServerHandle,
+    /// What its workers share.
+    pub shared: Arc<Shared>,
+    /// The password that was made for `admin` just now; nothing when there was one, or when one is configured.
+    pub admin_password: Option<String>,
+    server: JoinHandle<std::io::Result<()>>,
+    uses: JoinHandle<()>,
+}
+
+/// Opens the database and listens. Needs a tokio runtime; the workers have their own. With `config.demo` the
+/// server is not ready before [`Running::load_demo`].
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn start(config: &Config) -> Result<Running, String> {
+    // First of all: a start that cannot listen must not make a password that nobody gets to see.
+    let listen = config.http.listen;
+    let listener = listener(listen).map_err(|error| format!("listen: cannot listen on {listen}: {error}"))?;
+    let Opened { shared, admin_password } = open(config).await?;
+    let document = Data::new(document());
+    let workers = shared.clone();
+    let mut server = HttpServer::new(move || build_app(workers.clone(), document.clone()))
+        // Who runs the server decides on signals.
+        .disable_signals()
+        .shutdown_timeout(LAST_REQUESTS)
+        .client_request_timeout(REQUEST_HEAD);
+    if let Some(workers) = config.http.workers {
+        server = server.workers(workers);
+    }
+    let server = server.listen(listener).map_err(|error| format!("listen: {error}"))?;
+    let addr = server.addrs().first().copied().unwrap_or(listen);
+    let server = server.run();
+    let handle = server.handle();
+    let uses = tokio::spawn(write_uses(shared.clone()));
+    let server = tokio::spawn(server);
+    tracing::info!("listening on http://{addr}");
+    Ok(Running { addr, handle, shared, admin_password, server, uses })
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)?.into_std()
+}
+
+impl Running {
+    /// Loads the demo where it is not there yet; then the server is ready. Answers whether it was loaded now.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn load_demo(&self) -> Result<bool, String> {
+        let loaded = demo::load(&self.shared).await?;
+        self.shared.ready.store(true, Ordering::Release);
+        Ok(loaded)
+    }
+
+    /// Takes no more requests, finishes those under way, and writes down what was noted.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        self.uses.abort();
+        if let Ok(Err(error)) = self.server.await {
+            tracing::error!(%error, "the server ended with an error");
+        }
+        flush_uses(&self.shared).await;
+    }
+}
+
+/// Writes down now and then when tokens were last used.
+async fn write_uses(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(USE_WRITTEN_EVERY).await;
+        flush_uses(&shared).await;
+    }
+}
+
+async fn flush_uses(shared: &Shared) {
+    let used = shared.tokens.take_used();
+    if used.is_empty() {
+        return;
+    }
+    let written = shared.writer.accounts(move |tx| Box::pin(async move { tokens::write_uses(tx, &used).await }));
+    if let Err(error) = written.await {
+        tracing::warn!(?error, "the last use of tokens could not be written down");
+    }
+}

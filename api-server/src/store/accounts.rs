@@ -1,0 +1,353 @@
+//! Accounts and their grants in the database. What is changed is changed inside the writer, and audited there.
+
+use super::audit::{self, By};
+use super::scope::Grant;
+use super::tokens;
+use super::writer::WriteTx;
+use crate::auth::sessions;
+use crate::db::schema::{accounts as a, grants as g};
+use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
+use crate::on;
+use cell_records_types::accounts::{CallerKind, Role, System, User};
+use cell_records_types::{Reference, Timestamp};
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::{ExpressionMethods, QueryDsl};
+use serde_json::json;
+use uuid::Uuid;
+
+/// An account as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: Uuid,
+    /// A person or a program.
+    pub kind: CallerKind,
+    /// Username, or the system's code.
+    pub name: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// The unit that it belongs to.
+    pub unit: Uuid,
+    /// Whether it is shut out.
+    pub disabled: bool,
+    /// Of a user.
+    pub password_hash: Option<String>,
+    /// Of a system.
+    pub contact: Option<String>,
+    /// Of a system.
+    pub purpose: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Account {
+    /// As it is answered.
+    pub fn into_user(self) -> User {
+        User {
+            id: self.id,
+            username: self.name,
+            display_name: self.display_name,
+            unit_id: self.unit,
+            disabled: self.disabled,
+            created_at: self.created_at,
+        }
+    }
+
+    /// As it is answered.
+    pub fn into_system(self) -> System {
+        System {
+            id: self.id,
+            code: self.name,
+            name: self.display_name,
+            contact: self.contact.unwrap_or_default(),
+            purpose: self.purpose.unwrap_or_default(),
+            unit_id: self.unit,
+            disabled: self.disabled,
+            created_at: self.created_at,
+        }
+    }
+}
+
+type AccountSql = (Guid, Text, Text, Text, Guid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Instant);
+type AccountRow = (Id, String, String, String, Id, i64, Option<String>, Option<String>, Option<String>, At);
+
+fn account(row: AccountRow) -> Account {
+    let (id, kind, name, display_name, unit, disabled, password_hash, contact, purpose, created_at) = row;
+    Account {
+        id: id.0,
+        kind: CallerKind::from_code(&kind).unwrap_or(CallerKind::User),
+        name,
+        display_name,
+        unit: unit.0,
+        disabled: disabled != 0,
+        password_hash,
+        contact,
+        purpose,
+        created_at: created_at.into(),
+    }
+}
+
+/// An account by its name: username or code.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_name(db: &mut Db<'_>, kind: CallerKind, name: &str) -> Result<Option<Account>, DbError> {
+    let query = a::table.filter(a::kind.eq(kind.code())).filter(a::name.eq(name));
+    let row: Option<AccountRow> = on!(db, c => query.first_row(c))?;
+    Ok(row.map(account))
+}
+
+/// An account by its id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<Option<Account>, DbError> {
+    let query = a::table.filter(a::kind.eq(kind.code())).filter(a::id.eq(Id(id)));
+    let row: Option<AccountRow> = on!(db, c => query.first_row(c))?;
+    Ok(row.map(account))
+}
+
+/// Accounts of units at or below the roots, by name, after a name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &mut Db<'_>,
+    kind: CallerKind,
+    roots: &[Uuid],
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Account>, DbError> {
+    let sql = Sql::<AccountSql>::new(
+        "SELECT id, kind, name, display_name, unit_id, disabled, password_hash, contact, purpose, created_at \
+         FROM accounts WHERE kind = ",
+    )
+    .bind(kind.code())
+    .text(" AND name > ")
+    .bind(after)
+    .text(" AND unit_id IN (SELECT unit_id FROM unit_ancestors WHERE ")
+    .any("ancestor_id", roots.iter().copied().map(Id).collect())
+    .text(") ORDER BY name LIMIT ")
+    .bind(limit);
+    let rows: Vec<AccountRow> = on!(db, c => sql.all(c))?;
+    Ok(rows.into_iter().map(account).collect())
+}
+
+/// What a new account is made of.
+pub struct NewAccount {
+    /// A person or a program.
+    pub kind: CallerKind,
+    /// Username, or the system's code.
+    pub name: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// The unit that it belongs to.
+    pub unit: Uuid,
+    /// Of a user.
+    pub password_hash: Option<String>,
+    /// Of a system.
+    pub contact: Option<String>,
+    /// Of a system.
+    pub purpose: Option<String>,
+}
+
+/// Makes an account; nothing when its name is taken.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(tx: &mut WriteTx<'_>, by: &By, new: NewAccount) -> Result<Option<Account>, DbError> {
+    if by_name(&mut tx.db(), new.kind, &new.name).await?.is_some() {
+        return Ok(None);
+    }
+    let made = Account {
+        id: Uuid::now_v7(),
+        kind: new.kind,
+        name: new.name,
+        display_name: new.display_name,
+        unit: new.unit,
+        disabled: false,
+        password_hash: new.password_hash,
+        contact: new.contact,
+        purpose: new.purpose,
+        created_at: tx.now,
+    };
+    let row = (
+        a::id.eq(Id(made.id)),
+        a::kind.eq(made.kind.code()),
+        a::name.eq(&made.name),
+        a::display_name.eq(&made.display_name),
+        a::unit_id.eq(Id(made.unit)),
+        a::disabled.eq(0),
+        a::password_hash.eq(&made.password_hash),
+        a::contact.eq(&made.contact),
+        a::purpose.eq(&made.purpose),
+        a::created_at.eq(At::from(made.created_at)),
+    );
+    on!(&mut tx.db(), c => diesel::insert_into(a::table).values(row).run(c))?;
+    // The codes of systems are kept in memory wherever external ids are judged.
+    tx.rights_changed();
+    let action = if made.kind == CallerKind::User { "user_created" } else { "system_created" };
+    audit::record(tx, by, action, Some(made.id), made.unit, json!({"name": made.name})).await?;
+    Ok(Some(made))
+}
+
+/// What changes on an account. Absent is untouched.
+#[derive(Default)]
+pub struct Changes {
+    /// Name shown to others.
+    pub display_name: Option<String>,
+    /// A new password's hash.
+    pub password_hash: Option<String>,
+    /// The session that a new password leaves alone: the one that it was changed in.
+    pub keep_session: Option<Uuid>,
+    /// Whether it is shut out.
+    pub disabled: Option<bool>,
+}
+
+/// Changes an account. A new password ends its sessions; shutting it out ends its tokens too, for good.
+///
+/// # Errors
+/// When the database fails.
+pub async fn change(tx: &mut WriteTx<'_>, by: &By, account: &mut Account, changes: Changes) -> Result<(), DbError> {
+    let Changes { display_name, password_hash, keep_session, disabled } = changes;
+    let new_password = password_hash.is_some();
+    let other = display_name.is_some() || disabled.is_some();
+    let detail = json!({"display_name": display_name, "disabled": disabled});
+    account.display_name = display_name.unwrap_or_else(|| account.display_name.clone());
+    account.disabled = disabled.unwrap_or(account.disabled);
+    account.password_hash = password_hash.or(account.password_hash.take());
+    let row = (
+        a::display_name.eq(&account.display_name),
+        a::disabled.eq(i64::from(account.disabled)),
+        a::password_hash.eq(&account.password_hash),
+    );
+    on!(&mut tx.db(), c => diesel::update(a::table).filter(a::id.eq(Id(account.id))).set(row).run(c))?;
+    if new_password || account.disabled {
+        sessions::end_all(tx, account.id, keep_session).await?;
+    }
+    if account.disabled {
+        tokens::revoke_all(tx, account.id).await?;
+    }
+    tx.rights_changed();
+    if new_password {
+        audit::record(tx, by, "password_changed", Some(account.id), account.unit, json!({})).await?;
+    }
+    if other {
+        let action = if account.kind == CallerKind::User { "user_changed" } else { "system_changed" };
+        audit::record(tx, by, action, Some(account.id), account.unit, detail).await?;
+    }
+    Ok(())
+}
+
+/// What a new grant is made of.
+pub struct NewGrant {
+    /// The role.
+    pub role: Role,
+    /// The unit whose subtree it covers.
+    pub unit: Uuid,
+    /// Since when; nothing: at once.
+    pub from: Option<Timestamp>,
+    /// Until when; nothing: for ever.
+    pub until: Option<Timestamp>,
+    /// Sensitive fields that it adds: `type.field`.
+    pub fields: Vec<String>,
+}
+
+impl NewGrant {
+    /// A role over a unit, from now on for ever.
+    pub fn of(role: Role, unit: Uuid) -> Self {
+        NewGrant { role, unit, from: None, until: None, fields: Vec::new() }
+    }
+}
+
+/// Gives an account a grant.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_grant(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant) -> Result<Grant, DbError> {
+    let grant = Grant {
+        id: Uuid::now_v7(),
+        role: new.role,
+        unit: new.unit,
+        from: new.from.unwrap_or(tx.now),
+        until: new.until,
+        fields: new.fields,
+    };
+    let row = (
+        g::id.eq(Id(grant.id)),
+        g::account_id.eq(Id(account.id)),
+        g::role.eq(grant.role.code()),
+        g::unit_id.eq(Id(grant.unit)),
+        g::from_at.eq(At::from(grant.from)),
+        g::until_at.eq(grant.until.map(At::from)),
+        g::fields.eq(serde_json::to_string(&grant.fields).unwrap_or_default()),
+    );
+    on!(&mut tx.db(), c => diesel::insert_into(g::table).values(row).run(c))?;
+    tx.rights_changed();
+    let detail = json!({
+        "account": account.id, "role": grant.role, "unit_id": grant.unit, "until": grant.until, "fields": grant.fields,
+    });
+    audit::record(tx, by, "grant_added", Some(grant.id), account.unit, detail).await?;
+    Ok(grant)
+}
+
+/// Takes a grant away; `false` when the account has none of this id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_grant(tx: &mut WriteTx<'_>, by: &By, account: &Account, id: Uuid) -> Result<bool, DbError> {
+    let gone = diesel::delete(g::table).filter(g::id.eq(Id(id))).filter(g::account_id.eq(Id(account.id)));
+    if on!(&mut tx.db(), c => gone.run(c))? == 0 {
+        return Ok(false);
+    }
+    tx.rights_changed();
+    audit::record(tx, by, "grant_removed", Some(id), account.unit, json!({"account": account.id})).await?;
+    Ok(true)
+}
+
+/// All grants of an account, also those that do not hold now, whether it is shut out or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn grants(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, DbError> {
+    let query = g::table.filter(g::account_id.eq(Id(account))).order(g::id).select((
+        g::id,
+        g::role,
+        g::unit_id,
+        g::from_at,
+        g::until_at,
+        g::fields,
+    ));
+    let rows: Vec<(Id, String, Id, At, Option<At>, String)> = on!(db, c => query.all(c))?;
+    let grants = rows.into_iter().filter_map(|(id, role, unit, from, until, fields)| {
+        Some(Grant {
+            id: id.0,
+            role: Role::from_code(&role)?,
+            unit: unit.0,
+            from: from.into(),
+            until: until.map(Into::into),
+            fields: serde_json::from_str(&fields).unwrap_or_default(),
+        })
+    });
+    Ok(grants.collect())
+}
+
+/// A live unit by a reference to it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unit_of(db: &mut Db<'_>, reference: &Reference) -> Result<Option<Uuid>, DbError> {
+    let sql = Sql::<Guid>::new("SELECT id FROM units WHERE deleted_at IS NULL AND id = ");
+    let sql = match reference {
+        Reference::Id(id) => sql.bind(*id),
+        Reference::External { system, value } => sql
+            .text("(SELECT record_id FROM external_ids WHERE type = 'unit' AND system = ")
+            .bind(system.as_str())
+            .text(" AND value = ")
+            .bind(value.as_str())
+            .text(")"),
+        Reference::Item(_) => return Ok(None),
+    };
+    let found: Option<Id> = on!(db, c => sql.first_row(c))?;
+    Ok(found.map(|id| id.0))
+}

@@ -1,0 +1,120 @@
+//! The log of one record: its versions, and the record as it stood at a time. A version is read under the mask of
+//! the unit that it stood in, so a new cell does not read what the old one wrote.
+
+use super::record::{Body, Stored};
+use super::registry::Kind;
+use super::scope::Scope;
+use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
+use crate::on;
+use cell_records_types::{Class, Timestamp};
+use diesel::sql_types::{BigInt, Nullable, Text};
+use uuid::Uuid;
+
+/// One version of a record.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Its row of the log.
+    pub seq: i64,
+    /// What was done.
+    pub op: String,
+    /// The account that did it; nothing: the local operator.
+    pub actor: Option<Uuid>,
+    /// The request that did it.
+    pub request_id: Option<String>,
+    /// The record as it made it. After a deletion: without a body.
+    pub record: Stored,
+}
+
+type Half = (BigInt, Text, BigInt, Guid, Nullable<Text>, Nullable<Guid>, Nullable<Text>, Instant);
+type Bodies = (Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>);
+type HalfRow = (i64, String, i64, Id, Option<String>, Option<Id>, Option<String>, At);
+type BodiesRow = (String, Option<String>, Option<String>, Option<String>, Option<String>);
+
+/// Versions of a record, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn versions(
+    db: &mut Db<'_>,
+    record: &Stored,
+    below: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Version>, DbError> {
+    let mut sql = select(record);
+    if let Some(below) = below {
+        sql.push(" AND seq < ");
+        sql.push_bind(below);
+    }
+    read(db, record, sql, limit).await
+}
+
+/// The version that stood at a time; nothing before the first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn at(db: &mut Db<'_>, record: &Stored, at: Timestamp) -> Result<Option<Version>, DbError> {
+    let mut sql = select(record);
+    sql.push(" AND at <= ");
+    sql.push_bind(At::from(at));
+    Ok(read(db, record, sql, 1).await?.pop())
+}
+
+fn select(record: &Stored) -> Sql<(Half, Bodies)> {
+    Sql::new(
+        "SELECT seq, op, version, unit_after, origin, actor, request_id, at, external_ids, public_body, internal_body, \
+         personal_body, sensitive_body FROM changes WHERE record_id = ",
+    )
+    .bind(record.id)
+    .text(" AND type = ")
+    .bind(record.kind.name)
+}
+
+async fn read(db: &mut Db<'_>, record: &Stored, sql: Sql<(Half, Bodies)>, limit: i64) -> Result<Vec<Version>, DbError> {
+    let sql = sql.text(" ORDER BY seq DESC LIMIT ").bind(limit);
+    let rows: Vec<(HalfRow, BodiesRow)> = on!(db, c => sql.all(c))?;
+    Ok(rows.into_iter().map(|row| version(record, row)).collect())
+}
+
+fn version(current: &Stored, (half, bodies): (HalfRow, BodiesRow)) -> Version {
+    let (seq, op, version, unit, origin, actor, request_id, at) = half;
+    let (external_ids, public, internal, personal, sensitive) = bodies;
+    let deleted_at = (op == "delete").then_some(at.into());
+    let body = Body([public, internal, personal, sensitive].map(Option::unwrap_or_default));
+    let record = Stored {
+        kind: current.kind,
+        id: current.id,
+        unit_id: unit.0,
+        version,
+        created_at: current.created_at,
+        updated_at: at.into(),
+        deleted_at,
+        origin,
+        external_ids,
+        body,
+        made: super::record::Made::default(),
+    };
+    Version { seq, op, actor: actor.map(|id| id.0), request_id, record }
+}
+
+/// Names of the fields that differ between two versions, among those that the scope reads in both.
+pub fn changed(scope: &Scope, before: Option<&Stored>, after: &Stored) -> Vec<String> {
+    let Some(before) = before.filter(|before| before.is_live() && after.is_live()) else { return Vec::new() };
+    let kind: &Kind = after.kind;
+    let Some(class) = scope.reads(kind, before.unit_id).min(scope.reads(kind, after.unit_id)) else {
+        return Vec::new();
+    };
+    let (old, new) = (before.body.fields(Class::Sensitive), after.body.fields(Class::Sensitive));
+    let named = |unit| scope.named_fields(kind, unit);
+    let (named_before, named_after) = (named(before.unit_id), named(after.unit_id));
+    let reads = |name: &str, of: Class| of <= class || named_before.contains(&name) && named_after.contains(&name);
+    let fields =
+        kind.fields.iter().filter(|spec| reads(spec.name, spec.class) && old.0.get(spec.name) != new.0.get(spec.name));
+    let mut names: Vec<String> = fields.map(|spec| spec.name.to_owned()).collect();
+    if before.unit_id != after.unit_id {
+        names.push("unit_id".into());
+    }
+    if kind.class <= class && before.external_ids != after.external_ids {
+        names.push("external_ids".into());
+    }
+    names
+}

@@ -1,0 +1,241 @@
+//! Users and systems, their grants, tokens and sessions; logging in and out; the caller itself.
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::records::pages;
+use crate::transport::Call;
+use bytes::Bytes;
+use cell_records_types::accounts::{
+    AccountPatch, Grant, IssuedToken, Login, Me, NewGrant, NewSystem, NewToken, NewUser, PasswordChange, RefreshToken,
+    Rotation, Session, System, Token, Tokens, User,
+};
+use cell_records_types::pages::Page;
+use futures_util::Stream;
+use reqwest::{Url, header};
+use serde::{Serialize, de::DeserializeOwned};
+use std::marker::PhantomData;
+use uuid::Uuid;
+
+/// Which part of a list to answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Paging {
+    /// Items a page; the server's default when absent.
+    pub limit: Option<u32>,
+    /// The former page's `next_cursor`; the first page when absent.
+    pub cursor: Option<String>,
+}
+
+impl Paging {
+    pub(crate) fn mark(&self, call: Call) -> Call {
+        call.parameter("limit", self.limit).parameter("cursor", self.cursor.as_deref())
+    }
+}
+
+/// The two kinds of accounts: [`User`] and [`System`].
+pub trait Account: DeserializeOwned + Send + 'static {
+    /// Last part of the collection's path.
+    const PLURAL: &'static str;
+    /// Whether a create may carry an `Idempotency-Key`.
+    const KEYED: bool;
+    /// What a create takes.
+    type New: Serialize + Send + Sync;
+}
+
+impl Account for User {
+    const PLURAL: &'static str = "users";
+    // The body holds a password, which no server should remember by a fingerprint; the username is unique anyway.
+    const KEYED: bool = false;
+    type New = NewUser;
+}
+
+impl Account for System {
+    const PLURAL: &'static str = "systems";
+    const KEYED: bool = true;
+    type New = NewSystem;
+}
+
+/// The accounts of one kind, as an administrator sees them.
+pub struct Accounts<T> {
+    client: Client,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: Account> Accounts<T> {
+    /// A page of the accounts.
+    pub async fn list(&self, paging: &Paging) -> Result<Page<T>> {
+        self.client.fetch(paging.mark(Call::get(&["v1", T::PLURAL]))).await
+    }
+
+    /// All accounts, page by page.
+    pub fn stream(&self) -> impl Stream<Item = Result<T>> + Send + use<T> {
+        let client = self.client.clone();
+        pages(move |cursor| {
+            let (client, paging) = (client.clone(), Paging { limit: None, cursor });
+            async move { client.fetch(paging.mark(Call::get(&["v1", T::PLURAL]))).await }
+        })
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// `409 not_unique` when the username or code is taken; `422 invalid`.
+    pub async fn create(&self, new: &T::New) -> Result<T> {
+        let path = ["v1", T::PLURAL];
+        let call = if T::KEYED { Call::keyed_post(&path, None)? } else { Call::plain_post(&path) };
+        self.client.fetch(call.json(new)?).await
+    }
+
+    /// One account.
+    pub async fn get(&self, id: Uuid) -> Result<T> {
+        self.client.fetch(Call::get(&["v1", T::PLURAL, &id.to_string()])).await
+    }
+
+    /// Changes an account; `disabled: true` ends its sessions and tokens within a second.
+    pub async fn update(&self, id: Uuid, patch: &AccountPatch) -> Result<T> {
+        self.client.fetch(Call::patch(&["v1", T::PLURAL, &id.to_string()]).json(patch)?).await
+    }
+
+    /// A page of an account's grants.
+    pub async fn grants(&self, id: Uuid, paging: &Paging) -> Result<Page<Grant>> {
+        self.client.fetch(paging.mark(Call::get(&["v1", T::PLURAL, &id.to_string(), "grants"]))).await
+    }
+
+    /// Gives a role over a unit and all below it.
+    pub async fn grant(&self, id: Uuid, grant: &NewGrant) -> Result<Grant> {
+        let call = Call::keyed_post(&["v1", T::PLURAL, &id.to_string(), "grants"], None)?;
+        self.client.fetch(call.json(grant)?).await
+    }
+
+    /// Takes a grant away.
+    pub async fn remove_grant(&self, id: Uuid, grant: Uuid) -> Result<()> {
+        let call = Call::delete(&["v1", T::PLURAL, &id.to_string(), "grants", &grant.to_string()]);
+        self.client.send(call).await.map(drop)
+    }
+}
+
+impl Accounts<User> {
+    /// A page of a user's sessions.
+    pub async fn sessions(&self, id: Uuid, paging: &Paging) -> Result<Page<Session>> {
+        self.client.fetch(paging.mark(Call::get(&["v1", "users", &id.to_string(), "sessions"]))).await
+    }
+
+    /// Ends a user's session.
+    pub async fn end_session(&self, id: Uuid, session: Uuid) -> Result<()> {
+        let call = Call::delete(&["v1", "users", &id.to_string(), "sessions", &session.to_string()]);
+        self.client.send(call).await.map(drop)
+    }
+}
+
+impl Accounts<System> {
+    /// A page of a system's tokens, without their secrets.
+    pub async fn tokens(&self, id: Uuid, paging: &Paging) -> Result<Page<Token>> {
+        self.client.fetch(paging.mark(Call::get(&["v1", "systems", &id.to_string(), "tokens"]))).await
+    }
+
+    /// Issues a token; its secret is in this answer only. Not repeated after a lost answer: list the tokens then,
+    /// and revoke the one that nobody knows.
+    pub async fn issue_token(&self, id: Uuid, token: &NewToken) -> Result<IssuedToken> {
+        let call = Call::plain_post(&["v1", "systems", &id.to_string(), "tokens"]);
+        self.client.fetch(call.json(token)?).await
+    }
+
+    /// Revokes a token.
+    pub async fn revoke_token(&self, id: Uuid, token: Uuid) -> Result<()> {
+        let call = Call::delete(&["v1", "systems", &id.to_string(), "tokens", &token.to_string()]);
+        self.client.send(call).await.map(drop)
+    }
+
+    /// Gives a token's successor; the old secret works on for the overlap. Not repeated after a lost answer.
+    pub async fn rotate_token(&self, id: Uuid, token: Uuid, rotation: &Rotation) -> Result<IssuedToken> {
+        let call = Call::plain_post(&["v1", "systems", &id.to_string(), "tokens", &token.to_string(), "rotate"]);
+        self.client.fetch(call.json(rotation)?).await
+    }
+}
+
+impl Client {
+    /// The users.
+    pub fn users(&self) -> Accounts<User> {
+        Accounts { client: self.clone(), kind: PhantomData }
+    }
+
+    /// The systems.
+    pub fn systems(&self) -> Accounts<System> {
+        Accounts { client: self.clone(), kind: PhantomData }
+    }
+
+    /// Logs a person in and hands the tokens out. A client set up with
+    /// [`login`](crate::ClientBuilder::login) does this by itself.
+    ///
+    /// # Errors
+    /// `401 login_failed`; `429 too_many_attempts`.
+    pub async fn login(&self, login: &Login) -> Result<Tokens> {
+        self.without_account(Call::plain_post(&["v1", "auth", "login"]).json(login)?).await
+    }
+
+    /// Spends a refresh token for new tokens. It works once; a second use ends the session.
+    ///
+    /// # Errors
+    /// `401 refresh_failed`.
+    pub async fn refresh(&self, token: &RefreshToken) -> Result<Tokens> {
+        self.without_account(Call::plain_post(&["v1", "auth", "refresh"]).json(token)?).await
+    }
+
+    /// Ends the session that a refresh token belongs to.
+    pub async fn logout(&self, token: &RefreshToken) -> Result<()> {
+        let call = Call::plain_post(&["v1", "auth", "logout"]).json(token)?;
+        self.inner.attempts(&call, None).await.map(drop)
+    }
+
+    /// Ends the session that this client holds, if it holds one. With a password, the next call opens another.
+    pub async fn end(&self) -> Result<()> {
+        match self.inner.credentials.end().await {
+            Some(refresh) => self.logout(&RefreshToken { refresh_token: refresh.into() }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Exchanges this client's system token for a 15-minute JWT, which gateways can verify by themselves
+    /// (OAuth 2 client credentials).
+    pub async fn exchange_token(&self) -> Result<Tokens> {
+        self.fetch(token_request(&[])?).await
+    }
+
+    /// The same with the token given in the form, as OAuth 2 libraries do: `client_id` is the system's code.
+    pub async fn exchange_client_secret(&self, client_id: &str, client_secret: &str) -> Result<Tokens> {
+        self.without_account(token_request(&[("client_id", client_id), ("client_secret", client_secret)])?).await
+    }
+
+    /// Who the caller is, with the grants that hold now.
+    pub async fn me(&self) -> Result<Me> {
+        self.fetch(Call::get(&["v1", "me"])).await
+    }
+
+    /// Changes the caller's own password; ends its other sessions.
+    pub async fn change_password(&self, change: &PasswordChange) -> Result<()> {
+        self.send(Call::put(&["v1", "me", "password"]).json(change)?).await.map(drop)
+    }
+
+    /// A page of the caller's own sessions.
+    pub async fn my_sessions(&self, paging: &Paging) -> Result<Page<Session>> {
+        self.fetch(paging.mark(Call::get(&["v1", "me", "sessions"]))).await
+    }
+
+    /// Ends one of the caller's own sessions.
+    pub async fn end_my_session(&self, session: Uuid) -> Result<()> {
+        self.send(Call::delete(&["v1", "me", "sessions", &session.to_string()])).await.map(drop)
+    }
+
+    async fn without_account(&self, call: Call) -> Result<Tokens> {
+        self.inner.attempts(&call, None).await?.json()
+    }
+}
+
+/// A form, as RFC 6749 asks for.
+fn token_request(more: &[(&str, &str)]) -> Result<Call> {
+    let fields = [("grant_type", "client_credentials")].iter().chain(more);
+    // The query of a URL is encoded exactly as a form is.
+    let form = Url::parse_with_params("http://form", fields).map_err(|cause| Error::Refused(cause.to_string()))?;
+    let body = Bytes::from(form.query().unwrap_or_default().to_owned());
+    let call = Call::plain_post(&["v1", "auth", "token"]).body(body, "application/x-www-form-urlencoded");
+    call.header(header::CACHE_CONTROL, "no-store")
+}

@@ -1,0 +1,237 @@
+//! The calls that every record type has: one generic core, and the verbs that single types add.
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::transport::{Answer, Call};
+use cell_records_types::pages::{HistoryEntry, ListQuery, Page};
+use cell_records_types::{Advance, EvaluationRound, RecordType, Ref, Timestamp};
+use futures_util::Stream;
+use reqwest::header;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::future::Future;
+use std::marker::PhantomData;
+
+/// A record with the tag of its version, for `If-Match` and `If-None-Match`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tagged<A> {
+    /// The record.
+    pub record: A,
+    /// The `ETag`, quotes included, such as `"3.5f2c91ab"`. Empty only where a dry run's answer has none.
+    pub etag: String,
+}
+
+/// The records of type `T`, answered as `A`: the type itself, or after [`Records::raw`] a JSON object.
+///
+/// A record's reference is a UUID, a [`Ref`], or [`Ref::external`].
+pub struct Records<T, A = T> {
+    client: Client,
+    dry_run: bool,
+    key: Option<String>,
+    answers: PhantomData<fn() -> (T, A)>,
+}
+
+impl Client {
+    /// The records of one type: `client.records::<Member>()`.
+    pub fn records<T: RecordType>(&self) -> Records<T> {
+        Records { client: self.clone(), dry_run: false, key: None, answers: PhantomData }
+    }
+}
+
+impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
+    /// Answers JSON objects. Needed with `fields=`, and wherever the caller's grants do not cover all required
+    /// fields: what a caller may not read is absent, and then the typed form does not parse.
+    #[must_use]
+    pub fn raw(self) -> Records<T, Map<String, Value>> {
+        Records { client: self.client, dry_run: self.dry_run, key: self.key, answers: PhantomData }
+    }
+
+    /// Writes run whole, rights and rules included, and keep nothing.
+    #[must_use]
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// The `Idempotency-Key` of the next create, restore or verb, at most 255 characters, instead of a random one:
+    /// for callers who store it first, so that a repeat after a crash has no second effect. Good for one write.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The first page of a list.
+    ///
+    /// # Errors
+    /// `400 invalid_parameter` for a filter, sort or field that the type does not have; `403 field_not_readable`.
+    pub async fn list(&self, query: &ListQuery) -> Result<Page<A>> {
+        self.list_from(query, None).await
+    }
+
+    /// The page that begins at `cursor`, a former page's `next_cursor` of the same query.
+    pub async fn list_from(&self, query: &ListQuery, cursor: Option<&str>) -> Result<Page<A>> {
+        let call = Call::get(&["v1", T::PLURAL]).query(query.pairs()).parameter("cursor", cursor);
+        self.client.fetch(call).await
+    }
+
+    /// All records of a list; each page is fetched when the one before is used up. Ends after the first error.
+    pub fn stream(&self, query: ListQuery) -> impl Stream<Item = Result<A>> + Send + use<T, A> {
+        let client = self.client.clone();
+        pages(move |cursor| {
+            let call = Call::get(&["v1", T::PLURAL]).query(query.pairs()).parameter("cursor", cursor);
+            let client = client.clone();
+            async move { client.fetch(call).await }
+        })
+    }
+
+    /// Makes a record.
+    ///
+    /// # Errors
+    /// `422 invalid` with all faults; `409 not_unique` when the id or an external id is taken.
+    pub async fn create(&self, new: &T::New) -> Result<Tagged<A>> {
+        self.tagged(self.post(&["v1", T::PLURAL])?.json(new)?).await
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// `404 not_found`, `410 gone` when it is deleted.
+    pub async fn get(&self, record: impl Into<Ref<T>>) -> Result<Tagged<A>> {
+        self.tagged(Call::get(&["v1", T::PLURAL, &record.into().to_string()])).await
+    }
+
+    /// One record, unless it still is the version of `etag`: then `None`.
+    pub async fn get_if_none_match(&self, record: impl Into<Ref<T>>, etag: &str) -> Result<Option<Tagged<A>>> {
+        let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_NONE_MATCH, etag)?;
+        let answer = self.client.send(call).await?;
+        if answer.status == 304 { Ok(None) } else { self.tag(&answer).map(Some) }
+    }
+
+    /// One record as it stood at an instant.
+    pub async fn as_of(&self, record: impl Into<Ref<T>>, at: Timestamp) -> Result<A> {
+        let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]).parameter("as_of", Some(at));
+        self.client.fetch(call).await
+    }
+
+    /// Changes the fields that the patch names. One that changes nothing answers the same version.
+    ///
+    /// # Errors
+    /// `412 stale_version` with the current record when another version stands; `422 invalid`. After a broken
+    /// connection the outcome is not known: read the record before trying again.
+    pub async fn update(&self, record: impl Into<Ref<T>>, etag: &str, patch: &T::Patch) -> Result<Tagged<A>> {
+        let call = Call::patch(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;
+        self.tagged(self.marked(call).json(patch)?.merge_patch()).await
+    }
+
+    /// Deletes a record; it can be restored.
+    ///
+    /// # Errors
+    /// `412 stale_version`; `409 still_referenced` while live records point to it.
+    pub async fn delete(&self, record: impl Into<Ref<T>>, etag: &str) -> Result<()> {
+        let call = Call::delete(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;
+        self.client.send(self.marked(call)).await.map(drop)
+    }
+
+    /// Brings a deleted record back, under the rules of a create; with an `etag`, only from that version.
+    ///
+    /// # Errors
+    /// `409` when something else has taken its place meanwhile; `422 invalid`.
+    pub async fn restore(&self, record: impl Into<Ref<T>>, etag: Option<&str>) -> Result<Tagged<A>> {
+        self.verb(record, "restore", etag, None::<&()>).await
+    }
+
+    /// The first page of a record's versions, those that the caller may see.
+    pub async fn history(&self, record: impl Into<Ref<T>>) -> Result<Page<HistoryEntry>> {
+        self.client.fetch(Call::get(&["v1", T::PLURAL, &record.into().to_string(), "history"])).await
+    }
+
+    /// All versions of a record that the caller may see, page by page.
+    pub fn history_stream<R: Into<Ref<T>>>(
+        &self,
+        record: R,
+    ) -> impl Stream<Item = Result<HistoryEntry>> + Send + use<T, A, R> {
+        let (client, record) = (self.client.clone(), record.into().to_string());
+        pages(move |cursor| {
+            let call = Call::get(&["v1", T::PLURAL, &record, "history"]).parameter("cursor", cursor);
+            let client = client.clone();
+            async move { client.fetch(call).await }
+        })
+    }
+
+    /// `POST …/{id}/{verb}`: a change of state that is more than a field.
+    async fn verb(
+        &self,
+        record: impl Into<Ref<T>>,
+        verb: &str,
+        etag: Option<&str>,
+        body: Option<&impl serde::Serialize>,
+    ) -> Result<Tagged<A>> {
+        let mut call = self.post(&["v1", T::PLURAL, &record.into().to_string(), verb])?;
+        if let Some(etag) = etag {
+            call = call.header(header::IF_MATCH, etag)?;
+        }
+        if let Some(body) = body {
+            call = call.json(body)?;
+        }
+        self.tagged(call).await
+    }
+
+    fn post(&self, path: &[&str]) -> Result<Call> {
+        let call = if self.dry_run { Call::trial_post(path) } else { Call::keyed_post(path, self.key.as_deref())? };
+        Ok(self.marked(call))
+    }
+
+    fn marked(&self, call: Call) -> Call {
+        call.parameter("dry_run", self.dry_run.then_some(true))
+    }
+
+    async fn tagged(&self, call: Call) -> Result<Tagged<A>> {
+        let answer = self.client.send(call).await?;
+        self.tag(&answer)
+    }
+
+    fn tag(&self, answer: &Answer) -> Result<Tagged<A>> {
+        let etag = match answer.etag() {
+            None if self.dry_run => String::new(),
+            found => found.ok_or_else(|| Error::Decode("a record without an ETag".to_owned()))?,
+        };
+        Ok(Tagged { record: answer.json()?, etag })
+    }
+}
+
+impl<A: DeserializeOwned + Send + 'static> Records<EvaluationRound, A> {
+    /// Moves a round to another state.
+    ///
+    /// # Errors
+    /// `409` when the round's state does not lead there; `412 stale_version`; `403`.
+    pub async fn advance(
+        &self,
+        round: impl Into<Ref<EvaluationRound>>,
+        etag: &str,
+        step: &Advance,
+    ) -> Result<Tagged<A>> {
+        self.verb(round, "advance", Some(etag), Some(step)).await
+    }
+}
+
+/// The items of all pages, from the first.
+pub(crate) fn pages<I, F>(mut page: impl FnMut(Option<String>) -> F + Send) -> impl Stream<Item = Result<I>> + Send
+where
+    I: Send,
+    F: Future<Output = Result<Page<I>>> + Send,
+{
+    async_stream::try_stream! {
+        let mut cursor = None;
+        loop {
+            let found = page(cursor).await?;
+            for item in found.items {
+                yield item;
+            }
+            cursor = found.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+}

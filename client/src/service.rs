@@ -1,0 +1,70 @@
+//! What the service says about itself: types, codes, roles, the audit log, its health, keys and document.
+
+use crate::accounts::Paging;
+use crate::client::Client;
+use crate::error::Result;
+use crate::records::pages;
+use crate::transport::{Answer, Call};
+use cell_records_types::accounts::{AuditEvent, RoleRights};
+use cell_records_types::pages::Page;
+use futures_util::Stream;
+use serde_json::Value;
+
+impl Client {
+    /// The table of rights: what each role reads and writes.
+    pub async fn roles(&self) -> Result<Page<RoleRights>> {
+        self.fetch(Call::get(&["v1", "roles"])).await
+    }
+
+    /// The record types: JSON Schema, filters, sorts, field classes, and the caller's rights.
+    pub async fn record_types(&self) -> Result<Page<Value>> {
+        self.fetch(Call::get(&["v1", "record_types"])).await
+    }
+
+    /// Every enum of the contract with its English and Vietnamese labels.
+    pub async fn code_lists(&self) -> Result<Page<Value>> {
+        self.fetch(Call::get(&["v1", "code_lists"])).await
+    }
+
+    /// A page of the audit log.
+    pub async fn audit_events(&self, paging: &Paging) -> Result<Page<AuditEvent>> {
+        self.fetch(paging.mark(Call::get(&["v1", "audit_events"]))).await
+    }
+
+    /// The whole audit log that the caller may read, page by page.
+    pub fn audit_event_stream(&self) -> impl Stream<Item = Result<AuditEvent>> + Send + use<> {
+        let client = self.clone();
+        pages(move |cursor| {
+            let client = client.clone();
+            async move { client.audit_events(&Paging { limit: None, cursor }).await }
+        })
+    }
+
+    /// Whether the server is alive. Asked once, without a login.
+    pub async fn healthz(&self) -> Result<()> {
+        self.probe("healthz").await.map(drop)
+    }
+
+    /// Whether the server can work: its database is reachable and migrated. Asked once, without a login.
+    ///
+    /// # Errors
+    /// `503` while it is not.
+    pub async fn readyz(&self) -> Result<()> {
+        self.probe("readyz").await.map(drop)
+    }
+
+    /// The public keys of the access tokens, as a JSON Web Key Set.
+    pub async fn jwks(&self) -> Result<Value> {
+        self.inner.attempts(&Call::get(&[".well-known", "jwks.json"]), None).await?.json()
+    }
+
+    /// The OpenAPI document, as text.
+    pub async fn openapi(&self) -> Result<String> {
+        Ok(self.inner.attempts(&Call::get(&["openapi.json"]), None).await?.text())
+    }
+
+    async fn probe(&self, path: &str) -> Result<Answer> {
+        // An answer of "not yet" is what the caller wants to know, so nothing is repeated.
+        self.inner.once(&Call::get(&[path]), None).await
+    }
+}

@@ -1,0 +1,209 @@
+//! The store that forgets everything with the process: for tests, and for copies that are cheap to load.
+
+use super::store::{
+    Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
+    replaces,
+};
+use crate::error::Result;
+use cell_records_types::Timestamp;
+use cell_records_types::sync::{Change, ChangesPage, ItemStatus, Phase, PushItem};
+use std::collections::{BTreeMap, VecDeque};
+use uuid::Uuid;
+
+/// A copy in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    state: State,
+    records: BTreeMap<String, BTreeMap<Uuid, Row>>,
+    outbox: VecDeque<Waiting>,
+    /// The prepared batch: the first so many items of the outbox.
+    batch: Option<Batch>,
+    refused: Vec<Refused>,
+    numbered: i64,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    held: Held,
+    seen: i64,
+    pushed: bool,
+}
+
+impl MemoryStore {
+    /// An empty copy.
+    pub fn new() -> Self {
+        MemoryStore::default()
+    }
+
+    fn row(&self, kind: &str, id: Uuid) -> Option<&Row> {
+        self.records.get(kind)?.get(&id)
+    }
+
+    fn remove(&mut self, kind: &str, id: Uuid) -> usize {
+        self.records.get_mut(kind).and_then(|rows| rows.remove(&id)).map_or(0, |_| 1)
+    }
+
+    /// Deletes what the running snapshot did not name.
+    fn sweep(&mut self, generation: i64, spare_pushed: bool) -> usize {
+        let (outbox, mut swept) = (&self.outbox, 0);
+        for (kind, rows) in &mut self.records {
+            rows.retain(|id, row| {
+                let keep = row.seen == generation
+                    || (spare_pushed && row.pushed)
+                    || outbox.iter().any(|waiting| waiting.record() == Some(*id) && waiting.item.kind == *kind);
+                row.pushed &= spare_pushed;
+                swept += usize::from(!keep);
+                keep
+            });
+        }
+        swept
+    }
+}
+
+impl Store for MemoryStore {
+    fn state(&self) -> Result<State> {
+        Ok(self.state.clone())
+    }
+
+    fn restart(&mut self, filter: &Filter) -> Result<()> {
+        self.state = self.state.anew(filter);
+        Ok(())
+    }
+
+    fn apply(&mut self, page: &ChangesPage, asked: &State) -> Result<Applied> {
+        if asked.cursor != self.state.cursor {
+            return Err(broken("another session has moved the cursor"));
+        }
+        let next = self.state.after(page, asked);
+        let (snapshot, mut applied) = (page.phase == Phase::Snapshot, Applied::default());
+        for change in &page.changes {
+            match change {
+                Change::Upsert { kind, id, version, unit_id, record, .. } => {
+                    let rows = self.records.entry(kind.clone()).or_default();
+                    let held = Held { version: *version, unit_id: *unit_id, record: record.clone() };
+                    match rows.get_mut(id) {
+                        Some(row) if !replaces(Some(row.held.version), *version, snapshot) => {
+                            row.seen = next.generation;
+                        }
+                        _ => {
+                            rows.insert(*id, Row { held, seen: next.generation, pushed: false });
+                            applied.stored += 1;
+                        }
+                    }
+                }
+                Change::Own { kind, id, .. } => {
+                    if let Some(row) = self.records.get_mut(kind).and_then(|rows| rows.get_mut(id)) {
+                        row.seen = next.generation;
+                    }
+                }
+                Change::Remove { kind, id, version, .. } => {
+                    if replaces(self.row(kind, *id).map(|row| row.held.version), *version, snapshot) {
+                        applied.removed += self.remove(kind, *id);
+                    }
+                }
+                Change::SnapshotEnd { counts } => {
+                    applied.miscounted = next.miscounted(counts);
+                    applied.swept += self.sweep(next.generation, true);
+                }
+            }
+        }
+        if self.state.judges(page) {
+            applied.swept += self.sweep(next.generation, false);
+        }
+        self.state = next;
+        Ok(applied)
+    }
+
+    fn version(&self, kind: &str, id: Uuid) -> Result<Option<i64>> {
+        Ok(self.row(kind, id).map(|row| row.held.version))
+    }
+
+    fn get(&self, kind: &str, id: Uuid) -> Result<Option<Held>> {
+        Ok(self.row(kind, id).map(|row| row.held.clone()))
+    }
+
+    fn versions(&self, kind: &str) -> Result<BTreeMap<Uuid, i64>> {
+        let rows = self.records.get(kind).into_iter().flatten();
+        Ok(rows.map(|(id, row)| (*id, row.held.version)).collect())
+    }
+
+    fn counts(&self) -> Result<BTreeMap<String, i64>> {
+        let filled = self.records.iter().filter(|(_, rows)| !rows.is_empty());
+        filled.map(|(kind, rows)| Ok((kind.clone(), i64::try_from(rows.len()).map_err(broken)?))).collect()
+    }
+
+    fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
+        let waiting = items.iter().map(|item| Waiting::new(item, &self.state));
+        self.outbox.extend(waiting.collect::<Result<Vec<_>>>()?);
+        Ok(())
+    }
+
+    fn waiting(&self) -> Result<usize> {
+        Ok(self.outbox.len())
+    }
+
+    fn prepare(&mut self, limits: BatchLimits) -> Result<Option<Batch>> {
+        if self.batch.is_none() {
+            let mut filling = Filling::default();
+            for waiting in &self.outbox {
+                let length = serde_json::to_vec(&waiting.item).map_err(broken)?.len();
+                if !filling.take(waiting, length, limits) {
+                    break;
+                }
+            }
+            self.batch = filling.finish()?;
+        }
+        Ok(self.batch.clone())
+    }
+
+    fn release(&mut self, key: &str) -> Result<()> {
+        self.batch.take_if(|batch| batch.key == key);
+        Ok(())
+    }
+
+    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<()> {
+        let batch = self.batch.take_if(|batch| batch.key == key && batch.items.len() == outcomes.len());
+        let batch = batch.ok_or_else(|| broken("no such batch is prepared"))?;
+        let settled: Vec<_> = self.outbox.drain(..batch.items.len()).collect();
+        for (waiting, outcome) in settled.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Done(Effect::Put { kind, id, held }) => {
+                    let row = self.row(kind, *id);
+                    if replaces(row.map(|row| row.held.version), held.version, false) {
+                        let pushed = self.state.loading;
+                        let seen = if pushed { row.map_or(0, |row| row.seen) } else { self.state.generation };
+                        let row = Row { held: held.clone(), seen, pushed };
+                        self.records.entry(kind.clone()).or_default().insert(*id, row);
+                    }
+                }
+                Outcome::Done(Effect::Remove { kind, id }) => drop(self.remove(kind, *id)),
+                Outcome::Done(Effect::Nothing) => {}
+                Outcome::Refused(result) => {
+                    if result.status == ItemStatus::NotFound
+                        && let Some(id) = waiting.record()
+                    {
+                        self.remove(&waiting.item.kind, id);
+                    }
+                    self.numbered += 1;
+                    self.refused.push(Refused {
+                        number: self.numbered,
+                        at: Timestamp::now(),
+                        item: waiting.item,
+                        result: (**result).clone(),
+                    });
+                }
+                Outcome::Again => self.outbox.push_back(waiting),
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self) -> Result<Vec<Refused>> {
+        Ok(self.refused.clone())
+    }
+
+    fn forget_refused(&mut self, number: i64) -> Result<()> {
+        self.refused.retain(|refused| refused.number != number);
+        Ok(())
+    }
+}

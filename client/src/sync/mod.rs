@@ -1,0 +1,40 @@
+//! A local copy of the records that the caller may read, which follows the server, and an outbox of local changes.
+//!
+//! A [`SyncSession`] drives the protocol over a [`Store`]: [`SqliteStore`], [`MemoryStore`], or the caller's own.
+//! Whatever happens, a cut connection, a crash, a `kill -9`, the next session goes on from the store:
+//!
+//! - A page of changes and the cursor behind it are stored in one local transaction.
+//! - A batch of the outbox is written to the store with its `Idempotency-Key` and its exact bytes before it is sent.
+//!   Until its answer is stored, the same bytes go out under the same key, and the server does the work once.
+//! - When the server says that a cursor leads on no more (a grant changed, the database was restored), the session
+//!   takes a new snapshot by itself and sweeps what was not in it.
+//!
+//! Local changes wait in the outbox only: they do not show in the copy before the server has accepted them. A change
+//! that arrives meanwhile replaces the copy; the waiting item keeps the version that it was built on, so the server
+//! reports a conflict, and the item moves to the inbox of refused items, where nothing is decided without a person.
+//!
+//! One store holds one copy: one server, one account, one [`Filter`].
+//!
+//! ```no_run
+//! use cell_records_client::{Client, Error, sync::{SqliteStore, SyncSession}};
+//!
+//! # async fn example() -> Result<(), Error> {
+//! let client = Client::builder("https://records.example.vn").access_token("crt_…").build()?;
+//! let mut session = SyncSession::new(client, SqliteStore::open("copy.sqlite".as_ref())?);
+//! session.push().await?;
+//! session.pull_until_current(|page| println!("{} changes", page.changes)).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod memory;
+mod push;
+mod session;
+mod sqlite;
+mod store;
+
+pub use memory::MemoryStore;
+pub use push::Pushed;
+pub use session::{Pulled, SyncSession};
+pub use sqlite::SqliteStore;
+pub use store::{Applied, Batch, BatchLimits, Effect, Filter, Held, Outcome, Refused, State, Store};

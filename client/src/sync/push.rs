@@ -1,0 +1,174 @@
+//! Pushing: the outbox in batches, each sent until its answer is stored.
+
+use super::session::{SyncSession, envelope};
+use super::store::{Batch, BatchLimits, Effect, Held, Outcome, Store};
+use crate::error::{Error, Result};
+use cell_records_types::Reference;
+use cell_records_types::problem::ProblemFault;
+use cell_records_types::sync::{Conflict, ConflictReason, ItemResult, ItemStatus, PushAnswer, PushItem};
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Batches that the server answered.
+    pub batches: usize,
+    /// Items that stand as they were asked for.
+    pub accepted: usize,
+    /// Items that met something else on the server; they are in the store's refused items.
+    pub conflicts: usize,
+    /// Items that the server cannot take as they are; they are in the store's refused items.
+    pub invalid: usize,
+    /// Items that are still in the outbox: what they refer to was refused.
+    pub waiting: usize,
+}
+
+/// What a batch that was refused whole asks for.
+enum Refusal {
+    /// It is too large, or one item spoils it.
+    Halve,
+    /// The server is not the one that the versions were read from.
+    OtherLife,
+    /// It was applied, but what came of it may not be shown any more.
+    Again,
+}
+
+impl<S: Store> SyncSession<S> {
+    /// Sends the outbox, in order, in batches of at most 1,000 items and 8 MiB, and settles each item: an accepted
+    /// one leaves the outbox and its record enters the copy; a refused one moves to the store's refused items.
+    ///
+    /// # Errors
+    /// The network's, and those of the account (401, 403): the prepared batch then stays in the store, and the next
+    /// push sends the same bytes under the same key.
+    pub async fn push(&mut self) -> Result<Pushed> {
+        let (most, mut limits, mut total) = (BatchLimits::default(), BatchLimits::default(), Pushed::default());
+        while let Some(batch) = self.store.prepare(limits)? {
+            let outcomes = match self.client.push_body(batch.body.clone(), &batch.key).await {
+                Ok(answer) => {
+                    limits.items = limits.items.saturating_mul(2).min(most.items);
+                    outcomes(&batch, answer)?
+                }
+                Err(error) => match refusal(&error) {
+                    Some(Refusal::Halve) if batch.items.len() > 1 => {
+                        limits.items = batch.items.len().div_ceil(2);
+                        self.store.release(&batch.key)?;
+                        continue;
+                    }
+                    Some(Refusal::Halve) => {
+                        batch.items.iter().map(|_| refused(ItemStatus::Invalid, &error, None)).collect()
+                    }
+                    Some(Refusal::OtherLife) => batch.items.iter().map(|item| other_life(item, &error)).collect(),
+                    Some(Refusal::Again) => {
+                        self.store.release(&batch.key)?;
+                        continue;
+                    }
+                    None => return Err(error),
+                },
+            };
+            self.store.settle(&batch.key, &outcomes)?;
+            let settled = total.count(&outcomes);
+            tracing::debug!(items = outcomes.len(), settled, "settled a batch");
+            if settled == 0 {
+                break;
+            }
+        }
+        total.waiting = self.store.waiting()?;
+        Ok(total)
+    }
+}
+
+impl Pushed {
+    /// Adds a batch; answers how many of its items left the outbox.
+    fn count(&mut self, outcomes: &[Outcome]) -> usize {
+        self.batches += 1;
+        let before = self.accepted + self.conflicts + self.invalid;
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Done(_) => self.accepted += 1,
+                Outcome::Refused(result)
+                    if matches!(result.status, ItemStatus::Conflict | ItemStatus::DuplicateMatch) =>
+                {
+                    self.conflicts += 1;
+                }
+                Outcome::Refused(_) => self.invalid += 1,
+                Outcome::Again => {}
+            }
+        }
+        self.accepted + self.conflicts + self.invalid - before
+    }
+}
+
+/// Only what the service itself says of the batch: a proxy's 400 must not empty the outbox.
+fn refusal(error: &Error) -> Option<Refusal> {
+    match (error.status()?, error.code()?) {
+        (413, _) => Some(Refusal::Halve),
+        (400, "invalid_json" | "bad_request") => Some(Refusal::Halve),
+        (422, "invalid" | "too_large_for_one_write" | "idempotency_key_reused") => Some(Refusal::Halve),
+        (409, "epoch_changed") => Some(Refusal::OtherLife),
+        // Under a new key, what was done is found unchanged, and the rest is judged by today's rights.
+        (409, "rights_changed") => Some(Refusal::Again),
+        _ => None,
+    }
+}
+
+fn outcomes(batch: &Batch, answer: PushAnswer) -> Result<Vec<Outcome>> {
+    let mut results = answer.items;
+    results.sort_by_key(|result| result.index);
+    let matching = results.iter().enumerate().all(|(at, result)| result.index == at);
+    if !matching || results.len() != batch.items.len() {
+        return Err(Error::Decode("the answer to a push does not match its items".to_owned()));
+    }
+    batch.items.iter().zip(results).map(|(item, result)| outcome(item, result)).collect()
+}
+
+fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {
+    let kind = item.kind.clone();
+    let named = match item.id {
+        Some(Reference::Id(id)) => Some(id),
+        _ => None,
+    };
+    Ok(match (result.status, result.id.or(named), result.record) {
+        (ItemStatus::Blocked, ..) => Outcome::Again,
+        (ItemStatus::Deleted, Some(id), _) => Outcome::Done(Effect::Remove { kind, id }),
+        (status, Some(id), Some(record)) if status.is_success() => {
+            let (version, unit_id) = envelope(&record)?;
+            Outcome::Done(Effect::Put { kind, id, held: Held { version, unit_id, record } })
+        }
+        (status, ..) if status.is_success() => Outcome::Done(Effect::Nothing),
+        (.., record) => Outcome::Refused(Box::new(ItemResult { record, ..result })),
+    })
+}
+
+/// An item whose version belongs to a log that was lost cannot be judged by the server. The others are sent again.
+fn other_life(item: &PushItem, error: &Error) -> Outcome {
+    match item.if_version {
+        Some(_) => {
+            let conflict = Conflict { reason: ConflictReason::Version, current_version: None, fields: Vec::new() };
+            refused(ItemStatus::Conflict, error, Some(conflict))
+        }
+        None => Outcome::Again,
+    }
+}
+
+/// The result of an item whose batch was refused for it.
+fn refused(status: ItemStatus, error: &Error, conflict: Option<Conflict>) -> Outcome {
+    let errors = match error.problem() {
+        Some(problem) if !problem.errors.is_empty() => problem.errors.clone(),
+        _ => vec![ProblemFault {
+            pointer: String::new(),
+            code: error.code().unwrap_or_default().to_owned(),
+            message: error.to_string(),
+        }],
+    };
+    Outcome::Refused(Box::new(ItemResult {
+        index: 0,
+        name: None,
+        id: None,
+        status,
+        version: None,
+        told: false,
+        record: None,
+        warnings: Vec::new(),
+        errors,
+        conflict,
+    }))
+}

@@ -1,0 +1,281 @@
+//! Pulling: from the cursor to the present, and on as changes come.
+
+use super::store::{Filter, State, Store};
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::feed::ChangesQuery;
+use crate::transport::Call;
+use cell_records_types::sync::{Change, ChangesPage, Phase, PushItem, RemoveReason};
+use cell_records_types::{
+    EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType, ReportedFigure, Term, Timestamp,
+    Unit, UnitEvaluation, Uuid,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Map, Value};
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+/// Most changes of a page.
+const PAGE: u32 = 1_000;
+/// Records fetched at the same time, where the feed names own writes that the copy has not.
+const FETCHES: usize = 8;
+/// Seconds that a long poll waits.
+const WAIT: u32 = 50;
+/// An empty answer to a long poll that comes sooner than this is followed by as long a wait.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// Keeps one local copy. Dropping it, or any call of it halfway, is safe at any moment.
+///
+/// The store works on the thread that polls the call, for milliseconds at a time.
+#[derive(Debug)]
+pub struct SyncSession<S> {
+    pub(super) client: Client,
+    pub(super) store: S,
+    filter: Option<Filter>,
+}
+
+/// What a pull did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// Changes received.
+    pub changes: usize,
+    /// Records stored.
+    pub stored: usize,
+    /// Records removed because the server said so.
+    pub removed: usize,
+    /// Records deleted because the snapshot did not name them.
+    pub swept: usize,
+    /// Whether nothing more stood ready.
+    pub current: bool,
+    /// Whether it belonged to a snapshot.
+    pub snapshot: bool,
+    /// Whether the server let the cursor go, so that a snapshot follows.
+    pub restarted: bool,
+    /// Whether a snapshot ended with other numbers of records than the server counted.
+    pub miscounted: bool,
+    /// Rows of the server's log still to be examined, up to 10,000; absent in a snapshot.
+    pub behind: Option<i64>,
+}
+
+impl Pulled {
+    fn add(&mut self, page: Pulled) {
+        self.changes += page.changes;
+        self.stored += page.stored;
+        self.removed += page.removed;
+        self.swept += page.swept;
+        self.snapshot |= page.snapshot;
+        self.restarted |= page.restarted;
+        self.miscounted |= page.miscounted;
+        (self.current, self.behind) = (page.current, page.behind);
+    }
+}
+
+impl<S: Store> SyncSession<S> {
+    /// A session that goes on where the store stands, with the filter that the store was filled with.
+    pub fn new(client: Client, store: S) -> Self {
+        SyncSession { client, store, filter: None }
+    }
+
+    /// Holds the records of this filter. Another one than the store was filled with begins a new snapshot, which
+    /// sweeps what is no longer meant.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// The local copy.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The local copy, to add items to its outbox or forget refused ones.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// Gives the store back.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// Adds items to the outbox; [`SyncSession::push`] sends them.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when one names its record neither by id nor by external id; then none is added.
+    pub fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
+        self.store.enqueue(items)
+    }
+
+    /// Fetches and applies one page.
+    ///
+    /// # Errors
+    /// What [`Client::changes`] says, but for a cursor that leads on no more: that is [`Pulled::restarted`].
+    pub async fn pull_once(&mut self) -> Result<Pulled> {
+        self.pull(0).await
+    }
+
+    /// Fetches and applies pages until the server has no more, and tells `each` of every one. Answers the sum.
+    pub async fn pull_until_current(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Pulled> {
+        let mut total = Pulled::default();
+        loop {
+            let page = self.pull(0).await?;
+            each(&page);
+            total.add(page);
+            if page.current {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Follows the server by long polls, and tells `each` of every page that changed something. Passing failures
+    /// are waited out; only what waiting does not cure ends it. Drop the future to stop.
+    pub async fn watch(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Infallible> {
+        let mut wait = 0;
+        loop {
+            let begun = Instant::now();
+            match self.pull(wait).await {
+                Ok(page) => {
+                    // A server or proxy that does not wait must not be asked in a tight loop.
+                    let hasty = wait > 0 && page.changes == 0 && begun.elapsed() < BREATH;
+                    wait = if page.current { WAIT } else { 0 };
+                    if page.changes > 0 || page.swept > 0 || page.restarted {
+                        each(&page);
+                    }
+                    if hasty {
+                        self.client.pause(BREATH).await;
+                    }
+                }
+                Err(error) if error.is_retryable() => {
+                    let pause = error.retry_after().unwrap_or_default().max(self.client.retry_cap());
+                    tracing::warn!(%error, wait_s = pause.as_secs(), "the server does not answer; waiting");
+                    self.client.pause(pause).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn pull(&mut self, wait: u32) -> Result<Pulled> {
+        let state = self.aligned()?;
+        let first = state.cursor.is_none();
+        let query = ChangesQuery {
+            types: if first { state.filter.types.clone() } else { Vec::new() },
+            units: if first { state.filter.units.clone() } else { Vec::new() },
+            wait: if first { 0 } else { wait },
+            cursor: state.cursor.clone(),
+            limit: Some(PAGE),
+            own_brief: true,
+            ..ChangesQuery::default()
+        };
+        let mut page = match self.client.changes(&query).await {
+            // An unreadable cursor too: the server has other keys than when it was made.
+            Err(error) if !first && matches!(error.code(), Some("cursor_gone" | "cursor_invalid")) => {
+                tracing::info!(code = error.code(), "the cursor leads on no more; taking a snapshot");
+                self.store.restart(&state.filter)?;
+                return Ok(Pulled { restarted: true, ..Pulled::default() });
+            }
+            answer => answer?,
+        };
+        self.fetch_own(&mut page).await?;
+        let applied = self.store.apply(&page, &state)?;
+        if applied.miscounted {
+            tracing::warn!("the snapshot brought other numbers of records than the server counted");
+        }
+        Ok(Pulled {
+            changes: page.changes.iter().filter(|change| !matches!(change, Change::SnapshotEnd { .. })).count(),
+            stored: applied.stored,
+            removed: applied.removed,
+            swept: applied.swept,
+            current: !page.has_more,
+            snapshot: page.phase == Phase::Snapshot,
+            restarted: false,
+            miscounted: applied.miscounted,
+            behind: page.behind,
+        })
+    }
+
+    /// The store's state, once it agrees with this session's filter.
+    fn aligned(&mut self) -> Result<State> {
+        let mut state = self.store.state()?;
+        if let Some(filter) = self.filter.as_ref().filter(|filter| **filter != state.filter) {
+            self.store.restart(filter)?;
+            state = self.store.state()?;
+        }
+        state.server = self.client.server();
+        Ok(state)
+    }
+
+    /// Puts records in the place of the own writes that the copy does not hold: those of another copy of the same
+    /// account, or of before a loss.
+    async fn fetch_own(&mut self, page: &mut ChangesPage) -> Result<()> {
+        let snapshot = page.phase == Phase::Snapshot;
+        let mut missing = Vec::new();
+        for (at, change) in page.changes.iter().enumerate() {
+            if let Change::Own { kind, id, version } = change {
+                let held = self.store.version(kind, *id)?;
+                if held.is_none_or(|held| held < *version || (snapshot && held != *version)) {
+                    missing.push((at, kind.clone(), *id, *version));
+                }
+            }
+        }
+        let client = &self.client;
+        let fetches = missing.into_iter().map(|(at, kind, id, version)| async move {
+            fetch(client, &kind, id, version).await.map(|change| (at, change))
+        });
+        let fetched: Vec<_> = stream::iter(fetches).buffer_unordered(FETCHES).try_collect().await?;
+        for (at, change) in fetched {
+            if let Some(place) = page.changes.get_mut(at) {
+                *place = change;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The record as it stands now; a removal when it is deleted or out of sight.
+async fn fetch(client: &Client, kind: &str, id: Uuid, version: i64) -> Result<Change> {
+    let found = client.fetch::<Map<String, Value>>(Call::get(&["v1", &plural(kind), &id.to_string()])).await;
+    let kind = kind.to_owned();
+    match found {
+        Ok(record) => {
+            let (version, unit_id) = envelope(&record)?;
+            Ok(Change::Upsert { kind, id, version, unit_id, changed_at: Timestamp::now(), origin: None, record })
+        }
+        Err(error) if error.status() == Some(410) => {
+            Ok(Change::Remove { kind, id, version, reason: RemoveReason::Deleted })
+        }
+        Err(error) if error.status() == Some(404) => {
+            Ok(Change::Remove { kind, id, version, reason: RemoveReason::OutOfScope })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Version and unit of a flat record.
+pub(super) fn envelope(record: &Map<String, Value>) -> Result<(i64, Uuid)> {
+    let version = record.get("version").and_then(Value::as_i64);
+    let unit_id = record.get("unit_id").and_then(|value| Uuid::try_parse(value.as_str()?).ok());
+    version.zip(unit_id).ok_or_else(|| Error::Decode("a record without version and unit".to_owned()))
+}
+
+/// The path of a type's collection.
+fn plural(kind: &str) -> String {
+    const fn names<T: RecordType>() -> (&'static str, &'static str) {
+        (T::NAME, T::PLURAL)
+    }
+    let known = [
+        names::<Unit>(),
+        names::<Term>(),
+        names::<Member>(),
+        names::<Position>(),
+        names::<EvaluationScheme>(),
+        names::<EvaluationRound>(),
+        names::<MemberEvaluation>(),
+        names::<UnitEvaluation>(),
+        names::<ReportedFigure>(),
+    ];
+    let found = known.into_iter().find(|(name, _)| *name == kind);
+    // A type that a newer server has and this version does not know.
+    found.map_or_else(|| format!("{kind}s"), |(_, plural)| plural.to_owned())
+}

@@ -1,0 +1,337 @@
+//! The store in one SQLite file, which other programs may read while it is kept: table `records`.
+
+use super::store::{
+    Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
+};
+use crate::error::{Error, Result};
+use cell_records_types::Timestamp;
+use cell_records_types::sync::{Change, ChangesPage, ItemStatus, Phase, PushItem};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A copy in a SQLite file.
+///
+/// ```sql
+/// SELECT body ->> 'full_name' FROM records WHERE type = 'member' AND unit_id = '…';
+/// ```
+///
+/// The file holds personal data: a new one is readable by its owner only. Several processes may use it in turn.
+#[derive(Debug)]
+pub struct SqliteStore {
+    db: Connection,
+}
+
+/// `seen`: the snapshot's number when the server last named the record. `pushed`: written by a push during a
+/// snapshot. `batch`: the key of the prepared batch that the item is in.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS records (
+        type TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, unit_id TEXT NOT NULL, body TEXT NOT NULL,
+        seen INTEGER NOT NULL, pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (type, id));
+    CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS outbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, id TEXT, epoch TEXT, item TEXT NOT NULL,
+        batch TEXT);
+    CREATE INDEX IF NOT EXISTS outbox_by_record ON outbox (type, id);
+    CREATE INDEX IF NOT EXISTS outbox_by_batch ON outbox (batch);
+    CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE IF NOT EXISTS refused (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, item TEXT NOT NULL, result TEXT NOT NULL);
+    PRAGMA user_version = 1;";
+
+impl SqliteStore {
+    /// Opens the copy in a file, which is made when it is absent.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the file cannot be opened, is not such a copy, or was made by a later version.
+    pub fn open(path: &Path) -> Result<Self> {
+        private(path).map_err(broken)?;
+        let db = Connection::open(path)?;
+        db.busy_timeout(Duration::from_secs(10))?;
+        // FULL: what is acknowledged to the server must not be lost with the power.
+        db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match version {
+            0 => db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?,
+            1 => {}
+            _ => return Err(broken("the file was made by a later version of this program")),
+        }
+        db.set_prepared_statement_cache_capacity(32);
+        Ok(SqliteStore { db })
+    }
+
+    fn write(&mut self) -> Result<Transaction<'_>> {
+        Ok(self.db.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+}
+
+/// Makes a new file that only its owner may read; SQLite gives its side files the same rights.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+impl Store for SqliteStore {
+    fn state(&self) -> Result<State> {
+        state(&self.db)
+    }
+
+    fn restart(&mut self, filter: &Filter) -> Result<()> {
+        let tx = self.write()?;
+        save(&tx, &state(&tx)?.anew(filter))?;
+        Ok(tx.commit()?)
+    }
+
+    fn apply(&mut self, page: &ChangesPage, asked: &State) -> Result<Applied> {
+        let tx = self.write()?;
+        let before = state(&tx)?;
+        if asked.cursor != before.cursor {
+            return Err(broken("another process has moved the cursor"));
+        }
+        let next = before.after(page, asked);
+        let (snapshot, mut applied) = (page.phase == Phase::Snapshot, Applied::default());
+        {
+            let mut put = tx.prepare_cached(
+                "INSERT INTO records (type, id, version, unit_id, body, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (type, id) DO UPDATE SET version = excluded.version, unit_id = excluded.unit_id,
+                 body = excluded.body, seen = excluded.seen, pushed = 0 WHERE ?7 OR excluded.version >= version",
+            )?;
+            let mut see = tx.prepare_cached("UPDATE records SET seen = ?3 WHERE type = ?1 AND id = ?2")?;
+            let mut remove =
+                tx.prepare_cached("DELETE FROM records WHERE type = ?1 AND id = ?2 AND (?4 OR version <= ?3)")?;
+            for change in &page.changes {
+                match change {
+                    Change::Upsert { kind, id, version, unit_id, record, .. } => {
+                        let (id, unit_id) = (id.to_string(), unit_id.to_string());
+                        let body = serde_json::to_string(record).map_err(broken)?;
+                        let stored =
+                            put.execute(params![kind, id, version, unit_id, body, next.generation, snapshot])?;
+                        applied.stored += stored;
+                        if stored == 0 {
+                            see.execute(params![kind, id, next.generation])?;
+                        }
+                    }
+                    Change::Own { kind, id, .. } => {
+                        see.execute(params![kind, id.to_string(), next.generation])?;
+                    }
+                    Change::Remove { kind, id, version, .. } => {
+                        applied.removed += remove.execute(params![kind, id.to_string(), version, snapshot])?;
+                    }
+                    Change::SnapshotEnd { counts } => {
+                        applied.miscounted = next.miscounted(counts);
+                        applied.swept += sweep(&tx, next.generation, true)?;
+                    }
+                }
+            }
+        }
+        if before.judges(page) {
+            applied.swept += sweep(&tx, next.generation, false)?;
+            tx.execute("UPDATE records SET pushed = 0 WHERE pushed", [])?;
+        }
+        save(&tx, &next)?;
+        tx.commit()?;
+        Ok(applied)
+    }
+
+    fn version(&self, kind: &str, id: Uuid) -> Result<Option<i64>> {
+        let mut select = self.db.prepare_cached("SELECT version FROM records WHERE type = ?1 AND id = ?2")?;
+        Ok(select.query_row(params![kind, id.to_string()], |row| row.get(0)).optional()?)
+    }
+
+    fn get(&self, kind: &str, id: Uuid) -> Result<Option<Held>> {
+        let mut select =
+            self.db.prepare_cached("SELECT version, unit_id, body FROM records WHERE type = ?1 AND id = ?2")?;
+        let row = select.query_row(params![kind, id.to_string()], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        });
+        let Some((version, unit_id, body)) = row.optional()? else { return Ok(None) };
+        let unit_id = Uuid::try_parse(&unit_id).map_err(broken)?;
+        Ok(Some(Held { version, unit_id, record: serde_json::from_str(&body).map_err(broken)? }))
+    }
+
+    fn versions(&self, kind: &str) -> Result<BTreeMap<Uuid, i64>> {
+        let mut select = self.db.prepare_cached("SELECT id, version FROM records WHERE type = ?1")?;
+        let rows = select.query_map([kind], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        rows.map(|row| row.map_err(Error::from).and_then(|(id, version)| Ok((uuid(&id)?, version)))).collect()
+    }
+
+    fn counts(&self) -> Result<BTreeMap<String, i64>> {
+        let mut select = self.db.prepare_cached("SELECT type, count(*) FROM records GROUP BY type")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
+        let tx = self.write()?;
+        let state = state(&tx)?;
+        for item in items {
+            wait(&tx, &Waiting::new(item, &state)?)?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn waiting(&self) -> Result<usize> {
+        let count: i64 = self.db.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))?;
+        usize::try_from(count).map_err(broken)
+    }
+
+    fn prepare(&mut self, limits: BatchLimits) -> Result<Option<Batch>> {
+        let tx = self.write()?;
+        let prepared = tx.query_row("SELECT key, body FROM batches", [], |row| Ok((row.get(0)?, row.get(1)?)));
+        if let Some((key, body)) = prepared.optional()? {
+            let (key, body): (String, Vec<u8>) = (key, body);
+            let items = batched(&tx, &key)?.into_iter().map(|(_, waiting)| waiting.item).collect();
+            return Ok(Some(Batch { key, body: body.into(), items }));
+        }
+        let mut filling = Filling::default();
+        let mut last = 0;
+        {
+            let mut select = tx.prepare_cached("SELECT number, epoch, item FROM outbox ORDER BY number")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let item: String = row.get(2)?;
+                let waiting = Waiting { item: serde_json::from_str(&item).map_err(broken)?, epoch: row.get(1)? };
+                if !filling.take(&waiting, item.len(), limits) {
+                    break;
+                }
+                last = row.get(0)?;
+            }
+        }
+        let Some(batch) = filling.finish()? else { return Ok(None) };
+        tx.execute("INSERT INTO batches (key, body) VALUES (?1, ?2)", params![batch.key, &batch.body[..]])?;
+        tx.execute("UPDATE outbox SET batch = ?1 WHERE number <= ?2", params![batch.key, last])?;
+        tx.commit()?;
+        Ok(Some(batch))
+    }
+
+    fn release(&mut self, key: &str) -> Result<()> {
+        let tx = self.write()?;
+        tx.execute("DELETE FROM batches WHERE key = ?1", [key])?;
+        tx.execute("UPDATE outbox SET batch = NULL WHERE batch = ?1", [key])?;
+        Ok(tx.commit()?)
+    }
+
+    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<()> {
+        let tx = self.write()?;
+        let state = state(&tx)?;
+        let items = batched(&tx, key)?;
+        if items.is_empty() || items.len() != outcomes.len() {
+            return Err(broken("no such batch is prepared"));
+        }
+        for ((number, waiting), outcome) in items.into_iter().zip(outcomes) {
+            tx.prepare_cached("DELETE FROM outbox WHERE number = ?1")?.execute([number])?;
+            match outcome {
+                Outcome::Done(Effect::Put { kind, id, held }) => pushed(&tx, kind, *id, held, &state)?,
+                Outcome::Done(Effect::Remove { kind, id }) => remove(&tx, kind, *id)?,
+                Outcome::Done(Effect::Nothing) => {}
+                Outcome::Refused(result) => {
+                    if result.status == ItemStatus::NotFound
+                        && let Some(id) = waiting.record()
+                    {
+                        remove(&tx, &waiting.item.kind, id)?;
+                    }
+                    let item = serde_json::to_string(&waiting.item).map_err(broken)?;
+                    let result = serde_json::to_string(result).map_err(broken)?;
+                    tx.prepare_cached("INSERT INTO refused (at, item, result) VALUES (?1, ?2, ?3)")?
+                        .execute(params![Timestamp::now().to_string(), item, result])?;
+                }
+                Outcome::Again => wait(&tx, &waiting)?,
+            }
+        }
+        tx.execute("DELETE FROM batches WHERE key = ?1", [key])?;
+        Ok(tx.commit()?)
+    }
+
+    fn refused(&self) -> Result<Vec<Refused>> {
+        let mut select = self.db.prepare_cached("SELECT number, at, item, result FROM refused ORDER BY number")?;
+        let mut rows = select.query([])?;
+        let mut refused = Vec::new();
+        while let Some(row) = rows.next()? {
+            let at: String = row.get(1)?;
+            refused.push(Refused {
+                number: row.get(0)?,
+                at: at.parse().map_err(|_| broken("a time that is none"))?,
+                item: serde_json::from_str(&row.get::<_, String>(2)?).map_err(broken)?,
+                result: serde_json::from_str(&row.get::<_, String>(3)?).map_err(broken)?,
+            });
+        }
+        Ok(refused)
+    }
+
+    fn forget_refused(&mut self, number: i64) -> Result<()> {
+        self.db.execute("DELETE FROM refused WHERE number = ?1", [number])?;
+        Ok(())
+    }
+}
+
+fn state(db: &Connection) -> Result<State> {
+    let body: Option<String> = db.query_row("SELECT body FROM state", [], |row| row.get(0)).optional()?;
+    body.map_or_else(|| Ok(State::default()), |body| serde_json::from_str(&body).map_err(broken))
+}
+
+fn save(tx: &Transaction, state: &State) -> Result<()> {
+    let body = serde_json::to_string(state).map_err(broken)?;
+    tx.execute("INSERT OR REPLACE INTO state (one, body) VALUES (1, ?1)", [body])?;
+    Ok(())
+}
+
+/// Deletes what the running snapshot did not name.
+fn sweep(tx: &Transaction, generation: i64, spare_pushed: bool) -> Result<usize> {
+    Ok(tx.execute(
+        "DELETE FROM records WHERE seen <> ?1 AND NOT (?2 AND pushed)
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.type = records.type AND outbox.id = records.id)",
+        params![generation, spare_pushed],
+    )?)
+}
+
+/// Stores a record that a push answered. During a snapshot it does not count as seen there.
+fn pushed(tx: &Transaction, kind: &str, id: Uuid, held: &Held, state: &State) -> Result<()> {
+    let body = serde_json::to_string(&held.record).map_err(broken)?;
+    let seen = if state.loading { 0 } else { state.generation };
+    tx.prepare_cached(
+        "INSERT INTO records (type, id, version, unit_id, body, seen, pushed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (type, id) DO UPDATE SET version = excluded.version, unit_id = excluded.unit_id,
+         body = excluded.body, seen = max(seen, excluded.seen), pushed = excluded.pushed
+         WHERE excluded.version >= version",
+    )?
+    .execute(params![kind, id.to_string(), held.version, held.unit_id.to_string(), body, seen, state.loading])?;
+    Ok(())
+}
+
+fn remove(tx: &Transaction, kind: &str, id: Uuid) -> Result<()> {
+    tx.prepare_cached("DELETE FROM records WHERE type = ?1 AND id = ?2")?.execute(params![kind, id.to_string()])?;
+    Ok(())
+}
+
+/// Puts an item at the end of the outbox.
+fn wait(tx: &Transaction, waiting: &Waiting) -> Result<()> {
+    let item = serde_json::to_string(&waiting.item).map_err(broken)?;
+    tx.prepare_cached("INSERT INTO outbox (type, id, epoch, item) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        waiting.item.kind,
+        waiting.record().map(|id| id.to_string()),
+        waiting.epoch,
+        item
+    ])?;
+    Ok(())
+}
+
+/// The items of a prepared batch, in its order.
+fn batched(tx: &Transaction, key: &str) -> Result<Vec<(i64, Waiting)>> {
+    let mut select = tx.prepare_cached("SELECT number, epoch, item FROM outbox WHERE batch = ?1 ORDER BY number")?;
+    let mut rows = select.query([key])?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        let item = serde_json::from_str(&row.get::<_, String>(2)?).map_err(broken)?;
+        items.push((row.get(0)?, Waiting { item, epoch: row.get(1)? }));
+    }
+    Ok(items)
+}
+
+fn uuid(text: &str) -> Result<Uuid> {
+    Uuid::try_parse(text).map_err(broken)
+}

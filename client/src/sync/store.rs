@@ -1,0 +1,344 @@
+//! What a local copy must be able to do, and the rules that every store keeps alike.
+
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use cell_records_types::sync::{Change, ChangesPage, ItemResult, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, Phase};
+use cell_records_types::sync::{PushBatch, PushItem, PushReturn, SCHEMA};
+use cell_records_types::{Reference, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A local copy with its outbox. Every method that writes does so in one local transaction: wholly, durably, or not
+/// at all. Methods block; they take milliseconds for a page.
+pub trait Store: Send {
+    /// Where the copy stands.
+    fn state(&self) -> Result<State>;
+
+    /// Forgets the cursor, so that the next pull begins a snapshot, with this filter ([`State::anew`]).
+    /// The records stay until the snapshot's end sweeps them.
+    fn restart(&mut self, filter: &Filter) -> Result<()>;
+
+    /// Applies a page that was asked for in the state `asked`, and stores the page's cursor with it.
+    /// [`State::after`] says what the new state is; its server is that of `asked`. An [`Change::Own`] that is still in the page needs no more than
+    /// a mark that the record was seen.
+    ///
+    /// - In a snapshot every upsert replaces; afterwards only one whose version is not below the held one, and a
+    ///   removal likewise.
+    /// - At the snapshot's end all records that it did not name are deleted, but for those that an outbox item
+    ///   names by id, and those pushed since the snapshot began; the latter are judged when the feed is current.
+    ///
+    /// # Errors
+    /// [`Error::Store`], also when the cursor is not that of `asked` any more: another process uses the store.
+    fn apply(&mut self, page: &ChangesPage, asked: &State) -> Result<Applied>;
+
+    /// The version of a held record.
+    fn version(&self, kind: &str, id: Uuid) -> Result<Option<i64>>;
+
+    /// A held record.
+    fn get(&self, kind: &str, id: Uuid) -> Result<Option<Held>>;
+
+    /// The versions of all held records of a type.
+    fn versions(&self, kind: &str) -> Result<BTreeMap<Uuid, i64>>;
+
+    /// How many records are held, by type.
+    fn counts(&self) -> Result<BTreeMap<String, i64>>;
+
+    /// Adds items to the outbox, in order. Each must name its record by `id` or external id.
+    fn enqueue(&mut self, items: &[PushItem]) -> Result<()>;
+
+    /// How many items wait in the outbox, those in a prepared batch included.
+    fn waiting(&self) -> Result<usize>;
+
+    /// The batch to send: the one prepared before, unchanged; else a new one of the oldest items, stored with its
+    /// key and bytes before this returns; `None` when the outbox is empty.
+    fn prepare(&mut self, limits: BatchLimits) -> Result<Option<Batch>>;
+
+    /// Gives a prepared batch up: its key is forgotten, its items wait again.
+    fn release(&mut self, key: &str) -> Result<()>;
+
+    /// Ends a prepared batch: one outcome for each of its items, in order.
+    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<()>;
+
+    /// The items that the server refused, oldest first.
+    fn refused(&self) -> Result<Vec<Refused>>;
+
+    /// Forgets a refused item, once somebody has dealt with it.
+    fn forget_refused(&mut self, number: i64) -> Result<()>;
+}
+
+/// Which records a copy holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Names of record types; empty: all that the caller may read.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Units by reference, each with all below it, at most 8; empty: the caller's whole scope.
+    #[serde(default)]
+    pub units: Vec<String>,
+}
+
+/// Where a copy stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// The server that it was last pulled from.
+    pub server: String,
+    /// What it holds.
+    pub filter: Filter,
+    /// Where the next page begins; none before the first page, and after the server let it go.
+    pub cursor: Option<String>,
+    /// The life of the server's log.
+    pub epoch: Option<String>,
+    /// The snapshot that the copy began with.
+    pub snapshot: Option<Uuid>,
+    /// Counts the snapshots: a record that bears a lower number was not seen since the last one began.
+    pub generation: i64,
+    /// Whether the snapshot is still going on.
+    pub loading: bool,
+    /// Records received in this snapshot, by type.
+    pub received: BTreeMap<String, i64>,
+    /// Whether records that the snapshot's sweep spared must be judged when the feed is current.
+    pub spared: bool,
+    /// Whether the last page was the last that the server had.
+    pub current: bool,
+    /// The server's clock at the last page.
+    pub synced_at: Option<Timestamp>,
+}
+
+impl State {
+    /// The state without a cursor, before a snapshot with this filter.
+    pub fn anew(&self, filter: &Filter) -> State {
+        let (filter, cursor, snapshot) = (filter.clone(), None, None);
+        State { filter, cursor, snapshot, loading: false, current: false, ..self.clone() }
+    }
+
+    /// The state behind a page that was asked for in the state `asked`.
+    pub fn after(&self, page: &ChangesPage, asked: &State) -> State {
+        let mut next = State { server: asked.server.clone(), ..self.clone() };
+        let begins = page.reset || (page.phase == Phase::Snapshot && page.snapshot_id != self.snapshot);
+        if begins {
+            next.generation += 1;
+            next.snapshot = page.snapshot_id;
+            next.received = BTreeMap::new();
+            next.loading = true;
+        }
+        for change in &page.changes {
+            match change {
+                Change::Upsert { kind, .. } | Change::Own { kind, .. } if next.loading => {
+                    *next.received.entry(kind.clone()).or_default() += 1;
+                }
+                Change::SnapshotEnd { .. } => (next.loading, next.spared) = (false, true),
+                _ => {}
+            }
+        }
+        next.cursor = Some(page.cursor.clone());
+        next.epoch = Some(page.epoch.clone());
+        next.current = !page.has_more;
+        next.synced_at = Some(page.server_time);
+        if self.judges(page) {
+            next.spared = false;
+        }
+        next
+    }
+
+    /// Whether this page ends the grace of the records that the snapshot's sweep spared: the first page after the
+    /// snapshot's that is the last one ready.
+    pub fn judges(&self, page: &ChangesPage) -> bool {
+        self.spared && page.phase == Phase::Changes && !page.has_more
+    }
+
+    /// What the server counted in its snapshot and what arrived, by type, where they differ.
+    pub(crate) fn miscounted(&self, counts: &BTreeMap<String, i64>) -> bool {
+        let some = |counts: &BTreeMap<String, i64>| -> BTreeMap<String, i64> {
+            counts.iter().filter(|(_, count)| **count != 0).map(|(kind, count)| (kind.clone(), *count)).collect()
+        };
+        some(counts) != some(&self.received)
+    }
+}
+
+/// Whether what arrives replaces what is held.
+pub(crate) fn replaces(held: Option<i64>, arriving: i64, snapshot: bool) -> bool {
+    snapshot || held.is_none_or(|held| arriving >= held)
+}
+
+/// What a page did to the copy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Records stored.
+    pub stored: usize,
+    /// Records removed because the page said so.
+    pub removed: usize,
+    /// Records deleted because the snapshot did not name them.
+    pub swept: usize,
+    /// The snapshot ended, and the server sent other numbers of records than it says: worth a report.
+    pub miscounted: bool,
+}
+
+/// A held record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// Its version.
+    pub version: i64,
+    /// Its unit.
+    pub unit_id: Uuid,
+    /// The flat record, masked as the caller's grants ask.
+    pub record: Map<String, Value>,
+}
+
+/// How large a new batch may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Most items.
+    pub items: usize,
+    /// Most bytes of the body.
+    pub bytes: usize,
+}
+
+impl Default for BatchLimits {
+    /// What the server takes at most.
+    fn default() -> Self {
+        BatchLimits { items: MAX_PUSH_ITEMS, bytes: MAX_PUSH_BYTES }
+    }
+}
+
+/// A batch that stands in the store, ready to be sent any number of times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Its `Idempotency-Key`.
+    pub key: String,
+    /// The bytes to send.
+    pub body: Bytes,
+    /// Its items, in the order of the body.
+    pub items: Vec<PushItem>,
+}
+
+/// What became of an item of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The server did it, and the copy follows.
+    Done(Effect),
+    /// The server refused it: it moves to the refused items. [`ItemStatus::NotFound`] also removes the copy.
+    ///
+    /// [`ItemStatus::NotFound`]: cell_records_types::sync::ItemStatus::NotFound
+    Refused(Box<ItemResult>),
+    /// It waits for the next round, behind the others.
+    Again,
+}
+
+/// What an accepted item does to the copy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// The record as it stands now.
+    Put {
+        /// Name of the record type.
+        kind: String,
+        /// The record.
+        id: Uuid,
+        /// What is held of it, unless a later version is held already.
+        held: Held,
+    },
+    /// The record is deleted.
+    Remove {
+        /// Name of the record type.
+        kind: String,
+        /// The record.
+        id: Uuid,
+    },
+    /// The copy learns of it by the feed.
+    Nothing,
+}
+
+/// An item that the server refused: a conflict, or one that it can never take as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// Its number in this store.
+    pub number: i64,
+    /// When it was refused, by the local clock.
+    pub at: Timestamp,
+    /// The item.
+    pub item: PushItem,
+    /// What the server said.
+    pub result: ItemResult,
+}
+
+impl Refused {
+    /// Whether it meets something stored that may differ tomorrow (`conflict`, `duplicate_match`): somebody should
+    /// look at both sides. The others are dead letters: as they are, they will never be taken.
+    pub fn is_conflict(&self) -> bool {
+        use cell_records_types::sync::ItemStatus::{Conflict, DuplicateMatch};
+        matches!(self.result.status, Conflict | DuplicateMatch)
+    }
+}
+
+/// An item as the outbox keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Waiting {
+    pub(crate) item: PushItem,
+    /// The log's life in which its `if_version` was taken.
+    pub(crate) epoch: Option<String>,
+}
+
+impl Waiting {
+    pub(crate) fn new(item: &PushItem, state: &State) -> Result<Self> {
+        if item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
+            return Err(Error::Refused("an item names its record by an id or an external id".to_owned()));
+        }
+        let epoch = item.if_version.and(state.epoch.clone());
+        Ok(Waiting { item: item.clone(), epoch })
+    }
+
+    /// The id of the record, where the item gives it.
+    pub(crate) fn record(&self) -> Option<Uuid> {
+        match self.item.id {
+            Some(Reference::Id(id)) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// Takes items into a batch as long as they fit, and writes its body.
+#[derive(Default)]
+pub(crate) struct Filling {
+    items: Vec<PushItem>,
+    epoch: Option<String>,
+    bytes: usize,
+}
+
+impl Filling {
+    /// Room for the body's other fields.
+    const ENVELOPE: usize = 512;
+
+    /// Takes an item, `length` bytes as JSON. The first always fits, so that one that is too large is refused by
+    /// the server and not kept for ever.
+    pub(crate) fn take(&mut self, waiting: &Waiting, length: usize, limits: BatchLimits) -> bool {
+        let fits = self.items.len() < limits.items && self.bytes + length + 1 + Self::ENVELOPE <= limits.bytes;
+        // Versions of two lives of the log cannot be compared, so they cannot share a batch.
+        let same_life = self.epoch.is_none() || waiting.epoch.is_none() || self.epoch == waiting.epoch;
+        let taken = self.items.is_empty() || (fits && same_life);
+        if taken {
+            self.epoch = self.epoch.take().or_else(|| waiting.epoch.clone());
+            self.bytes += length + 1;
+            self.items.push(waiting.item.clone());
+        }
+        taken
+    }
+
+    pub(crate) fn finish(self) -> Result<Option<Batch>> {
+        if self.items.is_empty() {
+            return Ok(None);
+        }
+        let mut batch = PushBatch::new(self.items);
+        batch.epoch = self.epoch;
+        batch.schema = Some(SCHEMA.to_owned());
+        // Whole records in the answer: the copy has them at once, and the feed sends them briefly.
+        batch.answer = PushReturn::Representation;
+        let body = serde_json::to_vec(&batch).map_err(broken)?;
+        Ok(Some(Batch { key: Uuid::new_v4().to_string(), body: body.into(), items: batch.items }))
+    }
+}
+
+pub(crate) fn broken(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Store(cause.into())
+}

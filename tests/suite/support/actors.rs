@@ -1,0 +1,68 @@
+//! Who acts in a test: people and systems with the grants that they need.
+
+use super::server::{PASSWORD, Server};
+use cell_records_client::Client;
+use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, NewUser, Role, System, User};
+use cell_records_client::types::{Ref, Timestamp, Unit};
+
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+impl Server {
+    /// Who has not logged in.
+    pub fn anonymous(&self) -> Client {
+        self.client().build().unwrap()
+    }
+
+    /// The first administrator.
+    pub fn admin(&self) -> Client {
+        self.client().login("admin", PASSWORD).build().unwrap()
+    }
+
+    /// A system with grants, at the root.
+    pub async fn system(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> Client {
+        self.registered(code, grants).await.1
+    }
+
+    /// The same with its account.
+    pub async fn registered(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> (System, Client) {
+        let admin = self.admin();
+        let new = NewSystem {
+            name: code.into(),
+            contact: "tests".into(),
+            purpose: "tests".into(),
+            code: Some(code.into()),
+            unit_id: None,
+        };
+        let system = admin.systems().create(&new).await.unwrap();
+        for (role, unit) in grants {
+            admin.systems().grant(system.id, &grant(*role, unit.clone())).await.unwrap();
+        }
+        let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
+        let token = NewToken { name: "test".into(), expires_at, grants: None };
+        let issued = admin.systems().issue_token(system.id, &token).await.unwrap();
+        (system, self.client().access_token(issued.token).build().unwrap())
+    }
+
+    /// A person with grants, at the root.
+    pub async fn user(&self, name: &str, grants: &[(Role, Ref<Unit>)]) -> (User, Client) {
+        let admin = self.admin();
+        let new =
+            NewUser { username: name.into(), display_name: name.into(), password: PASSWORD.into(), unit_id: None };
+        let user = admin.users().create(&new).await.unwrap();
+        for (role, unit) in grants {
+            admin.users().grant(user.id, &grant(*role, unit.clone())).await.unwrap();
+        }
+        (user, self.client().login(name, PASSWORD).build().unwrap())
+    }
+}
+
+/// A grant without an end.
+pub fn grant(role: Role, unit: Ref<Unit>) -> NewGrant {
+    NewGrant { role, unit_id: unit, from: None, until: None, fields: None }
+}
+
+/// A unit of the demo, by its external id.
+pub fn demo(value: &str) -> Ref<Unit> {
+    Ref::external("demo", value)
+}

@@ -1,0 +1,137 @@
+//! A database for each test: a copy of a template that is made once.
+
+use cell_records_server::db::Url;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The engine of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// The embedded one.
+    Sqlite,
+    /// The one of `CELL_RECORDS_TEST_POSTGRES`.
+    Postgres,
+}
+
+/// A database that is dropped with this value.
+pub struct TestDatabase {
+    /// Where it is.
+    pub url: Url,
+    place: Place,
+}
+
+enum Place {
+    File(PathBuf),
+    Postgres(String),
+    /// A template: it stays until the process ends.
+    Kept,
+}
+
+fn number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A folder of this run of the suite. Those of runs that are over go.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let base = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let pid = name.to_str().and_then(|name| name.strip_prefix("suite-"));
+            if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let folder = base.join(format!("suite-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    })
+}
+
+/// The URL of the PostgreSQL to test on.
+pub fn postgres() -> String {
+    std::env::var("CELL_RECORDS_TEST_POSTGRES").unwrap_or_else(|_| {
+        panic!("no PostgreSQL to test on: run tests/run, or set CELL_RECORDS_TEST_POSTGRES to the URL of a user who may create databases")
+    })
+}
+
+fn in_database(url: &str, name: &str) -> String {
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// Runs a statement on the test server's own database.
+fn execute(statements: &[String]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&postgres(), tokio_postgres::NoTls).await.unwrap();
+        let driver = tokio::spawn(connection);
+        for statement in statements {
+            client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        }
+        drop(client);
+        let _ = driver.await;
+    });
+}
+
+impl TestDatabase {
+    /// A new, empty database that is to be a template.
+    pub fn template(engine: Engine, name: &str) -> Self {
+        match engine {
+            Engine::Sqlite => {
+                let file = folder().join(format!("template-{name}.db"));
+                TestDatabase { url: Url::Sqlite(file), place: Place::Kept }
+            }
+            Engine::Postgres => {
+                let name = format!("cell_records_{}_template_{name}", std::process::id());
+                execute(&[format!("CREATE DATABASE {name}")]);
+                TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Kept }
+            }
+        }
+    }
+
+    /// A copy of a template that nobody uses.
+    pub fn copy(template: &TestDatabase) -> Self {
+        match &template.url {
+            Url::Sqlite(file) => {
+                let copy = folder().join(format!("{}.db", number()));
+                for suffix in ["", "-wal"] {
+                    let from = PathBuf::from(format!("{}{suffix}", file.display()));
+                    if from.exists() {
+                        std::fs::copy(&from, format!("{}{suffix}", copy.display())).unwrap();
+                    }
+                }
+                TestDatabase { url: Url::Sqlite(copy.clone()), place: Place::File(copy) }
+            }
+            Url::Postgres(url) => {
+                let (_, template) = url.rsplit_once('/').unwrap();
+                let name = format!("cell_records_{}_{}", std::process::id(), number());
+                execute(&[
+                    format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"),
+                    format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"),
+                ]);
+                TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Postgres(name) }
+            }
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        match &self.place {
+            Place::File(file) => {
+                for suffix in ["", "-wal", "-shm"] {
+                    let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
+                }
+            }
+            Place::Postgres(name) => {
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                let _ = std::thread::spawn(move || execute(&[drop])).join();
+            }
+            Place::Kept => {}
+        }
+    }
+}

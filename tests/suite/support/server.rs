@@ -1,0 +1,111 @@
+//! Servers under test, in this process: on a free port, with a database of their own and cheap password hashes.
+
+use super::database::{Engine, TestDatabase};
+use cell_records_client::{Client, ClientBuilder, RetryPolicy};
+use cell_records_server::auth::passwords::Cost;
+use cell_records_server::config::{Config, Settings};
+use cell_records_server::db::Url;
+use cell_records_server::server::{self, Running};
+use futures_util::FutureExt;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// The password of every person in the tests.
+pub const PASSWORD: &str = "kim-đồng-xanh-2014";
+
+/// What a server's database holds at first.
+#[allow(non_camel_case_types, reason = "the words of the test macro")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Data {
+    /// What the first start makes.
+    empty,
+    /// The demo ward.
+    demo,
+}
+
+/// A server under test.
+pub struct Server {
+    /// Its base URL.
+    pub url: String,
+    /// The server.
+    pub running: Running,
+    /// Its engine.
+    pub engine: Engine,
+    /// Its database.
+    pub database: Arc<TestDatabase>,
+}
+
+/// The configuration of a server under test.
+fn config(url: &Url) -> Config {
+    let settings = Settings {
+        listen: Some("127.0.0.1:0".into()),
+        workers: Some(1),
+        admin_password: Some(PASSWORD.into()),
+        ..Settings::default()
+    };
+    let mut config = Config::judge(settings).unwrap();
+    config.database = url.clone();
+    config.accounts.password_cost = Cost::Test;
+    config
+}
+
+/// The template of an engine and its data, made once.
+fn template(engine: Engine, data: Data) -> Arc<TestDatabase> {
+    type Templates = HashMap<(Engine, Data), Arc<OnceLock<Arc<TestDatabase>>>>;
+    static TEMPLATES: OnceLock<Mutex<Templates>> = OnceLock::new();
+    let slot = TEMPLATES.get_or_init(Mutex::default).lock().unwrap().entry((engine, data)).or_default().clone();
+    let make = || {
+        let database = TestDatabase::template(engine, &format!("{data:?}"));
+        let url = database.url.clone();
+        let make = move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let opened = server::open(&config(&url)).await.unwrap();
+                if data == Data::demo {
+                    cell_records_server::demo::load(&opened.shared).await.unwrap();
+                }
+            });
+        };
+        std::thread::spawn(make).join().unwrap();
+        Arc::new(database)
+    };
+    slot.get_or_init(make).clone()
+}
+
+/// Runs a test on a server of its own and stops the server, whatever becomes of the test.
+pub fn run(engine: Engine, data: Data, test: impl AsyncFnOnce(&Server)) {
+    // Copies of one template are made one after another: PostgreSQL asks that nobody else uses it.
+    static COPYING: Mutex<()> = Mutex::new(());
+    let template = template(engine, data);
+    let database = {
+        let _one = COPYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::new(TestDatabase::copy(&template))
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = Server::on(engine, database).await;
+        let outcome = AssertUnwindSafe(test(&server)).catch_unwind().await;
+        server.running.handle.stop(false).await;
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+impl Server {
+    async fn on(engine: Engine, database: Arc<TestDatabase>) -> Self {
+        let running = server::start(&config(&database.url)).await.unwrap();
+        Server { url: format!("http://{}", running.addr), running, engine, database }
+    }
+
+    /// Another server on the same database. The test stops it.
+    pub async fn another(&self) -> Server {
+        Server::on(self.engine, self.database.clone()).await
+    }
+
+    /// A client of this server that repeats nothing, so that a test sees each answer.
+    pub fn client(&self) -> ClientBuilder {
+        Client::builder(&self.url).retry(RetryPolicy::never())
+    }
+}
