@@ -519,6 +519,11 @@ fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, fault
         }
         return true;
     }
+    let named = item.unit.as_ref().map(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
+    if named == Some(None) {
+        fault(&faults::REFERENCE_NOT_FOUND);
+        return draft.before.is_some();
+    }
     let unit = draft.after.unit_id;
     if unit.is_nil() {
         fault(if item.unit.is_some() { &faults::REFERENCE_NOT_FOUND } else { &faults::REQUIRED });
@@ -691,7 +696,9 @@ impl Writable<'_> {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
                 &faults::READ_ONLY
-            } else if placed && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class)) {
+            } else if placed
+                && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class))
+            {
                 &faults::FIELD_NOT_WRITABLE
             } else {
                 continue;

@@ -309,23 +309,18 @@ fn create(kind: &Kind, examples: &Examples) -> Operation {
 }
 
 fn get(kind: &Kind, examples: &Examples) -> Operation {
-    operation(
-        kind,
-        "get",
-        format!("Reads {}.", a(kind)),
-        "A deleted record is `410` with the time of its deletion.",
-    )
-    .parameter(id())
-    .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it stood at this timestamp."))
-    .parameter(parameter(
-        "If-None-Match",
-        ParameterIn::Header,
-        text(),
-        "The `ETag` of the copy at hand: unchanged is `304`.",
-    ))
-    .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
-    .response("304", ResponseBuilder::new().description("The copy at hand is the record as it stands").build())
-    .build()
+    operation(kind, "get", format!("Reads {}.", a(kind)), "A deleted record is `410` with the time of its deletion.")
+        .parameter(id())
+        .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it stood at this timestamp."))
+        .parameter(parameter(
+            "If-None-Match",
+            ParameterIn::Header,
+            text(),
+            "The `ETag` of the copy at hand: unchanged is `304`.",
+        ))
+        .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
+        .response("304", ResponseBuilder::new().description("The copy at hand is the record as it stands").build())
+        .build()
 }
 
 fn update(kind: &Kind, examples: &Examples) -> Operation {
@@ -351,17 +346,12 @@ fn update(kind: &Kind, examples: &Examples) -> Operation {
 }
 
 fn delete(kind: &Kind) -> Operation {
-    operation(
-        kind,
-        "delete",
-        format!("Deletes {}.", a(kind)),
-        "`409 still_referenced` while live records point to it.",
-    )
-    .parameter(id())
-    .parameter(if_match(true))
-    .parameter(dry_run())
-    .response("204", ResponseBuilder::new().description("Deleted").build())
-    .build()
+    operation(kind, "delete", format!("Deletes {}.", a(kind)), "`409 still_referenced` while live records point to it.")
+        .parameter(id())
+        .parameter(if_match(true))
+        .parameter(dry_run())
+        .response("204", ResponseBuilder::new().description("Deleted").build())
+        .build()
 }
 
 fn restore(kind: &Kind, examples: &Examples) -> Operation {
