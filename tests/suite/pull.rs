@@ -4,10 +4,11 @@ use crate::support::actors::demo;
 use crate::support::copies::{Puller, assert_same, held, visible};
 use crate::support::items::{figure, member, update};
 use crate::support::on_both_engines;
+use cell_records_client::RetryPolicy;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{Filter, MemoryStore, SqliteStore, Store};
 use cell_records_client::types::accounts::Role;
-use cell_records_client::types::sync::{Change, Phase};
+use cell_records_client::types::sync::{Change, Phase, PushBatch};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -303,7 +304,10 @@ on_both_engines! {
         behind.drain().await;
         let backup = server.backup();
         let lost: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
-        peer.write(lost.iter().map(|id| member(*id, "ext:demo:cell-07", "Cao Văn Lâm")).collect()).await;
+        // PostgreSQL copies a database only while nobody is connected to it: the server must connect anew.
+        let patient = server.client().access_token(&peer.token.token).retry(RetryPolicy::default()).build().unwrap();
+        let batch = PushBatch::new(lost.iter().map(|id| member(*id, "ext:demo:cell-07", "Cao Văn Lâm")).collect());
+        assert_eq!(patient.push(&batch, "lost").await.unwrap().summary["created"], 20);
         let mut puller = Puller::new(peer.client.clone());
         let mut session = peer.session(MemoryStore::new());
         puller.drain().await;
@@ -313,7 +317,7 @@ on_both_engines! {
         let back = server.put_back(backup).await;
         let client = peer.at(&back);
         // Others write on meanwhile: the lost stretch of the log is filled with other batches.
-        let batch = cell_records_client::types::sync::PushBatch::new(
+        let batch = PushBatch::new(
             (0..30).map(|_| member(Uuid::now_v7(), "ext:demo:cell-08", "Đỗ Văn Minh")).collect(),
         );
         client.push(&batch, "after").await.unwrap();
