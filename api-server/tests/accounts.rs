@@ -1,5 +1,7 @@
 //! Accounts over HTTP, on SQLite: who administers whom, and what ends when.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use cell_records_server::auth::passwords::Cost;
 use cell_records_server::config::{Config, Settings};
 use cell_records_server::server::{self, Running};
