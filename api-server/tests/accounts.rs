@@ -279,3 +279,17 @@ async fn a_wrong_user_and_a_wrong_password_look_alike_and_slow_down() {
     }
     assert_eq!(wrong("admin").await.body["code"], "too_many_attempts");
 }
+
+#[tokio::test]
+async fn of_several_first_starts_one_makes_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let mut config = Config::judge(Settings { database_url: Some(url), ..Settings::default() }).unwrap();
+    config.accounts.password_cost = Cost::Test;
+    let (a, b, c) = tokio::join!(server::open(&config), server::open(&config), server::open(&config));
+    let opened = [a.unwrap(), b.unwrap(), c.unwrap()];
+    assert_eq!(opened.iter().filter(|one| one.admin_password.is_some()).count(), 1);
+    let keys: Vec<&str> = opened.iter().map(|one| one.shared.keys.kid.as_str()).collect();
+    assert!(keys.iter().all(|kid| *kid == keys[0]), "all have the same signing key");
+    assert!(server::open(&config).await.unwrap().admin_password.is_none());
+}
