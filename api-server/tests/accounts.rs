@@ -6,8 +6,9 @@ use cell_records_server::auth::passwords::Cost;
 use cell_records_server::config::{Config, Settings};
 use cell_records_server::server::{self, Running};
 use cell_records_server::state::Shared;
-use cell_records_server::store::accounts::{self, NewGrant};
+use cell_records_server::store::accounts;
 use cell_records_server::store::audit::By;
+use cell_records_server::store::grants::{self, NewGrant};
 use cell_records_server::store::items::{Caller, Command, Expected, Item};
 use cell_records_server::store::registry::UNIT;
 use cell_records_server::store::scope::ROOT;
@@ -178,7 +179,7 @@ async fn an_account_that_reaches_further_is_not_taken_over() {
         Box::pin(async move {
             let account = accounts::by_id(&mut tx.db(), CallerKind::User, id).await?;
             let grant = NewGrant::of(Role::CommitteeOffice, far);
-            accounts::add_grant(tx, &By::operator(), &account.unwrap(), grant).await.map(|_| ())
+            grants::add(tx, &By::operator(), &account.unwrap(), grant).await.map(|_| ())
         })
     });
     given.await.unwrap();

@@ -5,6 +5,7 @@ use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Account, Changes};
 use crate::store::audit::By;
+use crate::store::grants;
 use crate::store::registry::UNIT;
 use cell_records_types::accounts::{CallerKind, Role};
 use cell_records_types::faults::{OUTSIDE_YOUR_UNIT, REFERENCE_NOT_FOUND};
@@ -52,7 +53,7 @@ pub async fn changeable(app: &App, who: &Who, kind: CallerKind, id_text: &str) -
     if account.id == who.identity.account {
         return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers the own account"));
     }
-    let grants = app.reads.single(async |db| accounts::grants(db, account.id).await).await?;
+    let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
     if grants.iter().any(|grant| !who.scope.holds(grant.unit, |role| role == Role::Administrator)) {
         return Err(ApiError::new(&error::FORBIDDEN).detail("the account holds grants outside your units"));
     }
