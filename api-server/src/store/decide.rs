@@ -439,7 +439,7 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if let Some(refusal) = version(item, &draft, context) {
         return refusal;
     }
-    writable.fields(&draft, &mut all);
+    writable.fields(&draft, placed, &mut all);
     references(item, &draft, context, world, &mut all);
     let external = external(item, &draft, context, &mut all);
     // The rules run over what could be read, so that all faults are told together.
@@ -684,9 +684,10 @@ impl Writable<'_> {
     }
 
     /// Fields that were sent and may not be written.
-    fn fields(&self, draft: &Draft, faults: &mut Vec<Fault>) {
-        let units: Vec<Uuid> =
-            draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
+    fn fields(&self, draft: &Draft, placed: bool, faults: &mut Vec<Fault>) {
+        // In a unit that is not found no field can be judged.
+        let home = placed.then(|| self.home(draft));
+        let units: Vec<Uuid> = draft.before.as_ref().map(|before| before.unit_id).into_iter().chain(home).collect();
         for name in &self.item.sent {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
