@@ -519,6 +519,11 @@ fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, fault
         }
         return true;
     }
+    let named = item.unit.as_ref().map(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
+    if named == Some(None) {
+        fault(&faults::REFERENCE_NOT_FOUND);
+        return draft.before.is_some();
+    }
     let unit = draft.after.unit_id;
     if unit.is_nil() {
         fault(if item.unit.is_some() { &faults::REFERENCE_NOT_FOUND } else { &faults::REQUIRED });
@@ -683,16 +688,17 @@ impl Writable<'_> {
         if units.iter().filter(seen).all(may) { Ok(()) } else { Err(format!("{}:write", kind.name)) }
     }
 
-    /// Fields that were sent and may not be written.
+    /// Fields that were sent and may not be written; without a place, there is no right to ask.
     fn fields(&self, draft: &Draft, placed: bool, faults: &mut Vec<Fault>) {
-        // In a unit that is not found no field can be judged.
-        let home = placed.then(|| self.home(draft));
-        let units: Vec<Uuid> = draft.before.as_ref().map(|before| before.unit_id).into_iter().chain(home).collect();
+        let units: Vec<Uuid> =
+            draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
         for name in &self.item.sent {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
                 &faults::READ_ONLY
-            } else if !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class)) {
+            } else if placed
+                && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class))
+            {
                 &faults::FIELD_NOT_WRITABLE
             } else {
                 continue;
