@@ -6,7 +6,7 @@ use crate::support::items::{figure, member, update};
 use crate::support::on_both_engines;
 use cell_records_client::RetryPolicy;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::{Filter, MemoryStore, SqliteStore, Store};
+use cell_records_client::sync::{Filter, MemoryStore, SqliteStore, Store, SyncSession};
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{Change, Phase, PushBatch};
 use serde_json::json;
@@ -308,8 +308,8 @@ on_both_engines! {
         let patient = server.client().access_token(&peer.token.token).retry(RetryPolicy::default()).build().unwrap();
         let batch = PushBatch::new(lost.iter().map(|id| member(*id, "ext:demo:cell-07", "Cao Văn Lâm")).collect());
         assert_eq!(patient.push(&batch, "lost").await.unwrap().summary["created"], 20);
-        let mut puller = Puller::new(peer.client.clone());
-        let mut session = peer.session(MemoryStore::new());
+        let mut puller = Puller::new(patient.clone());
+        let mut session = SyncSession::new(patient.clone(), MemoryStore::new());
         puller.drain().await;
         session.pull_until_current(|_| {}).await.unwrap();
         let epoch = session.store().state().unwrap().epoch;
@@ -324,7 +324,7 @@ on_both_engines! {
         puller.client = client.clone();
         puller.assert_equal("the copy from the lost time").await;
         assert_eq!(puller.gone, ["epoch_changed"]);
-        let mut session = cell_records_client::sync::SyncSession::new(client.clone(), session.into_store());
+        let mut session = SyncSession::new(client.clone(), session.into_store());
         let pulled = session.pull_until_current(|_| {}).await.unwrap();
         assert!(pulled.restarted && pulled.swept == 20, "{pulled:?}");
         assert_ne!(session.store().state().unwrap().epoch, epoch);
