@@ -191,6 +191,12 @@ impl World {
         records.filter(|record| record.is_live() && record.id != to && record.links().contains(&to)).collect()
     }
 
+    /// Whether a record that stands here belongs to a unit: one that this very set made was never asked for by unit.
+    pub fn has_filled(&self, unit: Uuid) -> bool {
+        let records = self.records.values().flatten();
+        records.into_iter().any(|record| record.is_live() && record.unit_id == unit && record.id != unit)
+    }
+
     // What deciding changes.
 
     /// Puts in a record as an item made it.
