@@ -470,4 +470,46 @@ on_both_engines! {
             assert_eq!(faults(&answer, index), [("", "round_closed")]);
         }
     }
+
+    async fn a_unit_that_was_filled_in_the_same_batch_cannot_be_deleted_in_it(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let (cell, one) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            unit(cell, "ext:demo:ward", "cell", "Chi bộ số 25"),
+            member(one, &cell.to_string(), "Âu Văn A"),
+            delete("unit", cell, 1),
+        ]).await;
+        use ItemStatus::{Conflict, Created};
+        assert_eq!(statuses(&answer), [Created, Created, Conflict]);
+        assert_eq!(answer.items[2].conflict.as_ref().unwrap().reason, ConflictReason::Referenced);
+        // Emptied in the same batch it can.
+        let (cell, one) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            unit(cell, "ext:demo:ward", "cell", "Chi bộ số 26"),
+            member(one, &cell.to_string(), "Âu Văn D"),
+            delete("member", one, 1),
+            delete("unit", cell, 1),
+        ]).await;
+        assert_eq!(statuses(&answer), [Created, Created, ItemStatus::Deleted, ItemStatus::Deleted]);
+    }
+
+    async fn what_earlier_items_of_a_batch_did_binds_the_later_ones(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let id = Uuid::now_v7();
+        // Made, changed, deleted, restored: each item sees what the ones before it did.
+        let answer = peer.push(vec![
+            known_as(member(id, CELL, "Âu Văn B"), "city", "B"),
+            update("member", id, 1, json!({"phone": "+84912345678"})),
+            delete("member", id, 2),
+            item(PushOp::Restore, "member", id, json!({})),
+            known_as(member(Uuid::now_v7(), CELL, "Âu Văn C"), "city", "B"),
+        ]).await;
+        use ItemStatus::{Conflict, Created, Deleted, Restored, Updated};
+        assert_eq!(statuses(&answer), [Created, Updated, Deleted, Restored, Conflict]);
+        let stands = get(&peer, "members", id).await;
+        assert_eq!((&stands.body["version"], &stands.body["phone"]), (&json!(4), &json!("+84912345678")));
+        let history = peer.get(&format!("/v1/members/{id}/history"), &[]).await;
+        assert_eq!(history.body["items"].as_array().map(Vec::len), Some(4));
+        Puller::new(peer.client.clone()).assert_equal("the copy").await;
+    }
 }
