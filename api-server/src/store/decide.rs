@@ -505,8 +505,7 @@ fn names_several(item: &Item, scope: &Scope, world: &World) -> Option<Decided> {
 fn is_pointed_to(record: &Stored, world: &World) -> bool {
     !world.pointing_to(record.id).is_empty()
         || (record.kind.name == UNIT.name
-            && (in_unit(record.id).any(|need| world.matching(&need).iter().any(|other| other.id != record.id))
-                || world.has_filled(record.id)))
+            && in_unit(record.id).any(|need| world.matching(&need).iter().any(|other| other.id != record.id)))
 }
 
 /// Judges the unit that the record would belong to. Answers whether rules can run.

@@ -28,6 +28,8 @@ const SET_ITEMS: usize = 1_000;
 const SET_BYTES: usize = 8 * 1024 * 1024;
 /// At most so many commands wait; more are answered `503`.
 const QUEUE: usize = 4_096;
+/// How often a set is decided anew with what rules asked for in vain, at most.
+const ROUNDS: usize = 3;
 /// Tries of a set that the database refuses.
 const TRIES: usize = 20;
 /// How long a batch's row is kept: longer than any commit whose answer is lost.
@@ -249,6 +251,10 @@ struct Worker {
     head: watch::Sender<i64>,
 }
 
+/// Outcomes with whether each command wrote, effects, and the answers to keep by the place of their command.
+type AllDecided<'a> =
+    (Vec<(Result<Outcome, WriteError>, bool)>, Vec<Effect>, Vec<(usize, Actor, Key, &'a Answer)>);
+
 type Waiting = (Box<Command>, Option<Answer>, oneshot::Sender<Result<Outcome, WriteError>>);
 
 impl Worker {
@@ -435,44 +441,20 @@ impl Worker {
         let mut world = World::new(now, view.tree.clone());
         let all: Vec<&Command> = commands.iter().map(|(command, _)| *command).collect();
         load::load(&mut db, &mut world, &all).await.map_err(|error| failed(&error))?;
-        let mut kept = find_keys(&mut db, &all).await.map_err(|error| failed(&error))?;
-        let mut outcomes = Vec::with_capacity(commands.len());
-        let mut effects: Vec<Effect> = Vec::new();
-        let mut answers = Vec::new();
-        // Commands are decided one after another, each seeing what the ones before it did.
-        for (command, answer) in commands {
-            let scope = self.scope(&mut db, command, now, &world).await.map_err(|error| failed(&error))?;
-            let Some(scope) = scope else {
-                outcomes.push((Err(WriteError::Unauthorised), false));
-                continue;
-            };
-            if let Some(refused) = self.before(command, &scope, clock, &kept) {
-                outcomes.push((refused, false));
-                continue;
-            }
+        let found = find_keys(&mut db, &all).await.map_err(|error| failed(&error))?;
+        let mut rounds = 0;
+        let (mut outcomes, effects, answers) = loop {
             let mark = world.mark();
-            let tree = world.tree.clone();
-            let (mut done, mut own_effects) = self.decide(command, &attempt.refused, scope, &mut world, clock);
-            let refused = command.mode == PushMode::All && done.items.iter().any(|item| !item.status.is_success());
-            if refused || command.dry_run {
-                world.back_to(mark);
-                world.tree = tree;
-                own_effects.clear();
-                done.applied = false;
+            let decided = self.decide_all(&mut db, clock, now, commands, attempt, &mut world, found.clone()).await?;
+            let missed = world.take_missed();
+            if missed.is_empty() || rounds == ROUNDS {
+                break decided;
             }
-            let wrote = !own_effects.is_empty();
-            effects.append(&mut own_effects);
-            // Only an effect needs its key kept: what wrote nothing is decided anew by a repeat.
-            if let (Some(key), Some(answer), true) = (&command.key, answer, wrote) {
-                answers.push((outcomes.len(), command.caller.actor.clone(), key.clone(), *answer));
-                // A second command with this key in the same set finds it here.
-                kept.insert(
-                    (actor_id(&command.caller.actor), key.key.clone()),
-                    (key.fingerprint.clone(), rights(&done.scope), None),
-                );
-            }
-            outcomes.push((Ok(Outcome::Done(done)), wrote));
-        }
+            // What an item made of a record that an earlier one of the set wrote could not be foreseen.
+            world.back_to(mark);
+            load::fetch_needs(&mut db, &mut world, missed).await.map_err(|error| failed(&error))?;
+            rounds += 1;
+        };
         if attempt.search {
             let found = one_by_one(&mut db, clock, &mut world, &effects).await?;
             return Err(Failure::Items(items_of(&outcomes, &effects, &found)));
@@ -498,6 +480,56 @@ impl Worker {
             forget_old(&mut db, began, clock.seq, now).await.map_err(|error| failed(&error))?;
         }
         Ok((outcomes, world.tree))
+    }
+
+    /// Decides commands one after another, each seeing what the ones before it did.
+    async fn decide_all<'a>(
+        &mut self,
+        db: &mut Db<'_>,
+        clock: &Clock,
+        now: Timestamp,
+        commands: &[(&Command, Option<&'a Answer>)],
+        attempt: &Attempt,
+        world: &mut World,
+        mut kept: Kept,
+    ) -> Result<AllDecided<'a>, Failure> {
+        let mut outcomes = Vec::with_capacity(commands.len());
+        let mut effects: Vec<Effect> = Vec::new();
+        let mut answers = Vec::new();
+        for (command, answer) in commands {
+            let scope = self.scope(db, command, now, world).await.map_err(|error| failed(&error))?;
+            let Some(scope) = scope else {
+                outcomes.push((Err(WriteError::Unauthorised), false));
+                continue;
+            };
+            if let Some(refused) = self.before(command, &scope, clock, &kept) {
+                outcomes.push((refused, false));
+                continue;
+            }
+            let mark = world.mark();
+            let tree = world.tree.clone();
+            let (mut done, mut own_effects) = self.decide(command, &attempt.refused, scope, world, clock);
+            let refused = command.mode == PushMode::All && done.items.iter().any(|item| !item.status.is_success());
+            if refused || command.dry_run {
+                world.back_to(mark);
+                world.tree = tree;
+                own_effects.clear();
+                done.applied = false;
+            }
+            let wrote = !own_effects.is_empty();
+            effects.append(&mut own_effects);
+            // Only an effect needs its key kept: what wrote nothing is decided anew by a repeat.
+            if let (Some(key), Some(answer), true) = (&command.key, answer, wrote) {
+                answers.push((outcomes.len(), command.caller.actor.clone(), key.clone(), *answer));
+                // A second command with this key in the same set finds it here.
+                kept.insert(
+                    (actor_id(&command.caller.actor), key.key.clone()),
+                    (key.fingerprint.clone(), rights(&done.scope), None),
+                );
+            }
+            outcomes.push((Ok(Outcome::Done(done)), wrote));
+        }
+        Ok((outcomes, effects, answers))
     }
 
     /// A command whose key stood earlier in the same set is answered as that one was.
