@@ -512,4 +512,20 @@ on_both_engines! {
         assert_eq!(history.body["items"].as_array().map(Vec::len), Some(4));
         Puller::new(peer.client.clone()).assert_equal("the copy").await;
     }
+
+    async fn a_rule_sees_what_lies_outside_the_batch_for_what_the_batch_made(server: demo) {
+        let office = server.user("office", &[(Role::CommitteeOffice, demo("city"))]).await.1;
+        let (ward, cell) = (Uuid::now_v7(), Uuid::now_v7());
+        // The code is taken in the ward, which only the last item of the three makes a matter of this cell.
+        let batch = PushBatch::new(vec![
+            unit(ward, "ext:demo:city", "grassroots_committee", "Đảng bộ phường Hưng Phúc"),
+            unit(cell, &ward.to_string(), "cell", "Chi bộ khối 1"),
+            update("unit", cell, 1, json!({"code": "01"})),
+            update("unit", cell, 2, json!({"parent_id": "ext:demo:ward"})),
+        ]);
+        let answer = office.push(&batch, "k").await.unwrap();
+        use ItemStatus::{Created, Invalid, Updated};
+        assert_eq!(statuses(&answer), [Created, Created, Updated, Invalid]);
+        assert_eq!(answer.items[3].errors[0].code, "code_taken", "{answer:?}");
+    }
 }
