@@ -252,8 +252,7 @@ struct Worker {
 }
 
 /// Outcomes with whether each command wrote, effects, and the answers to keep by the place of their command.
-type AllDecided<'a> =
-    (Vec<(Result<Outcome, WriteError>, bool)>, Vec<Effect>, Vec<(usize, Actor, Key, &'a Answer)>);
+type AllDecided<'a> = (Vec<(Result<Outcome, WriteError>, bool)>, Vec<Effect>, Vec<(usize, Actor, Key, &'a Answer)>);
 
 type Waiting = (Box<Command>, Option<Answer>, oneshot::Sender<Result<Outcome, WriteError>>);
 
@@ -445,7 +444,7 @@ impl Worker {
         let mut rounds = 0;
         let (mut outcomes, effects, answers) = loop {
             let mark = world.mark();
-            let decided = self.decide_all(&mut db, clock, now, commands, attempt, &mut world, found.clone()).await?;
+            let decided = self.decide_all(&mut db, clock, commands, attempt, &mut world, found.clone()).await?;
             let missed = world.take_missed();
             if missed.is_empty() || rounds == ROUNDS {
                 break decided;
@@ -487,7 +486,6 @@ impl Worker {
         &mut self,
         db: &mut Db<'_>,
         clock: &Clock,
-        now: Timestamp,
         commands: &[(&Command, Option<&'a Answer>)],
         attempt: &Attempt,
         world: &mut World,
@@ -497,7 +495,7 @@ impl Worker {
         let mut effects: Vec<Effect> = Vec::new();
         let mut answers = Vec::new();
         for (command, answer) in commands {
-            let scope = self.scope(db, command, now, world).await.map_err(|error| failed(&error))?;
+            let scope = self.scope(db, command, world.now, world).await.map_err(|error| failed(&error))?;
             let Some(scope) = scope else {
                 outcomes.push((Err(WriteError::Unauthorised), false));
                 continue;
@@ -769,11 +767,7 @@ async fn one_by_one(
 }
 
 /// The items that made these effects.
-fn items_of(
-    outcomes: &[(Result<Outcome, WriteError>, bool)],
-    effects: &[Effect],
-    found: &[usize],
-) -> HashSet<usize> {
+fn items_of(outcomes: &[(Result<Outcome, WriteError>, bool)], effects: &[Effect], found: &[usize]) -> HashSet<usize> {
     let version = |effect: &Effect| (effect.after.kind.order, effect.after.id, effect.after.version);
     let found: HashSet<_> = found.iter().filter_map(|index| effects.get(*index)).map(version).collect();
     let done = outcomes.iter().filter_map(|(outcome, _)| match outcome {
