@@ -4,11 +4,11 @@ use crate::support::actors::demo;
 use crate::support::copies::{Puller, assert_same, held, visible};
 use crate::support::items::{delete, figure, item, member, update};
 use crate::support::on_both_engines;
+use cell_records_client::Client;
 use cell_records_client::sync::Store;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{PushBatch, PushItem, PushOp};
 use cell_records_client::types::{Member, MemberPatch};
-use cell_records_client::Client;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -61,7 +61,9 @@ pub async fn writer(client: Client, number: usize, enough: usize, written: Arc<A
                 items.iter().any(|item| item.id == Some(cell_records_client::types::Reference::Id(id)))
             });
             items.push(match (known.filter(|_| !taken), random(10)) {
-                (Some((id, version)), 0..3) => update("member", id, version, json!({"phone": format!("+849{:08}", random(100_000_000))})),
+                (Some((id, version)), 0..3) => {
+                    update("member", id, version, json!({"phone": format!("+849{:08}", random(100_000_000))}))
+                }
                 (Some((id, version)), 3..5) => update("member", id, version, json!({"unit_id": cell(random(24))})),
                 (Some((id, version)), 5) => delete("member", id, version),
                 (Some((id, _)), 6) => item(PushOp::Restore, "member", id, json!({})),
@@ -72,7 +74,18 @@ pub async fn writer(client: Client, number: usize, enough: usize, written: Arc<A
         let answer = client.push(&PushBatch::new(items.clone()), &Uuid::new_v4().to_string()).await.unwrap();
         for (item, result) in items.iter().zip(&answer.items) {
             use cell_records_client::types::sync::ItemStatus::{Created, Deleted, Restored, Unchanged, Updated};
-            assert!(matches!(result.status, Created | Updated | Deleted | Restored | Unchanged | cell_records_client::types::sync::ItemStatus::Conflict), "{item:?}: {result:?}");
+            assert!(
+                matches!(
+                    result.status,
+                    Created
+                        | Updated
+                        | Deleted
+                        | Restored
+                        | Unchanged
+                        | cell_records_client::types::sync::ItemStatus::Conflict
+                ),
+                "{item:?}: {result:?}"
+            );
             if matches!(result.status, Created | Updated | Deleted | Restored) {
                 written.fetch_add(1, Ordering::Relaxed);
             }

@@ -1,5 +1,12 @@
 //! The suite: real servers, driven over HTTP through the client, each test on both engines.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 mod concurrency;

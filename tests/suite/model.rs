@@ -5,9 +5,9 @@ use crate::support::copies::{Puller, assert_same, held, visible};
 use crate::support::items::{delete, figure, item, member, unit, update};
 use crate::support::peers::Peer;
 use crate::support::{Server, on_both_engines};
+use cell_records_client::types::Timestamp;
 use cell_records_client::types::accounts::{NewGrant, Role};
 use cell_records_client::types::sync::{ItemStatus, PushItem, PushOp};
-use cell_records_client::types::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -68,13 +68,18 @@ struct History<'a> {
 }
 
 fn scheme(id: Uuid, unit: &str) -> PushItem {
-    item(PushOp::Create, "evaluation_scheme", id, json!({
-        "unit_id": unit, "name": "Quy định", "subject_kind": "member", "valid_from": "2014-01-01",
-        "levels": [
-            {"code": "good", "label_vi": "Tốt", "label_en": "Good", "rank": 1},
-            {"code": "poor", "label_vi": "Kém", "label_en": "Poor", "rank": 2},
-        ],
-    }))
+    item(
+        PushOp::Create,
+        "evaluation_scheme",
+        id,
+        json!({
+            "unit_id": unit, "name": "Quy định", "subject_kind": "member", "valid_from": "2014-01-01",
+            "levels": [
+                {"code": "good", "label_vi": "Tốt", "label_en": "Good", "rank": 1},
+                {"code": "poor", "label_vi": "Kém", "label_en": "Poor", "rank": 2},
+            ],
+        }),
+    )
 }
 
 fn term(id: Uuid, unit: &str) -> PushItem {

@@ -3,8 +3,8 @@
 use crate::support::actors::demo;
 use crate::support::copies::{Puller, held};
 use crate::support::items::{delete, item, member, update};
-use crate::support::{Server, on_both_engines};
 use crate::support::peers::Peer;
+use crate::support::{Server, on_both_engines};
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::Store;
 use cell_records_client::types::accounts::Role;

@@ -257,7 +257,7 @@ on_both_engines! {
         let peer = server.peer("province", &peer_role()).await;
         let cursor = peer.get("/v1/sync/changes?from=now", &[]).await.body["cursor"].as_str().unwrap().to_owned();
         let with_cursor = format!("from=now&cursor={cursor}");
-        let nine = vec!["ext:demo:cell-01"; 9].join(",");
+        let nine = ["ext:demo:cell-01"; 9].join(",");
         let nine = format!("units={nine}");
         for query in [
             "limit=0", "limit=2001", "limit=x", "max_bytes=65535", "max_bytes=8388609", "types=person", "types=",
@@ -333,5 +333,21 @@ on_both_engines! {
         behind.assert_equal("the copy from before").await;
         assert_eq!(behind.gone, ["epoch_changed"]);
         back.running.handle.stop(false).await;
+    }
+
+    async fn who_may_not_sync_does_not(server: demo) {
+        let item = member(Uuid::now_v7(), "ext:demo:cell-01", "Ông Văn An");
+        let nobody = server.anonymous();
+        let pulled = nobody.changes(&ChangesQuery::default()).await.unwrap_err();
+        assert_eq!(pulled.status(), Some(401));
+        let pushed = nobody.push(&PushBatch::new(vec![item.clone()]), "k").await.unwrap_err();
+        assert_eq!(pushed.status(), Some(401));
+        // One that only reads pulls what it reads, and writes nothing.
+        let reader = server.system("screen", &[(Role::FrontendReader, demo("ward"))]).await;
+        let mut puller = Puller::new(reader.clone());
+        puller.assert_equal("a reader's copy").await;
+        assert_eq!((puller.count("unit"), puller.count("member")), (28, 0));
+        let answer = reader.push(&PushBatch::new(vec![item]), "k").await.unwrap();
+        assert_eq!(answer.summary.get("created"), None);
     }
 }

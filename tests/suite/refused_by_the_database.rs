@@ -3,12 +3,12 @@
 use crate::support::actors::demo;
 use crate::support::copies::Puller;
 use crate::support::items::{known_as, member, unit};
-use crate::support::{Server, on_both_engines};
 use crate::support::peers::Peer;
+use crate::support::{Server, on_both_engines};
+use cell_records_client::types::Unit;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::{ConflictReason, ItemStatus, PushBatch, PushItem, PushMode};
-use cell_records_client::types::Unit;
 use uuid::Uuid;
 
 const CELL: &str = "ext:demo:cell-01";

@@ -1,5 +1,7 @@
 //! Copies and what they must equal: the records that a server shows a caller through its lists.
 
+use cell_records_client::Client;
+use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{MemoryStore, Store};
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::{Change, ChangesPage};
@@ -7,8 +9,6 @@ use cell_records_client::types::{
     EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType, ReportedFigure, Term, Unit,
     UnitEvaluation,
 };
-use cell_records_client::Client;
-use cell_records_client::feed::ChangesQuery;
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
