@@ -2,7 +2,9 @@
 
 pub mod actors;
 pub mod database;
+pub mod http;
 pub mod server;
+pub mod ward;
 
 pub use database::Engine;
 pub use server::{Data, Server};
