@@ -8,6 +8,7 @@ use crate::db::Url;
 use cell_records_types::accounts::SystemCode;
 use cell_records_types::faults::Report;
 use cell_records_types::fields::Field;
+use cell_records_types::text::clean;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -160,9 +161,9 @@ impl Config {
         if !report.faults.is_empty() {
             return Err("system_code: must be 2 to 40 of a–z, 0–9, '-'".into());
         }
-        if let Some(password) = &settings.admin_password
-            && !passwords::is_acceptable(password, crate::setup::ADMIN)
-        {
+        // Cleaned as the text of a login is, or nobody could log in with it.
+        let admin_password = settings.admin_password.map(|password| clean(&password, false).unwrap_or_default());
+        if admin_password.as_ref().is_some_and(|password| !passwords::is_acceptable(password, crate::setup::ADMIN)) {
             return Err("admin_password: must have at least 12 characters and not be a common one".into());
         }
         let log = Log {
@@ -182,7 +183,7 @@ impl Config {
                 cors_origins: origins(settings.cors_origins.as_deref().unwrap_or_default())?,
             },
             accounts: Accounts {
-                admin_password: settings.admin_password,
+                admin_password,
                 system_code,
                 master_key: settings
                     .master_key

@@ -6,6 +6,7 @@ pub mod db;
 pub mod demo;
 pub mod error;
 pub mod http;
+pub mod operator;
 mod records;
 pub mod server;
 pub mod setup;
@@ -30,6 +31,12 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::records::routes(config);
     http::login::routes(config);
     sync::routes(config);
+    http::me::routes(config);
+    http::users::routes(config);
+    http::systems::routes(config);
+    http::tokens::routes(config);
+    http::grants::routes(config);
+    http::audit::routes(config);
 }
 
 /// The OpenAPI document of the routes.

@@ -40,7 +40,7 @@ pub async fn clock_and_keys(database: &Database, master: Option<&MasterKey>) -> 
         )
         .bind(Uuid::nil())
         .text(", ")
-        .bind(new_epoch())
+        .bind(Clock::new_epoch())
         .text(", 0, 1, 1, 1) ON CONFLICT DO NOTHING");
         on!(&mut db, c => clock.run(c))?;
         Clock::read(&mut db, true).await?;
@@ -54,11 +54,6 @@ pub async fn clock_and_keys(database: &Database, master: Option<&MasterKey>) -> 
 
 fn unreachable(error: DbError) -> String {
     format!("the database does not answer: {error}")
-}
-
-/// Names the life of a log: 16 hex digits.
-fn new_epoch() -> String {
-    Uuid::new_v4().simple().to_string().chars().take(16).collect()
 }
 
 async fn read_keys(db: &mut Db<'_>) -> Result<Vec<Material>, DbError> {

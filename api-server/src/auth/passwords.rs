@@ -94,21 +94,21 @@ pub fn hash_now(password: &str) -> String {
     hash(Cost::Full, password)
 }
 
-/// Words that common passwords are made of.
+/// Words that common passwords are made of, longer ones before those that begin them.
 const COMMON: [&str; 24] = [
     "password",
     "passw0rd",
-    "qwerty",
     "qwertyuiop",
-    "asdfgh",
+    "qwerty",
     "asdfghjkl",
-    "zxcvbn",
+    "asdfgh",
     "zxcvbnm",
+    "zxcvbn",
     "letmein",
     "welcome",
     "iloveyou",
-    "admin",
     "administrator",
+    "admin",
     "matkhau",
     "dangvien",
     "chibo",

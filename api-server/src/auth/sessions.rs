@@ -165,6 +165,15 @@ pub async fn end_one(
     Ok(true)
 }
 
+/// Ends all sessions of an account, and writes it down.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_every(tx: &mut WriteTx<'_>, by: &By, account: Uuid, unit: Uuid) -> Result<(), DbError> {
+    end_all(tx, account, None).await?;
+    audit::record(tx, by, "sessions_ended", Some(account), unit, json!({})).await
+}
+
 /// Ends all sessions of an account but one.
 ///
 /// # Errors

@@ -1,11 +1,16 @@
 //! `Idempotency-Key`: what it belongs to, and the answer of a repeat.
 
+use crate::auth::caller::Who;
 use crate::auth::tokens;
+use crate::db::DbError;
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
+use crate::state::App;
 use crate::store::items::Key;
-use crate::store::writer::KeptAnswer;
+use crate::store::writer::{KeptAnswer, WriteTx};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use std::pin::Pin;
 
 const HEADER: &str = "idempotency-key";
 /// Longest key, in characters.
@@ -44,4 +49,46 @@ pub fn answer(kept: KeptAnswer, replayed: bool) -> HttpResponse {
         response.insert_header(("idempotent-replayed", "true"));
     }
     if kept.body.is_empty() { response.finish() } else { response.content_type("application/json").body(kept.body) }
+}
+
+/// What an account's work makes: the answer that is sent, and kept under the key.
+pub type Made<'a> = Pin<Box<dyn Future<Output = Result<ApiResult<KeptAnswer>, DbError>> + 'a>>;
+
+/// Runs the work of a `POST` on accounts once under its key, where it has one: a repeat gets the kept answer.
+/// `body` is what the key belongs to, without secrets.
+///
+/// # Errors
+/// What the work answers, or when there is no outcome.
+pub async fn once(
+    app: &App,
+    request: &HttpRequest,
+    who: &Who,
+    body: &[u8],
+    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>) -> Made<'a> + Send + 'static,
+) -> ApiResult<HttpResponse> {
+    let (key, scope) = (key(request, body)?, who.scope.clone());
+    let outcome = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let kept = match &key {
+                Some(key) => tx.kept(&scope, key).await?,
+                None => None,
+            };
+            if let Some(kept) = kept {
+                return Ok(kept.map(|kept| (kept, true)).map_err(ApiError::from));
+            }
+            let made = work(tx).await?;
+            if let (Some(key), Ok(made)) = (&key, &made) {
+                tx.keep(&scope, key, made).await?;
+            }
+            Ok(made.map(|made| (made, false)))
+        })
+    });
+    let (kept, replayed) = outcome.await??;
+    Ok(answer(kept, replayed))
+}
+
+/// `201` with where the new thing is.
+pub fn created(location: String, body: &impl Serialize) -> KeptAnswer {
+    let body = serde_json::to_string(body).unwrap_or_default();
+    KeptAnswer { status: 201, headers: vec![("location".into(), location)], body }
 }

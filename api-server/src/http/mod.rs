@@ -1,16 +1,24 @@
 //! HTTP: the edge, bodies, parameters and tags that all handlers share, and the handlers of what is no record.
 
+pub mod administration;
+pub mod audit;
 pub mod body;
 pub mod client;
 pub mod cors;
 pub mod edge;
 pub mod etag;
+pub mod grants;
 pub mod health;
 pub mod idempotency;
 pub mod login;
+pub mod me;
 pub mod openapi;
+pub mod pages;
 pub mod params;
 pub mod records;
+pub mod systems;
+pub mod tokens;
+pub mod users;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;

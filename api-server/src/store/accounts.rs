@@ -2,12 +2,14 @@
 
 use super::audit::{self, By};
 use super::scope::Grant;
+use super::tokens;
 use super::writer::WriteTx;
+use crate::auth::sessions;
 use crate::db::schema::{accounts as a, grants as g};
 use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
 use crate::on;
-use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, Role, System, User};
+use cell_records_types::{Reference, Timestamp};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{ExpressionMethods, QueryDsl};
 use serde_json::json;
@@ -196,18 +198,21 @@ pub struct Changes {
     pub display_name: Option<String>,
     /// A new password's hash.
     pub password_hash: Option<String>,
+    /// The session that a new password leaves alone: the one that it was changed in.
+    pub keep_session: Option<Uuid>,
     /// Whether it is shut out.
     pub disabled: Option<bool>,
 }
 
-/// Changes an account. Its sessions end with a new password or when it is shut out.
+/// Changes an account. A new password ends its sessions; shutting it out ends its tokens too, for good.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn change(tx: &mut WriteTx<'_>, by: &By, account: &mut Account, changes: Changes) -> Result<(), DbError> {
-    let Changes { display_name, password_hash, disabled } = changes;
+    let Changes { display_name, password_hash, keep_session, disabled } = changes;
     let new_password = password_hash.is_some();
-    let detail = json!({"display_name": display_name.is_some(), "disabled": disabled});
+    let other = display_name.is_some() || disabled.is_some();
+    let detail = json!({"display_name": display_name, "disabled": disabled});
     account.display_name = display_name.unwrap_or_else(|| account.display_name.clone());
     account.disabled = disabled.unwrap_or(account.disabled);
     account.password_hash = password_hash.or(account.password_hash.take());
@@ -218,14 +223,20 @@ pub async fn change(tx: &mut WriteTx<'_>, by: &By, account: &mut Account, change
     );
     on!(&mut tx.db(), c => diesel::update(a::table).filter(a::id.eq(Id(account.id))).set(row).run(c))?;
     if new_password || account.disabled {
-        crate::auth::sessions::end_all(tx, account.id, None).await?;
+        sessions::end_all(tx, account.id, keep_session).await?;
+    }
+    if account.disabled {
+        tokens::revoke_all(tx, account.id).await?;
     }
     tx.rights_changed();
     if new_password {
         audit::record(tx, by, "password_changed", Some(account.id), account.unit, json!({})).await?;
     }
-    let action = if account.kind == CallerKind::User { "user_changed" } else { "system_changed" };
-    audit::record(tx, by, action, Some(account.id), account.unit, detail).await
+    if other {
+        let action = if account.kind == CallerKind::User { "user_changed" } else { "system_changed" };
+        audit::record(tx, by, action, Some(account.id), account.unit, detail).await?;
+    }
+    Ok(())
 }
 
 /// What a new grant is made of.
@@ -319,4 +330,24 @@ pub async fn grants(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, DbErro
         })
     });
     Ok(grants.collect())
+}
+
+/// A live unit by a reference to it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unit_of(db: &mut Db<'_>, reference: &Reference) -> Result<Option<Uuid>, DbError> {
+    let sql = Sql::<Guid>::new("SELECT id FROM units WHERE deleted_at IS NULL AND id = ");
+    let sql = match reference {
+        Reference::Id(id) => sql.bind(*id),
+        Reference::External { system, value } => sql
+            .text("(SELECT record_id FROM external_ids WHERE type = 'unit' AND system = ")
+            .bind(system.as_str())
+            .text(" AND value = ")
+            .bind(value.as_str())
+            .text(")"),
+        Reference::Item(_) => return Ok(None),
+    };
+    let found: Option<Id> = on!(db, c => sql.first_row(c))?;
+    Ok(found.map(|id| id.0))
 }

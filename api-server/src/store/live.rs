@@ -33,6 +33,11 @@ pub struct Clock {
 type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt);
 
 impl Clock {
+    /// A name for a new life of the log: 16 hex digits.
+    pub fn new_epoch() -> String {
+        Uuid::new_v4().simple().to_string().chars().take(16).collect()
+    }
+
     /// Reads the clock row; with `lock` as the first act of a write, so that no other write begins.
     ///
     /// # Errors

@@ -112,6 +112,18 @@ async fn end_at(tx: &mut WriteTx<'_>, system: Uuid, id: Uuid, at: Timestamp) -> 
     Ok(ended)
 }
 
+/// Revokes every token of a system at once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke_all(tx: &mut WriteTx<'_>, system: Uuid) -> Result<(), DbError> {
+    let now = tx.now;
+    for token in list(&mut tx.db(), system).await? {
+        end_at(tx, system, token.id, now).await?;
+    }
+    Ok(())
+}
+
 /// What became of a rotation.
 pub enum Rotated {
     /// The new secret.

@@ -131,8 +131,34 @@ impl WriteTx<'_> {
     /// Begins another life of the log, unless this one ended already.
     pub fn end_epoch(&mut self, epoch: &str) {
         if self.clock.epoch == epoch {
-            self.clock.epoch = Uuid::new_v4().to_string();
+            self.clock.epoch = Clock::new_epoch();
         }
+    }
+
+    /// The answer that is kept under a caller's key, or why the key cannot be used.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn kept(&mut self, scope: &Scope, key: &Key) -> Result<Option<Result<KeptAnswer, WriteError>>, DbError> {
+        let found = find_key(&mut self.db(), actor_id(&scope.actor), key).await?;
+        Ok(found.map(|(fingerprint, kept_rights, answer)| {
+            if fingerprint != key.fingerprint {
+                Err(WriteError::KeyReused)
+            } else if kept_rights != rights(scope) {
+                Err(WriteError::RightsChanged)
+            } else {
+                Ok(answer)
+            }
+        }))
+    }
+
+    /// Keeps an answer under a caller's key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep(&mut self, scope: &Scope, key: &Key, answer: &KeptAnswer) -> Result<(), DbError> {
+        let now = self.now;
+        keep_answer(&mut self.db(), actor_id(&scope.actor), key, &rights(scope), answer, now).await
     }
 }
 
@@ -751,20 +777,25 @@ async fn find_keys(db: &mut Db<'_>, commands: &[&Command]) -> Result<Kept, DbErr
     for command in commands {
         let Some(key) = &command.key else { continue };
         let caller = actor_id(&command.caller.actor);
-        let sql = Sql::<(Text, Text, BigInt, Text, Text)>::new(
-            "SELECT fingerprint, rights, status, headers, body FROM idempotency_keys WHERE caller_id = ",
-        )
-        .bind(caller)
-        .text(" AND key = ")
-        .bind(key.key.as_str());
-        let row: Option<(String, String, i64, String, String)> = on!(db, c => sql.first_row(c))?;
-        if let Some((fingerprint, rights, status, headers, body)) = row {
-            let headers = serde_json::from_str(&headers).unwrap_or_default();
-            let answer = KeptAnswer { status: u16::try_from(status).unwrap_or(200), headers, body };
+        if let Some((fingerprint, rights, answer)) = find_key(db, caller, key).await? {
             kept.insert((caller, key.key.clone()), (fingerprint, rights, Some(answer)));
         }
     }
     Ok(kept)
+}
+
+async fn find_key(db: &mut Db<'_>, caller: Uuid, key: &Key) -> Result<Option<(String, String, KeptAnswer)>, DbError> {
+    let sql = Sql::<(Text, Text, BigInt, Text, Text)>::new(
+        "SELECT fingerprint, rights, status, headers, body FROM idempotency_keys WHERE caller_id = ",
+    )
+    .bind(caller)
+    .text(" AND key = ")
+    .bind(key.key.as_str());
+    let row: Option<(String, String, i64, String, String)> = on!(db, c => sql.first_row(c))?;
+    Ok(row.map(|(fingerprint, rights, status, headers, body)| {
+        let headers = serde_json::from_str(&headers).unwrap_or_default();
+        (fingerprint, rights, KeptAnswer { status: u16::try_from(status).unwrap_or(200), headers, body })
+    }))
 }
 
 async fn keep_answer(

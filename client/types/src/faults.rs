@@ -79,6 +79,7 @@ fault_codes! {
     COMMITTEE_TOO_LARGE "committee_too_large" "A cell committee has more than 7 members." "Chi ủy có hơn 7 ủy viên.";
     CAP_EXCEEDED "cap_exceeded" "Above the cap: {}." "Vượt tỷ lệ tối đa: {}.";
     INVALID_PASSWORD "invalid_password" "The password must have at least 12 characters and not be a common one." "Mật khẩu phải có ít nhất 12 ký tự và không được là mật khẩu phổ biến.";
+    WRONG_PASSWORD "wrong_password" "This is not the password." "Mật khẩu không đúng.";
     OUTSIDE_YOUR_UNIT "outside_your_unit" "This lies outside the unit." "Nằm ngoài phạm vi tổ chức.";
     NAME_TAKEN "name_taken" "This name is taken." "Tên này đã được dùng.";
 }

@@ -1,0 +1,57 @@
+//! The audit log: `GET /v1/audit_events`.
+
+use super::openapi::Problems;
+use super::pages;
+use super::params::Params;
+use crate::auth::caller::Who;
+use crate::auth::policy;
+use crate::error::{ApiError, ApiResult};
+use crate::state::App;
+use crate::store::audit::{self, Wanted};
+use actix_web::{HttpRequest, HttpResponse, get};
+use cell_records_types::accounts::{AuditEvent, Role};
+use cell_records_types::pages::Page;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+/// Registers the routes of this file.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(list_audit_events);
+}
+
+/// What was done to accounts of the units that the caller audits, the latest first.
+///
+/// Logins and failed ones, grants, tokens, sessions, passwords: who, when, from where, by which request. Needs
+/// `auditor`.
+#[utoipa::path(tag = "audit",
+    params(
+        ("limit" = Option<i64>, Query, description = "Items a page, 1 to 500; default 50"),
+        ("cursor" = Option<String>, Query, description = "Where the page before said that this one begins"),
+        ("before_seq" = Option<i64>, Query, description = "Only events before this position"),
+        ("action" = Option<String>, Query, description = "Only of this action, such as `login_failed`"),
+        ("actor" = Option<Uuid>, Query, description = "Only by this account"),
+        ("subject" = Option<Uuid>, Query, description = "Only about this account, grant, token or session"),
+    ),
+    responses((status = 200, description = "A page", body = Page<AuditEvent>, example = json!({"items": [
+        {"seq": 7, "at": "2014-01-01T00:00:00.000000Z", "action": "login", "actor": "019a3c5e-0000-7000-8000-000000000001", "subject": "019a3c5e-0000-7000-8000-000000000003", "unit_id": "00000000-0000-7000-8000-000000000001", "address": "127.0.0.1", "request_id": "4ebf9131-6cda-4431-84cd-ba5c2a17466d", "detail": {}}
+    ]})), Problems))]
+#[get("/v1/audit_events")]
+async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+    let audits = who.scope.grants.iter().filter(|grant| policy::audits(grant.role));
+    let roots: Vec<Uuid> = audits.map(|grant| grant.unit).collect();
+    if roots.is_empty() {
+        return Err(ApiError::forbidden(Role::Auditor));
+    }
+    let mut params = Params::of(&request)?;
+    let mut wanted = Wanted {
+        before: params.number("before_seq", 0, i64::MAX)?,
+        action: params.take("action"),
+        actor: params.parsed("actor", "a UUID")?,
+        subject: params.parsed("subject", "a UUID")?,
+    };
+    let page = pages::Wanted::<i64>::of(&mut params, &app, &who, format!("audit {wanted:?}"))?;
+    params.end()?;
+    wanted.before = page.after.or(wanted.before);
+    let events = app.reads.single(async |db| audit::list(db, &roots, &wanted, page.limit + 1).await).await?;
+    Ok(page.answer(&app, &who, events, |event| event.seq))
+}

@@ -1,0 +1,173 @@
+//! The caller's own account: `/v1/me…`, and the table of rights.
+
+use super::administration::id;
+use super::body::Body;
+use super::openapi::Problems;
+use super::{client, login, pages};
+use crate::auth::caller::Who;
+use crate::auth::{passwords, policy, sessions};
+use crate::error::{self, ApiError, ApiResult};
+use crate::state::App;
+use crate::store::accounts::{self, Changes};
+use crate::store::registry::KINDS;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse, delete, get, put};
+use cell_records_types::accounts::{CallerKind, Grant, Me, PasswordChange, Role, RoleRights, Session, TypeRights};
+use cell_records_types::faults::{INVALID_PASSWORD, WRONG_PASSWORD};
+use cell_records_types::pages::Page;
+use std::time::Instant;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers the routes of this file.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(me).service(change_own_password).service(roles);
+    config.service(list_own_sessions).service(end_own_sessions).service(end_own_session);
+}
+
+/// Who the caller is, and what it may do now.
+#[utoipa::path(tag = "me", responses((status = 200, description = "The caller", body = Me, example = json!({
+    "id": "019a3c5e-0000-7000-8000-000000000001", "kind": "user", "name": "admin", "display_name": "Quản trị viên",
+    "unit_id": "00000000-0000-7000-8000-000000000001",
+    "grants": [{"id": "019a3c5e-0000-7000-8000-000000000002", "role": "administrator", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}],
+})), Problems))]
+#[get("/v1/me")]
+async fn me(who: Who) -> ApiResult<HttpResponse> {
+    let Who { identity, scope, .. } = who;
+    Ok(HttpResponse::Ok().json(Me {
+        id: identity.account,
+        kind: identity.kind,
+        name: identity.name.clone(),
+        display_name: identity.display_name.clone(),
+        unit_id: identity.unit,
+        grants: scope.grants.into_iter().map(on_the_wire).collect(),
+    }))
+}
+
+/// A grant as it is answered.
+pub fn on_the_wire(grant: crate::store::scope::Grant) -> Grant {
+    let crate::store::scope::Grant { id, role, unit, from, until, fields } = grant;
+    Grant { id, role, unit_id: unit, from, until, fields }
+}
+
+/// Changes the caller's own password. Ends the caller's other sessions.
+#[utoipa::path(tag = "me", request_body(content = PasswordChange, example = json!({"current_password": "con mèo ngồi trên mái nhà", "new_password": "con chó nằm dưới gốc cây"})),
+    responses((status = 204, description = "Changed"), Problems))]
+#[put("/v1/me/password")]
+async fn change_own_password(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    must_be_user(&who)?;
+    let (form, _) = body?.form::<PasswordChange>()?;
+    let account = who.identity.account;
+    // Whoever found a session open must not find out the password by trying.
+    let names = [format!("user:{}", who.identity.name)];
+    if let Some(wait) = app.throttle.wait(&names, Instant::now()) {
+        return Err(login::wait_for(wait));
+    }
+    let found = app.reads.single(async |db| accounts::by_id(db, CallerKind::User, account).await).await?;
+    let hash = found.and_then(|account| account.password_hash);
+    if !app.hasher.verify(form.current_password.to_string(), hash.clone()).await? {
+        app.throttle.failed(&names, Instant::now());
+        return Err(ApiError::fault("/current_password", &WRONG_PASSWORD));
+    }
+    if !passwords::is_acceptable(&form.new_password, &who.identity.name) {
+        return Err(ApiError::fault("/new_password", &INVALID_PASSWORD));
+    }
+    let new = app.hasher.hash(form.new_password.to_string()).await?;
+    let (by, session) = (client::by(&request, Some(&who)), who.identity.session);
+    let changed = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let now = accounts::by_id(&mut tx.db(), CallerKind::User, account).await?;
+            let Some(mut account) = now.filter(|now| !now.disabled && now.password_hash == hash) else {
+                return Ok(false);
+            };
+            let changes = Changes { password_hash: Some(new), keep_session: Some(session), ..Changes::default() };
+            accounts::change(tx, &by, &mut account, changes).await?;
+            Ok(true)
+        })
+    });
+    if !changed.await? {
+        return Err(ApiError::new(&error::CONFLICT).detail("the password was changed at the same time"));
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn must_be_user(who: &Who) -> ApiResult<()> {
+    if who.identity.kind == CallerKind::User {
+        return Ok(());
+    }
+    Err(ApiError::new(&error::FORBIDDEN).detail("only users have a password and sessions"))
+}
+
+/// The caller's live sessions, the latest first.
+#[utoipa::path(tag = "me", responses((status = 200, description = "The sessions", body = Page<Session>, example = json!({"items": [
+    {"id": "019a3c5e-0000-7000-8000-000000000003", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-01-31T00:00:00.000000Z", "current": true}
+]})), Problems))]
+#[get("/v1/me/sessions")]
+async fn list_own_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
+    must_be_user(&who)?;
+    let mut found = app.reads.single(async |db| sessions::list(db, who.identity.account, who.view.now).await).await?;
+    for session in &mut found {
+        session.current = session.id == who.identity.session;
+    }
+    Ok(pages::whole(found))
+}
+
+/// Ends all of the caller's sessions, this one too.
+#[utoipa::path(tag = "me", responses((status = 204, description = "Ended"), Problems))]
+#[delete("/v1/me/sessions")]
+async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+    must_be_user(&who)?;
+    let (by, identity) = (client::by(&request, Some(&who)), who.identity);
+    let ended = app.writer.accounts(move |tx| {
+        Box::pin(async move { sessions::end_every(tx, &by, identity.account, identity.unit).await })
+    });
+    ended.await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends one of the caller's sessions.
+#[utoipa::path(tag = "me", responses((status = 204, description = "Ended"), Problems))]
+#[delete("/v1/me/sessions/{session}")]
+async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path<String>) -> ApiResult<HttpResponse> {
+    must_be_user(&who)?;
+    let (session, by, identity) = (id(&session)?, client::by(&request, Some(&who)), who.identity);
+    let ended = app.writer.accounts(move |tx| {
+        Box::pin(
+            async move { sessions::end_one(tx, &by, "session_ended", identity.account, identity.unit, session).await },
+        )
+    });
+    if ended.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+}
+
+/// The table of rights: what each role reads and writes of each record type.
+#[utoipa::path(tag = "me", responses((status = 200, description = "The roles", body = Page<RoleRights>, example = json!({"items": [
+    {"role": "auditor", "label_vi": "Kiểm toán", "label_en": "Auditor", "types": [{"type": "unit", "reads": "public"}]}
+]})), Problems))]
+#[get("/v1/roles")]
+async fn roles(_who: Who) -> HttpResponse {
+    let of_role = |role: Role| {
+        let label = Role::LIST.codes.iter().find(|code| code.code == role.code());
+        let types = KINDS.iter().filter_map(|kind| {
+            let rights = policy::rights(role, kind.name)?;
+            let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            Some(TypeRights {
+                kind: kind.name.into(),
+                reads: rights.reads,
+                writes: rights.writes,
+                except: texts(rights.except),
+                only: texts(rights.only),
+            })
+        });
+        RoleRights {
+            role,
+            label_vi: label.map(|label| label.label_vi.to_owned()).unwrap_or_default(),
+            label_en: label.map(|label| label.label_en.to_owned()).unwrap_or_default(),
+            types: types.collect(),
+        }
+    };
+    pages::whole(Role::ALL.iter().copied().map(of_role).collect())
+}

@@ -1,0 +1,75 @@
+//! Pages of what is no record: limits, and cursors that are sealed and bound to their caller and query.
+
+use super::params::Params;
+use crate::auth::caller::Who;
+use crate::auth::{seal, tokens};
+use crate::error::{self, ApiError, ApiResult};
+use crate::state::App;
+use actix_web::HttpResponse;
+use cell_records_types::pages::Page;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Items a page, unless the caller asks for another number.
+const ITEMS: i64 = 50;
+/// Most items a page.
+const MOST: i64 = 500;
+const PREFIX: &str = "ca1.";
+
+#[derive(Serialize, Deserialize)]
+struct Cursor<T> {
+    caller: Uuid,
+    query: String,
+    after: T,
+}
+
+/// One page of a list, as it was asked for.
+pub struct Wanted<T> {
+    /// Items a page.
+    pub limit: i64,
+    /// After which item it begins; nothing: the first page.
+    pub after: Option<T>,
+    query: String,
+}
+
+impl<T: Serialize + DeserializeOwned> Wanted<T> {
+    /// Takes `limit` and `cursor`. `query` says what else the cursor depends on: the list and its filters.
+    ///
+    /// # Errors
+    /// `400` or `403` when the cursor is none, another caller's or another query's.
+    pub fn of(params: &mut Params, app: &App, who: &Who, query: String) -> ApiResult<Self> {
+        let limit = params.number("limit", 1, MOST)?.unwrap_or(ITEMS);
+        // Filters may be long; a cursor is not.
+        let query = tokens::digest(query.as_bytes());
+        let Some(text) = params.take("cursor") else { return Ok(Wanted { limit, after: None, query }) };
+        let cursor: Option<Cursor<T>> =
+            Some(text).filter(|text| text.len() <= seal::LONGEST).and_then(|text| seal::open(&app.keys, PREFIX, &text));
+        let cursor = cursor.ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
+        if cursor.caller != who.identity.account {
+            return Err(ApiError::new(&error::CURSOR_FOREIGN));
+        }
+        if cursor.query != query {
+            return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
+        }
+        Ok(Wanted { limit, after: Some(cursor.after), query })
+    }
+
+    /// The page of these items, of which one more than the limit was read, if there is one. `key` tells where
+    /// the next page begins after an item.
+    pub fn answer<I: Serialize>(self, app: &App, who: &Who, mut items: Vec<I>, key: impl Fn(&I) -> T) -> HttpResponse {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| more).and_then(|last| {
+            let cursor = Cursor { caller: who.identity.account, query: self.query, after: key(last) };
+            seal::seal(&app.keys, PREFIX, &cursor)
+        });
+        HttpResponse::Ok().json(Page { items, next_cursor, total: None })
+    }
+}
+
+/// A list that is answered whole.
+pub fn whole<I: Serialize>(items: Vec<I>) -> HttpResponse {
+    HttpResponse::Ok().json(Page { items, next_cursor: None, total: None })
+}

@@ -1,0 +1,162 @@
+//! The access tokens of a system: `/v1/systems/{id}/tokens`. A secret is answered once and never stored.
+
+use super::administration::{changeable, id, visible};
+use super::body::Body;
+use super::openapi::Problems;
+use super::{client, idempotency, pages};
+use crate::auth::caller::Who;
+use crate::error::{self, ApiError, ApiResult};
+use crate::state::App;
+use crate::store::accounts;
+use crate::store::tokens::{self, LONGEST, NewToken, Rotated};
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
+use cell_records_types::Timestamp;
+use cell_records_types::accounts::{CallerKind, IssuedToken, NewToken as NewTokenForm, Rotation, Token};
+use cell_records_types::faults::{Fault, FaultCode, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
+use cell_records_types::pages::Page;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+/// The old secret works for so long after a rotation, unless another time is asked for: one day, in seconds.
+const OVERLAP: i32 = 86_400;
+/// The longest overlap of a rotation: seven days, in seconds.
+const LONGEST_OVERLAP: i32 = 604_800;
+
+/// Registers the routes of this file.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(list_tokens).service(issue_token).service(revoke_token).service(rotate_token);
+}
+
+/// The tokens of a system, the latest first, without their secrets.
+///
+/// Needs `administrator` over the system's unit.
+#[utoipa::path(tag = "systems", responses((status = 200, description = "The tokens", body = Page<Token>, example = json!({"items": [
+    {"id": "019a3c5e-0000-7000-8000-000000000005", "name": "máy chủ chính", "prefix": "crt_3fGh7Kq1", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-12-31T00:00:00.000000Z", "last_used_at": "2014-06-01T08:15:00.000000Z"}
+]})), Problems))]
+#[get("/v1/systems/{id}/tokens")]
+async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+    let system = visible(&app, &who, CallerKind::System, &id).await?;
+    Ok(pages::whole(app.reads.single(async |db| tokens::list(db, system.id).await).await?))
+}
+
+/// Issues an access token of a system. The answer shows its secret, this once.
+///
+/// It can never do more than its system's grants; `grants` narrows it further. Needs `administrator` over the
+/// system's unit and all its grants.
+#[utoipa::path(tag = "systems",
+    request_body(content = NewTokenForm, example = json!({"name": "máy chủ chính", "expires_at": "2014-12-31T00:00:00.000000Z"})),
+    responses((status = 201, description = "Issued", body = IssuedToken, example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000005", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
+    )), Problems))]
+#[post("/v1/systems/{id}/tokens")]
+async fn issue_token(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    let system = changeable(&app, &who, CallerKind::System, &id).await?;
+    idempotency::refuse(&request)?;
+    let (form, _) = body?.form::<NewTokenForm>()?;
+    let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
+    let wanted: Vec<Uuid> = form.grants.map(|grants| grants.to_vec()).unwrap_or_default();
+    let held = app.reads.single(async |db| accounts::grants(db, system.id).await).await?;
+    for (index, grant) in wanted.iter().enumerate() {
+        if !held.iter().any(|one| one.id == *grant) {
+            faults.push(fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, ""));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::invalid(faults));
+    }
+    let by = client::by(&request, Some(&who));
+    let new = NewToken { name: form.name.to_string(), expires_at: form.expires_at, grants: wanted };
+    let issued = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let now = accounts::by_id(&mut tx.db(), CallerKind::System, system.id).await?;
+            match now.filter(|now| !now.disabled) {
+                Some(system) => tokens::issue(tx, &by, &system, new, "token_issued").await.map(Some),
+                None => Ok(None),
+            }
+        })
+    });
+    let issued = issued.await?.ok_or_else(|| ApiError::new(&error::CONFLICT).detail("the system is disabled"))?;
+    Ok(shown_once(&id, &issued))
+}
+
+fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
+    let place = format!("/v1/systems/{system}/tokens/{}", issued.id);
+    HttpResponse::Created().insert_header((LOCATION, place)).insert_header((CACHE_CONTROL, "no-store")).json(issued)
+}
+
+fn fault(pointer: String, code: &'static FaultCode, argument: &str) -> Fault {
+    Fault { pointer, code, argument: argument.into() }
+}
+
+/// What is wrong with the end of a token.
+fn end_fault(end: Timestamp, now: Timestamp) -> Option<Fault> {
+    let fits = now < end && end.micros() - now.micros() <= LONGEST;
+    (!fits).then(|| fault("/expires_at".into(), &OUT_OF_RANGE, "in the next 400 days"))
+}
+
+/// Revokes a token, within a second.
+///
+/// Needs `administrator` over the system's unit.
+#[utoipa::path(tag = "systems", responses((status = 204, description = "Revoked"), Problems))]
+#[delete("/v1/systems/{id}/tokens/{token}")]
+async fn revoke_token(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+) -> ApiResult<HttpResponse> {
+    let system = visible(&app, &who, CallerKind::System, &path.0).await?;
+    let (token, by) = (id(&path.1)?, client::by(&request, Some(&who)));
+    let revoked = app.writer.accounts(move |tx| Box::pin(async move { tokens::revoke(tx, &by, &system, token).await }));
+    if revoked.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+}
+
+/// Gives a token a second secret, which takes its place. The old one works for the overlap: one day unless asked.
+///
+/// The new one keeps the old one's name and grants. `409` when the old one is revoked, rotated or over. Needs
+/// `administrator` over the system's unit and all its grants.
+#[utoipa::path(tag = "systems",
+    request_body(content = Rotation, example = json!({"overlap_seconds": 3600})),
+    responses((status = 201, description = "The new secret, shown this once", body = IssuedToken, example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000006", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
+    )), Problems))]
+#[post("/v1/systems/{id}/tokens/{token}/rotate")]
+async fn rotate_token(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    body: Result<Body, ApiError>,
+) -> ApiResult<HttpResponse> {
+    let system = changeable(&app, &who, CallerKind::System, &path.0).await?;
+    let token = id(&path.1)?;
+    idempotency::refuse(&request)?;
+    let body = body?;
+    let form = if body.0.is_empty() { None } else { Some(body.form::<Rotation>()?.0) };
+    let (overlap, end) =
+        form.map_or((OVERLAP, None), |form| (form.overlap_seconds.unwrap_or(OVERLAP), form.expires_at));
+    let mut faults: Vec<Fault> = end.and_then(|end| end_fault(end, who.view.now)).into_iter().collect();
+    if overlap > LONGEST_OVERLAP {
+        faults.push(fault("/overlap_seconds".into(), &OUT_OF_RANGE, "0 – 604800"));
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::invalid(faults));
+    }
+    let by = client::by(&request, Some(&who));
+    let rotated = app.writer.accounts(move |tx| {
+        Box::pin(async move { tokens::rotate(tx, &by, &system, token, i64::from(overlap) * 1_000_000, end).await })
+    });
+    match rotated.await? {
+        Rotated::Issued(issued) => Ok(shown_once(&path.0, &issued)),
+        Rotated::Unknown => Err(ApiError::new(&error::NOT_FOUND)),
+        Rotated::Over => Err(ApiError::new(&error::CONFLICT).detail("the token is revoked, rotated or over already")),
+    }
+}
