@@ -118,6 +118,9 @@ async fn load_external(db: &mut Db<'_>, world: &mut World, commands: &[&Command]
         for one in item.external_ids.iter().flatten() {
             keys.insert((one.system.to_string(), item.kind.name, one.value.to_string()));
         }
+        if let Some(Reference::External { system, value }) = &item.unit {
+            keys.insert((system.clone(), UNIT.name, value.clone()));
+        }
         for found in &item.references {
             if let Reference::External { system, value } = &found.reference {
                 keys.insert((system.clone(), found.target, value.clone()));
