@@ -249,6 +249,13 @@ impl Reply {
         self
     }
 
+    /// The record, without what only the answer to a write says.
+    pub fn record(&self) -> Value {
+        let mut record = self.body.clone();
+        record.as_object_mut().unwrap().remove("warnings");
+        record
+    }
+
     /// The warnings' codes, by pointer.
     pub fn warnings(&self) -> Vec<(String, String)> {
         told(&self.body["warnings"])

@@ -86,6 +86,8 @@ impl Ward {
 
     /// A body of a type that can be created in a unit, with sensitive fields where the type has some.
     pub async fn body(&self, kind: &Kind, cell: &str) -> Value {
+        // Members stand in cells only.
+        let home = if cell == self.ward { self.a.as_str() } else { cell };
         match kind.name {
             "unit" => {
                 let mut body = unit("party_group", cell);
@@ -103,13 +105,13 @@ impl Ward {
                 json!({"unit_id": cell, "label": "Nhiệm kỳ", "from": format!("{year}-01-01"), "to": format!("{year}-12-31")})
             }
             "position" => json!({
-                "unit_id": cell, "member_id": self.member(cell).await, "position_code": "cell_committee_member",
+                "unit_id": cell, "member_id": self.member(home).await, "position_code": "cell_committee_member",
                 "from": "2010-01-01", "basis": "elected", "vote_result": {"for": 9, "total": 10},
             }),
             "evaluation_scheme" => scheme(cell),
             "evaluation_round" => json!({"unit_id": cell, "scheme_id": self.scheme, "year": self.year()}),
             "member_evaluation" => json!({
-                "unit_id": cell, "member_id": self.member(cell).await, "round_id": self.round().await,
+                "unit_id": cell, "member_id": self.member(home).await, "round_id": self.round().await,
                 "self_level": "good", "reasons": "Lý do riêng",
             }),
             "unit_evaluation" => json!({
