@@ -86,7 +86,7 @@ on_both_engines! {
         let same = json!({"unit_id": ward.ward, "scheme_id": ward.scheme, "year": 2150});
         ward.office.post("/v1/evaluation_rounds", same.clone()).await.is(201);
         ward.office.post("/v1/evaluation_rounds", same).await.refused(409, "not_unique");
-        ward.office.post("/v1/evaluation_rounds", json!({"unit_id": ward.ward, "scheme_id": ward.scheme, "year": 2150, "quarter": 5, "opened_on": "2014-02-01", "closed_on": "2014-01-01"}))
+        ward.office.post("/v1/evaluation_rounds", json!({"unit_id": ward.ward, "scheme_id": ward.scheme, "year": 2151, "quarter": 5, "opened_on": "2014-02-01", "closed_on": "2014-01-01"}))
             .await.faults(&[("/quarter", "out_of_range"), ("/closed_on", "dates_out_of_order")]);
         ward.office.post("/v1/evaluation_rounds", json!({"unit_id": ward.ward, "year": 1800, "state": "locked"})).await.faults(&[
             ("/scheme_id", "required"), ("/year", "out_of_range"), ("/state", "read_only"),

@@ -97,6 +97,12 @@ on_both_engines! {
         for unit in [&ward.a, &ward.ward] {
             ward.office.delete(&format!("/v1/units/{unit}"), "*").await.refused(409, "still_referenced");
         }
+        let term = ward.office.post("/v1/terms", json!({"unit_id": ward.b, "label": "Nhiệm kỳ", "from": "2010-01-01"})).await.is(201).id();
+        ward.office.delete(&format!("/v1/terms/{term}"), "*").await.is(204);
+        ward.office.patch(&format!("/v1/members/{mine}"), "*", json!({"introducers": null})).await.is(200);
+        ward.office.delete(&format!("/v1/members/{other}"), "*").await.is(204);
+        ward.office.delete(&format!("/v1/units/{}", ward.b), "*").await.is(204);
+        ward.office.verb(&format!("/v1/terms/{term}/restore")).await.faults(&[("/unit_id", "reference_not_found")]);
         let group = ward.office.post("/v1/units", unit("party_group", &ward.a)).await.is(201).id();
         ward.office.delete(&format!("/v1/units/{group}"), "*").await.is(204);
     }

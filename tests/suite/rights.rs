@@ -240,6 +240,53 @@ on_both_engines! {
         }
     }
 
+    async fn a_reference_to_what_is_invisible_is_answered_as_one_to_nothing(server: empty) {
+        let ward = server.ward().await;
+        let caller = server.acting(Role::CommitteeOffice, &ward.a).await;
+        // Another ward's, the round closed, so that the most could be told.
+        let far = server.ward().await;
+        let (person, round) = (far.member(&far.a).await, far.round().await);
+        let far_lead = server.acting(Role::CommitteeLead, &far.ward).await;
+        for state in ["self_rating", "reviewing", "proposed", "approved"] {
+            let step = far_lead.post(&format!("/v1/evaluation_rounds/{round}/advance"), json!({"to": state}));
+            step.header("if-match", "*").await.is(200);
+        }
+        let term = far.record(&KINDS[2], &far.a).await.id();
+        let (mine, open) = (ward.member(&ward.a).await, ward.round().await);
+        let position = |member: &str, term: Option<&str>| json!({"unit_id": ward.a, "member_id": member, "term_id": term, "position_code": "other", "from": "2010-01-01", "basis": "elected"});
+        let result = |round: &str, member: &str| json!({"round_id": round, "member_id": member, "self_level": "no_level"});
+        type Body<'a> = &'a dyn Fn(&str) -> Value;
+        let cases: [(&str, &str, Body<'_>); 12] = [
+            ("units", &far.ward, &|id| json!({"name": "Tổ", "kind": "party_group", "parent_id": id})),
+            ("units", &far.a, &|id| json!({"name": "Tổ", "kind": "party_group", "parent_id": id, "code": "K1"})),
+            ("members", &far.a, &|id| json!({"unit_id": id, "full_name": "A", "sex": "male", "birth_date": "1980", "admission_date": "2005-01-01"})),
+            ("members", &far.ward, &|id| json!({"unit_id": id, "full_name": "A"})),
+            ("members", &person, &|id| json!({"unit_id": ward.a, "full_name": "A", "sex": "male", "birth_date": "1980", "admission_date": "2005-01-01", "readmission_of": id})),
+            ("positions", &person, &|id| position(id, None)),
+            ("positions", &term, &|id| position(&mine, Some(id))),
+            ("evaluation_rounds", &far.scheme, &|id| json!({"unit_id": ward.a, "scheme_id": id, "year": 2014})),
+            ("member_evaluations", &person, &|id| result(&open, id)),
+            ("member_evaluations", &round, &|id| result(id, &mine)),
+            ("unit_evaluations", &round, &|id| json!({"unit_id": ward.a, "round_id": id, "self_level": "no_level"})),
+            ("reported_figures", &far.a, &|id| {
+                let mut body = crate::support::ward::figure(&ward.a);
+                body["reported_by_unit_id"] = json!(id);
+                body
+            }),
+        ];
+        for (collection, invisible, body) in cases {
+            let ask = async |id: &str| {
+                let mut answer = caller.post(&format!("/v1/{collection}"), body(id)).await;
+                answer.body.as_object_mut().unwrap().remove("request_id");
+                (answer.status, answer.body)
+            };
+            let nothing = uuid::Uuid::now_v7().to_string();
+            let (told, expected) = (ask(invisible).await, ask(&nothing).await);
+            assert_eq!(told, expected, "{collection}");
+            assert_eq!(told.0, 422);
+        }
+    }
+
     async fn without_a_login_every_operation_answers_401_and_so_does_what_is_no_operation(server: empty) {
         let nobody = server.nobody();
         for (path, methods) in operations(server).await {

@@ -54,7 +54,7 @@ on_both_engines! {
             (json!({"unit_id": null}), vec![("/unit_id", "required")]),
             (json!({"unit_id": nobody}), vec![("/unit_id", "reference_not_found")]),
             (json!({"unit_id": "cell 7"}), vec![("/unit_id", "reference_invalid")]),
-            (json!({"introducers": [{"full_name": "A"}, {"full_name": "B"}, {"full_name": "C"}]}), vec![("/introducers", "too_long")]),
+            (json!({"introducers": [{"full_name": "A"}, {"full_name": "B"}, {"full_name": "C"}]}), vec![("/introducers", "out_of_range")]),
             (json!({"full_name": "   "}), vec![("/full_name", "empty")]),
             (json!({"full_name": null, "sex": null}), vec![("/full_name", "required"), ("/sex", "required")]),
         ] {
