@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Sends requests in one name.
 #[derive(Clone)]
@@ -134,6 +135,19 @@ impl Caller {
     /// A delete of a version.
     pub fn delete(&self, path: &str, etag: &str) -> Call {
         self.call(Method::DELETE, path).header("if-match", etag)
+    }
+
+    /// Reads until the answer has this status: every read that begins a second from now has it.
+    pub async fn becomes(&self, path: &str, status: u16) -> Reply {
+        let start = Instant::now();
+        loop {
+            let late = start.elapsed() > Duration::from_secs(1);
+            let answer = self.get(path).await;
+            if answer.status == status {
+                return answer;
+            }
+            assert!(!late, "GET {path} is still {}: {}", answer.status, answer.text);
+        }
     }
 
     /// All items of a list, page by page, and the text of every page.
