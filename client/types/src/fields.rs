@@ -202,5 +202,10 @@ pub mod openapi {
             ArrayBuilder::new().items(T::schema()).max_items(Some(MAX)).into()
         }
     }
-    impl<T: ToSchema, const MAX: usize> ToSchema for List<T, MAX> {}
+    impl<T: ToSchema, const MAX: usize> ToSchema for List<T, MAX> {
+        // The items stand in the list itself; what they refer to must be found all the same.
+        fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            T::schemas(schemas);
+        }
+    }
 }
