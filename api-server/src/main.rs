@@ -192,7 +192,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     if let Command::Openapi = cli.command {
-        println!("{}", document().text);
+        print!("{}", document().text);
         return Ok(());
     }
     // A variable that is no text is nobody's setting.
