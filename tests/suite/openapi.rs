@@ -90,7 +90,8 @@ fn every_reference_in_the_document_leads_somewhere() {
                 if let Some(to) = map.get("$ref").and_then(Value::as_str) {
                     assert!(document.pointer(to.trim_start_matches('#')).is_some(), "{to}");
                 }
-                map.values().for_each(|value| walk(document, value));
+                // An example may show a reference of its own.
+                map.iter().filter(|(name, _)| *name != "example").for_each(|(_, value)| walk(document, value));
             }
             Value::Array(list) => list.iter().for_each(|value| walk(document, value)),
             _ => {}
