@@ -22,10 +22,16 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 
 /// Whether an example stands somewhere in it.
 fn has_example(document: &Value, part: &Value) -> bool {
-    let named = part.get("$ref").and_then(Value::as_str).and_then(|reference| document.pointer(reference.trim_start_matches('#')));
+    let named = part
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|reference| document.pointer(reference.trim_start_matches('#')));
     let part = named.unwrap_or(part);
     ["example", "examples"].iter().any(|name| part.get(name).is_some_and(|value| !value.is_null()))
-        || part.get("content").and_then(Value::as_object).is_some_and(|content| content.values().any(|one| has_example(document, one)))
+        || part
+            .get("content")
+            .and_then(Value::as_object)
+            .is_some_and(|content| content.values().any(|one| has_example(document, one)))
         || part.get("schema").is_some_and(|schema| has_example(document, schema))
 }
 
@@ -53,7 +59,8 @@ fn every_operation_says_what_it_is_shows_an_example_and_names_its_errors() {
             fault("no operation id of its own");
         }
         let responses = operation["responses"].as_object().unwrap();
-        let good: Vec<&Value> = responses.iter().filter(|(status, _)| status.starts_with('2')).map(|(_, response)| response).collect();
+        let good: Vec<&Value> =
+            responses.iter().filter(|(status, _)| status.starts_with('2')).map(|(_, response)| response).collect();
         if good.is_empty() {
             fault("no success");
         }
@@ -73,7 +80,10 @@ fn every_operation_says_what_it_is_shows_an_example_and_names_its_errors() {
             }
         }
         for (status, response) in responses.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
-            let response = response["$ref"].as_str().and_then(|to| document.pointer(to.trim_start_matches('#'))).unwrap_or(response);
+            let response = response["$ref"]
+                .as_str()
+                .and_then(|to| document.pointer(to.trim_start_matches('#')))
+                .unwrap_or(response);
             if response["content"].get("application/problem+json").is_none() && !text_only {
                 fault(&format!("{status} is no problem"));
             }

@@ -23,8 +23,15 @@ enum Access {
 use Access::{Nothing as N, Reads as R, Writes as W, WritesBut, WritesOnly};
 
 const ROLES: [Role; 9] = [
-    Role::CommitteeOffice, Role::CommitteeLead, Role::CellSecretary, Role::InspectionCommission, Role::ExchangePeer,
-    Role::FrontendReader, Role::Administrator, Role::Auditor, Role::DataProtectionOfficer,
+    Role::CommitteeOffice,
+    Role::CommitteeLead,
+    Role::CellSecretary,
+    Role::InspectionCommission,
+    Role::ExchangePeer,
+    Role::FrontendReader,
+    Role::Administrator,
+    Role::Auditor,
+    Role::DataProtectionOfficer,
 ];
 
 #[rustfmt::skip]
@@ -123,7 +130,10 @@ async fn inside(ward: &Ward, caller: &Caller, role: Role, kind: &'static Kind, a
     }
     let above = kind.fields.iter().find(|spec| Some(spec.class) > access.reads());
     if let (W(_), Some(spec)) = (access, above) {
-        caller.patch(&path, "*", json!({spec.name: null})).await.faults(&[(&format!("/{}", spec.name), "field_not_writable")]);
+        caller
+            .patch(&path, "*", json!({spec.name: null}))
+            .await
+            .faults(&[(&format!("/{}", spec.name), "field_not_writable")]);
     }
     // Deleting and bringing back.
     let deleted = caller.delete(&path, "*").await;
@@ -143,8 +153,12 @@ async fn inside(ward: &Ward, caller: &Caller, role: Role, kind: &'static Kind, a
     }
     let made = caller.post(&collection, body).await;
     match access.status() {
-        200 => { made.is(201); }
-        _ => { assert_eq!(made.refused(403, "forbidden").body["detail"], missing); }
+        200 => {
+            made.is(201);
+        }
+        _ => {
+            assert_eq!(made.refused(403, "forbidden").body["detail"], missing);
+        }
     }
 }
 
@@ -157,13 +171,19 @@ async fn outside(caller: &Caller, kind: &Kind, id: &str) {
     assert_eq!(caller.get(&format!("{collection}?count=exact")).await.is(200).body["total"], items.len());
     let (field, value, _) = change(kind);
     for refused in [
-        caller.get(&path), caller.get(&format!("{path}?as_of=2100-01-01T00:00:00Z")), caller.get(&format!("{path}?colour=1")),
+        caller.get(&path),
+        caller.get(&format!("{path}?as_of=2100-01-01T00:00:00Z")),
+        caller.get(&format!("{path}?colour=1")),
         caller.get(&format!("{path}/history")),
-        caller.patch(&path, "*", json!({field: value})), caller.patch(&path, "nonsense", json!({"colour": 1})),
-        caller.call(Method::PATCH, &path).body("application/json", "{"), caller.call(Method::PATCH, &path).body("text/plain", "x"),
+        caller.patch(&path, "*", json!({field: value})),
+        caller.patch(&path, "nonsense", json!({"colour": 1})),
+        caller.call(Method::PATCH, &path).body("application/json", "{"),
+        caller.call(Method::PATCH, &path).body("text/plain", "x"),
         caller.call(Method::PATCH, &path).json(json!({})),
-        caller.delete(&path, "*"), caller.call(Method::DELETE, &path),
-        caller.verb(&format!("{path}/restore")), caller.post(&format!("{path}/restore"), json!({"colour": 1})),
+        caller.delete(&path, "*"),
+        caller.call(Method::DELETE, &path),
+        caller.verb(&format!("{path}/restore")),
+        caller.post(&format!("{path}/restore"), json!({"colour": 1})),
     ] {
         refused.await.refused(404, "not_found");
     }

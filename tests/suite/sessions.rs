@@ -1,9 +1,9 @@
 //! People: logging in and out, sessions, passwords.
 
+use crate::support::Server;
 use crate::support::http::Reply;
 use crate::support::on_both_engines;
 use crate::support::server::PASSWORD;
-use crate::support::Server;
 use serde_json::{Value, json};
 
 /// The body without what differs by request.

@@ -524,12 +524,15 @@ fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, fault
         }
         return true;
     }
+    let named = item.unit.as_ref().map(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
+    if named == Some(None) {
+        fault(&faults::REFERENCE_NOT_FOUND);
+        return draft.before.is_some();
+    }
     let unit = draft.after.unit_id;
     if unit.is_nil() {
         // What is no reference at all was told when the body was read.
-        if item.unit.is_some() {
-            fault(&faults::REFERENCE_NOT_FOUND);
-        } else if !item.sent.iter().any(|name| name == "unit_id") {
+        if !item.sent.iter().any(|name| name == "unit_id") {
             fault(&faults::REQUIRED);
         }
         return false;
@@ -714,9 +717,8 @@ impl Writable<'_> {
         };
         // A unit to go to that the caller does not see is answered as a reference to nothing, whatever it is.
         let here = draft.before.as_ref().map(|before| before.unit_id);
-        let known = |unit: &&Uuid| {
-            self.scope.is_operator() || Some(**unit) == here || self.scope.reads(UNIT, **unit).is_some()
-        };
+        let known =
+            |unit: &&Uuid| self.scope.is_operator() || Some(**unit) == here || self.scope.reads(UNIT, **unit).is_some();
         let known: Vec<&Uuid> = units.iter().filter(known).collect();
         let allowed = if known.is_empty() {
             // Its unit is not known: the caller must be able to write the type somewhere.
@@ -731,12 +733,15 @@ impl Writable<'_> {
     fn fields(&self, draft: &Draft, placed: bool, faults: &mut Vec<Fault>) {
         let home = self.home(draft);
         let units: Vec<Uuid> = draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([home]).collect();
-        let placed = placed && (draft.before.is_some() || self.scope.is_operator() || self.scope.reads(UNIT, home).is_some());
+        let placed =
+            placed && (draft.before.is_some() || self.scope.is_operator() || self.scope.reads(UNIT, home).is_some());
         for name in &self.item.sent {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
                 &faults::READ_ONLY
-            } else if placed && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class)) {
+            } else if placed
+                && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class))
+            {
                 &faults::FIELD_NOT_WRITABLE
             } else {
                 continue;

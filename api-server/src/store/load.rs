@@ -72,6 +72,9 @@ impl Missing {
 }
 
 fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World, missing: &mut Missing) {
+    if item.unreadable {
+        return;
+    }
     let target = decide::target(item, world);
     let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&decide::key(item, one)));
     for id in target.into_iter().chain(holders) {

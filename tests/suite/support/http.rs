@@ -1,7 +1,7 @@
 //! Requests as they are: for what the typed client cannot say, and for tests over all record types.
 
-use super::server::{PASSWORD, Server};
 use super::actors::DAY;
+use super::server::{PASSWORD, Server};
 use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, Role};
 use cell_records_client::types::{Ref, Timestamp, Unit};
 use reqwest::{Method, RequestBuilder};
