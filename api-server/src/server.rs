@@ -47,6 +47,8 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
     let live = Arc::new(Live::default());
     let writer = Writer::start(&database, live.clone(), accounts.system_code.clone())?;
     let hasher = Hasher::new(accounts.password_cost);
+    // Makes the hash that unknown users are compared with: the first of them must not wait longer than others.
+    hasher.verify(String::new(), None).await.map_err(|_| "hashing a password took too long")?;
     let admin_password = setup::root_and_admin(&database, &writer, &hasher, accounts.admin_password.as_deref()).await?;
     let shared = Shared {
         database,

@@ -124,7 +124,7 @@ async fn revoke_token(
 /// The new one keeps the old one's name and grants. `409` when the old one is revoked, rotated or over. Needs
 /// `administrator` over the system's unit and all its grants.
 #[utoipa::path(tag = "systems",
-    request_body(content = Rotation, example = json!({"overlap_seconds": 3600})),
+    request_body(content = Option<Rotation>, example = json!({"overlap_seconds": 3600})),
     responses((status = 201, description = "The new secret, shown this once", body = IssuedToken, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000006", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
     )), Problems))]

@@ -439,7 +439,7 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if let Some(refusal) = version(item, &draft, context) {
         return refusal;
     }
-    writable.fields(&draft, &mut all);
+    writable.fields(&draft, placed, &mut all);
     references(item, &draft, context, world, &mut all);
     let external = external(item, &draft, context, &mut all);
     // The rules run over what could be read, so that all faults are told together.
@@ -518,6 +518,11 @@ fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, fault
             fault(&faults::UNIT_FIXED);
         }
         return true;
+    }
+    let named = item.unit.as_ref().map(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
+    if named == Some(None) {
+        fault(&faults::REFERENCE_NOT_FOUND);
+        return draft.before.is_some();
     }
     let unit = draft.after.unit_id;
     if unit.is_nil() {
@@ -683,15 +688,17 @@ impl Writable<'_> {
         if units.iter().filter(seen).all(may) { Ok(()) } else { Err(format!("{}:write", kind.name)) }
     }
 
-    /// Fields that were sent and may not be written.
-    fn fields(&self, draft: &Draft, faults: &mut Vec<Fault>) {
+    /// Fields that were sent and may not be written; without a place, there is no right to ask.
+    fn fields(&self, draft: &Draft, placed: bool, faults: &mut Vec<Fault>) {
         let units: Vec<Uuid> =
             draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
         for name in &self.item.sent {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
                 &faults::READ_ONLY
-            } else if !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class)) {
+            } else if placed
+                && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class))
+            {
                 &faults::FIELD_NOT_WRITABLE
             } else {
                 continue;

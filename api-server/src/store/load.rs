@@ -72,6 +72,9 @@ impl Missing {
 }
 
 fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World, missing: &mut Missing) {
+    if item.unreadable {
+        return;
+    }
     let target = decide::target(item, world);
     let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&decide::key(item, one)));
     for id in target.into_iter().chain(holders) {
@@ -117,6 +120,9 @@ async fn load_external(db: &mut Db<'_>, world: &mut World, commands: &[&Command]
         }
         for one in item.external_ids.iter().flatten() {
             keys.insert((one.system.to_string(), item.kind.name, one.value.to_string()));
+        }
+        if let Some(Reference::External { system, value }) = &item.unit {
+            keys.insert((system.clone(), UNIT.name, value.clone()));
         }
         for found in &item.references {
             if let Reference::External { system, value } = &found.reference {

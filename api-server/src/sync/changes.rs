@@ -34,8 +34,9 @@ const MAX_BYTES_BETWEEN: (usize, usize) = (64 * 1024, 8 * 1024 * 1024);
 pub const PULL_MAX_BYTES: usize = MAX_BYTES_BETWEEN.1;
 /// Longest wait, in seconds.
 pub const WAIT_SECONDS: u32 = 60;
-/// How often a waiting request looks at its rights, and for commits of other servers.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a waiting request looks at its rights, and for commits of other servers. With the age that a server's view
+/// may have, a revoked token's wait ends within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
 
 /// The change feed, and the first load of it.
 ///

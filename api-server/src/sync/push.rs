@@ -13,13 +13,16 @@ use crate::store::items::Command;
 use crate::store::record::show;
 use crate::store::scope::Scope;
 use crate::store::writer::{Done, KeptAnswer, Outcome};
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use cell_records_types::faults::{Fault, FaultCode};
 use cell_records_types::problem::{Problem, ProblemFault};
 use cell_records_types::sync::{Conflict, ConflictReason, ItemStatus, PushAnswer, PushBatch, PushReturn};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// A larger body, in bytes, is read beside the worker, which has other requests to answer.
+const READ_HERE: usize = 128 * 1024;
 
 /// Writes a batch of records.
 ///
@@ -64,7 +67,13 @@ pub(super) async fn sync_push(
     Params::of(&request)?.end()?;
     let LargeBody(bytes) = body?;
     let key = idempotency::key(&request, &bytes)?.ok_or_else(|| ApiError::new(&error::IDEMPOTENCY_KEY_REQUIRED))?;
-    let push = push_body::read(&bytes)?;
+    let length = bytes.len();
+    let push = if length > READ_HERE {
+        let read = web::block(move || push_body::read(&bytes)).await;
+        read.map_err(|_| ApiError::new(&error::UNAVAILABLE))??
+    } else {
+        push_body::read(&bytes)?
+    };
     let answer = Answer {
         names: push.items.iter().map(|item| item.name.clone()).collect(),
         records: push.answer == PushReturn::Representation,
@@ -78,7 +87,7 @@ pub(super) async fn sync_push(
         tells: answer.records,
         epoch: push.epoch,
         key: Some(key),
-        bytes: bytes.len(),
+        bytes: length,
     };
     let kept = answer.clone();
     match app.writer.submit(command, Some(Box::new(move |done| kept.keep(done)))).await? {
