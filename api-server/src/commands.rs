@@ -17,7 +17,7 @@ pub enum UserCommand {
         /// Name shown to others; default: the login name.
         #[arg(long)]
         display_name: Option<String>,
-        /// Unit of the account: a UUID or ext:<system>:<value>; default: the root.
+        /// Unit of the account: a UUID or ext:SYSTEM:VALUE; default: the root.
         #[arg(long)]
         unit: Option<String>,
         /// Read the password from standard input.
@@ -62,7 +62,7 @@ pub enum SystemCommand {
         /// What it exchanges data for.
         #[arg(long)]
         purpose: String,
-        /// Unit of the account: a UUID or ext:<system>:<value>; default: the root.
+        /// Unit of the account: a UUID or ext:SYSTEM:VALUE; default: the root.
         #[arg(long)]
         unit: Option<String>,
     },
@@ -88,7 +88,7 @@ pub struct GrantArguments {
     /// The role's code, such as exchange_peer.
     #[arg(long)]
     role: String,
-    /// The unit: a UUID or ext:<system>:<value>; default: the account's own.
+    /// The unit: a UUID or ext:SYSTEM:VALUE; default: the account's own.
     #[arg(long)]
     unit: Option<String>,
     /// When it ends, as 2014-12-31T17:00:00Z; default: never.

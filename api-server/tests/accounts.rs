@@ -1,11 +1,14 @@
 //! Accounts over HTTP, on SQLite: who administers whom, and what ends when.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use cell_records_server::auth::passwords::Cost;
 use cell_records_server::config::{Config, Settings};
 use cell_records_server::server::{self, Running};
 use cell_records_server::state::Shared;
-use cell_records_server::store::accounts::{self, NewGrant};
+use cell_records_server::store::accounts;
 use cell_records_server::store::audit::By;
+use cell_records_server::store::grants::{self, NewGrant};
 use cell_records_server::store::items::{Caller, Command, Expected, Item};
 use cell_records_server::store::registry::UNIT;
 use cell_records_server::store::scope::ROOT;
@@ -176,7 +179,7 @@ async fn an_account_that_reaches_further_is_not_taken_over() {
         Box::pin(async move {
             let account = accounts::by_id(&mut tx.db(), CallerKind::User, id).await?;
             let grant = NewGrant::of(Role::CommitteeOffice, far);
-            accounts::add_grant(tx, &By::operator(), &account.unwrap(), grant).await.map(|_| ())
+            grants::add(tx, &By::operator(), &account.unwrap(), grant).await.map(|_| ())
         })
     });
     given.await.unwrap();
@@ -272,8 +275,22 @@ async fn a_wrong_user_and_a_wrong_password_look_alike_and_slow_down() {
     };
     let (known, unknown) = (wrong("admin").await, wrong("nobody").await);
     assert_eq!((known.status, known.body), (unknown.status, unknown.body));
-    for _ in 0..3 {
+    for _ in 0..4 {
         assert_eq!(wrong("admin").await.status, 401);
     }
     assert_eq!(wrong("admin").await.body["code"], "too_many_attempts");
+}
+
+#[tokio::test]
+async fn of_several_first_starts_one_makes_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let mut config = Config::judge(Settings { database_url: Some(url), ..Settings::default() }).unwrap();
+    config.accounts.password_cost = Cost::Test;
+    let (a, b, c) = tokio::join!(server::open(&config), server::open(&config), server::open(&config));
+    let opened = [a.unwrap(), b.unwrap(), c.unwrap()];
+    assert_eq!(opened.iter().filter(|one| one.admin_password.is_some()).count(), 1);
+    let keys: Vec<&str> = opened.iter().map(|one| one.shared.keys.kid.as_str()).collect();
+    assert!(keys.iter().all(|kid| *kid == keys[0]), "all have the same signing key");
+    assert!(server::open(&config).await.unwrap().admin_password.is_none());
 }

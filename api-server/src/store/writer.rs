@@ -457,7 +457,8 @@ impl Worker {
             }
             let wrote = !own_effects.is_empty();
             effects.append(&mut own_effects);
-            if let (Some(key), Some(answer), true) = (&command.key, answer, done.applied) {
+            // Only an effect needs its key kept: what wrote nothing is decided anew by a repeat.
+            if let (Some(key), Some(answer), true) = (&command.key, answer, wrote) {
                 answers.push((outcomes.len(), command.caller.actor.clone(), key.clone(), *answer));
                 // A second command with this key in the same set finds it here.
                 kept.insert(
@@ -480,8 +481,7 @@ impl Worker {
             }
         }
         for (index, actor, key, answer) in answers {
-            if let Some((Ok(Outcome::Done(done)), wrote)) = outcomes.get_mut(index) {
-                *wrote = true;
+            if let Some((Ok(Outcome::Done(done)), _)) = outcomes.get(index) {
                 let kept = answer(done);
                 keep_answer(&mut db, actor_id(&actor), &key, &rights(&done.scope), &kept, now)
                     .await

@@ -26,7 +26,7 @@ pub struct Code {
 
 /// Declares an enum of the contract: variants with their codes and labels.
 ///
-/// ```ignore
+/// ```text
 /// codes! {
 ///     /// Sex as recorded.
 ///     pub enum Sex = "sex" { Male = "male" "Nam" "Male"; Female = "female" "Nữ" "Female"; }

@@ -74,7 +74,7 @@ pub fn check_object(value: &mut Value, parts: &[Part], report: &mut Report) {
 
 /// Declares an object that stands inside a field.
 ///
-/// ```ignore
+/// ```text
 /// object! {
 ///     /// An office's vote.
 ///     pub struct VoteResult { required { /// Votes for. r#for: i32, } optional {} }

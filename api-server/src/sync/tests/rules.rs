@@ -314,7 +314,16 @@ async fn conflicts_name_what_stands_so_far_as_it_is_seen(engine: &str) {
     let clash = one("f", create("Z")).await;
     assert_eq!(clash["conflict"]["reason"], "unique", "{clash}");
 
-    assert_eq!(one("g", upsert("M-2", "Other")).await["status"], "created");
+    // Units are named as any record is; of one that is not found nothing else is said.
+    server.write(PushOp::Update, "unit", cells[0], json!({"external_ids": with("C-1")})).await;
+    let mut other = upsert("M-2", "Other");
+    other["fields"]["unit_id"] = "ext:city-hr:C-2".into();
+    let lost = one("g", other.clone()).await;
+    assert_eq!(lost["errors"].as_array().unwrap().len(), 1, "{lost}");
+    assert_eq!(lost["errors"][0]["pointer"], "/fields/unit_id");
+    // Nothing was written, so the key is still free.
+    other["fields"]["unit_id"] = "ext:city-hr:C-1".into();
+    assert_eq!(one("g", other).await["status"], "created");
     let both = json!({"op": "upsert", "type": "member", "fields": member(cells[0], "A"),
         "external_ids": [{"system": "city-hr", "value": "M-1"}, {"system": "city-hr", "value": "M-2"}]});
     assert_eq!(one("h", both).await["status"], "duplicate_match");
