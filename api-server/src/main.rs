@@ -6,6 +6,7 @@ use cell_records_server::operator::Operator;
 use cell_records_server::{demo, document, server};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -68,8 +69,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     if let Command::Openapi = cli.command {
-        println!("{}", document().text);
-        return Ok(());
+        return print(&document().text);
     }
     // A variable that is no text is nobody's setting.
     let variables =
@@ -104,6 +104,14 @@ async fn operator(config: &Config) -> Result<Operator, String> {
     let opened = server::open(config).await?;
     tell_password(opened.admin_password.as_deref());
     Ok(Operator::new(opened))
+}
+
+/// Prints a text. Who reads only its beginning closes the pipe: that is no failure.
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
+    }
 }
 
 async fn serve(config: &Config) -> Result<(), String> {

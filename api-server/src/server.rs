@@ -61,6 +61,7 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
         server_code: accounts.system_code.clone(),
         cors: config.http.cors_origins.clone(),
         ready: AtomicBool::new(!config.demo),
+        ending: AtomicBool::new(false),
     };
     Ok(Opened { shared: Arc::new(shared), admin_password })
 }
@@ -129,6 +130,7 @@ impl Running {
 
     /// Takes no more requests, finishes those under way, and writes down what was noted.
     pub async fn stop(self) {
+        self.shared.ending.store(true, Ordering::Release);
         self.handle.stop(true).await;
         self.uses.abort();
         if let Ok(Err(error)) = self.server.await {

@@ -21,6 +21,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
 use cell_records_types::sync::{ChangesPage, MAX_PULL_LIMIT, Phase};
 use cell_records_types::{Reference, Timestamp};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -93,7 +94,7 @@ async fn wait(app: &App, request: &HttpRequest, mut built: Built, asked: &Asked)
     let mut committed = app.writer.committed();
     while built.is_idle() {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || app.ending.load(Ordering::Acquire) {
             break;
         }
         let look = left.min(LOOK_EVERY);

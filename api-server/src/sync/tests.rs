@@ -145,6 +145,7 @@ impl Server {
             server_code: "here".into(),
             cors: Vec::new(),
             ready: AtomicBool::new(true),
+            ending: AtomicBool::new(false),
         };
         let server = Server { app: App::new(Arc::new(shared)), _place: place, days: 0 };
         let root = json!({"name": "Trung ương", "kind": "central_committee"});
