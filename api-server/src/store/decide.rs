@@ -352,7 +352,7 @@ fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
 }
 
 /// A conflict that tells nothing of what it clashes with.
-fn clash(code: &'static FaultCode) -> Decided {
+pub fn clash(code: &'static FaultCode) -> Decided {
     refused(ItemStatus::Conflict, Refusal::Conflict(ConflictReason::Unique, code), None)
 }
 

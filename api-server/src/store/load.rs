@@ -244,8 +244,11 @@ async fn fetch_links(db: &mut Db<'_>, world: &mut World, to: Vec<Uuid>) -> Resul
     Ok(())
 }
 
-/// Needs of one shape (type, table, columns) are one statement.
-async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
+/// Loads needs. Those of one shape (type, table, columns) are one statement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
     type Shape = (usize, Option<&'static str>, Vec<&'static str>);
     let mut shapes: BTreeMap<Shape, Vec<Need>> = BTreeMap::new();
     for need in needs {

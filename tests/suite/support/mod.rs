@@ -1,7 +1,10 @@
 //! What every test stands on: servers on a database of their own, actors instead of tokens.
 
 pub mod actors;
+pub mod copies;
 pub mod database;
+pub mod items;
+pub mod peers;
 pub mod server;
 
 pub use database::Engine;
