@@ -158,5 +158,7 @@ fn log_to_stderr(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A line that cannot be written (a full disk) would be told to standard error too, which panics.
+    let lines = lines.log_internal_errors(false);
     if log.json { lines.json().init() } else { lines.init() }
 }

@@ -2,9 +2,9 @@ use super::{
     Command, Item, Outcome, Reference, Writer, command, evaluations, figures, item, items, load_into, offices, people,
     random, register, units,
 };
+use crate::db::Sql;
 use crate::db::connect::{Database, Own, Url};
 use crate::db::migrate::migrate;
-use crate::db::Sql;
 use crate::on;
 use crate::store::decide::Decided;
 use crate::store::live::{Clock, Live};

@@ -91,6 +91,9 @@ fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &Wor
     missing.record(world, UNIT, draft.after.unit_id);
     if let Some(before) = &draft.before {
         missing.record(world, UNIT, before.unit_id);
+        for (kind, id) in decide::pointed_again(item, before) {
+            missing.record(world, kind, id);
+        }
     }
     let mut needs = Vec::new();
     item.kind.needs(&draft.write(item, None), world, &mut needs);

@@ -3,9 +3,11 @@
 pub mod actors;
 pub mod copies;
 pub mod database;
+pub mod http;
 pub mod items;
 pub mod peers;
 pub mod server;
+pub mod ward;
 
 pub use database::Engine;
 pub use server::{Data, Server};
