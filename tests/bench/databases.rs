@@ -97,6 +97,14 @@ impl Database {
         }
     }
 
+    /// Brings PostgreSQL's statistics up to date, as it does by itself within a minute; nothing on SQLite.
+    pub async fn analyze(&self) -> Result<()> {
+        match self.place {
+            Place::File(_) => Ok(()),
+            Place::Postgres(_) => Ok(connect(&self.url).await?.batch_execute("VACUUM ANALYZE").await?),
+        }
+    }
+
     /// The file of a SQLite database.
     pub fn file(&self) -> Option<&Path> {
         match &self.place {

@@ -63,8 +63,7 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<&str>
     if let Some(body) = body {
         text.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
     }
-    if method == "POST" {
-        // Where one is needed; elsewhere it costs what it costs a careful caller.
+    if path.ends_with("/push") {
         text.push_str(&format!("idempotency-key: {}\r\n", uuid::Uuid::now_v7()));
     }
     text.push_str("\r\n");

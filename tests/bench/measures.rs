@@ -117,6 +117,7 @@ impl Bench<'_> {
         let mut lines = Vec::new();
         let (database, pushed) = self.push().await?;
         lines.extend(pushed);
+        database.analyze().await?;
         let (server, _) = Server::start(&database.url).await?;
         let list = self.text(&server, "/v1/members?status=official&sort=full_name&limit=50").await?;
         let first = list.split(r#"{"id":""#).nth(1).and_then(|rest| rest.get(..36)).context("an empty list")?;
