@@ -25,7 +25,7 @@ pub struct ErrorCode {
 
 macro_rules! error_codes {
     ($($name:ident $status:literal $code:literal $en:literal $vi:literal;)*) => {
-        $(#[doc = concat!("`", $code, "` (", $status, "): ", $en)]
+        $(#[doc = concat!("`", $code, "` (", $status, "): `", $en, "`")]
           pub static $name: ErrorCode = ErrorCode { code: $code, status: $status, en: $en, vi: $vi };)*
         /// The whole table, for the documents made from it.
         pub static ERROR_CODES: &[&ErrorCode] = &[$(&$name),*];

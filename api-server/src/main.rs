@@ -4,14 +4,14 @@ use cell_records_server::config::{Config, Log, Settings};
 use cell_records_server::db::{Database, migrate};
 use cell_records_server::operator::Operator;
 use cell_records_server::{demo, document, server};
-use cell_records_types::Timestamp;
-use cell_records_types::accounts::CallerKind;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use uuid::Uuid;
+
+mod commands;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,138 +45,15 @@ enum Command {
     Demo,
     /// People: their accounts, passwords and grants.
     #[command(subcommand)]
-    User(UserCommand),
+    User(commands::UserCommand),
     /// Programs that exchange data: their accounts and grants.
     #[command(subcommand)]
-    System(SystemCommand),
+    System(commands::SystemCommand),
     /// Access tokens of systems.
     #[command(subcommand)]
-    Token(TokenCommand),
+    Token(commands::TokenCommand),
     /// Print the OpenAPI document.
     Openapi,
-}
-
-#[derive(Subcommand)]
-enum UserCommand {
-    /// Make a user. Without --password-stdin its password is made, and shown once.
-    Add {
-        /// Login name.
-        username: String,
-        /// Name shown to others; default: the login name.
-        #[arg(long)]
-        display_name: Option<String>,
-        /// Unit of the account: a UUID or ext:<system>:<value>; default: the root.
-        #[arg(long)]
-        unit: Option<String>,
-        /// Read the password from standard input.
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// List the users with their grants.
-    List,
-    /// Shut a user out, or let it in again.
-    Disable {
-        /// Login name.
-        username: String,
-        /// Let it in again.
-        #[arg(long)]
-        undo: bool,
-    },
-    /// Set a user's password. Without --password-stdin it is made, and shown once.
-    Password {
-        /// Login name.
-        username: String,
-        /// Read the password from standard input.
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Give a user a role over a unit and all below it.
-    Grant(GrantArguments),
-}
-
-#[derive(Subcommand)]
-enum SystemCommand {
-    /// Register a system.
-    Add {
-        /// Name of the system.
-        name: String,
-        /// Its code, which never changes; default: made from the name.
-        #[arg(long)]
-        code: Option<String>,
-        /// Whom to call about it.
-        #[arg(long)]
-        contact: String,
-        /// What it exchanges data for.
-        #[arg(long)]
-        purpose: String,
-        /// Unit of the account: a UUID or ext:<system>:<value>; default: the root.
-        #[arg(long)]
-        unit: Option<String>,
-    },
-    /// List the systems with their grants.
-    List,
-    /// Shut a system out, or let it in again; its tokens are revoked for good.
-    Disable {
-        /// Its code.
-        code: String,
-        /// Let it in again.
-        #[arg(long)]
-        undo: bool,
-    },
-    /// Give a system a role over a unit and all below it.
-    Grant(GrantArguments),
-}
-
-#[derive(clap::Args)]
-struct GrantArguments {
-    /// Login name, or the system's code.
-    name: String,
-    /// The role's code, such as exchange_peer.
-    #[arg(long)]
-    role: String,
-    /// The unit: a UUID or ext:<system>:<value>; default: the account's own.
-    #[arg(long)]
-    unit: Option<String>,
-    /// When it ends, as 2014-12-31T17:00:00Z; default: never.
-    #[arg(long, value_parser = timestamp)]
-    until: Option<Timestamp>,
-    /// A sensitive field that it adds, such as member.personal_id; may be repeated.
-    #[arg(long = "field", value_name = "TYPE.FIELD")]
-    fields: Vec<String>,
-}
-
-fn timestamp(text: &str) -> Result<Timestamp, &'static str> {
-    text.parse().map_err(|()| "must be an RFC 3339 timestamp")
-}
-
-#[derive(Subcommand)]
-enum TokenCommand {
-    /// Issue a token and show its secret, this once.
-    Issue {
-        /// The system's code.
-        code: String,
-        /// What the token is for.
-        #[arg(long)]
-        name: String,
-        /// Days that it lives, 1 to 400.
-        #[arg(long, default_value_t = 365)]
-        days: u16,
-        /// A grant that it is narrowed to, by id; may be repeated; default: all.
-        #[arg(long = "grant", value_name = "ID")]
-        grants: Vec<Uuid>,
-    },
-    /// Revoke a token.
-    Revoke {
-        /// The system's code.
-        code: String,
-        /// The token's id.
-        token: Uuid,
-    },
-    /// List a system's tokens, without their secrets.
-    List {
-        /// The system's code.
-        code: String,
-    },
 }
 
 #[tokio::main]
@@ -192,8 +69,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     if let Command::Openapi = cli.command {
-        println!("{}", document().text);
-        return Ok(());
+        return print(&document().text);
     }
     // A variable that is no text is nobody's setting.
     let variables =
@@ -217,9 +93,9 @@ async fn run(cli: Cli) -> Result<(), String> {
             println!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
             Ok(())
         }
-        Command::User(command) => user(&operator(&config).await?, command).await,
-        Command::System(command) => system(&operator(&config).await?, command).await,
-        Command::Token(command) => token(&operator(&config).await?, command).await,
+        Command::User(command) => commands::user(&operator(&config).await?, command).await,
+        Command::System(command) => commands::system(&operator(&config).await?, command).await,
+        Command::Token(command) => commands::token(&operator(&config).await?, command).await,
         Command::Openapi => Ok(()),
     }
 }
@@ -230,79 +106,12 @@ async fn operator(config: &Config) -> Result<Operator, String> {
     Ok(Operator::new(opened))
 }
 
-/// The password on standard input, or a new one, which is shown once.
-fn password(from_stdin: bool) -> Result<String, String> {
-    if from_stdin {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map_err(|_| "the password could not be read")?;
-        return Ok(line);
+/// Prints a text. Who reads only its beginning closes the pipe: that is no failure.
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
     }
-    let made = cell_records_server::auth::tokens::password().map_err(|_| "the machine has no random numbers")?;
-    println!("password: {made}");
-    Ok(made)
-}
-
-async fn user(operator: &Operator, command: UserCommand) -> Result<(), String> {
-    match command {
-        UserCommand::Add { username, display_name, unit, password_stdin } => {
-            let password = password(password_stdin)?;
-            let display_name = display_name.unwrap_or_else(|| username.clone());
-            operator.add_user(&username, &display_name, &password, unit.as_deref()).await
-        }
-        UserCommand::List => list(operator, CallerKind::User).await,
-        UserCommand::Disable { username, undo } => operator.set_disabled(CallerKind::User, &username, !undo).await,
-        UserCommand::Password { username, password_stdin } => {
-            operator.set_password(&username, &password(password_stdin)?).await
-        }
-        UserCommand::Grant(grant) => give(operator, CallerKind::User, grant).await,
-    }
-}
-
-async fn system(operator: &Operator, command: SystemCommand) -> Result<(), String> {
-    match command {
-        SystemCommand::Add { name, code, contact, purpose, unit } => {
-            let code = operator.add_system(&name, code.as_deref(), &contact, &purpose, unit.as_deref()).await?;
-            println!("{code}");
-            Ok(())
-        }
-        SystemCommand::List => list(operator, CallerKind::System).await,
-        SystemCommand::Disable { code, undo } => operator.set_disabled(CallerKind::System, &code, !undo).await,
-        SystemCommand::Grant(grant) => give(operator, CallerKind::System, grant).await,
-    }
-}
-
-async fn give(operator: &Operator, kind: CallerKind, grant: GrantArguments) -> Result<(), String> {
-    let GrantArguments { name, role, unit, until, fields } = grant;
-    println!("{}", operator.grant(kind, &name, &role, unit.as_deref(), until, fields).await?);
-    Ok(())
-}
-
-async fn list(operator: &Operator, kind: CallerKind) -> Result<(), String> {
-    for account in operator.list(kind).await? {
-        let state = if account.disabled { "disabled" } else { "enabled" };
-        println!("{}  {}  {state}  unit {}  {}", account.name, account.id, account.unit, account.display_name);
-        for (id, role, unit) in operator.roles(&account).await? {
-            println!("    {role} over {unit}  grant {id}");
-        }
-    }
-    Ok(())
-}
-
-async fn token(operator: &Operator, command: TokenCommand) -> Result<(), String> {
-    match command {
-        TokenCommand::Issue { code, name, days, grants } => {
-            let (id, secret) = operator.issue_token(&code, &name, days, grants).await?;
-            println!("{id}  {secret}");
-        }
-        TokenCommand::Revoke { code, token } => operator.revoke_token(&code, token).await?,
-        TokenCommand::List { code } => {
-            for token in operator.tokens(&code).await? {
-                let revoked = token.revoked_at.map(|at| format!("  revoked {at}")).unwrap_or_default();
-                println!("{}  {}…  until {}{revoked}  {}", token.id, token.prefix, token.expires_at, token.name);
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn serve(config: &Config) -> Result<(), String> {
@@ -349,5 +158,7 @@ fn log_to_stderr(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A line that cannot be written (a full disk) would be told to standard error too, which panics.
+    let lines = lines.log_internal_errors(false);
     if log.json { lines.json().init() } else { lines.init() }
 }

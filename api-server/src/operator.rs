@@ -2,11 +2,13 @@
 //! same writer and audited as the operator's. Where a server runs beside it, that one notices within a second.
 
 use crate::auth::passwords;
-use crate::http::{grants, systems};
+use crate::http::grants::{is_sensitive, sensitive_fields};
+use crate::http::systems;
 use crate::server::Opened;
 use crate::state::Shared;
-use crate::store::accounts::{self, Account, Changes, NewAccount, NewGrant};
+use crate::store::accounts::{self, Account, Changes, NewAccount};
 use crate::store::audit::By;
+use crate::store::grants::{self, NewGrant};
 use crate::store::scope::ROOT;
 use crate::store::tokens::{self, LONGEST, NewToken};
 use crate::store::writer::WriteError;
@@ -88,7 +90,7 @@ impl Operator {
     /// # Errors
     /// When the database does not answer.
     pub async fn roles(&self, account: &Account) -> Outcome<Vec<(Uuid, Role, Uuid)>> {
-        let grants = self.read(async |db| accounts::grants(db, account.id).await).await?;
+        let grants = self.read(async |db| grants::list(db, account.id).await).await?;
         Ok(grants.into_iter().map(|grant| (grant.id, grant.role, grant.unit)).collect())
     }
 
@@ -198,8 +200,8 @@ impl Operator {
             let codes: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
             format!("the role must be one of {}", codes.join(", "))
         })?;
-        if let Some(field) = fields.iter().find(|field| !grants::is_sensitive(field)) {
-            return Err(format!("{field} is none of {}", grants::sensitive_fields().join(", ")));
+        if let Some(field) = fields.iter().find(|field| !is_sensitive(field)) {
+            return Err(format!("{field} is none of {}", sensitive_fields().join(", ")));
         }
         let new = NewGrant { role, unit, from: None, until, fields };
         let given = self.shared.writer.accounts(move |tx| {
@@ -208,7 +210,7 @@ impl Operator {
                 if !above.covers(account.unit, new.unit) || new.until.is_some_and(|until| until <= tx.now) {
                     return Ok(None);
                 }
-                accounts::add_grant(tx, &By::operator(), &account, new).await.map(Some)
+                grants::add(tx, &By::operator(), &account, new).await.map(Some)
             })
         });
         let grant = given.await.map_err(written)?;

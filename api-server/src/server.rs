@@ -47,6 +47,8 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
     let live = Arc::new(Live::default());
     let writer = Writer::start(&database, live.clone(), accounts.system_code.clone())?;
     let hasher = Hasher::new(accounts.password_cost);
+    // Makes the hash that unknown users are compared with: the first of them must not wait longer than others.
+    hasher.verify(String::new(), None).await.map_err(|_| "hashing a password took too long")?;
     let admin_password = setup::root_and_admin(&database, &writer, &hasher, accounts.admin_password.as_deref()).await?;
     let shared = Shared {
         database,
@@ -59,6 +61,7 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
         server_code: accounts.system_code.clone(),
         cors: config.http.cors_origins.clone(),
         ready: AtomicBool::new(!config.demo),
+        ending: AtomicBool::new(false),
     };
     Ok(Opened { shared: Arc::new(shared), admin_password })
 }
@@ -127,6 +130,7 @@ impl Running {
 
     /// Takes no more requests, finishes those under way, and writes down what was noted.
     pub async fn stop(self) {
+        self.shared.ending.store(true, Ordering::Release);
         self.handle.stop(true).await;
         self.uses.abort();
         if let Ok(Err(error)) = self.server.await {

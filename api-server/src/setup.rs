@@ -7,8 +7,9 @@ use crate::auth::{passwords::Hasher, tokens};
 use crate::db::schema::keys as stored_keys;
 use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
 use crate::on;
-use crate::store::accounts::{self, NewAccount, NewGrant};
+use crate::store::accounts::{self, NewAccount};
 use crate::store::audit::By;
+use crate::store::grants::{self, NewGrant};
 use crate::store::items::{Caller, Command, Expected, Item};
 use crate::store::live::Clock;
 use crate::store::registry::UNIT;
@@ -117,7 +118,7 @@ pub async fn root_and_admin(
         Box::pin(async move {
             let by = By::operator();
             let Some(account) = accounts::insert(tx, &by, admin).await? else { return Ok(false) };
-            accounts::add_grant(tx, &by, &account, NewGrant::of(Role::Administrator, ROOT)).await?;
+            grants::add(tx, &by, &account, NewGrant::of(Role::Administrator, ROOT)).await?;
             Ok(true)
         })
     });

@@ -38,6 +38,8 @@ pub struct Shared {
     pub cors: Vec<String>,
     /// Whether everything that must be loaded is: `/readyz`.
     pub ready: AtomicBool,
+    /// Whether the server is told to end: requests that wait answer at once.
+    pub ending: AtomicBool,
 }
 
 /// What a worker has: the shared part, and read connections of its own.

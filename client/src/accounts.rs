@@ -124,6 +124,11 @@ impl Accounts<User> {
         let call = Call::delete(&["v1", "users", &id.to_string(), "sessions", &session.to_string()]);
         self.client.send(call).await.map(drop)
     }
+
+    /// Ends all sessions of a user.
+    pub async fn end_sessions(&self, id: Uuid) -> Result<()> {
+        self.client.send(Call::delete(&["v1", "users", &id.to_string(), "sessions"])).await.map(drop)
+    }
 }
 
 impl Accounts<System> {
@@ -223,6 +228,11 @@ impl Client {
     /// Ends one of the caller's own sessions.
     pub async fn end_my_session(&self, session: Uuid) -> Result<()> {
         self.send(Call::delete(&["v1", "me", "sessions", &session.to_string()])).await.map(drop)
+    }
+
+    /// Ends all of the caller's sessions, this one too.
+    pub async fn end_my_sessions(&self) -> Result<()> {
+        self.send(Call::delete(&["v1", "me", "sessions"])).await.map(drop)
     }
 
     async fn without_account(&self, call: Call) -> Result<Tokens> {

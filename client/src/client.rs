@@ -134,7 +134,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts a certificate authority (PEM) besides those of the operating system.
+    /// Trusts certificate authorities (one or more, PEM) besides those of the operating system.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
@@ -171,9 +171,15 @@ impl ClientBuilder {
             // Without TLS there is no reason to load the system's certificates, or to fail where there are none.
             http = http.tls_certs_only([]);
         } else {
-            let certificates = self.root_certificates.iter().map(|pem| Certificate::from_pem(pem));
-            let certificates = certificates.collect::<Result<Vec<_>, _>>();
-            http = http.tls_certs_merge(certificates.map_err(|cause| refused("a root certificate", cause))?);
+            let mut trusted = Vec::new();
+            for pem in &self.root_certificates {
+                let found = Certificate::from_pem_bundle(pem).map_err(|cause| refused("a root certificate", cause))?;
+                if found.is_empty() {
+                    return Err(Error::Refused("a root certificate: no certificate in PEM form".to_owned()));
+                }
+                trusted.extend(found);
+            }
+            http = http.tls_certs_merge(trusted);
         }
         let http = http.build().map_err(|cause| refused("the HTTP client", cause))?;
         let inner = Inner {

@@ -43,7 +43,9 @@ fn bench(arguments: impl Iterator<Item = String>) -> Result<()> {
         build()?;
         servers::pin()?;
     }
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(servers::folder()?)?;
+    sweep()?;
+    let prefix = format!("bench-{}-", std::process::id());
+    let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(servers::folder()?)?;
     plan.folder = folder.path().to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut engines = vec![Engine::Sqlite];
@@ -70,6 +72,18 @@ fn bench(arguments: impl Iterator<Item = String>) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Removes the folders of runs that were killed.
+fn sweep() -> Result<()> {
+    for entry in std::fs::read_dir(servers::folder()?)?.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix("bench-")?.split_once('-')).map(|(id, _)| id);
+        if process.is_some_and(|id| id.parse::<u32>().is_ok() && !std::path::Path::new("/proc").join(id).exists()) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Plan> {

@@ -1,5 +1,38 @@
 //! The suite: real servers, driven over HTTP through the client, each test on both engines.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
+mod accounts;
+mod audit;
+mod bad_input;
+mod concurrency;
+mod crash;
+mod evaluations;
+mod history;
+mod idempotency;
+mod jwt;
+mod lists;
+mod masks;
+mod members;
+mod model;
+mod moves;
+mod openapi;
+mod pages;
+mod pull;
+mod push;
 mod records;
+mod refused_by_the_database;
+mod rights;
+mod rules;
+mod scope_changes;
+mod servers;
+mod sessions;
+mod tokens;
+mod units;

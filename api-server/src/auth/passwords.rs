@@ -94,7 +94,7 @@ pub fn hash_now(password: &str) -> String {
     hash(Cost::Full, password)
 }
 
-/// Words that common passwords are made of, longer ones before those that begin them.
+/// Words that common passwords are made of; one that begins with another comes before it.
 const COMMON: [&str; 24] = [
     "password",
     "passw0rd",
@@ -133,10 +133,10 @@ pub fn is_acceptable(password: &str, username: &str) -> bool {
         return false;
     }
     // What stays when common words, digits and signs are taken out must still be something.
-    let mut rest: String = lower.chars().filter(|c| c.is_alphabetic()).collect();
-    for word in COMMON {
-        rest = rest.replace(word, "");
-    }
+    let without_common = |text: String| COMMON.iter().fold(text, |rest, word| rest.replace(word, ""));
+    let rest = without_common(lower.clone()).chars().filter(|c| c.is_alphabetic()).collect();
+    // Once more, for words that were written with signs between their letters.
+    let rest = without_common(rest);
     let mut different: Vec<char> = lower.chars().collect();
     different.sort_unstable();
     different.dedup();
@@ -165,6 +165,8 @@ mod tests {
             "Password1234!",
             "matkhau123456",
             "qwertyuiop123",
+            "passw0rd-passw0rd",
+            "administrator",
             "abcabcabcabc",
             "short",
             "van-phong-2014",

@@ -4,8 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many failures are free.
+/// So many failures of an account are free.
 const FREE: u32 = 5;
+/// So many failures from an address are free: a whole office may share one.
+const FREE_OF_ADDRESS: u32 = 20;
+/// What the names of addresses begin with.
+const ADDRESS: &str = "address:";
 /// Failures are forgotten after this time without one; it is also the longest wait.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// At most so many accounts and addresses are kept.
@@ -17,12 +21,27 @@ pub struct Throttle {
     failures: Mutex<HashMap<String, (u32, Instant)>>,
 }
 
+/// The name under which an account's failures are counted.
+pub fn account(username: &str) -> String {
+    format!("user:{}", username.to_lowercase())
+}
+
+/// The name under which an address's failures are counted.
+pub fn address(network: &str) -> String {
+    format!("{ADDRESS}{network}")
+}
+
+fn free(name: &str) -> u32 {
+    if name.starts_with(ADDRESS) { FREE_OF_ADDRESS } else { FREE }
+}
+
 impl Throttle {
     /// How long one must wait before the next attempt under any of these names; nothing: go ahead.
     pub fn wait(&self, names: &[String], now: Instant) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = names.iter().filter_map(|name| failures.get(name)).filter_map(|(count, last)| {
-            let over = count.checked_sub(FREE)?;
+        let waits = names.iter().filter_map(|name| {
+            let (count, last) = failures.get(name)?;
+            let over = count.checked_sub(free(name))?;
             let pause = Duration::from_secs(1 << over.min(10)).min(WINDOW);
             (*last + pause).checked_duration_since(now).filter(|wait| !wait.is_zero())
         });
@@ -65,7 +84,7 @@ mod tests {
     #[test]
     fn the_sixth_failure_slows_down_and_a_success_frees_the_account() {
         let throttle = Throttle::default();
-        let (names, start) = (vec!["user:a".to_owned(), "addr:b".to_owned()], Instant::now());
+        let (names, start) = (vec![account("A"), address("b")], Instant::now());
         for _ in 0..5 {
             assert_eq!(throttle.wait(&names, start), None);
             throttle.failed(&names, start);
@@ -77,7 +96,7 @@ mod tests {
         assert_eq!(throttle.wait(&names, start), Some(WINDOW));
         throttle.succeeded("user:a");
         assert_eq!(throttle.wait(&names[..1], start), None);
-        assert!(throttle.wait(&names, start).is_some());
+        assert_eq!(throttle.wait(&names, start), Some(Duration::from_secs(32)), "25 of the address, 20 free");
         assert_eq!(throttle.wait(&names, start + WINDOW), None);
     }
 

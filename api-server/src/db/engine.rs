@@ -25,6 +25,15 @@ pub async fn begin_write(db: &mut Db<'_>) -> QueryResult<()> {
     }
 }
 
+/// Lets a write that has begun think for longer than others between two statements: a large set is decided in memory,
+/// and PostgreSQL cuts off who idles in a transaction.
+pub async fn take_time(db: &mut Db<'_>) -> QueryResult<()> {
+    match db {
+        Db::Lite(_) => Ok(()),
+        Db::Pg(_) => batch(db, "SET LOCAL idle_in_transaction_session_timeout = '60s'").await,
+    }
+}
+
 /// What stands around the statement that reads the clock row: it then answers the database's clock too, as it is once
 /// the row is read. With `lock`, PostgreSQL locks the row first, so that the next writer waits. SQLite answers nothing:
 /// it is in this process, its clock is ours.

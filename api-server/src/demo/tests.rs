@@ -2,9 +2,9 @@ use super::{
     Command, Item, Outcome, Reference, Writer, command, evaluations, figures, item, items, load_into, offices, people,
     random, register, units,
 };
+use crate::db::Sql;
 use crate::db::connect::{Database, Own, Url};
 use crate::db::migrate::migrate;
-use crate::db::{Sql, engine};
 use crate::on;
 use crate::store::decide::Decided;
 use crate::store::live::{Clock, Live};
@@ -246,16 +246,6 @@ async fn it_loads_once_on_sqlite() {
     std::fs::create_dir(&folder).unwrap();
     loads(Url::Sqlite(folder.join("demo.db"))).await;
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-#[tokio::test]
-async fn it_loads_once_on_postgres() {
-    let Ok(cluster) = std::env::var("CELL_RECORDS_TEST_POSTGRES") else { return };
-    let name = format!("demo_{}", Uuid::new_v4().simple());
-    let mut own = Database::new(Url::parse(&cluster).unwrap()).open().await.unwrap();
-    engine::batch(&mut own.db(), &format!("CREATE DATABASE {name}")).await.unwrap();
-    let (server, _) = cluster.rsplit_once('/').unwrap();
-    loads(Url::parse(&format!("{server}/{name}")).unwrap()).await;
 }
 
 #[tokio::test]

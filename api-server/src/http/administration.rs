@@ -3,7 +3,9 @@
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
-use crate::store::accounts::{self, Account};
+use crate::store::accounts::{self, Account, Changes};
+use crate::store::audit::By;
+use crate::store::grants;
 use crate::store::registry::UNIT;
 use cell_records_types::accounts::{CallerKind, Role};
 use cell_records_types::faults::{OUTSIDE_YOUR_UNIT, REFERENCE_NOT_FOUND};
@@ -51,7 +53,7 @@ pub async fn changeable(app: &App, who: &Who, kind: CallerKind, id_text: &str) -
     if account.id == who.identity.account {
         return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers the own account"));
     }
-    let grants = app.reads.single(async |db| accounts::grants(db, account.id).await).await?;
+    let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
     if grants.iter().any(|grant| !who.scope.holds(grant.unit, |role| role == Role::Administrator)) {
         return Err(ApiError::new(&error::FORBIDDEN).detail("the account holds grants outside your units"));
     }
@@ -79,4 +81,20 @@ pub async fn unit(app: &App, who: &Who, reference: &Ref<Unit>) -> ApiResult<Uuid
 pub async fn unit_or_own(app: &App, who: &Who, reference: Option<&Ref<Unit>>) -> ApiResult<Uuid> {
     let own = Ref::from(who.identity.unit);
     unit(app, who, reference.unwrap_or(&own)).await
+}
+
+/// Changes an account as it stands when the write begins.
+///
+/// # Errors
+/// `404` when it is gone, or when there is no outcome.
+pub async fn change(app: &App, by: By, account: Account, changes: Changes) -> ApiResult<Account> {
+    let changed = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let found = accounts::by_id(&mut tx.db(), account.kind, account.id).await?;
+            let Some(mut account) = found else { return Ok(None) };
+            accounts::change(tx, &by, &mut account, changes).await?;
+            Ok(Some(account))
+        })
+    });
+    changed.await?.ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }

@@ -1,6 +1,7 @@
 //! Calls from browsers: closed until origins are configured.
 
 use actix_cors::Cors;
+use actix_web::http::Method;
 use actix_web::http::header::{ETAG, LINK, LOCATION, RETRY_AFTER};
 
 /// Seconds that a browser may keep an answer to a preflight.
@@ -15,7 +16,7 @@ pub fn of(origins: &[String]) -> Cors {
     for origin in origins {
         cors = cors.allowed_origin(origin);
     }
-    cors.allow_any_method()
+    cors.allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_any_header()
         .expose_headers([ETAG, LINK, LOCATION, RETRY_AFTER])
         .expose_headers(["x-request-id", "idempotent-replayed"])

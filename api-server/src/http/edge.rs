@@ -7,11 +7,11 @@ use crate::error::{self, ApiError};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
@@ -28,13 +28,17 @@ const LONGEST_ID: usize = 64;
 /// # Errors
 /// Only with a finished answer, where no request is left to answer to: after a panic.
 pub async fn edge(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let vietnamese = wants_vietnamese(request.headers());
     let method = request.method().clone();
+    if method == Method::HEAD {
+        // Answered as a GET whose body the connection leaves out.
+        request.head_mut().method = Method::GET;
+    }
     request.extensions_mut().insert(RequestId(id.clone()));
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let mut response = match outcome {
@@ -55,7 +59,9 @@ pub async fn edge(
     let under_v1 = response.request().path().starts_with("/v1");
     finish_headers(response.headers_mut(), &id, under_v1);
     let caller = response.request().extensions().get::<CallerId>().map(|caller| caller.0);
-    let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1_000.0);
+    let status = response.status().as_u16();
+    // To the microsecond: more digits are noise.
+    let milliseconds = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     match caller {
         Some(caller) => {
             tracing::info!(%method, route, status, milliseconds, request_id = %id, %caller, "{method} {route} {status}")

@@ -8,7 +8,7 @@ use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
-use crate::store::accounts;
+use crate::store::grants;
 use crate::store::registry::KINDS;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
@@ -48,7 +48,7 @@ async fn list_grants_of_system(app: App, who: Who, id: Path<String>) -> ApiResul
 
 async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<HttpResponse> {
     let account = visible(app, who, kind, id).await?;
-    let grants = app.reads.single(async |db| accounts::grants(db, account.id).await).await?;
+    let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
     Ok(pages::whole(grants.into_iter().map(on_the_wire).collect()))
 }
 
@@ -129,11 +129,11 @@ async fn add(
         fault(format!("/fields/{index}"), &UNKNOWN_CODE, sensitive_fields().join(", "));
     }
     let Some(unit) = unit.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
-    let new = accounts::NewGrant { role: form.role, unit, from: form.from, until: form.until, fields };
+    let new = grants::NewGrant { role: form.role, unit, from: form.from, until: form.until, fields };
     let (by, place) = (client::by(request, Some(who)), format!("{}/", request.path()));
     let given = idempotency::once(app, request, who, &body.0, move |tx| {
         Box::pin(async move {
-            let grant = accounts::add_grant(tx, &by, &account, new).await?;
+            let grant = grants::add(tx, &by, &account, new).await?;
             Ok(Ok(idempotency::created(format!("{place}{}", grant.id), &on_the_wire(grant))))
         })
     });
@@ -192,6 +192,6 @@ async fn remove(
     let account = changeable(app, who, kind, &path.0).await?;
     let (grant, by) = (id(&path.1)?, client::by(request, Some(who)));
     let removed =
-        app.writer.accounts(move |tx| Box::pin(async move { accounts::remove_grant(tx, &by, &account, grant).await }));
+        app.writer.accounts(move |tx| Box::pin(async move { grants::remove(tx, &by, &account, grant).await }));
     if removed.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
 }

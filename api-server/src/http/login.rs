@@ -4,7 +4,7 @@ use super::body::Body;
 use super::openapi::Problems;
 use super::{client, idempotency};
 use crate::auth::caller::{TokenKey, Who, system_by_token};
-use crate::auth::{jwt, sessions, tokens};
+use crate::auth::{jwt, sessions, throttle, tokens};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts;
@@ -30,7 +30,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Logs a user in.
 ///
 /// The access token lives 15 minutes. The refresh token renews it, once; the session ends 30 days after its last
-/// refresh. After 5 failures the account and the address must wait: `429` with `Retry-After`.
+/// refresh. After 5 failures the account must wait, after 20 the address: `429` with `Retry-After`.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
     responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
@@ -39,8 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (login, _) = body?.form::<Login>()?;
-    let address = client::network(&request);
-    let names = [format!("user:{}", login.username.to_lowercase()), format!("address:{address}")];
+    let names = [throttle::account(&login.username), throttle::address(&client::network(&request))];
     may_try(&app, &names)?;
     let found = app.reads.single(async |db| accounts::by_name(db, CallerKind::User, &login.username).await).await?;
     let hash = found.as_ref().filter(|account| !account.disabled).and_then(|account| account.password_hash.clone());

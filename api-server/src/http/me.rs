@@ -5,7 +5,7 @@ use super::body::Body;
 use super::openapi::Problems;
 use super::{client, login, pages};
 use crate::auth::caller::Who;
-use crate::auth::{passwords, policy, sessions};
+use crate::auth::{passwords, policy, sessions, throttle};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Changes};
@@ -63,7 +63,7 @@ async fn change_own_password(
     let (form, _) = body?.form::<PasswordChange>()?;
     let account = who.identity.account;
     // Whoever found a session open must not find out the password by trying.
-    let names = [format!("user:{}", who.identity.name)];
+    let names = [throttle::account(&who.identity.name)];
     if let Some(wait) = app.throttle.wait(&names, Instant::now()) {
         return Err(login::wait_for(wait));
     }

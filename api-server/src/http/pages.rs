@@ -9,6 +9,7 @@ use actix_web::HttpResponse;
 use cell_records_types::pages::Page;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Items a page, unless the caller asks for another number.
@@ -43,7 +44,7 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
         // Filters may be long; a cursor is not.
         let query = tokens::digest(query.as_bytes());
         let Some(text) = params.take("cursor") else { return Ok(Wanted { limit, after: None, query }) };
-        let cursor: Option<Cursor<T>> =
+        let cursor: Option<Cursor<Value>> =
             Some(text).filter(|text| text.len() <= seal::LONGEST).and_then(|text| seal::open(&app.keys, PREFIX, &text));
         let cursor = cursor.ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
         if cursor.caller != who.identity.account {
@@ -52,7 +53,8 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
         if cursor.query != query {
             return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
         }
-        Ok(Wanted { limit, after: Some(cursor.after), query })
+        let after = serde_json::from_value(cursor.after).map_err(|_| ApiError::new(&error::CURSOR_INVALID))?;
+        Ok(Wanted { limit, after: Some(after), query })
     }
 
     /// The page of these items, of which one more than the limit was read, if there is one. `key` tells where

@@ -32,6 +32,10 @@ impl Params {
                 return Err(ApiError::parameter(name, "given twice"));
             }
         }
+        // No stored text has them, and PostgreSQL takes no NUL in any.
+        if let Some((name, _)) = left.iter().find(|(_, value)| value.chars().any(char::is_control)) {
+            return Err(ApiError::parameter(name, "must not contain control characters"));
+        }
         Ok(Params { left, known: Vec::new() })
     }
 

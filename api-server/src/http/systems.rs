@@ -1,10 +1,10 @@
 //! Systems, as administrators manage them: `/v1/systems`. Their tokens: `tokens.rs`; their grants: `grants.rs`.
 
-use super::administration::{administered, changeable, unit_or_own, visible};
+use super::administration::{administered, change, changeable, unit_or_own, visible};
 use super::body::Body;
 use super::openapi::Problems;
 use super::params::Params;
-use super::{client, idempotency, pages, users};
+use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
@@ -166,7 +166,7 @@ async fn change_system(
         disabled: form.disabled,
         ..Changes::default()
     };
-    let changed = users::change(&app, client::by(&request, Some(&who)), system, changes).await?;
+    let changed = change(&app, client::by(&request, Some(&who)), system, changes).await?;
     Ok(HttpResponse::Ok().json(changed.into_system()))
 }
 

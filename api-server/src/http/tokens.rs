@@ -7,8 +7,8 @@ use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
-use crate::store::accounts;
 use crate::store::tokens::{self, LONGEST, NewToken, Rotated};
+use crate::store::{accounts, grants};
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
@@ -63,7 +63,7 @@ async fn issue_token(
     let (form, _) = body?.form::<NewTokenForm>()?;
     let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
     let wanted: Vec<Uuid> = form.grants.map(|grants| grants.to_vec()).unwrap_or_default();
-    let held = app.reads.single(async |db| accounts::grants(db, system.id).await).await?;
+    let held = app.reads.single(async |db| grants::list(db, system.id).await).await?;
     for (index, grant) in wanted.iter().enumerate() {
         if !held.iter().any(|one| one.id == *grant) {
             faults.push(fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, ""));
@@ -124,7 +124,7 @@ async fn revoke_token(
 /// The new one keeps the old one's name and grants. `409` when the old one is revoked, rotated or over. Needs
 /// `administrator` over the system's unit and all its grants.
 #[utoipa::path(tag = "systems",
-    request_body(content = Rotation, example = json!({"overlap_seconds": 3600})),
+    request_body(content = Option<Rotation>, example = json!({"overlap_seconds": 3600})),
     responses((status = 201, description = "The new secret, shown this once", body = IssuedToken, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000006", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
     )), Problems))]

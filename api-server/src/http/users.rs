@@ -1,6 +1,6 @@
 //! Users, as administrators manage them: `/v1/users`, and the sessions of a user.
 
-use super::administration::{administered, changeable, id, unit_or_own, visible};
+use super::administration::{administered, change, changeable, id, unit_or_own, visible};
 use super::body::Body;
 use super::openapi::Problems;
 use super::params::Params;
@@ -142,22 +142,6 @@ async fn change_user(
     };
     let changed = change(&app, client::by(&request, Some(&who)), user, changes).await?;
     Ok(HttpResponse::Ok().json(changed.into_user()))
-}
-
-/// Changes an account as it stands when the write begins.
-///
-/// # Errors
-/// `404` when it is gone, or when there is no outcome.
-pub async fn change(app: &App, by: crate::store::audit::By, account: Account, changes: Changes) -> ApiResult<Account> {
-    let changed = app.writer.accounts(move |tx| {
-        Box::pin(async move {
-            let found = accounts::by_id(&mut tx.db(), account.kind, account.id).await?;
-            let Some(mut account) = found else { return Ok(None) };
-            accounts::change(tx, &by, &mut account, changes).await?;
-            Ok(Some(account))
-        })
-    });
-    changed.await?.ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }
 
 /// The live sessions of a user, the latest first.

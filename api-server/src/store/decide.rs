@@ -7,7 +7,7 @@ use super::record::{Fields, Made, Stored};
 use super::registry::{Action, UNIT, Write};
 use super::scope::{Actor, Scope};
 use super::world::{ExternalKey, World};
-use cell_records_types::faults::{self, Fault, FaultCode, Report};
+use cell_records_types::faults::{self, Fault, FaultCode, Found, Report};
 use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
 use cell_records_types::{Class, ExternalId, Reference};
 use serde_json::{Map, Value};
@@ -265,6 +265,10 @@ fn merge(
     let mut report = Report::new(item.prefix);
     for (name, value) in sent {
         let Some(spec) = item.kind.field(&name) else { continue };
+        if spec.managed && !item.managed && command.caller.actor != Actor::Operator {
+            // Refused below; no rule is to judge it.
+            continue;
+        }
         match value {
             Value::Null if spec.required => report.fault_at(&name, &faults::REQUIRED, ""),
             Value::Null => {
@@ -352,7 +356,7 @@ fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
 }
 
 /// A conflict that tells nothing of what it clashes with.
-fn clash(code: &'static FaultCode) -> Decided {
+pub fn clash(code: &'static FaultCode) -> Decided {
     refused(ItemStatus::Conflict, Refusal::Conflict(ConflictReason::Unique, code), None)
 }
 
@@ -429,7 +433,7 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     let mut all = item.faults.clone();
     all.append(&mut draft.faults);
     let placed = place(item, &draft, context, world, &mut all);
-    if let Err(right) = writable.allowed(&draft, placed) {
+    if let Err(right) = writable.allowed(&draft) {
         return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
     }
     if let (PushOp::Restore, Some(before)) = (item.op, before.as_ref().filter(|before| before.is_live())) {
@@ -439,8 +443,9 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if let Some(refusal) = version(item, &draft, context) {
         return refusal;
     }
-    writable.fields(&draft, &mut all);
-    references(item, &draft, context, world, &mut all);
+    writable.fields(&draft, placed, &mut all);
+    // No rule looks at what a reference means that the caller does not see.
+    let placed = references(item, &draft, context, world, &mut all) && placed;
     let external = external(item, &draft, context, &mut all);
     // The rules run over what could be read, so that all faults are told together.
     let asked = draft.after.body.clone();
@@ -519,15 +524,26 @@ fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, fault
         }
         return true;
     }
+    let named = item.unit.as_ref().map(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
+    if named == Some(None) {
+        fault(&faults::REFERENCE_NOT_FOUND);
+        return draft.before.is_some();
+    }
     let unit = draft.after.unit_id;
     if unit.is_nil() {
-        fault(if item.unit.is_some() { &faults::REFERENCE_NOT_FOUND } else { &faults::REQUIRED });
+        // What is no reference at all was told when the body was read.
+        if !item.sent.iter().any(|name| name == "unit_id") {
+            fault(&faults::REQUIRED);
+        }
         return false;
     }
-    let moved = draft.before.as_ref().is_none_or(|before| before.unit_id != unit);
+    // A record comes back to its unit as it would be made there.
+    let moved = draft.before.as_ref().is_none_or(|before| before.unit_id != unit || !before.is_live());
     let alive = world.get(UNIT, unit).is_some_and(|unit| unit.is_live());
     if moved && (!alive || context.scope.reads(UNIT, unit).is_none()) {
-        fault(&faults::REFERENCE_NOT_FOUND);
+        // One that the type tells by itself is told of only where the caller sees it.
+        let derived = item.unit.is_none() && draft.before.is_none();
+        fault(if derived { &faults::REQUIRED } else { &faults::REFERENCE_NOT_FOUND });
         return false;
     }
     if moved && draft.action == Action::Update && item.kind.downward {
@@ -570,8 +586,32 @@ fn is_same(item: &Item, draft: &Draft, before: &Stored) -> bool {
     draft.after.body == before.body && draft.after.unit_id == before.unit_id && external
 }
 
-/// Every reference that was sent must point to a live record that the caller sees.
-fn references(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, faults: &mut Vec<Fault>) {
+/// What a record that comes back points to again. A unit's own rules look at its parent.
+pub fn pointed_again(item: &Item, before: &Stored) -> Vec<(&'static super::registry::Kind, Uuid)> {
+    let again = (item.op == PushOp::Restore && item.kind.name != UNIT.name).then(|| before.pointed());
+    again.into_iter().flatten().filter_map(|found| target_of(&found)).collect()
+}
+
+fn target_of(found: &Found) -> Option<(&'static super::registry::Kind, Uuid)> {
+    match found.reference {
+        Reference::Id(id) => Some((super::registry::Kind::named(found.target)?, id)),
+        _ => None,
+    }
+}
+
+/// Every reference that was sent must point to a live record that the caller sees; those of a record that comes back
+/// to live ones. Answers whether they do.
+fn references(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, faults: &mut Vec<Fault>) -> bool {
+    let before = faults.len();
+    if let (PushOp::Restore, Some(before)) = (item.op, draft.before.as_ref().filter(|_| item.kind.name != UNIT.name)) {
+        let gone = |found: &Found| {
+            target_of(found).is_some_and(|(kind, id)| !world.get(kind, id).is_some_and(|record| record.is_live()))
+        };
+        for found in before.pointed().into_iter().filter(gone) {
+            let pointer = format!("{}{}", item.prefix, found.pointer);
+            faults.push(Fault { pointer, code: &faults::REFERENCE_NOT_FOUND, argument: String::new() });
+        }
+    }
     let kept: &[Uuid] = draft.before.as_ref().map_or(&[], |before| before.links());
     for found in &item.references {
         let kind = super::registry::Kind::named(found.target);
@@ -588,6 +628,7 @@ fn references(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, 
             });
         }
     }
+    faults.len() == before
 }
 
 /// The external ids after the write: entries of systems that the caller may not write stay as they are.
@@ -665,7 +706,7 @@ impl Writable<'_> {
     }
 
     /// Whether the caller may do it at all; else the right that is missing.
-    fn allowed(&self, draft: &Draft, placed: bool) -> Result<(), String> {
+    fn allowed(&self, draft: &Draft) -> Result<(), String> {
         let kind = self.item.kind;
         let units = self.units(draft);
         let whole = draft.action != Action::Update
@@ -674,24 +715,33 @@ impl Writable<'_> {
             let writes = self.scope.writes(kind, *unit);
             writes.any() && (!whole || writes.whole())
         };
-        if !placed && units.is_empty() {
+        // A unit to go to that the caller does not see is answered as a reference to nothing, whatever it is.
+        let here = draft.before.as_ref().map(|before| before.unit_id);
+        let known =
+            |unit: &&Uuid| self.scope.is_operator() || Some(**unit) == here || self.scope.reads(UNIT, **unit).is_some();
+        let known: Vec<&Uuid> = units.iter().filter(known).collect();
+        let allowed = if known.is_empty() {
             // Its unit is not known: the caller must be able to write the type somewhere.
-            let somewhere = self.scope.grants.iter().any(|grant| may(&grant.unit)) || self.scope.is_operator();
-            return if somewhere { Ok(()) } else { Err(format!("{}:write", kind.name)) };
-        }
-        let seen = |unit: &&Uuid| placed || self.scope.reads(UNIT, **unit).is_some();
-        if units.iter().filter(seen).all(may) { Ok(()) } else { Err(format!("{}:write", kind.name)) }
+            self.scope.grants.iter().any(|grant| may(&grant.unit)) || self.scope.is_operator()
+        } else {
+            known.into_iter().all(may)
+        };
+        if allowed { Ok(()) } else { Err(format!("{}:write", kind.name)) }
     }
 
-    /// Fields that were sent and may not be written.
-    fn fields(&self, draft: &Draft, faults: &mut Vec<Fault>) {
-        let units: Vec<Uuid> =
-            draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([self.home(draft)]).collect();
+    /// Fields that were sent and may not be written; without a place, there is no right to ask.
+    fn fields(&self, draft: &Draft, placed: bool, faults: &mut Vec<Fault>) {
+        let home = self.home(draft);
+        let units: Vec<Uuid> = draft.before.as_ref().map(|before| before.unit_id).into_iter().chain([home]).collect();
+        let placed =
+            placed && (draft.before.is_some() || self.scope.is_operator() || self.scope.reads(UNIT, home).is_some());
         for name in &self.item.sent {
             let Some(spec) = self.item.kind.field(name) else { continue };
             let code = if spec.managed && !self.item.managed && !self.scope.is_operator() {
                 &faults::READ_ONLY
-            } else if !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class)) {
+            } else if placed
+                && !units.iter().all(|unit| self.scope.writes(self.item.kind, *unit).field(name, spec.class))
+            {
                 &faults::FIELD_NOT_WRITABLE
             } else {
                 continue;

@@ -129,12 +129,13 @@ impl Item {
             let fault = |name| Fault { pointer: pointer(name), code: &faults::UNKNOWN_FIELD, argument: String::new() };
             item.faults.extend(item.sent.iter().map(fault));
         }
-        if item.op == PushOp::Create && item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
+        if item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
             item.faults.push(Fault {
                 pointer: "/id".into(),
                 code: &faults::IDENTITY_REQUIRED,
                 argument: String::new(),
             });
+            item.unreadable = !matches!(item.op, PushOp::Create | PushOp::Upsert);
         }
         item
     }

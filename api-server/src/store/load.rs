@@ -72,6 +72,9 @@ impl Missing {
 }
 
 fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World, missing: &mut Missing) {
+    if item.unreadable {
+        return;
+    }
     let target = decide::target(item, world);
     let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&decide::key(item, one)));
     for id in target.into_iter().chain(holders) {
@@ -88,6 +91,9 @@ fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &Wor
     missing.record(world, UNIT, draft.after.unit_id);
     if let Some(before) = &draft.before {
         missing.record(world, UNIT, before.unit_id);
+        for (kind, id) in decide::pointed_again(item, before) {
+            missing.record(world, kind, id);
+        }
     }
     let mut needs = Vec::new();
     item.kind.needs(&draft.write(item, None), world, &mut needs);
@@ -117,6 +123,9 @@ async fn load_external(db: &mut Db<'_>, world: &mut World, commands: &[&Command]
         }
         for one in item.external_ids.iter().flatten() {
             keys.insert((one.system.to_string(), item.kind.name, one.value.to_string()));
+        }
+        if let Some(Reference::External { system, value }) = &item.unit {
+            keys.insert((system.clone(), UNIT.name, value.clone()));
         }
         for found in &item.references {
             if let Reference::External { system, value } = &found.reference {
@@ -238,8 +247,11 @@ async fn fetch_links(db: &mut Db<'_>, world: &mut World, to: Vec<Uuid>) -> Resul
     Ok(())
 }
 
-/// Needs of one shape (type, table, columns) are one statement.
-async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
+/// Loads needs. Those of one shape (type, table, columns) are one statement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
     type Shape = (usize, Option<&'static str>, Vec<&'static str>);
     let mut shapes: BTreeMap<Shape, Vec<Need>> = BTreeMap::new();
     for need in needs {

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod decide;
 pub mod flush;
+pub mod grants;
 pub mod history;
 pub mod items;
 pub mod list;

@@ -2,7 +2,7 @@
 
 use super::registry::Kind;
 use crate::db::{At, Id, Value as Cell};
-use cell_records_types::faults::Report;
+use cell_records_types::faults::{Found, Report};
 use cell_records_types::{Class, ExternalId, FieldSpec, RecordType, Reference, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -133,19 +133,24 @@ impl Stored {
     /// The ids that its fields point to: a delete of one of them is refused.
     pub fn links(&self) -> &[Uuid] {
         self.made.links.get_or_init(|| {
-            let mut fields = self.body.fields(Class::Sensitive);
-            let mut report = Report::default();
-            for spec in self.kind.fields {
-                if let Some(value) = fields.0.get_mut(spec.name) {
-                    (spec.check)(value, &mut report);
-                }
-            }
-            let pointed = report.references.into_iter().filter_map(|found| match found.reference {
+            let pointed = self.pointed().into_iter().filter_map(|found| match found.reference {
                 Reference::Id(id) if id != self.id => Some(id),
                 _ => None,
             });
             pointed.collect::<BTreeSet<Uuid>>().into_iter().collect()
         })
+    }
+
+    /// The references that stand in its fields.
+    pub fn pointed(&self) -> Vec<Found> {
+        let mut fields = self.body.fields(Class::Sensitive);
+        let mut report = Report::default();
+        for spec in self.kind.fields {
+            if let Some(value) = fields.0.get_mut(spec.name) {
+                report.within(spec.name, |report| (spec.check)(value, report));
+            }
+        }
+        report.references
     }
 
     /// The whole record in its typed form, shared.

@@ -56,6 +56,8 @@ pub async fn issue(
     Ok(IssuedToken { id, token: secret, expires_at: new.expires_at })
 }
 
+type TokenRow = (Id, String, String, At, At, Option<At>, Option<At>, String);
+
 /// The tokens of a system, the latest first, revoked and ended ones too.
 ///
 /// # Errors
@@ -71,7 +73,7 @@ pub async fn list(db: &mut Db<'_>, system: Uuid) -> Result<Vec<Token>, DbError> 
         t::revoked_at,
         t::grants,
     ));
-    let rows: Vec<(Id, String, String, At, At, Option<At>, Option<At>, String)> = on!(db, c => query.all(c))?;
+    let rows: Vec<TokenRow> = on!(db, c => query.all(c))?;
     let tokens = rows.into_iter().map(|(id, name, prefix, created, expires, used, revoked, grants)| Token {
         id: id.0,
         name,

@@ -6,6 +6,7 @@ use super::registry::{KINDS, Kind, Slice};
 use super::scope::Tree;
 use crate::db::{Column, Value};
 use cell_records_types::{Date, ExternalId, RecordType, Timestamp};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -60,6 +61,10 @@ pub struct World {
     records: HashMap<(usize, Uuid), Option<Arc<Stored>>>,
     external: HashMap<ExternalKey, Option<Uuid>>,
     needs: HashMap<Need, Vec<Uuid>>,
+    /// The needs that were loaded. Others may stand above with only what this set made.
+    asked: HashSet<Need>,
+    /// The needs that a rule asked for and nobody had loaded.
+    missed: RefCell<HashSet<Need>>,
     shapes: HashMap<&'static str, HashSet<Shape>>,
     links: HashMap<Uuid, Vec<(usize, Uuid)>>,
     undo: Vec<Undo>,
@@ -81,6 +86,8 @@ impl World {
             records: HashMap::new(),
             external: HashMap::new(),
             needs: HashMap::new(),
+            asked: HashSet::new(),
+            missed: RefCell::default(),
             shapes: HashMap::new(),
             links: HashMap::new(),
             undo: Vec::new(),
@@ -96,7 +103,7 @@ impl World {
 
     /// Whether a need was loaded already.
     pub fn knows_need(&self, need: &Need) -> bool {
-        self.needs.contains_key(need)
+        self.asked.contains(need)
     }
 
     /// Whether an external id was asked for already.
@@ -123,7 +130,8 @@ impl World {
     pub fn loaded_needs(&mut self, kind: &'static Kind, needs: Vec<Need>, ids: &[Uuid]) {
         for need in needs {
             self.shapes.entry(kind.name).or_default().insert(need.shape());
-            self.needs.entry(need).or_default();
+            self.needs.entry(need.clone()).or_default();
+            self.asked.insert(need);
         }
         for id in ids {
             if let Some(record) = self.get(kind, *id).cloned() {
@@ -170,6 +178,9 @@ impl World {
     /// The live records that a need asks for, as they stand now in this set.
     pub fn matching(&self, need: &Need) -> Vec<&Arc<Stored>> {
         let Some(kind) = Kind::named(need.kind) else { return Vec::new() };
+        if !self.asked.contains(need) {
+            self.missed.borrow_mut().insert(need.clone());
+        }
         let records = self.needs.get(need).into_iter().flatten().filter_map(|id| self.get(kind, *id));
         // What was noted once may have moved on since.
         records.filter(|record| record.is_live() && answered(record, &need.shape()).contains(need)).collect()
@@ -182,6 +193,11 @@ impl World {
             .filter(|record| record.id != but)
             .filter_map(|record| record.typed::<T>())
             .collect()
+    }
+
+    /// Takes the needs that rules asked for in vain: what was decided without them must be decided anew.
+    pub fn take_missed(&mut self) -> HashSet<Need> {
+        std::mem::take(self.missed.get_mut())
     }
 
     /// The live records that point to a record now, besides those that only belong to it as their unit.

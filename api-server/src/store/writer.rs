@@ -1,7 +1,7 @@
 //! The one writer: a queue, a thread with its own connection, and the life of a set: take what waits, load,
 //! decide, flush, commit, answer. Nothing else can write.
 
-use super::decide::{self, Context, Decided, Effect, Refusal};
+use super::decide::{self, Context, Decided, Effect};
 use super::flush;
 use super::items::{Command, Key};
 use super::live::{Clock, Live, read_grants};
@@ -29,6 +29,8 @@ const SET_ITEMS: usize = 1_000;
 const SET_BYTES: usize = 8 * 1024 * 1024;
 /// At most so many commands wait; more are answered `503`.
 const QUEUE: usize = 4_096;
+/// How often a set is decided anew with what rules asked for in vain, at most.
+const ROUNDS: usize = 3;
 /// Tries of a set that the database refuses.
 const TRIES: usize = 20;
 /// How long a batch's row is kept: longer than any commit whose answer is lost.
@@ -251,6 +253,9 @@ struct Worker {
     head: watch::Sender<i64>,
 }
 
+/// Outcomes with whether each command wrote, effects, and the answers to keep by the place of their command.
+type AllDecided<'a> = (Vec<(Result<Outcome, WriteError>, bool)>, Vec<Effect>, Vec<(usize, Actor, Key, &'a Answer)>);
+
 type Waiting = (Box<Command>, Option<Answer>, oneshot::Sender<Result<Outcome, WriteError>>);
 
 impl Worker {
@@ -277,20 +282,21 @@ impl Worker {
         }
     }
 
-    /// One set: as one transaction, or in halves where the database refuses it.
+    /// One set: as one transaction, or in halves where the database refuses it; a command that is left alone is
+    /// searched for the items that it refuses, and decided anew without them.
     async fn set(&mut self, set: Vec<Waiting>) {
         let (commands, rest): (Vec<_>, Vec<_>) =
             set.into_iter().map(|(command, answer, reply)| ((command, answer), reply)).unzip();
         let mut results: Vec<Option<Result<Outcome, WriteError>>> = commands.iter().map(|_| None).collect();
         let mut tries = 0;
-        let mut waiting: Vec<Vec<usize>> = vec![(0..commands.len()).collect()];
-        while let Some(part) = waiting.pop() {
+        let mut waiting: Vec<(Vec<usize>, Attempt)> = vec![((0..commands.len()).collect(), Attempt::default())];
+        while let Some((part, attempt)) = waiting.pop() {
             tries += 1;
             let refs: Vec<(&Command, Option<&Answer>)> = part
                 .iter()
                 .filter_map(|index| commands.get(*index).map(|(command, answer)| (&**command, answer.as_ref())))
                 .collect();
-            match self.transaction(&refs, tries > 1).await {
+            match self.transaction(&refs, &attempt).await {
                 Ok(outcomes) => {
                     for (index, outcome) in part.iter().zip(outcomes) {
                         if let Some(result) = results.get_mut(*index) {
@@ -302,14 +308,18 @@ impl Worker {
                     // The later half waits below the earlier: the order stays.
                     let half = part.len() / 2;
                     let (first, second) = part.split_at(half);
-                    waiting.push(second.to_vec());
-                    waiting.push(first.to_vec());
+                    waiting.push((second.to_vec(), Attempt::default()));
+                    waiting.push((first.to_vec(), Attempt::default()));
+                }
+                Err(Failure::Refused) if is_divisible(&refs) && tries < TRIES => {
+                    waiting.push((part, Attempt { search: true, ..attempt }));
+                }
+                Err(Failure::Items(found)) if tries < TRIES => {
+                    let refused = attempt.refused.into_iter().chain(found).collect();
+                    waiting.push((part, Attempt { refused, search: false }));
                 }
                 Err(failure) => {
-                    let error = match failure {
-                        Failure::Refused => WriteError::Refused,
-                        Failure::Other(error) => error,
-                    };
+                    let error = failure.error();
                     for index in part {
                         if let Some(result) = results.get_mut(index) {
                             *result = Some(Err(error.clone()));
@@ -344,12 +354,15 @@ impl Worker {
     async fn transaction(
         &mut self,
         commands: &[(&Command, Option<&Answer>)],
-        careful: bool,
+        attempt: &Attempt,
     ) -> Result<Vec<Result<Outcome, WriteError>>, Failure> {
         let asked = Instant::now();
         let (mut own, mut clock, now) = self.begin().await?;
+        if commands.iter().map(|(command, _)| command.items.len()).sum::<usize>() > SET_ITEMS {
+            engine::take_time(&mut own.db()).await.map_err(|error| failed(&error))?;
+        }
         let before = clock.clone();
-        let worked = self.work(&mut own, &mut clock, now, commands, careful).await;
+        let worked = self.work(&mut own, &mut clock, now, commands, attempt).await;
         let (mut outcomes, tree) = match worked {
             Ok(worked) => worked,
             Err(error) => {
@@ -417,7 +430,7 @@ impl Worker {
         clock: &mut Clock,
         now: Timestamp,
         commands: &[(&Command, Option<&Answer>)],
-        careful: bool,
+        attempt: &Attempt,
     ) -> Result<(Vec<(Result<Outcome, WriteError>, bool)>, Arc<super::scope::Tree>), Failure> {
         let mut db = own.db();
         let began = clock.seq;
@@ -430,49 +443,25 @@ impl Worker {
         let mut world = World::new(now, view.tree.clone());
         let all: Vec<&Command> = commands.iter().map(|(command, _)| *command).collect();
         load::load(&mut db, &mut world, &all).await.map_err(|error| failed(&error))?;
-        let mut kept = find_keys(&mut db, &all).await.map_err(|error| failed(&error))?;
-        let mut outcomes = Vec::with_capacity(commands.len());
-        let mut effects: Vec<Effect> = Vec::new();
-        let mut answers = Vec::new();
-        // Commands are decided one after another, each seeing what the ones before it did.
-        for (command, answer) in commands {
-            let scope = self.scope(&mut db, command, now, &world).await.map_err(|error| failed(&error))?;
-            let Some(scope) = scope else {
-                outcomes.push((Err(WriteError::Unauthorised), false));
-                continue;
-            };
-            if let Some(refused) = self.before(command, &scope, clock, &kept) {
-                outcomes.push((refused, false));
-                continue;
-            }
+        let found = find_keys(&mut db, &all).await.map_err(|error| failed(&error))?;
+        let mut rounds = 0;
+        let (mut outcomes, effects, answers) = loop {
             let mark = world.mark();
-            let tree = world.tree.clone();
-            let (mut done, mut own_effects) = self.decide(command, scope, &mut world, clock);
-            let refused = command.mode == PushMode::All && done.items.iter().any(|item| !item.status.is_success());
-            if refused || command.dry_run {
-                world.back_to(mark);
-                world.tree = tree;
-                own_effects.clear();
-                done.applied = false;
+            let decided = self.decide_all(&mut db, clock, now, commands, attempt, &mut world, found.clone()).await?;
+            let missed = world.take_missed();
+            if missed.is_empty() || rounds == ROUNDS {
+                break decided;
             }
-            let wrote = !own_effects.is_empty();
-            effects.append(&mut own_effects);
-            if let (Some(key), Some(answer), true) = (&command.key, answer, done.applied) {
-                answers.push((outcomes.len(), command.caller.actor.clone(), key.clone(), *answer));
-                // A second command with this key in the same set finds it here.
-                kept.insert(
-                    (actor_id(&command.caller.actor), key.key.clone()),
-                    (key.fingerprint.clone(), rights(&done.scope), None),
-                );
-            }
-            outcomes.push((Ok(Outcome::Done(done)), wrote));
+            // What an item made of a record that an earlier one of the set wrote could not be foreseen.
+            world.back_to(mark);
+            load::fetch_needs(&mut db, &mut world, missed).await.map_err(|error| failed(&error))?;
+            rounds += 1;
+        };
+        if attempt.search {
+            let found = one_by_one(&mut db, clock, &mut world, &effects).await?;
+            return Err(Failure::Items(items_of(&outcomes, &effects, &found)));
         }
-        let divisible = matches!(commands, [(command, _)] if command.mode == PushMode::Record);
-        if careful && divisible && effects.len() > 1 {
-            self.one_by_one(&mut db, clock, &mut world, &mut effects, &mut outcomes).await?;
-        } else {
-            flush::flush(&mut db, clock, &mut world, &effects).await.map_err(|error| failed(&error))?;
-        }
+        flush::flush(&mut db, clock, &mut world, &effects).await.map_err(|error| failed(&error))?;
         let batch = (!effects.is_empty()).then_some(clock.batch);
         for (outcome, wrote) in &mut outcomes {
             if let Ok(Outcome::Done(done)) = outcome {
@@ -481,8 +470,7 @@ impl Worker {
         }
         let mut rows = Vec::with_capacity(answers.len());
         for (index, actor, key, answer) in answers {
-            if let Some((Ok(Outcome::Done(done)), wrote)) = outcomes.get_mut(index) {
-                *wrote = true;
+            if let Some((Ok(Outcome::Done(done)), _)) = outcomes.get(index) {
                 rows.push(kept_row(actor_id(&actor), &key, &rights(&done.scope), &answer(done), now));
             }
         }
@@ -493,6 +481,56 @@ impl Worker {
             forget_old(&mut db, began, clock.seq, now).await.map_err(|error| failed(&error))?;
         }
         Ok((outcomes, world.tree))
+    }
+
+    /// Decides commands one after another, each seeing what the ones before it did.
+    async fn decide_all<'a>(
+        &mut self,
+        db: &mut Db<'_>,
+        clock: &Clock,
+        now: Timestamp,
+        commands: &[(&Command, Option<&'a Answer>)],
+        attempt: &Attempt,
+        world: &mut World,
+        mut kept: Kept,
+    ) -> Result<AllDecided<'a>, Failure> {
+        let mut outcomes = Vec::with_capacity(commands.len());
+        let mut effects: Vec<Effect> = Vec::new();
+        let mut answers = Vec::new();
+        for (command, answer) in commands {
+            let scope = self.scope(db, command, now, world).await.map_err(|error| failed(&error))?;
+            let Some(scope) = scope else {
+                outcomes.push((Err(WriteError::Unauthorised), false));
+                continue;
+            };
+            if let Some(refused) = self.before(command, &scope, clock, &kept) {
+                outcomes.push((refused, false));
+                continue;
+            }
+            let mark = world.mark();
+            let tree = world.tree.clone();
+            let (mut done, mut own_effects) = self.decide(command, &attempt.refused, scope, world, clock);
+            let refused = command.mode == PushMode::All && done.items.iter().any(|item| !item.status.is_success());
+            if refused || command.dry_run {
+                world.back_to(mark);
+                world.tree = tree;
+                own_effects.clear();
+                done.applied = false;
+            }
+            let wrote = !own_effects.is_empty();
+            effects.append(&mut own_effects);
+            // Only an effect needs its key kept: what wrote nothing is decided anew by a repeat.
+            if let (Some(key), Some(answer), true) = (&command.key, answer, wrote) {
+                answers.push((outcomes.len(), command.caller.actor.clone(), key.clone(), *answer));
+                // A second command with this key in the same set finds it here.
+                kept.insert(
+                    (actor_id(&command.caller.actor), key.key.clone()),
+                    (key.fingerprint.clone(), rights(&done.scope), None),
+                );
+            }
+            outcomes.push((Ok(Outcome::Done(done)), wrote));
+        }
+        Ok((outcomes, effects, answers))
     }
 
     /// A command whose key stood earlier in the same set is answered as that one was.
@@ -517,67 +555,6 @@ impl Worker {
                 outcome.0 = Ok(Outcome::Replayed(kept));
             }
         }
-    }
-
-    /// The items of one command that the database refuses, each in a savepoint: the refused ones are left out.
-    async fn one_by_one(
-        &self,
-        db: &mut Db<'_>,
-        clock: &mut Clock,
-        world: &mut World,
-        effects: &mut Vec<Effect>,
-        outcomes: &mut [(Result<Outcome, WriteError>, bool)],
-    ) -> Result<(), Failure> {
-        let mut refused = HashSet::new();
-        let mut waiting: Vec<(usize, usize)> = vec![(0, effects.len())];
-        let mut tries = 0;
-        while let Some((from, to)) = waiting.pop() {
-            tries += 1;
-            if tries > 2 * TRIES {
-                return Err(Failure::Other(WriteError::Refused));
-            }
-            let saved = clock.clone();
-            let tree = world.tree.clone();
-            engine::batch(db, "SAVEPOINT part").await.map_err(|error| failed(&error))?;
-            let part = effects.get(from..to).unwrap_or_default();
-            match flush::flush(db, clock, world, part).await {
-                Ok(()) => engine::batch(db, "RELEASE SAVEPOINT part").await.map_err(|error| failed(&error))?,
-                Err(error) if engine::is_constraint(&error) => {
-                    tracing::warn!(%error, "the database refused what the rules let pass");
-                    engine::batch(db, "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
-                        .await
-                        .map_err(|error| failed(&error))?;
-                    *clock = saved;
-                    world.tree = tree;
-                    if to - from == 1 {
-                        refused.extend(part.iter().map(|effect| (effect.after.kind.order, effect.after.id)));
-                    } else {
-                        let half = from.midpoint(to);
-                        waiting.push((half, to));
-                        waiting.push((from, half));
-                    }
-                }
-                Err(error) => return Err(failed(&error)),
-            }
-        }
-        for (outcome, _) in outcomes {
-            let Ok(Outcome::Done(done)) = outcome else { continue };
-            for item in &mut done.items {
-                let gone = item
-                    .effect
-                    .as_ref()
-                    .is_some_and(|effect| refused.contains(&(effect.after.kind.order, effect.after.id)));
-                if gone {
-                    item.status = ItemStatus::Conflict;
-                    let code = &cell_records_types::faults::ID_TAKEN;
-                    item.refusal = Some(Refusal::Conflict(cell_records_types::sync::ConflictReason::Unique, code));
-                    item.record = None;
-                    item.effect = None;
-                }
-            }
-        }
-        effects.retain(|effect| !refused.contains(&(effect.after.kind.order, effect.after.id)));
-        Ok(())
     }
 
     /// What refuses or answers a command before its items are looked at.
@@ -605,7 +582,14 @@ impl Worker {
         other.then_some(Err(WriteError::EpochChanged))
     }
 
-    fn decide(&self, command: &Command, scope: Scope, world: &mut World, clock: &Clock) -> (Done, Vec<Effect>) {
+    fn decide(
+        &self,
+        command: &Command,
+        refused: &HashSet<usize>,
+        scope: Scope,
+        world: &mut World,
+        clock: &Clock,
+    ) -> (Done, Vec<Effect>) {
         let names = command.names();
         let mut items: Vec<Option<Decided>> = command.items.iter().map(|_| None).collect();
         let mut effects = Vec::new();
@@ -623,7 +607,10 @@ impl Worker {
                 server_code: &self.server_code,
                 first_versions: &first_versions,
             };
-            let mut decided = decide::decide(item, &context, world);
+            let mut decided = match refused.contains(&index) {
+                true => decide::clash(&cell_records_types::faults::ID_TAKEN),
+                false => decide::decide(item, &context, world),
+            };
             if !decided.status.is_success() {
                 failed.insert(index);
             }
@@ -712,18 +699,89 @@ impl Worker {
     }
 }
 
+/// How a set is tried.
+#[derive(Default)]
+struct Attempt {
+    /// Items of the only command that the database has refused: the rules refuse them now.
+    refused: HashSet<usize>,
+    /// Whether nothing is kept, and only what the database refuses is looked for.
+    search: bool,
+}
+
 enum Failure {
+    /// The database refused what the rules let pass.
     Refused,
+    /// It refused these items.
+    Items(HashSet<usize>),
     Other(WriteError),
 }
 
 impl Failure {
     fn error(self) -> WriteError {
         match self {
-            Failure::Refused => WriteError::Refused,
+            Failure::Refused | Failure::Items(_) => WriteError::Refused,
             Failure::Other(error) => error,
         }
     }
+}
+
+/// Whether it is one command whose items stand or fall one by one.
+fn is_divisible(commands: &[(&Command, Option<&Answer>)]) -> bool {
+    matches!(commands, [(command, _)] if command.mode == PushMode::Record)
+}
+
+/// The effects that the database refuses, by position: halves in savepoints. The transaction is rolled back after it.
+async fn one_by_one(
+    db: &mut Db<'_>,
+    clock: &mut Clock,
+    world: &mut World,
+    effects: &[Effect],
+) -> Result<Vec<usize>, Failure> {
+    let mut found = Vec::new();
+    let mut waiting: Vec<(usize, usize)> = vec![(0, effects.len())];
+    let mut tries = 0;
+    while let Some((from, to)) = waiting.pop() {
+        tries += 1;
+        if tries > 2 * TRIES {
+            return Err(Failure::Other(WriteError::Refused));
+        }
+        let saved = clock.clone();
+        engine::batch(db, "SAVEPOINT part").await.map_err(|error| failed(&error))?;
+        match flush::flush(db, clock, world, effects.get(from..to).unwrap_or_default()).await {
+            Ok(()) => engine::batch(db, "RELEASE SAVEPOINT part").await.map_err(|error| failed(&error))?,
+            Err(error) if engine::is_constraint(&error) => {
+                tracing::warn!(%error, "the database refused what the rules let pass");
+                engine::batch(db, "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+                    .await
+                    .map_err(|error| failed(&error))?;
+                *clock = saved;
+                if to - from == 1 {
+                    found.push(from);
+                } else {
+                    let half = from.midpoint(to);
+                    waiting.push((half, to));
+                    waiting.push((from, half));
+                }
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    Ok(found)
+}
+
+/// The items that made these effects.
+fn items_of(outcomes: &[(Result<Outcome, WriteError>, bool)], effects: &[Effect], found: &[usize]) -> HashSet<usize> {
+    let version = |effect: &Effect| (effect.after.kind.order, effect.after.id, effect.after.version);
+    let found: HashSet<_> = found.iter().filter_map(|index| effects.get(*index)).map(version).collect();
+    let done = outcomes.iter().filter_map(|(outcome, _)| match outcome {
+        Ok(Outcome::Done(done)) => Some(done),
+        _ => None,
+    });
+    let items = done.flat_map(|done| done.items.iter().enumerate());
+    items
+        .filter(|(_, item)| item.effect.as_ref().is_some_and(|effect| found.contains(&version(effect))))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 fn failed(error: &DbError) -> Failure {

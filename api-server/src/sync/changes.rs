@@ -9,6 +9,7 @@ use crate::auth::caller::Who;
 use crate::db::{At, Db, DbError, Guid, Id, Instant as SqlInstant, Sql, Verbs};
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::etag;
+use crate::http::openapi::Problems;
 use crate::http::params::Params;
 use crate::on;
 use crate::state::App;
@@ -18,9 +19,9 @@ use crate::store::registry::{KINDS, Kind, UNIT};
 use crate::store::scope::Scope;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
-use cell_records_types::problem::Problem;
 use cell_records_types::sync::{ChangesPage, MAX_PULL_LIMIT, Phase};
 use cell_records_types::{Reference, Timestamp};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -34,8 +35,9 @@ const MAX_BYTES_BETWEEN: (usize, usize) = (64 * 1024, 8 * 1024 * 1024);
 pub const PULL_MAX_BYTES: usize = MAX_BYTES_BETWEEN.1;
 /// Longest wait, in seconds.
 pub const WAIT_SECONDS: u32 = 60;
-/// How often a waiting request looks at its rights, and for commits of other servers.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a waiting request looks at its rights, and for commits of other servers. With the age that a server's view
+/// may have, a revoked token's wait ends within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
 
 /// The change feed, and the first load of it.
 ///
@@ -43,8 +45,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// they need, then `snapshot_end`; after that the same cursor leads on into the changes. Save the cursor in the
 /// transaction that applies the page. `types`, `units` and `own` are fixed by the first call.
 ///
-/// On `410 cursor_gone` begin again without a cursor: the position is too old, the database was restored, or the
-/// caller's scope changed. `If-None-Match` with the last `ETag` answers `304` when nothing at all was written.
+/// On `410 cursor_gone` begin again without a cursor; its `reason` is `expired` (the position is too old),
+/// `epoch_changed` (the database was restored) or `scope_changed`. A cursor that cannot be read is `400 cursor_invalid`,
+/// one with other parameters than it began with `400 cursor_filter_mismatch`, another caller's `403 cursor_foreign`. A
+/// unit that the caller does not see is answered as one that does not exist. `If-None-Match` with the last `ETag` answers `304` when nothing at all was written.
 #[utoipa::path(tag = "sync", params(
     ("cursor" = Option<String>, Query, description = "Where the last page ended; absent on the first call"),
     ("types" = Option<String>, Query, description = "Record types, comma separated; default all that the caller reads", example = "unit,member"),
@@ -62,11 +66,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
         ], "cursor": "cs1.…", "has_more": false, "behind": 0, "epoch": "5f2c91ab-0000-4000-8000-000000000001", "schema": "2026-11",
            "scope_rev": "9f86d081884c7d65", "server_time": "2026-11-20T08:00:00.000000Z"})),
     (status = 304, description = "Nothing was written since"),
-    (status = 400, description = "`cursor_invalid`, `cursor_filter_mismatch`, `invalid_parameter`", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "`cursor_foreign`: made for another caller", body = Problem, content_type = "application/problem+json"),
-    (status = 410, description = "`cursor_gone` with `reason`: `expired`, `epoch_changed` or `scope_changed`", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The database cannot be asked", body = Problem, content_type = "application/problem+json"),
+    Problems,
 ))]
 #[get("/v1/sync/changes")]
 pub(super) async fn sync_changes(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
@@ -94,7 +94,7 @@ async fn wait(app: &App, request: &HttpRequest, mut built: Built, asked: &Asked)
     let mut committed = app.writer.committed();
     while built.is_idle() {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left.is_zero() || app.ending.load(Ordering::Acquire) {
             break;
         }
         let look = left.min(LOOK_EVERY);

@@ -4,13 +4,13 @@ use super::changes::{PULL_MAX_BYTES, WAIT_SECONDS};
 use super::pull::MAX_UNITS;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
+use crate::http::openapi::Problems;
 use crate::http::params::Params;
 use crate::state::App;
 use crate::store::registry::KINDS;
 use crate::store::writer::KEYS_KEPT_DAYS;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::accounts::{Grant, Me};
-use cell_records_types::problem::Problem;
 use cell_records_types::sync::{MAX_PULL_LIMIT, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, SCHEMA, SyncInfo, SyncLimits};
 
 /// Days that a cursor stays good.
@@ -25,9 +25,7 @@ const RETENTION_DAYS: i64 = 400;
         "caller": {"id": "01937f1a-0000-7000-8000-000000000002", "kind": "system", "name": "city-hr", "display_name": "City HR",
             "unit_id": "00000000-0000-7000-8000-000000000001", "grants": []},
         "server_code": "ward", "server_time": "2026-11-20T08:00:00.000000Z"})),
-    (status = 400, description = "A parameter that does not exist", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The database cannot be asked", body = Problem, content_type = "application/problem+json"),
+    Problems,
 ))]
 #[get("/v1/sync")]
 pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {

@@ -6,6 +6,7 @@ use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::LargeBody;
 use crate::http::edge::wants_vietnamese;
 use crate::http::idempotency;
+use crate::http::openapi::Problems;
 use crate::http::params::Params;
 use crate::state::App;
 use crate::store::decide::{Decided, Refusal};
@@ -13,20 +14,26 @@ use crate::store::items::Command;
 use crate::store::record::show;
 use crate::store::scope::Scope;
 use crate::store::writer::{Done, KeptAnswer, Outcome};
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use cell_records_types::faults::{Fault, FaultCode};
-use cell_records_types::problem::{Problem, ProblemFault};
+use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{Conflict, ConflictReason, ItemStatus, PushAnswer, PushBatch, PushReturn};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// A larger body, in bytes, is read beside the worker, which has other requests to answer.
+const READ_HERE: usize = 128 * 1024;
 
 /// Writes a batch of records.
 ///
 /// One call is one transaction. With `mode=record` refused items are left out and the rest stands; with `mode=all` one
 /// refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing. Items
 /// may refer to each other by `ref:<name>`, in any order; they are answered in theirs. A repeat under the same
-/// `Idempotency-Key` writes nothing and is answered as the first was. Whatever is refused is told per item, with
+/// `Idempotency-Key` writes nothing and is answered as the first was; under another body the key is refused with
+/// `422 idempotency_key_reused`, after a change of the caller's rights with `409 rights_changed`. A refused call with
+/// `mode=all` is `422 push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
+/// Whatever is refused is told per item, with
 /// pointers relative to the item; nothing is told of records that the caller does not see.
 #[utoipa::path(tag = "sync", params(
     ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),
@@ -45,14 +52,7 @@ responses(
                 {"index": 1, "id": "01937f1a-0000-7000-8000-000000000002", "status": "conflict", "version": 4,
                  "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "The record has another version."}],
                  "conflict": {"reason": "version", "current_version": 4}}]})),
-    (status = 400, description = "No JSON, or no `Idempotency-Key`", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "`epoch_changed` or `rights_changed`", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "More than 1,000 items or 8 MiB; `limits` has both", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not `application/json`", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Faults of the envelope, `push_refused` (`mode=all`) with `summary` and `items`, or `idempotency_key_reused`",
-        body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Nothing is stored, or with `outcome_unknown` repeat it under the same key", body = Problem, content_type = "application/problem+json"),
+    Problems,
 ))]
 #[post("/v1/sync/push")]
 pub(super) async fn sync_push(
@@ -64,7 +64,13 @@ pub(super) async fn sync_push(
     Params::of(&request)?.end()?;
     let LargeBody(bytes) = body?;
     let key = idempotency::key(&request, &bytes)?.ok_or_else(|| ApiError::new(&error::IDEMPOTENCY_KEY_REQUIRED))?;
-    let push = push_body::read(&bytes)?;
+    let length = bytes.len();
+    let push = if length > READ_HERE {
+        let read = web::block(move || push_body::read(&bytes)).await;
+        read.map_err(|_| ApiError::new(&error::UNAVAILABLE))??
+    } else {
+        push_body::read(&bytes)?
+    };
     let answer = Answer {
         names: push.items.iter().map(|item| item.name.clone()).collect(),
         records: push.answer == PushReturn::Representation,
@@ -78,7 +84,7 @@ pub(super) async fn sync_push(
         tells: answer.records,
         epoch: push.epoch,
         key: Some(key),
-        bytes: bytes.len(),
+        bytes: length,
     };
     let kept = answer.clone();
     match app.writer.submit(command, Some(Box::new(move |done| kept.keep(done)))).await? {

@@ -15,6 +15,7 @@ use cell_records_types::{List, Reference, Text, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
+use uuid::Uuid;
 
 /// A push as it was read.
 pub struct Body {
@@ -95,11 +96,13 @@ fn item(value: Value) -> Item {
         let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
         from.report.fault_at("type", &faults::UNKNOWN_CODE, names.join(", "));
     }
+    let before = from.report.faults.len();
     let id = from.take::<Id, Reference>("id");
     let external_ids = from.take::<ExternalIds, Vec<cell_records_types::ExternalId>>("external_ids");
-    let versions = from.report.faults.len();
+    let target_is_bad = from.report.faults.len() > before;
+    let before = from.report.faults.len();
     let if_version = from.take::<Version, i64>("if_version");
-    let version_is_bad = from.report.faults.len() > versions;
+    let version_is_bad = from.report.faults.len() > before;
     let replace = from.take::<bool, bool>("replace").unwrap_or(false);
     let source_updated_at = from.take::<Timestamp, Timestamp>("source_updated_at");
     let origin = from.take::<OriginForm, Origin>("origin");
@@ -121,7 +124,8 @@ fn item(value: Value) -> Item {
         name,
         op,
         kind: kind.name.to_owned(),
-        id,
+        // Without a target that can be read there is nothing to ask the store for.
+        id: if target_is_bad { Some(Reference::Id(Uuid::nil())) } else { id },
         external_ids,
         if_version,
         fields,
@@ -135,6 +139,7 @@ fn item(value: Value) -> Item {
         // It was sent: only its form is wrong.
         item.expected = Expected::Any;
     }
+    item.unreadable |= target_is_bad;
     item.faults.extend(found);
     item
 }
@@ -236,7 +241,7 @@ mod tests {
             ("/more", "unknown_field"),
         ];
         assert_eq!(pointers(&first.faults), expected);
-        assert!(!first.unreadable && first.expected == Expected::Any);
+        assert!(first.unreadable && first.expected == Expected::Any);
         assert_eq!(
             pointers(&second.faults),
             [("/op", "unknown_code"), ("/type", "unknown_code"), ("/ref", "duplicate_code")]

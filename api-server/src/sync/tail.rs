@@ -29,14 +29,15 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, from: i64, page: &mut Page) -> R
     let head = pull.view.clock.seq;
     let ranges = pull.ranges();
     let mut found = Found::new(from, head, page.limit);
-    let mut rows = page.limit;
+    let most = (EXAMINED / ranges.len().max(1)).max(1);
+    let mut rows = page.limit.min(most);
     let mut examined = 0;
     while !found.is_done() && examined < EXAMINED {
         let read = read(db, &ranges, found.until, head, rows).await?;
         examined += read.iter().map(Vec::len).sum::<usize>();
         found.add(&read, rows);
         // What counts is rare here: larger steps.
-        rows = (rows * 2).min(EXAMINED);
+        rows = (rows * 2).min(most);
     }
     send(db, pull, found, page).await
 }

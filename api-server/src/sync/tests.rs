@@ -7,6 +7,7 @@ mod rules;
 use crate::auth::keys::{self, KeySet};
 use crate::auth::passwords::{Cost, Hasher};
 use crate::auth::{policy, tokens};
+use crate::db::engine;
 use crate::db::migrate::migrate;
 use crate::db::{At, Database, Id, Sql, Url, Value as Cell, Verbs};
 use crate::on;
@@ -58,13 +59,57 @@ impl Random {
 /// A server on a database of its own.
 struct Server {
     app: App,
-    folder: PathBuf,
+    _place: Place,
     days: i32,
 }
 
-impl Drop for Server {
+/// Where a database lies, to take it away again.
+enum Place {
+    Folder(PathBuf),
+    Postgres { server: String, name: String },
+}
+
+/// The engines to test on: those that the run of all tests names, or the one that needs nothing.
+fn engines() -> Vec<String> {
+    let named = std::env::var("CELL_RECORDS_TEST_ENGINES").unwrap_or_else(|_| "sqlite".into());
+    named.split(',').map(str::to_owned).collect()
+}
+
+impl Place {
+    async fn new(engine: &str) -> (Self, Database) {
+        let name = format!("feed_{}", Uuid::new_v4().simple());
+        if engine == "sqlite" {
+            let folder = std::env::temp_dir().join(name);
+            let database = Database::new(Url::Sqlite(folder.join("test.db")));
+            return (Place::Folder(folder), database);
+        }
+        let server = std::env::var("CELL_RECORDS_TEST_POSTGRES").expect("a PostgreSQL to test on");
+        let (host, _) = server.rsplit_once('/').unwrap();
+        let database = Database::new(Url::parse(&format!("{host}/{name}")).unwrap());
+        run_on(&server, &format!("CREATE DATABASE {name}")).await;
+        (Place::Postgres { server, name }, database)
+    }
+}
+
+async fn run_on(server: &str, statement: &str) {
+    let mut own = Database::new(Url::parse(server).unwrap()).open().await.unwrap();
+    engine::batch(&mut own.db(), statement).await.unwrap();
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        match self {
+            Place::Folder(folder) => std::fs::remove_dir_all(folder).unwrap(),
+            Place::Postgres { server, name } => {
+                let (server, statement) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+                // A runtime of its own: this one is busy with the test.
+                let end = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(run_on(&server, &statement));
+                });
+                let _ = end.join();
+            }
+        }
     }
 }
 
@@ -77,9 +122,8 @@ struct System {
 
 impl Server {
     /// A migrated database with the root of the tree.
-    async fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("cell-records-{}", Uuid::new_v4()));
-        let database = Database::new(Url::Sqlite(folder.join("test.db")));
+    async fn start(engine: &str) -> Self {
+        let (place, database) = Place::new(engine).await;
         migrate(&database).unwrap();
         let mut own = database.open().await.unwrap();
         let clock = Sql::<()>::new(
@@ -101,8 +145,9 @@ impl Server {
             server_code: "here".into(),
             cors: Vec::new(),
             ready: AtomicBool::new(true),
+            ending: AtomicBool::new(false),
         };
-        let server = Server { app: App::new(Arc::new(shared)), folder, days: 0 };
+        let server = Server { app: App::new(Arc::new(shared)), _place: place, days: 0 };
         let root = json!({"name": "Trung ương", "kind": "central_committee"});
         assert_eq!(server.write(PushOp::Create, "unit", ROOT, root).await, ItemStatus::Created);
         server
@@ -269,6 +314,21 @@ async fn push(
     let (status, _, body) = call(service, caller, request).await;
     (status, body)
 }
+
+/// Runs each of these tests on every engine.
+macro_rules! on_each_engine {
+    ($($name:ident)*) => {
+        mod on_each_engine {
+            $(#[actix_web::test]
+            async fn $name() {
+                for engine in super::super::engines() {
+                    super::$name(&engine).await;
+                }
+            })*
+        }
+    };
+}
+use on_each_engine;
 
 /// The service of a server, as a function of requests.
 macro_rules! service {

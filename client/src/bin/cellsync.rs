@@ -98,10 +98,14 @@ struct Choice {
 }
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        // What the certificate check logs is in the error too, once.
+        .unwrap_or_else(|_| "warn,rustls_platform_verifier=off".into());
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Two: the next page is parsed while one is stored.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = runtime.context("starting").and_then(|runtime| runtime.block_on(run(arguments.command)));
     outcome.unwrap_or_else(|error| {
         eprintln!("cellsync: {error:#}");

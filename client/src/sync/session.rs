@@ -14,6 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// Most changes of a page.
 const PAGE: u32 = 1_000;
@@ -112,14 +113,15 @@ impl<S: Store> SyncSession<S> {
     /// # Errors
     /// What [`Client::changes`] says, but for a cursor that leads on no more: that is [`Pulled::restarted`].
     pub async fn pull_once(&mut self) -> Result<Pulled> {
-        self.pull(0).await
+        self.pull(0, None).await
     }
 
     /// Fetches and applies pages until the server has no more, and tells `each` of every one. Answers the sum.
+    /// While a page is stored, the next one is on its way; on a runtime of several threads it is parsed meanwhile.
     pub async fn pull_until_current(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Pulled> {
-        let mut total = Pulled::default();
+        let (mut total, mut ahead) = (Pulled::default(), Ahead::default());
         loop {
-            let page = self.pull(0).await?;
+            let page = self.pull(0, Some(&mut ahead)).await?;
             each(&page);
             total.add(page);
             if page.current {
@@ -131,10 +133,10 @@ impl<S: Store> SyncSession<S> {
     /// Follows the server by long polls, and tells `each` of every page that changed something. Passing failures
     /// are waited out; only what waiting does not cure ends it. Drop the future to stop.
     pub async fn watch(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Infallible> {
-        let mut wait = 0;
+        let (mut wait, mut ahead) = (0, Ahead::default());
         loop {
             let begun = Instant::now();
-            match self.pull(wait).await {
+            match self.pull(wait, Some(&mut ahead)).await {
                 Ok(page) => {
                     // A server or proxy that does not wait must not be asked in a tight loop.
                     let hasty = wait > 0 && page.changes == 0 && begun.elapsed() < BREATH;
@@ -156,27 +158,28 @@ impl<S: Store> SyncSession<S> {
         }
     }
 
-    async fn pull(&mut self, wait: u32) -> Result<Pulled> {
+    async fn pull(&mut self, wait: u32, mut ahead: Option<&mut Ahead>) -> Result<Pulled> {
         let state = self.aligned()?;
-        let first = state.cursor.is_none();
-        let query = ChangesQuery {
-            types: if first { state.filter.types.clone() } else { Vec::new() },
-            units: if first { state.filter.units.clone() } else { Vec::new() },
-            wait: if first { 0 } else { wait },
-            cursor: state.cursor.clone(),
-            limit: Some(PAGE),
-            own_brief: true,
-            ..ChangesQuery::default()
+        let begun = ahead.as_mut().and_then(|ahead| ahead.take(state.cursor.as_deref()));
+        let answer = match begun {
+            Some(request) => request.await.unwrap_or_else(|_| Err(Error::Refused("the runtime has stopped".into()))),
+            None => self.client.changes(&query(&state, wait)).await,
         };
-        let mut page = match self.client.changes(&query).await {
+        let mut page = match answer {
             // An unreadable cursor too: the server has other keys than when it was made.
-            Err(error) if !first && matches!(error.code(), Some("cursor_gone" | "cursor_invalid")) => {
+            Err(error) if state.cursor.is_some() && matches!(error.code(), Some("cursor_gone" | "cursor_invalid")) => {
                 tracing::info!(code = error.code(), "the cursor leads on no more; taking a snapshot");
                 self.store.restart(&state.filter)?;
                 return Ok(Pulled { restarted: true, ..Pulled::default() });
             }
             answer => answer?,
         };
+        if let Some(ahead) = ahead.filter(|_| page.has_more) {
+            // The server's note of what this cursor acknowledges runs a page ahead of the store; after a crash the
+            // store's own cursor is still good.
+            ahead.begin(&self.client, query(&State { cursor: Some(page.cursor.clone()), ..State::default() }, 0));
+            tokio::task::yield_now().await;
+        }
         self.fetch_own(&mut page).await?;
         let applied = self.store.apply(&page, &state)?;
         if applied.miscounted {
@@ -230,6 +233,46 @@ impl<S: Store> SyncSession<S> {
             }
         }
         Ok(())
+    }
+}
+
+/// What the next page is asked for with.
+fn query(state: &State, wait: u32) -> ChangesQuery {
+    // The cursor holds the filter; it is said at the beginning only.
+    let filter = if state.cursor.is_none() { state.filter.clone() } else { Filter::default() };
+    ChangesQuery {
+        cursor: state.cursor.clone(),
+        types: filter.types,
+        units: filter.units,
+        limit: Some(PAGE),
+        own_brief: true,
+        wait: if state.cursor.is_none() { 0 } else { wait },
+        ..ChangesQuery::default()
+    }
+}
+
+/// The page behind a cursor, asked for while the one before is stored.
+#[derive(Default)]
+struct Ahead(Option<(String, JoinHandle<Result<ChangesPage>>)>);
+
+impl Ahead {
+    fn begin(&mut self, client: &Client, query: ChangesQuery) {
+        let client = client.clone();
+        let cursor = query.cursor.clone().unwrap_or_default();
+        self.0 = Some((cursor, tokio::spawn(async move { client.changes(&query).await })));
+    }
+
+    /// The request, if it is for this cursor.
+    fn take(&mut self, cursor: Option<&str>) -> Option<JoinHandle<Result<ChangesPage>>> {
+        self.0.take_if(|(asked, _)| Some(asked.as_str()) == cursor).map(|(_, request)| request)
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        if let Some((_, request)) = &self.0 {
+            request.abort();
+        }
     }
 }
 

@@ -148,6 +148,35 @@ async fn a_refresh_whose_answer_is_lost_is_followed_by_a_login_and_never_repeate
 }
 
 #[tokio::test]
+async fn a_session_without_its_password_ends_when_a_refresh_is_lost_or_given_up() {
+    let stub = Stub::start(|_, seen| match seen.line.as_str() {
+        "POST /v1/auth/refresh" => Reply::Nothing,
+        _ => problem(401, "unauthenticated"),
+    });
+    let client = stub.client().session(tokens("old", "crr_1")).build().unwrap();
+    assert!(matches!(client.roles().await, Err(Error::Network(_))));
+    assert!(matches!(client.roles().await, Err(Error::Refused(_))));
+    assert_eq!(stub.lines(), ["GET /v1/roles", "POST /v1/auth/refresh"]);
+
+    // Given up while the answer is awaited: the token may be spent.
+    let (asked, mut arrived) = tokio::sync::mpsc::unbounded_channel();
+    let stub = Stub::start(move |_, seen| {
+        if seen.line == "POST /v1/auth/refresh" {
+            asked.send(()).unwrap();
+            std::thread::park();
+        }
+        problem(401, "unauthenticated")
+    });
+    let client = stub.client().session(tokens("old", "crr_1")).build().unwrap();
+    tokio::select! {
+        _ = client.roles() => unreachable!("the refresh is never answered"),
+        _ = arrived.recv() => {}
+    }
+    assert!(matches!(client.roles().await, Err(Error::Refused(_))));
+    assert_eq!(stub.lines(), ["GET /v1/roles", "POST /v1/auth/refresh"]);
+}
+
+#[tokio::test]
 async fn a_stream_fetches_a_page_when_the_one_before_is_used_up() {
     let stub = Stub::start(|_, seen| {
         let page = seen.line.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap());

@@ -148,21 +148,21 @@ mod properties {
 
     pub(super) async fn what_is_pushed_during_a_snapshot_is_judged_when_the_feed_is_current<S: Store>(mut store: S) {
         apply(&mut store, page(Some(100), true, &[], "a", true));
-        store.enqueue(&[update(1, 1), update(2, 1), update(3, 1)]).unwrap();
+        store.enqueue(&[update(1, 1), update(2, 1), update(3, 1), update(4, 1)]).unwrap();
         let batch = store.prepare(BatchLimits::default()).unwrap().unwrap();
         let put = |number| {
             let Value::Object(record) = record(number, 2, "pushed") else { unreachable!() };
             let held = Held { version: 2, unit_id: id(0), record };
             Outcome::Done(Effect::Put { kind: "member".into(), id: id(number), held })
         };
-        store.settle(&batch.key, &[put(1), put(2), put(3)]).unwrap();
+        store.settle(&batch.key, &[put(1), put(2), put(3), put(4)]).unwrap();
         apply(&mut store, page(Some(100), false, &[json!({"op": "snapshot_end", "counts": {}})], "b", true));
-        assert_eq!(held(&store), [(1, 2), (2, 2), (3, 2)]);
+        assert_eq!(held(&store), [(1, 2), (2, 2), (3, 2), (4, 2)]);
         apply(&mut store, page(None, false, &[own(1, 2)], "c", true));
-        assert_eq!(held(&store).len(), 3);
-        // The feed confirmed 1 and 3; of 2 it never spoke.
-        apply(&mut store, page(None, false, &[upsert(3, 3, "later")], "d", false));
-        assert_eq!(held(&store), [(1, 2), (3, 3)]);
+        assert_eq!(held(&store).len(), 4);
+        // The feed confirmed 1, 3 and, by an older version, 4; of 2 it never spoke.
+        apply(&mut store, page(None, false, &[upsert(3, 3, "later"), upsert(4, 1, "older")], "d", false));
+        assert_eq!(held(&store), [(1, 2), (3, 3), (4, 2)]);
     }
 
     pub(super) async fn a_page_of_another_cursor_is_not_applied<S: Store>(mut store: S) {

@@ -26,7 +26,7 @@ pub struct Code {
 
 /// Declares an enum of the contract: variants with their codes and labels.
 ///
-/// ```ignore
+/// ```text
 /// codes! {
 ///     /// Sex as recorded.
 ///     pub enum Sex = "sex" { Male = "male" "Nam" "Male"; Female = "female" "Nữ" "Female"; }
@@ -34,7 +34,8 @@ pub struct Code {
 /// ```
 #[macro_export]
 macro_rules! codes {
-    ($(#[$meta:meta])* pub enum $name:ident = $list:literal { $($variant:ident = $code:literal $vi:literal $en:literal;)+ }) => {
+    // A code is taken as a token: wrapped as a literal, it would not be seen by utoipa's reading of `rename`.
+    ($(#[$meta:meta])* pub enum $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -107,4 +108,16 @@ pub fn code_lists() -> Vec<CodeList> {
     lists.extend(crate::member_evaluation::CODE_LISTS);
     lists.extend(crate::reported_figure::CODE_LISTS);
     lists
+}
+
+#[cfg(all(test, feature = "openapi"))]
+mod tests {
+    use super::*;
+    use utoipa::PartialSchema;
+
+    #[test]
+    fn the_schema_of_an_enum_has_its_codes_as_they_stand_on_the_wire() {
+        let schema = serde_json::to_value(Class::schema()).unwrap();
+        assert_eq!(schema["enum"], serde_json::json!(["public", "internal", "personal", "sensitive"]));
+    }
 }

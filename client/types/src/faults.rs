@@ -16,7 +16,7 @@ pub struct FaultCode {
 
 macro_rules! fault_codes {
     ($($name:ident $code:literal $en:literal $vi:literal;)*) => {
-        $(#[doc = concat!("`", $code, "`: ", $en)] pub static $name: FaultCode = FaultCode { code: $code, en: $en, vi: $vi };)*
+        $(#[doc = concat!("`", $code, "`: `", $en, "`")] pub static $name: FaultCode = FaultCode { code: $code, en: $en, vi: $vi };)*
         /// Every fault code, for the documents made from the table.
         pub static FAULT_CODES: &[&FaultCode] = &[$(&$name),*];
     };

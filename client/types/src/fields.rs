@@ -74,7 +74,7 @@ pub fn check_object(value: &mut Value, parts: &[Part], report: &mut Report) {
 
 /// Declares an object that stands inside a field.
 ///
-/// ```ignore
+/// ```text
 /// object! {
 ///     /// An office's vote.
 ///     pub struct VoteResult { required { /// Votes for. r#for: i32, } optional {} }
@@ -170,7 +170,8 @@ macro_rules! form {
 #[cfg(feature = "openapi")]
 pub mod openapi {
     use crate::{List, Text};
-    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
+    use std::borrow::Cow;
+    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type};
     use utoipa::{__dev::ComposeSchema, ToSchema};
 
     macro_rules! text_schema {
@@ -195,12 +196,27 @@ pub mod openapi {
             ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX)).into()
         }
     }
-    impl<const MAX: usize> ToSchema for Text<MAX> {}
+    // One name for each limit: schemas of one name would take each other's place.
+    impl<const MAX: usize> ToSchema for Text<MAX> {
+        fn name() -> Cow<'static, str> {
+            Cow::Owned(format!("Text{MAX}"))
+        }
+    }
 
     impl<T: ToSchema, const MAX: usize> ComposeSchema for List<T, MAX> {
         fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-            ArrayBuilder::new().items(T::schema()).max_items(Some(MAX)).into()
+            ArrayBuilder::new().items(Ref::from_schema_name(T::name())).max_items(Some(MAX)).into()
         }
     }
-    impl<T: ToSchema, const MAX: usize> ToSchema for List<T, MAX> {}
+    impl<T: ToSchema, const MAX: usize> ToSchema for List<T, MAX> {
+        fn name() -> Cow<'static, str> {
+            // utoipa adds the item's name.
+            Cow::Owned(format!("ListOf{MAX}"))
+        }
+
+        fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        }
+    }
 }

@@ -96,7 +96,7 @@ macro_rules! record {
             /// The unit that the record belongs to.
             pub unit_id: $crate::Uuid,
             /// Ids that other systems gave to the record.
-            pub external_ids: $crate::record::ExternalIds,
+            pub external_ids: $crate::List<$crate::ExternalId, 20>,
             /// When the record was made.
             pub created_at: $crate::Timestamp,
             /// When it was last changed.
@@ -126,7 +126,7 @@ macro_rules! record {
             /// Ids that other systems give to the record.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[cfg_attr(feature = "openapi", schema(nullable = false))]
-            pub external_ids: Option<$crate::record::ExternalIds>,
+            pub external_ids: Option<$crate::List<$crate::ExternalId, 20>>,
             $($(#[$rmeta])* pub $required: $rtype,)*
             $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")] pub $optional: Option<$otype>,)*
         }
@@ -151,7 +151,7 @@ macro_rules! record {
             /// Replaces the entries of the systems that the caller may write.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[cfg_attr(feature = "openapi", schema(nullable = false))]
-            pub external_ids: Option<$crate::record::ExternalIds>,
+            pub external_ids: Option<$crate::List<$crate::ExternalId, 20>>,
             $($(#[$rmeta])* #[serde(default, skip_serializing_if = "Option::is_none")]
               #[cfg_attr(feature = "openapi", schema(nullable = false))]
               pub $required: Option<$rtype>,)*

@@ -29,7 +29,10 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self, ()> {
         if let Some(rest) = text.strip_prefix("ext:") {
             let (system, value) = rest.split_once(':').ok_or(())?;
-            let valid = !system.is_empty() && !value.is_empty() && value.chars().count() <= 200;
+            let valid = !system.is_empty()
+                && !value.is_empty()
+                && value.chars().count() <= 200
+                && !rest.chars().any(char::is_control);
             return valid.then(|| Reference::External { system: system.into(), value: value.into() }).ok_or(());
         }
         if let Some(name) = text.strip_prefix("ref:") {

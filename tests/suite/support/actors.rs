@@ -6,7 +6,7 @@ use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, NewUse
 use cell_records_client::types::{Ref, Timestamp, Unit};
 
 /// A day in microseconds.
-const DAY: i64 = 86_400_000_000;
+pub const DAY: i64 = 86_400_000_000;
 
 impl Server {
     /// Who has not logged in.

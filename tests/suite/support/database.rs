@@ -63,11 +63,15 @@ fn in_database(url: &str, name: &str) -> String {
     format!("{server}/{name}")
 }
 
-/// Runs a statement on the test server's own database.
+/// Runs statements on the test server's own database.
 fn execute(statements: &[String]) {
+    execute_in(&postgres(), statements);
+}
+
+fn execute_in(url: &str, statements: &[String]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(&postgres(), tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
         let driver = tokio::spawn(connection);
         for statement in statements {
             client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
@@ -87,7 +91,7 @@ impl TestDatabase {
             }
             Engine::Postgres => {
                 let name = format!("cell_records_{}_template_{name}", std::process::id());
-                execute(&[format!("CREATE DATABASE {name}")]);
+                execute(&[format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")]);
                 TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Kept }
             }
         }
@@ -109,12 +113,52 @@ impl TestDatabase {
             Url::Postgres(url) => {
                 let (_, template) = url.rsplit_once('/').unwrap();
                 let name = format!("cell_records_{}_{}", std::process::id(), number());
-                execute(&[
+                let copy = [
                     format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"),
                     format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"),
-                ]);
+                ];
+                // Its runtime cannot be started inside a test's.
+                std::thread::spawn(move || execute(&copy)).join().unwrap();
                 TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Postgres(name) }
             }
+        }
+    }
+}
+
+impl TestDatabase {
+    /// Runs statements behind the servers' backs, on a connection of its own.
+    pub fn sql(&self, statements: &[String]) {
+        match &self.url {
+            Url::Sqlite(file) => {
+                let connection = rusqlite::Connection::open(file).unwrap();
+                connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+                for statement in statements {
+                    connection.execute_batch(statement).unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+                }
+            }
+            Url::Postgres(url) => {
+                let statements: Vec<String> = statements.to_vec();
+                let url = url.clone();
+                // Its runtime cannot be started inside the test's.
+                std::thread::spawn(move || execute_in(&url, &statements)).join().unwrap();
+            }
+        }
+    }
+
+    /// A UUID as SQL of this database.
+    pub fn uuid(&self, id: uuid::Uuid) -> String {
+        match &self.url {
+            Url::Sqlite(_) => format!("x'{}'", id.simple()),
+            Url::Postgres(_) => format!("'{id}'"),
+        }
+    }
+
+    /// Ends all connections to it but the asking one.
+    pub fn cut_connections(&self) {
+        if let Url::Postgres(_) = &self.url {
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            self.sql(&[cut.into()]);
         }
     }
 }

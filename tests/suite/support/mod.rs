@@ -1,8 +1,13 @@
 //! What every test stands on: servers on a database of their own, actors instead of tokens.
 
 pub mod actors;
+pub mod copies;
 pub mod database;
+pub mod http;
+pub mod items;
+pub mod peers;
 pub mod server;
+pub mod ward;
 
 pub use database::Engine;
 pub use server::{Data, Server};

@@ -104,6 +104,16 @@ impl Server {
         Server::on(self.engine, self.database.clone()).await
     }
 
+    /// Keeps the database as it is now, for a server that is [`put_back`](Server::put_back) later. Nobody may write.
+    pub fn backup(&self) -> Arc<TestDatabase> {
+        Arc::new(TestDatabase::copy(&self.database))
+    }
+
+    /// A server on a former state of this server's database. The test stops it.
+    pub async fn put_back(&self, backup: Arc<TestDatabase>) -> Server {
+        Server::on(self.engine, backup).await
+    }
+
     /// A client of this server that repeats nothing, so that a test sees each answer.
     pub fn client(&self) -> ClientBuilder {
         Client::builder(&self.url).retry(RetryPolicy::never())

@@ -148,7 +148,20 @@ fn one_of(values: impl IntoIterator<Item = String>) -> Schema {
 }
 
 fn id() -> Parameter {
-    parameter("id", ParameterIn::Path, text(), "The record: a UUID or `ext:<system>:<value>`.")
+    ParameterBuilder::new()
+        .name("id")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(text()))
+        .description(Some("The record: a UUID or `ext:<system>:<value>`."))
+        .example(Some(json!("01890a5d-ac96-774b-bcce-b302099a8057")))
+        .build()
+}
+
+/// The type in words, with its article.
+fn a(kind: &Kind) -> String {
+    let article = if kind.name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {}", kind.name.replace('_', " "))
 }
 
 fn if_match(required: bool) -> Parameter {
@@ -284,7 +297,7 @@ fn create(kind: &Kind, examples: &Examples) -> Operation {
     operation(
         kind,
         "create",
-        format!("Creates a {}.", kind.name.replace('_', " ")),
+        format!("Creates {}.", a(kind)),
         "An `id` made by the caller makes a repeat harmless, as does `Idempotency-Key`.",
     )
     .parameter(key())
@@ -296,23 +309,18 @@ fn create(kind: &Kind, examples: &Examples) -> Operation {
 }
 
 fn get(kind: &Kind, examples: &Examples) -> Operation {
-    operation(
-        kind,
-        "get",
-        format!("Reads a {}.", kind.name.replace('_', " ")),
-        "A deleted record is `410` with the time of its deletion.",
-    )
-    .parameter(id())
-    .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it stood at this timestamp."))
-    .parameter(parameter(
-        "If-None-Match",
-        ParameterIn::Header,
-        text(),
-        "The `ETag` of the copy at hand: unchanged is `304`.",
-    ))
-    .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
-    .response("304", ResponseBuilder::new().description("The copy at hand is the record as it stands").build())
-    .build()
+    operation(kind, "get", format!("Reads {}.", a(kind)), "A deleted record is `410` with the time of its deletion.")
+        .parameter(id())
+        .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it stood at this timestamp."))
+        .parameter(parameter(
+            "If-None-Match",
+            ParameterIn::Header,
+            text(),
+            "The `ETag` of the copy at hand: unchanged is `304`.",
+        ))
+        .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
+        .response("304", ResponseBuilder::new().description("The copy at hand is the record as it stands").build())
+        .build()
 }
 
 fn update(kind: &Kind, examples: &Examples) -> Operation {
@@ -324,7 +332,7 @@ fn update(kind: &Kind, examples: &Examples) -> Operation {
     operation(
         kind,
         "update",
-        format!("Changes a {}.", kind.name.replace('_', " ")),
+        format!("Changes {}.", a(kind)),
         "A JSON Merge Patch (RFC 7396): absent is untouched, `null` clears. One that changes nothing answers the same version. \
          `412` carries the record as it stands in `current`.",
     )
@@ -338,17 +346,12 @@ fn update(kind: &Kind, examples: &Examples) -> Operation {
 }
 
 fn delete(kind: &Kind) -> Operation {
-    operation(
-        kind,
-        "delete",
-        format!("Deletes a {}.", kind.name.replace('_', " ")),
-        "`409 still_referenced` while live records point to it.",
-    )
-    .parameter(id())
-    .parameter(if_match(true))
-    .parameter(dry_run())
-    .response("204", ResponseBuilder::new().description("Deleted").build())
-    .build()
+    operation(kind, "delete", format!("Deletes {}.", a(kind)), "`409 still_referenced` while live records point to it.")
+        .parameter(id())
+        .parameter(if_match(true))
+        .parameter(dry_run())
+        .response("204", ResponseBuilder::new().description("Deleted").build())
+        .build()
 }
 
 fn restore(kind: &Kind, examples: &Examples) -> Operation {
@@ -372,7 +375,7 @@ fn history(kind: &Kind, examples: &Examples) -> Operation {
     operation(
         kind,
         "history",
-        format!("Lists every version of a {}, the newest first.", kind.name.replace('_', " ")),
+        format!("Lists every version of {}, the newest first.", a(kind)),
         "Those whose unit the caller sees, each under the mask of that unit.",
     )
     .parameter(id())

@@ -5,6 +5,10 @@ use super::*;
 use std::collections::HashSet;
 use std::time::Duration;
 
+on_each_engine! {
+    every_copy_ends_equal_to_what_its_caller_sees
+}
+
 /// What one caller holds, kept as a client keeps it.
 struct Copy {
     caller: System,
@@ -232,9 +236,9 @@ fn without_times(held: &HashMap<Uuid, Value>) -> HashMap<Uuid, Value> {
     held
 }
 
-async fn history(seed: u64) {
+async fn history(engine: &str, seed: u64) {
     let mut random = Random(seed);
-    let mut server = Server::start().await;
+    let mut server = Server::start(engine).await;
     let service = service!(server);
     for _ in 0..5 + random.below(20) {
         step(&mut server, &mut random).await;
@@ -284,19 +288,18 @@ async fn history(seed: u64) {
         let want = without_times(&server.visible(&copy.caller, &copy.units, &copy.types).await);
         let have = without_times(&copy.held);
         for (id, record) in &want {
-            assert_eq!(have.get(id), Some(record), "seed {seed}: missing or other");
+            assert_eq!(have.get(id), Some(record), "{engine}, seed {seed}: missing or other");
         }
         for (id, record) in &have {
-            assert!(want.contains_key(id), "seed {seed}: too much: {record}");
+            assert!(want.contains_key(id), "{engine}, seed {seed}: too much: {record}");
         }
     }
 }
 
-#[actix_web::test]
-async fn every_copy_ends_equal_to_what_its_caller_sees() {
+async fn every_copy_ends_equal_to_what_its_caller_sees(engine: &str) {
     let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let (trials, seed) = (number("FEED_TRIALS", 12), number("FEED_SEED", 1));
     for seed in seed..seed + trials {
-        history(seed).await;
+        history(engine, seed).await;
     }
 }

@@ -1,0 +1,93 @@
+//! `Idempotency-Key`: a repeat has the first answer and no second effect.
+
+use crate::support::http::{Call, over};
+use crate::support::on_both_engines;
+use crate::support::ward::{ROOT, member, unit};
+use cell_records_client::types::accounts::Role;
+use serde_json::json;
+
+fn under(call: Call, key: &str) -> Call {
+    call.header("idempotency-key", key)
+}
+
+on_both_engines! {
+    async fn a_repeat_answers_the_first_answer_and_makes_nothing(server: empty) {
+        let ward = server.ward().await;
+        let body = member(&ward.a);
+        let post = |key: &str, body: serde_json::Value| under(ward.office.post("/v1/members", body), key);
+        let first = post("key-1", body.clone()).await.is(201);
+        assert_eq!(first.header("idempotent-replayed"), "");
+        ward.office.patch(&format!("/v1/members/{}", first.id()), "*", json!({"phone": "+84912345678"})).await.is(200);
+        let again = post("key-1", body.clone()).await.is(201);
+        assert_eq!((&again.text, again.etag(), again.header("location")), (&first.text, first.etag(), first.header("location")));
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        post("key-1", member(&ward.a)).await.refused(422, "idempotency_key_reused");
+        under(ward.office.post("/v1/members?dry_run=true", body.clone()), "key-1").await.refused(422, "idempotency_key_reused");
+        post("key-2", body.clone()).await.is(201);
+        // Another caller's keys are its own.
+        let other = server.acting(Role::CommitteeOffice, ROOT).await;
+        under(other.post("/v1/members", body.clone()), "key-1").await.is(201);
+        assert_eq!(ward.office.get("/v1/members?count=exact").await.body["total"], 3);
+        for bad in ["", &"k".repeat(256)] {
+            post(bad, body.clone()).await.refused(400, "invalid_header");
+        }
+        // What was refused is not kept: it may go well the next time.
+        post("key-3", json!({"unit_id": ward.a})).await.is(422);
+        let path = format!("/v1/members/{}", first.id());
+        ward.office.delete(&path, "*").await.is(204);
+        let restored = under(ward.office.verb(&format!("{path}/restore")), "key-4").await.is(200);
+        ward.office.delete(&path, "*").await.is(204);
+        let replayed = under(ward.office.verb(&format!("{path}/restore")), "key-4").await.is(200);
+        assert_eq!((replayed.text, replayed.headers.get("idempotent-replayed").is_some()), (restored.text, true));
+        ward.office.get(&path).await.refused(410, "gone");
+    }
+
+    async fn two_at_once_under_one_key_make_one_record(server: empty) {
+        let ward = server.ward().await;
+        let body = member(&ward.a);
+        let post = || async { under(ward.office.post("/v1/members", body.clone()), "both").await };
+        let answers = futures_util::future::join_all((0..8).map(|_| post())).await;
+        for answer in &answers {
+            assert_eq!((answer.status, &answer.text), (201, &answers[0].text));
+        }
+        assert_eq!(answers.iter().filter(|answer| answer.header("idempotent-replayed") == "true").count(), 7);
+        assert_eq!(ward.office.get("/v1/members?count=exact").await.body["total"], 1);
+    }
+
+    async fn an_answer_that_the_rights_of_today_would_not_give_is_withheld(server: empty) {
+        let ward = server.ward().await;
+        let admin = server.administrator().await;
+        let caller = server.granted(vec![over(Role::CommitteeOffice, &ward.a), over(Role::CellSecretary, &ward.b)]).await;
+        let body = member(&ward.a);
+        under(caller.post("/v1/members", body.clone()), "key").await.is(201);
+        let grants = format!("/v1/systems/{}/grants", caller.id);
+        let grant = admin.get(&grants).await.body["items"].as_array().unwrap().iter().find(|one| one["role"] == "committee_office").unwrap().clone();
+        admin.delete(&format!("{grants}/{}", grant["id"].as_str().unwrap()), "*").await.is(204);
+        admin.post(&grants, json!({"role": "exchange_peer", "unit_id": ward.a})).await.is(201);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        loop {
+            let answer = under(caller.post("/v1/members", body.clone()), "key").await;
+            if answer.status == 409 {
+                answer.refused(409, "rights_changed");
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline, "{}", answer.text);
+        }
+    }
+
+    async fn accounts_are_made_once_and_secrets_are_never_kept(server: empty) {
+        let admin = server.administrator().await;
+        let user = json!({"username": "thu-ky", "display_name": "Thư ký", "password": "con mèo trên mái nhà"});
+        let first = under(admin.post("/v1/users", user.clone()), "user").await.is(201);
+        let again = under(admin.post("/v1/users", user), "user").await.is(201);
+        assert_eq!(first.text, again.text);
+        let system = json!({"name": "Tỉnh", "contact": "a", "purpose": "b"});
+        let system = under(admin.post("/v1/systems", system), "system").await.is(201).id();
+        let tokens = format!("/v1/systems/{system}/tokens");
+        under(admin.post(&tokens, json!({"name": "t", "expires_at": "2100-01-01T00:00:00Z"})), "token").await.refused(400, "idempotency_key_refused");
+        under(server.nobody().post("/v1/auth/login", json!({"username": "admin", "password": "x"})), "login").await.refused(400, "idempotency_key_refused");
+        under(server.nobody().post("/v1/auth/refresh", json!({"refresh_token": "x"})), "refresh").await.refused(400, "idempotency_key_refused");
+        assert_eq!(admin.get(&tokens).await.body["items"], json!([]));
+        under(admin.post("/v1/units", unit("cell", ROOT)), "unit").await.refused(403, "forbidden");
+    }
+}

@@ -1,0 +1,191 @@
+//! Each grant for its own subtree, never a mixture; sensitive fields by name; nothing told by a filter.
+
+use crate::support::http::{Caller, over};
+use crate::support::on_both_engines;
+use crate::support::ward::{ROOT, change, member};
+use cell_records_client::types::Class;
+use cell_records_client::types::accounts::{NewGrant, Role};
+use cell_records_server::store::registry::{KINDS, Test};
+use serde_json::{Value, json};
+
+/// A grant that adds sensitive fields.
+fn with_fields(role: Role, unit: &str, fields: &[&str]) -> NewGrant {
+    let fields: Vec<_> = fields.iter().map(|field| (*field).into()).collect();
+    NewGrant { fields: Some(fields.into()), ..over(role, unit) }
+}
+
+fn ids(items: &[Value]) -> Vec<&str> {
+    items.iter().map(|item| item["id"].as_str().unwrap()).collect()
+}
+
+async fn total(caller: &Caller, path: &str) -> i64 {
+    caller.get(path).await.is(200).body["total"].as_i64().unwrap()
+}
+
+on_both_engines! {
+    async fn a_reader_of_the_ward_and_secretary_of_one_cell_sees_people_of_that_cell_only(server: empty) {
+        let ward = server.ward().await;
+        let grants = vec![over(Role::FrontendReader, &ward.ward), over(Role::CellSecretary, &ward.a)];
+        let caller = server.granted(grants).await;
+        for kind in &KINDS {
+            let collection = format!("/v1/{}", kind.plural);
+            let (ours, theirs) = (ward.record(kind, &ward.a).await, ward.record(kind, &ward.b).await);
+            let (field, value, _) = change(kind);
+            let path = |id: String| format!("{collection}/{id}");
+            for record in [&ours, &theirs] {
+                ward.office.patch(&path(record.id()), record.etag(), json!({field: value})).await.is(200);
+            }
+            let open = kind.class <= Class::Internal;
+            let limit = if open { Class::Internal } else { Class::Personal };
+
+            let everything = ward.office.all(&collection).await.0;
+            let (listed, mut text) = caller.all(&collection).await;
+            assert!(ids(&listed).contains(&ours.id().as_str()), "{}", kind.name);
+            assert_eq!(ids(&listed).contains(&theirs.id().as_str()), open, "{}", kind.name);
+            let cell = |item: &Value| open || item["unit_id"] == ward.a.as_str();
+            let expected = everything.iter().filter(|item| cell(item)).count();
+            // The office stands at the root, whose own unit lies above the ward.
+            assert_eq!(listed.len(), expected, "{}", kind.name);
+            for item in &listed {
+                for spec in kind.fields.iter().filter(|spec| item.get(spec.name).is_some()) {
+                    assert!(spec.class <= limit, "{}.{} of {item}", kind.name, spec.name);
+                }
+            }
+            let counted = i64::try_from(expected).unwrap();
+            assert_eq!(total(&caller, &format!("{collection}?count=exact")).await, counted, "{}", kind.name);
+            let of_b = format!("{collection}?count=exact&unit={}", ward.b);
+            assert!(open || total(&caller, &of_b).await == 0, "{}", kind.name);
+            for sort in kind.sorts {
+                let (sorted, more) = caller.all(&format!("{collection}?sort=-{}&limit=3", sort.name)).await;
+                assert_eq!(sorted.len(), expected, "{} by {}", kind.name, sort.name);
+                text.push_str(&more);
+            }
+            if kind.search.is_some() {
+                let name = theirs.body["full_name"].as_str().or(theirs.body["name"].as_str()).unwrap().replace(' ', "%20");
+                let found = caller.get(&format!("{collection}?q={name}&count=exact")).await.is(200);
+                assert_eq!(found.body["total"], i64::from(open), "{}", found.text);
+                text.push_str(&found.text);
+            }
+            for id in [ours.id(), theirs.id()] {
+                let seen = open || id == ours.id();
+                let (read, history) = (caller.get(&path(id.clone())).await, caller.get(&format!("{}/history", path(id.clone()))).await);
+                let at = theirs.body["updated_at"].as_str().unwrap();
+                let stood = caller.get(&format!("{}?as_of={at}", path(id))).await;
+                if seen {
+                    let history = history.is(200);
+                    assert_eq!(history.body["items"].as_array().unwrap().len(), 2);
+                    text.push_str(&read.is(200).text);
+                    text.push_str(&history.text);
+                    text.push_str(&stood.is(200).text);
+                } else {
+                    for refused in [read, history, stood] {
+                        refused.refused(404, "not_found");
+                    }
+                }
+            }
+            let feed = caller.feed().await;
+            assert!(feed.contains(&ours.id()), "{}", kind.name);
+            assert_eq!(feed.contains(&theirs.id()), open, "{}", kind.name);
+            text.push_str(&feed);
+            let filtered = kind.filters.iter().filter(|filter| matches!(filter.test, Test::Code(..) | Test::Flag(_)));
+            for filter in filtered {
+                let value = match filter.test {
+                    Test::Code(_, list) => list.codes.iter().map(|code| code.code).collect::<Vec<_>>().join(","),
+                    _ => "false".into(),
+                };
+                text.push_str(&caller.all(&format!("{collection}?{}={value}", filter.name)).await.1);
+            }
+            if !open {
+                assert!(!text.contains(&theirs.id()) && !text.contains(theirs.body["member_id"].as_str().unwrap_or("–")), "{}", kind.name);
+            }
+            for secret in ["Lý do riêng", "\"kinh\"", "Khỏe", "\"total\":10"] {
+                assert!(!text.contains(secret), "{}: {secret}", kind.name);
+            }
+        }
+    }
+
+    async fn a_named_sensitive_field_is_shown_under_its_own_grant_and_no_other(server: empty) {
+        let ward = server.ward().await;
+        let caller = server.granted(vec![
+            with_fields(Role::CellSecretary, &ward.a, &["member.personal_id"]), over(Role::CellSecretary, &ward.b),
+        ]).await;
+        let mut made = Vec::new();
+        for (cell, number) in [(&ward.a, "040080000001"), (&ward.b, "040080000002")] {
+            let mut body = member(cell);
+            body["personal_id"] = json!(number);
+            body["religion"] = json!("none");
+            made.push(ward.office.post("/v1/members", body).await.is(201).id());
+        }
+        let here = caller.get(&format!("/v1/members/{}", made[0])).await.is(200).body;
+        assert_eq!((&here["personal_id"], here.get("religion")), (&json!("040080000001"), None));
+        let there = caller.get(&format!("/v1/members/{}", made[1])).await.is(200).body;
+        assert_eq!(there.get("personal_id"), None);
+        let (listed, feed) = (caller.all("/v1/members").await.1, caller.feed().await);
+        for text in [listed, feed, caller.get(&format!("/v1/members/{}/history", made[1])).await.text] {
+            assert!(!text.contains("040080000002") && !text.contains("religion"), "{text}");
+        }
+        // The filter works over the one grant that reads the field.
+        assert_eq!(total(&caller, "/v1/members?personal_id=040080000001&count=exact").await, 1);
+        assert_eq!(total(&caller, "/v1/members?personal_id=040080000002&count=exact").await, 0);
+        // Reading it is no right to write it.
+        let path = format!("/v1/members/{}", made[0]);
+        caller.patch(&path, "*", json!({"personal_id": null})).await.refused(403, "forbidden");
+        // Only sensitive fields can be named.
+        let admin = server.administrator().await;
+        for field in ["member.full_name", "member.nothing", "personal_id"] {
+            admin.post(&format!("/v1/systems/{}/grants", caller.id), json!({"role": "cell_secretary", "unit_id": ward.a, "fields": [field]}))
+                .await.faults(&[("/fields/0", "unknown_code")]);
+        }
+    }
+
+    async fn a_field_that_no_grant_reads_neither_filters_nor_sorts_nor_searches(server: empty) {
+        let ward = server.ward().await;
+        let mut body = member(&ward.a);
+        body["personal_id"] = json!("040080000001");
+        ward.office.post("/v1/members", body).await.is(201);
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        for query in ["personal_id=040080000001", "profile_number=123456AB", "duplicates=number"] {
+            for count in ["", "&count=exact"] {
+                let refused = secretary.get(&format!("/v1/members?{query}{count}")).await.refused(403, "field_not_readable");
+                assert!(refused.body["detail"].as_str().unwrap().contains(if query.starts_with("profile") { "profile_number" } else { "personal_id" }));
+            }
+        }
+        // Who reads nothing of the type gets an empty list, whatever is asked.
+        let reader = server.acting(Role::FrontendReader, &ward.ward).await;
+        assert_eq!(total(&reader, "/v1/members?count=exact&q=nguyen&personal_id=040080000001").await, 0);
+        let auditor = server.acting(Role::Auditor, ROOT).await;
+        let unit = auditor.get(&format!("/v1/units/{}", ward.a)).await.is(200).body;
+        assert!(unit.get("name").is_some() && unit.get("notes").is_none());
+    }
+
+    async fn numbers_of_strangers_are_neither_confirmed_nor_denied(server: empty) {
+        let ward = server.ward().await;
+        let mut body = member(&ward.b);
+        body["profile_number"] = json!("123456AB");
+        body["card_numbers"] = json!([{"number": "12345678", "kind": "eight_digit"}]);
+        let held = ward.office.post("/v1/members", body).await.is(201).id();
+        let mut same = member(&ward.a);
+        same["profile_number"] = json!("123456AB");
+        // The office sees both: it is told. The office of one cell sees its own only: it is not.
+        ward.office.post("/v1/members", same.clone()).await.faults(&[("/profile_number", "number_taken")]);
+        let cell = server.acting(Role::CommitteeOffice, &ward.a).await;
+        let stored = cell.post("/v1/members", same).await.is(201);
+        assert!(stored.warnings().is_empty(), "{}", stored.text);
+        assert_eq!(total(&cell, "/v1/members?duplicates=number&count=exact").await, 0);
+        let (both, _) = ward.office.all("/v1/members?duplicates=number&sort=created_at").await;
+        assert_eq!(ids(&both), [held.as_str(), stored.id().as_str()]);
+    }
+
+    async fn a_grant_holds_from_its_beginning_to_its_end(server: empty) {
+        use cell_records_client::types::Timestamp;
+        let ward = server.ward().await;
+        let id = ward.member(&ward.a).await;
+        let hour = |hours: i64| Timestamp::from_micros(Timestamp::now().micros() + hours * 3_600_000_000);
+        let grant = |from: i64, until: i64| NewGrant { from: Some(hour(from)), until: Some(hour(until)), ..over(Role::CellSecretary, &ward.a) };
+        for (from, until, sees) in [(-2, -1, false), (-1, 1, true), (1, 2, false)] {
+            let caller = server.granted(vec![grant(from, until)]).await;
+            caller.get(&format!("/v1/members/{id}")).await.is(if sees { 200 } else { 404 });
+            assert_eq!(caller.get("/v1/me").await.is(200).body["grants"].as_array().unwrap().len(), usize::from(sees));
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! Pushing: once whatever is repeated, item by item, in any order, and what is told of each refusal.
+
+use crate::support::actors::demo;
+use crate::support::copies::Puller;
+use crate::support::items::{delete, figure, item, known_as, member, named, unit, update, without_id};
+use crate::support::on_both_engines;
+use crate::support::peers::{Peer, Reply};
+use cell_records_client::sync::{MemoryStore, Store};
+use cell_records_client::types::accounts::Role;
+use cell_records_client::types::pages::ListQuery;
+use cell_records_client::types::sync::{
+    ConflictReason, ItemStatus, Origin, PushAnswer, PushBatch, PushItem, PushMode, PushOp, PushReturn,
+};
+use cell_records_client::types::{Member, Ref, Reference, Unit};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+const CELL: &str = "ext:demo:cell-01";
+
+fn ward() -> [(Role, Ref<Unit>); 1] {
+    [(Role::ExchangePeer, demo("ward"))]
+}
+
+fn body(items: &[PushItem]) -> String {
+    serde_json::to_string(&PushBatch::new(items.to_vec())).unwrap()
+}
+
+fn statuses(answer: &PushAnswer) -> Vec<ItemStatus> {
+    answer.items.iter().map(|item| item.status).collect()
+}
+
+/// The faults of an item: pointer and code.
+fn faults(answer: &PushAnswer, index: usize) -> Vec<(&str, &str)> {
+    answer.items[index].errors.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect()
+}
+
+async fn get(peer: &Peer, kind: &str, id: Uuid) -> Reply {
+    peer.get(&format!("/v1/{kind}/{id}"), &[]).await
+}
+
+async fn strength(peer: &Peer) -> i64 {
+    let query = ListQuery { count: true, limit: Some(1), ..ListQuery::default() };
+    peer.client.records::<Member>().list(&query).await.unwrap().total.unwrap()
+}
+
+on_both_engines! {
+    async fn a_thousand_changes_are_applied_once_however_often_they_are_sent(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let other = server.peer("province", &ward()).await;
+        let mut puller = Puller::new(other.client.clone()).limit(300);
+        puller.drain().await;
+        let before = strength(&peer).await;
+        let items: Vec<PushItem> = (0..1_000)
+            .map(|n| {
+                let one = member(Uuid::now_v7(), &format!("ext:demo:cell-{:02}", n % 24 + 1), &format!("Nguyễn Văn {n}"));
+                known_as(one, "city", &format!("M-{n}"))
+            })
+            .collect();
+        let body = body(&items);
+        let first = peer.push_raw(Some("one"), body.clone()).await;
+        assert_eq!((first.status, first.header("idempotent-replayed")), (207, None));
+        assert_eq!(first.body["summary"], json!({"created": 1_000}));
+        let second = peer.push_raw(Some("one"), body.clone()).await;
+        assert_eq!((second.status, second.header("idempotent-replayed")), (207, Some("true")));
+        assert_eq!(first.body, second.body);
+        // Without the key, the ids alone make it harmless.
+        let third = peer.push_raw(Some("two"), body).await;
+        assert_eq!(third.body["summary"], json!({"unchanged": 1_000}));
+        assert_eq!(third.body.get("batch"), None, "nothing was written");
+        assert_eq!(strength(&peer).await, before + 1_000);
+
+        let changes: Vec<PushItem> = items
+            .iter()
+            .map(|item| {
+                let Some(Reference::Id(id)) = item.id else { panic!() };
+                update("member", id, 1, json!({"phone": "+84912345678"}))
+            })
+            .collect();
+        for (key, status) in [("three", "updated"), ("three", "updated"), ("four", "unchanged")] {
+            let answer = peer.push_raw(Some(key), self::body(&changes)).await;
+            assert_eq!(answer.body["summary"], json!({status: 1_000}), "{key}");
+        }
+        puller.assert_equal("the other system's copy").await;
+        assert!(puller.gone.is_empty());
+        assert!(puller.store.versions("member").unwrap().values().all(|version| *version <= 2));
+    }
+
+    async fn a_key_belongs_to_one_caller_and_one_body(server: demo) {
+        let (peer, other) = (server.peer("city", &ward()).await, server.peer("province", &ward()).await);
+        let (one, two) = (member(Uuid::now_v7(), CELL, "Trần Văn A"), member(Uuid::now_v7(), CELL, "Trần Văn B"));
+        assert_eq!(peer.push_raw(Some("k"), body(std::slice::from_ref(&one))).await.status, 207);
+        let reused = peer.push_raw(Some("k"), body(std::slice::from_ref(&two))).await;
+        assert_eq!((reused.status, reused.code()), (422, "idempotency_key_reused"));
+        assert_eq!(other.push_raw(Some("k"), body(std::slice::from_ref(&two))).await.body["summary"], json!({"created": 1}));
+        // What was answered under other rights is not shown again.
+        server.ungrant(&peer, peer.grants[0]).await;
+        let changed = peer.push_raw(Some("k"), body(std::slice::from_ref(&one))).await;
+        assert_eq!((changed.status, changed.code()), (409, "rights_changed"));
+        for key in [None, Some("")] {
+            let missing = other.push_raw(key, body(std::slice::from_ref(&one))).await;
+            assert_eq!(missing.status, 400, "{key:?}: {}", missing.body);
+        }
+        assert_eq!(other.push_raw(None, body(std::slice::from_ref(&one))).await.code(), "idempotency_key_required");
+        let long = "k".repeat(256);
+        assert_eq!(other.push_raw(Some(&long), body(std::slice::from_ref(&one))).await.status, 400);
+        assert_eq!(other.push_raw(Some(&long[1..]), body(std::slice::from_ref(&one))).await.status, 207);
+    }
+
+    async fn the_same_push_twice_at_the_same_time_is_one(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let items: Vec<PushItem> = (0..50).map(|n| without_id(known_as(member(Uuid::nil(), CELL, "Hồ Văn C"), "city", &format!("M-{n}")))).collect();
+        let body = body(&items);
+        let sent = (0..8).map(|_| peer.push_raw(Some("same"), body.clone()));
+        let replies = futures_util::future::join_all(sent).await;
+        assert!(replies.iter().all(|reply| reply.status == 207 && reply.body == replies[0].body));
+        let replayed = replies.iter().filter(|reply| reply.header("idempotent-replayed") == Some("true")).count();
+        assert_eq!(replayed, 7);
+        assert_eq!(replies[0].body["summary"], json!({"created": 50}));
+    }
+
+    async fn a_refused_item_is_left_out_or_refuses_all_as_the_mode_says(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let (good, bad) = (Uuid::now_v7(), Uuid::now_v7());
+        let mut wrong = member(bad, CELL, "Lê Thị D");
+        wrong.fields.insert("birth_date".into(), json!("2999"));
+        let mut batch = PushBatch::new(vec![member(good, CELL, "Lê Văn D"), wrong]);
+
+        batch.dry_run = true;
+        let dry = peer.push_batch(&batch).await;
+        assert!(!dry.applied && dry.batch.is_none());
+        assert_eq!(statuses(&dry), [ItemStatus::Created, ItemStatus::Invalid]);
+        batch.dry_run = false;
+
+        batch.mode = PushMode::All;
+        let error = peer.client.push(&batch, "all").await.unwrap_err();
+        assert_eq!((error.status(), error.code()), (Some(422), Some("push_refused")));
+        let refused = error.push_answer().unwrap();
+        assert!(!refused.applied && refused.batch.is_none());
+        assert_eq!(statuses(&refused), [ItemStatus::Created, ItemStatus::Invalid]);
+        assert_eq!(faults(&refused, 1), [("/fields/birth_date", "in_the_future")]);
+        for id in [good, bad] {
+            assert_eq!(get(&peer, "members", id).await.status, 404);
+        }
+
+        batch.mode = PushMode::Record;
+        // The refused call has not used its key up.
+        let answer = peer.client.push(&batch, "all").await.unwrap();
+        assert!(answer.applied && answer.batch.is_some());
+        assert_eq!(statuses(&answer), [ItemStatus::Created, ItemStatus::Invalid]);
+        assert_eq!((get(&peer, "members", good).await.status, get(&peer, "members", bad).await.status), (200, 404));
+    }
+
+    async fn items_refer_to_each_other_in_any_order(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let (cell, one, two) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            named(member(one, "ref:new", "Phan Văn E"), "e"),
+            item(PushOp::Create, "position", two, json!({
+                "unit_id": "ref:new", "body_unit_id": "ref:new", "member_id": "ref:e", "position": "secretary",
+                "from": "2014-01-01"})),
+            named(unit(cell, "ext:demo:ward", "cell", "Chi bộ số 25"), "new"),
+        ]).await;
+        assert_eq!(answer.items[0].status, ItemStatus::Created, "{answer:?}");
+        assert_eq!(answer.items[2].status, ItemStatus::Created);
+        assert_eq!(answer.items.iter().map(|item| item.index).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!((answer.items[0].name.as_deref(), answer.items[2].name.as_deref()), (Some("e"), Some("new")));
+        assert_eq!(get(&peer, "members", one).await.body["unit_id"], cell.to_string());
+        // A name that no item has is a reference to nothing.
+        let answer = peer.push(vec![member(Uuid::now_v7(), "ref:nobody", "Phan Văn G")]).await;
+        assert_eq!(answer.items[0].status, ItemStatus::Invalid);
+        assert_eq!(faults(&answer, 0), [("/fields/unit_id", "reference_not_found")]);
+    }
+
+    async fn what_refers_to_a_refused_item_is_blocked(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let (cell, inner) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            named(member(inner, "ref:bad", "Phan Văn H"), "h"),
+            named(unit(cell, "ext:demo:ward", "no_such_kind", "Chi bộ"), "bad"),
+            update("member", Uuid::now_v7(), 1, json!({"readmission_of": "ref:h"})),
+            member(Uuid::now_v7(), CELL, "Phan Văn I"),
+        ]).await;
+        use ItemStatus::{Blocked, Created, Invalid};
+        assert_eq!(statuses(&answer), [Blocked, Invalid, Blocked, Created]);
+        assert_eq!(faults(&answer, 0), [("", "blocked")]);
+        assert_eq!(faults(&answer, 1), [("/fields/kind", "unknown_code")]);
+    }
+
+    async fn another_version_is_a_conflict_that_names_what_differs_and_may_be_read(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let office = server.user("office", &[(Role::CommitteeOffice, demo("ward"))]).await.1;
+        let id = Uuid::now_v7();
+        peer.push(vec![member(id, CELL, "Ngô Văn K")]).await;
+        let of = |version, fields| PushBatch::new(vec![update("member", id, version, fields)]);
+        let sensitive = json!({"ethnicity": "Kinh", "phone": "+84911111111"});
+        office.push(&of(1, sensitive), "office").await.unwrap();
+
+        let stale = peer.push_batch(&of(1, json!({"phone": "+84922222222", "full_name": "Ngô Văn K"}))).await;
+        let one = &stale.items[0];
+        assert_eq!((one.status, one.version, one.id), (ItemStatus::Conflict, Some(2), Some(id)));
+        let conflict = one.conflict.as_ref().unwrap();
+        assert_eq!((conflict.reason, conflict.current_version), (ConflictReason::Version, Some(2)));
+        let named: Vec<_> = conflict.fields.iter().map(|field| (field.field.as_str(), &field.current, &field.incoming)).collect();
+        assert_eq!(named, [("phone", &json!("+84911111111"), &json!("+84922222222"))]);
+        assert_eq!(faults(&stale, 0), [("/if_version", "stale_version")]);
+
+        // What the caller may not read is not told, not even that it differs.
+        let masked = peer.push_batch(&of(1, json!({"ethnicity": "Mường"}))).await;
+        let text = serde_json::to_string(&masked).unwrap();
+        assert!(!text.contains("Kinh"), "{text}");
+        assert!(masked.items[0].conflict.as_ref().is_none_or(|conflict| conflict.fields.is_empty()), "{text}");
+        let whole = office.push(&of(1, json!({"ethnicity": "Mường"})), "again").await.unwrap();
+        assert_eq!(whole.items[0].conflict.as_ref().unwrap().fields[0].current, "Kinh");
+        // What equals what stands is unchanged, whatever it was built on.
+        let same = peer.push_batch(&of(1, json!({"phone": "+84911111111"}))).await;
+        assert_eq!(statuses(&same), [ItemStatus::Unchanged]);
+        // An update must say what it was built on; an upsert takes what is there.
+        let blind = PushItem { if_version: None, ..update("member", id, 1, json!({"phone": "+84933333333"})) };
+        let answer = peer.push(vec![blind.clone()]).await;
+        assert_eq!((statuses(&answer), faults(&answer, 0)), (vec![ItemStatus::Invalid], vec![("/if_version", "precondition_required")]));
+        let answer = peer.push(vec![PushItem { op: PushOp::Upsert, ..blind }]).await;
+        assert_eq!((answer.items[0].status, answer.items[0].version), (ItemStatus::Updated, Some(3)));
+        // The second item of one call may name the version from before it, or the first's.
+        let twice = peer.push(vec![
+            update("member", id, 3, json!({"phone": "+84944444444"})),
+            update("member", id, 3, json!({"email": "k@example.vn"})),
+            update("member", id, 5, json!({"occupation_current": "Giáo viên"})),
+        ]).await;
+        assert_eq!(statuses(&twice), [ItemStatus::Updated; 3]);
+        assert_eq!(get(&peer, "members", id).await.body["version"], 6);
+    }
+
+    async fn a_deleted_record_comes_back_by_restore_only(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let id = Uuid::now_v7();
+        peer.push(vec![known_as(member(id, CELL, "Dương Văn L"), "city", "L")]).await;
+        assert_eq!(statuses(&peer.push(vec![delete("member", id, 7)]).await), [ItemStatus::Conflict]);
+        let deleted = peer.push(vec![delete("member", id, 1)]).await;
+        assert_eq!((deleted.items[0].status, deleted.items[0].version), (ItemStatus::Deleted, Some(2)));
+        assert_eq!(get(&peer, "members", id).await.status, 410);
+        let by_external = without_id(known_as(member(id, CELL, "Dương Văn L"), "city", "L"));
+        for item in [
+            update("member", id, 2, json!({"phone": "+84912345678"})),
+            delete("member", id, 2),
+            member(id, CELL, "Dương Văn L"),
+            PushItem { op: PushOp::Upsert, ..by_external },
+        ] {
+            let answer = peer.push(vec![item.clone()]).await;
+            assert_eq!(statuses(&answer), [ItemStatus::Conflict], "{item:?}");
+            assert_eq!(answer.items[0].conflict.as_ref().unwrap().reason, ConflictReason::Deleted, "{item:?}");
+        }
+        let back = peer.push(vec![item(PushOp::Restore, "member", id, json!({}))]).await;
+        assert_eq!((back.items[0].status, back.items[0].version), (ItemStatus::Restored, Some(3)));
+        let again = peer.push(vec![item(PushOp::Restore, "member", id, json!({}))]).await;
+        assert_eq!(statuses(&again), [ItemStatus::Unchanged]);
+        assert_eq!(get(&peer, "members", id).await.body["full_name"], "Dương Văn L");
+        // What others point to stays.
+        let shown = peer.get("/v1/units?limit=1&q=khối 1", &[]).await;
+        let cell = shown.body["items"][0].clone();
+        let cell_id = Uuid::try_parse(cell["id"].as_str().unwrap()).unwrap();
+        let held = peer.push(vec![delete("unit", cell_id, cell["version"].as_i64().unwrap())]).await;
+        assert_eq!(held.items[0].conflict.as_ref().unwrap().reason, ConflictReason::Referenced);
+    }
+
+    async fn many_upserts_of_one_external_id_make_one_record(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let before = strength(&peer).await;
+        let one = |n: usize| {
+            let item = member(Uuid::nil(), CELL, &format!("Mai Văn {n}"));
+            vec![PushItem { op: PushOp::Upsert, ..without_id(known_as(item, "city", "the-one")) }]
+        };
+        let answers = futures_util::future::join_all((0..20).map(|n| peer.push(one(n)))).await;
+        let ids: BTreeSet<_> = answers.iter().map(|answer| answer.items[0].id.unwrap()).collect();
+        assert_eq!(ids.len(), 1);
+        let created = answers.iter().filter(|answer| answer.items[0].status == ItemStatus::Created).count();
+        assert_eq!((created, strength(&peer).await), (1, before + 1));
+        let record = get(&peer, "members", *ids.first().unwrap()).await.body;
+        assert_eq!(record["version"], 20);
+        // The other form: the external id as the reference, twenty times in one batch.
+        let named = |n: usize| {
+            let mut item = PushItem { op: PushOp::Upsert, ..without_id(member(Uuid::nil(), CELL, &format!("Tô Văn {n}"))) };
+            item.id = Some(Reference::External { system: "city".into(), value: "the-other".into() });
+            item
+        };
+        let answer = peer.push((0..20).map(named).collect()).await;
+        assert_eq!(answer.summary, [("created".to_owned(), 1), ("updated".to_owned(), 19)].into());
+        assert_eq!(strength(&peer).await, before + 2);
+    }
+
+    async fn external_ids_of_different_records_match_none(server: demo) {
+        let (peer, other) = (server.peer("city", &ward()).await, server.peer("province", &ward()).await);
+        peer.push(vec![
+            known_as(member(Uuid::now_v7(), CELL, "Đào Văn M"), "city", "M"),
+            known_as(member(Uuid::now_v7(), CELL, "Đào Văn N"), "city", "N"),
+        ]).await;
+        let both = known_as(known_as(without_id(member(Uuid::nil(), CELL, "Đào Văn O")), "city", "M"), "city", "N");
+        let answer = peer.push(vec![PushItem { op: PushOp::Upsert, ..both }]).await;
+        assert_eq!((statuses(&answer), faults(&answer, 0)), (vec![ItemStatus::DuplicateMatch], vec![("/external_ids", "duplicate_match")]));
+        // A taken one is a clash that tells nothing.
+        let taken = peer.push(vec![known_as(member(Uuid::now_v7(), CELL, "Đào Văn P"), "city", "M")]).await;
+        let one = &taken.items[0];
+        assert_eq!((one.status, one.id, one.version), (ItemStatus::Conflict, None, None));
+        assert_eq!(one.conflict.as_ref().unwrap().reason, ConflictReason::Unique);
+        // Another system's ids are not one's own to give, nor those of nobody.
+        for system in ["city", "unknown"] {
+            let foreign = other.push(vec![known_as(member(Uuid::now_v7(), CELL, "Đào Văn Q"), system, "Q")]).await;
+            assert_eq!(statuses(&foreign), [ItemStatus::Invalid]);
+            assert_eq!(foreign.items[0].errors[0].pointer, "/external_ids/0/system");
+        }
+    }
+
+    async fn a_clash_outside_the_scope_tells_only_that_it_clashes(server: demo) {
+        let inside = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
+        let outside = server.peer("city", &ward()).await;
+        let hidden = Uuid::now_v7();
+        outside.push(vec![member(hidden, "ext:demo:cell-02", "Lương Văn R")]).await;
+        let answer = inside.push(vec![
+            member(hidden, CELL, "Lương Văn R"),
+            PushItem { op: PushOp::Upsert, ..member(hidden, CELL, "Lương Văn R") },
+            update("member", hidden, 1, json!({"phone": "+84912345678"})),
+            delete("member", hidden, 1),
+            member(Uuid::now_v7(), "ext:demo:cell-02", "Lương Văn S"),
+            update("member", Uuid::now_v7(), 1, json!({"phone": "+84912345678"})),
+        ]).await;
+        use ItemStatus::{Conflict, NotFound};
+        assert_eq!(statuses(&answer)[..4], [Conflict, Conflict, NotFound, NotFound]);
+        assert_eq!(statuses(&answer)[5], NotFound);
+        assert!(!answer.items[4].status.is_success());
+        for one in &answer.items {
+            assert_eq!((one.id.filter(|id| *id == hidden), one.version, &one.record), (None, None, &None));
+        }
+        let conflict = answer.items[0].conflict.as_ref().unwrap();
+        assert_eq!((conflict.reason, conflict.current_version, conflict.fields.len()), (ConflictReason::Unique, None, 0));
+    }
+
+    async fn what_came_from_this_server_is_skipped(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let code = peer.client.sync_info().await.unwrap().server_code;
+        let relayed = |id, via: &[&str]| PushItem {
+            via: via.iter().map(|&code| code.to_owned()).collect(),
+            origin: Some(Origin { system: "province".into(), event: None }),
+            ..member(id, CELL, "Chu Văn T")
+        };
+        let (kept, skipped) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            relayed(kept, &["province", "city"]),
+            relayed(skipped, &["province", &code]),
+            relayed(Uuid::now_v7(), &["a", "b", "c", "d", "e"]),
+        ]).await;
+        use ItemStatus::{Created, SkippedOwnOrigin};
+        assert_eq!(statuses(&answer), [Created, SkippedOwnOrigin, SkippedOwnOrigin]);
+        assert_eq!((get(&peer, "members", kept).await.status, get(&peer, "members", skipped).await.status), (200, 404));
+    }
+
+    async fn every_fault_of_an_item_is_told_with_its_place(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let mut many = member(Uuid::now_v7(), "ext:demo:nowhere", "  ");
+        many.fields.insert("sex".into(), json!("none"));
+        many.fields.insert("shoe_size".into(), json!(43));
+        many.fields.remove("admission_date");
+        let answer = peer.push(vec![many, member(Uuid::now_v7(), CELL, "Kiều Văn U")]).await;
+        assert_eq!(statuses(&answer), [ItemStatus::Invalid, ItemStatus::Created]);
+        let told: BTreeSet<_> = faults(&answer, 0).into_iter().collect();
+        for fault in [
+            ("/fields/full_name", "empty"), ("/fields/sex", "unknown_code"), ("/fields/shoe_size", "unknown_field"),
+            ("/fields/admission_date", "required"), ("/fields/unit_id", "reference_not_found"),
+        ] {
+            assert!(told.contains(&fault), "{fault:?} in {told:?}");
+        }
+        let raw = json!({"items": [
+            {"op": "erase", "type": "member", "id": Uuid::now_v7()},
+            {"op": "create", "type": "person", "id": Uuid::now_v7()},
+            {"op": "create", "type": "member", "fields": {}},
+            7,
+            {"op": "create", "type": "member", "id": "ref:a", "fields": []},
+            {"op": "delete", "type": "member", "id": Uuid::now_v7(), "if_version": 0},
+        ]});
+        let reply = peer.push_raw(Some("raw"), raw.to_string()).await;
+        assert_eq!(reply.status, 207);
+        let pointers = |index: usize| -> Vec<String> {
+            let errors = reply.body["items"][index]["errors"].as_array().cloned().unwrap_or_default();
+            errors.iter().map(|error| format!("{} {}", error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap())).collect()
+        };
+        assert_eq!(pointers(0), ["/op unknown_code"]);
+        assert_eq!(pointers(1), ["/type unknown_code"]);
+        assert!(pointers(2).contains(&"/id identity_required".to_owned()), "{:?}", pointers(2));
+        assert_eq!(pointers(3), [" wrong_type"]);
+        assert!(pointers(4).contains(&"/fields wrong_type".to_owned()), "{:?}", pointers(4));
+        assert!(!pointers(5).is_empty());
+    }
+
+    async fn a_batch_beyond_the_limits_is_413_and_names_them(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let limits = peer.client.sync_info().await.unwrap().limits;
+        let items: Vec<PushItem> = (0..1_001).map(|_| member(Uuid::now_v7(), CELL, "Tạ Văn V")).collect();
+        let many = peer.push_raw(Some("many"), body(&items)).await;
+        assert_eq!((many.status, many.code()), (413, "too_large"));
+        assert_eq!(many.body["limits"]["items"], json!(limits.push_items));
+        let mut large = body(&items[..1]);
+        large.push_str(&" ".repeat(limits.push_bytes + 1 - large.len()));
+        let large = peer.push_raw(Some("large"), large).await;
+        assert_eq!((large.status, large.code()), (413, "too_large"));
+        assert_eq!(large.body["limits"]["bytes"], json!(limits.push_bytes));
+        // A session halves what is too much by itself.
+        let mut session = peer.session(MemoryStore::new());
+        session.enqueue(&items).unwrap();
+        let pushed = session.push().await.unwrap();
+        assert_eq!((pushed.accepted, pushed.batches, pushed.waiting), (1_001, 2, 0));
+    }
+
+    async fn a_representation_answers_the_whole_records_and_warnings(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let id = Uuid::now_v7();
+        let mut young = member(id, CELL, "Vũ Văn X");
+        young.fields.insert("birth_date".into(), json!("1990-03-02"));
+        let mut batch = PushBatch::new(vec![young]);
+        batch.answer = PushReturn::Representation;
+        let answer = peer.push_batch(&batch).await;
+        let one = &answer.items[0];
+        assert_eq!((one.status, one.told), (ItemStatus::Created, true));
+        assert_eq!(one.warnings.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect::<Vec<_>>(), [("/fields/admission_date", "under_age")]);
+        assert_eq!(Value::Object(one.record.clone().unwrap()), get(&peer, "members", id).await.body);
+    }
+
+    async fn another_epoch_refuses_a_push(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let id = Uuid::now_v7();
+        let mut batch = PushBatch::new(vec![member(id, CELL, "La Văn Y")]);
+        batch.epoch = Some("lost".into());
+        let error = peer.client.push(&batch, "k").await.unwrap_err();
+        assert_eq!((error.status(), error.code()), (Some(409), Some("epoch_changed")));
+        batch.epoch = Some(peer.client.sync_info().await.unwrap().epoch);
+        assert_eq!(statuses(&peer.client.push(&batch, "k").await.unwrap()), [ItemStatus::Created]);
+    }
+
+    async fn the_outbox_of_a_session_reaches_the_server_and_the_other_copies(server: demo) {
+        let (peer, other) = (server.peer("city", &ward()).await, server.peer("province", &ward()).await);
+        let mut session = peer.session(MemoryStore::new());
+        session.pull_until_current(|_| {}).await.unwrap();
+        let id = Uuid::now_v7();
+        let mut bad = member(Uuid::now_v7(), CELL, "Lý Văn Z");
+        bad.fields.insert("sex".into(), json!("none"));
+        session.enqueue(&[member(id, CELL, "Lý Văn Y"), figure(Uuid::now_v7(), CELL, "63"), bad]).unwrap();
+        let pushed = session.push().await.unwrap();
+        assert_eq!((pushed.accepted, pushed.invalid, pushed.waiting), (2, 1, 0));
+        other.push(vec![update("member", id, 1, json!({"phone": "+84912345678"}))]).await;
+        session.enqueue(&[update("member", id, 1, json!({"phone": "+84987654321"}))]).unwrap();
+        assert_eq!(session.push().await.unwrap().conflicts, 1);
+        session.pull_until_current(|_| {}).await.unwrap();
+        let shown = crate::support::copies::visible(&peer.client).await;
+        crate::support::copies::assert_same(&crate::support::copies::held(session.store()), &shown, "the session's copy");
+        assert_eq!(session.store().refused().unwrap().len(), 2);
+        Puller::new(other.client.clone()).assert_equal("the other's").await;
+    }
+
+    async fn a_closed_round_takes_no_more_evaluations(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let shown = peer.get("/v1/member_evaluations?limit=1", &[]).await;
+        let one = &shown.body["items"][0];
+        let id = Uuid::try_parse(one["id"].as_str().unwrap()).unwrap();
+        let version = one["version"].as_i64().unwrap();
+        let answer = peer.push(vec![
+            update("member_evaluation", id, version, json!({"note": "Sửa sau khi đã khóa"})),
+            delete("member_evaluation", id, version),
+        ]).await;
+        for index in [0, 1] {
+            assert_eq!(answer.items[index].status, ItemStatus::Conflict, "{answer:?}");
+            assert_eq!(answer.items[index].conflict.as_ref().unwrap().reason, ConflictReason::State);
+            assert_eq!(faults(&answer, index), [("", "round_closed")]);
+        }
+    }
+
+    async fn a_unit_that_was_filled_in_the_same_batch_cannot_be_deleted_in_it(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let (cell, one) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            unit(cell, "ext:demo:ward", "cell", "Chi bộ số 25"),
+            member(one, &cell.to_string(), "Âu Văn A"),
+            delete("unit", cell, 1),
+        ]).await;
+        use ItemStatus::{Conflict, Created};
+        assert_eq!(statuses(&answer), [Created, Created, Conflict]);
+        assert_eq!(answer.items[2].conflict.as_ref().unwrap().reason, ConflictReason::Referenced);
+        // Emptied in the same batch it can.
+        let (cell, one) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            unit(cell, "ext:demo:ward", "cell", "Chi bộ số 26"),
+            member(one, &cell.to_string(), "Âu Văn D"),
+            delete("member", one, 1),
+            delete("unit", cell, 1),
+        ]).await;
+        assert_eq!(statuses(&answer), [Created, Created, ItemStatus::Deleted, ItemStatus::Deleted]);
+    }
+
+    async fn what_earlier_items_of_a_batch_did_binds_the_later_ones(server: demo) {
+        let peer = server.peer("city", &ward()).await;
+        let id = Uuid::now_v7();
+        // Made, changed, deleted, restored: each item sees what the ones before it did.
+        let answer = peer.push(vec![
+            known_as(member(id, CELL, "Âu Văn B"), "city", "B"),
+            update("member", id, 1, json!({"phone": "+84912345678"})),
+            delete("member", id, 2),
+            item(PushOp::Restore, "member", id, json!({})),
+            known_as(member(Uuid::now_v7(), CELL, "Âu Văn C"), "city", "B"),
+        ]).await;
+        use ItemStatus::{Conflict, Created, Deleted, Restored, Updated};
+        assert_eq!(statuses(&answer), [Created, Updated, Deleted, Restored, Conflict]);
+        let stands = get(&peer, "members", id).await;
+        assert_eq!((&stands.body["version"], &stands.body["phone"]), (&json!(4), &json!("+84912345678")));
+        let history = peer.get(&format!("/v1/members/{id}/history"), &[]).await;
+        assert_eq!(history.body["items"].as_array().map(Vec::len), Some(4));
+        Puller::new(peer.client.clone()).assert_equal("the copy").await;
+    }
+
+    async fn a_rule_sees_what_lies_outside_the_batch_for_what_the_batch_made(server: demo) {
+        let office = server.user("office", &[(Role::CommitteeOffice, demo("city"))]).await.1;
+        let (ward, cell) = (Uuid::now_v7(), Uuid::now_v7());
+        // The code is taken in the ward, which only the last item of the three makes a matter of this cell.
+        let batch = PushBatch::new(vec![
+            unit(ward, "ext:demo:city", "grassroots_committee", "Đảng bộ phường Hưng Phúc"),
+            unit(cell, &ward.to_string(), "cell", "Chi bộ khối 1"),
+            update("unit", cell, 1, json!({"code": "01"})),
+            update("unit", cell, 2, json!({"parent_id": "ext:demo:ward"})),
+        ]);
+        let answer = office.push(&batch, "k").await.unwrap();
+        use ItemStatus::{Created, Invalid, Updated};
+        assert_eq!(statuses(&answer), [Created, Created, Updated, Invalid]);
+        assert_eq!(answer.items[3].errors[0].code, "code_taken", "{answer:?}");
+    }
+}

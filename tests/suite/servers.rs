@@ -1,0 +1,229 @@
+//! Two servers on one database: one order of writes, whoever wrote, and one view of rights.
+
+use crate::concurrency::{pull_all_the_while, random, writer};
+use crate::support::actors::demo;
+use crate::support::copies::{Puller, assert_same, held, visible};
+use crate::support::items::{member, unit, update};
+use crate::support::{Engine, on_both_engines};
+use cell_records_client::RetryPolicy;
+use cell_records_client::feed::ChangesQuery;
+use cell_records_client::sync::Store;
+use cell_records_client::types::Member;
+use cell_records_client::types::accounts::Role;
+use cell_records_client::types::pages::ListQuery;
+use cell_records_client::types::sync::PushBatch;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// What one server does is known to the others within this time.
+const A_SECOND: Duration = Duration::from_millis(1_500);
+/// What has not happened by then never happens.
+const SOON: Duration = Duration::from_secs(20);
+
+on_both_engines! {
+    async fn writers_and_pullers_on_both_servers_miss_nothing(server: demo) {
+        if server.engine == Engine::Sqlite {
+            // Its file has one server.
+            return;
+        }
+        let second = server.another().await;
+        let ward = [(Role::ExchangePeer, demo("ward"))];
+        let over = Arc::new(AtomicBool::new(false));
+        let written = Arc::new(AtomicUsize::new(0));
+        let mut pullers = Vec::new();
+        for number in 0..4 {
+            let peer = server.peer(&format!("puller-{number}"), &ward).await;
+            let client = if number % 2 == 0 { peer.client.clone() } else { peer.at(&second) };
+            pullers.push(tokio::spawn(pull_all_the_while(Puller::new(client).limit(200), over.clone())));
+        }
+        let mut writers = Vec::new();
+        for number in 0..6 {
+            let peer = server.peer(&format!("writer-{number}"), &ward).await;
+            let client = if number % 2 == 0 { peer.client.clone() } else { peer.at(&second) };
+            writers.push(tokio::spawn(writer(client, number, crate::concurrency::changes() / 2, written.clone())));
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        over.store(true, Ordering::Release);
+        for puller in pullers {
+            let puller = puller.await.unwrap();
+            assert!(puller.gone.is_empty());
+            assert_same(&held(&puller.store), &visible(&puller.client).await, "a puller");
+        }
+        second.running.handle.stop(false).await;
+    }
+
+    async fn what_one_server_revokes_the_other_refuses_within_a_second(server: demo) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let elsewhere = peer.at(&second);
+        let first = elsewhere.changes(&ChangesQuery { from_now: true, ..ChangesQuery::default() }).await.unwrap();
+        let query = ChangesQuery { cursor: Some(first.cursor), wait: 60, ..ChangesQuery::default() };
+        let waiting = tokio::spawn({
+            let client = elsewhere.clone();
+            async move { client.changes(&query).await }
+        });
+        server.admin().systems().revoke_token(peer.system.id, peer.token.id).await.unwrap();
+        let begun = Instant::now();
+        let list = ListQuery { limit: Some(1), ..ListQuery::default() };
+        while elsewhere.records::<Member>().list(&list).await.is_ok() {
+            assert!(begun.elapsed() < A_SECOND, "the other server takes the token still");
+        }
+        let ended = tokio::time::timeout(A_SECOND, waiting).await.expect("the pull waits on").unwrap();
+        assert_eq!(ended.unwrap_err().status(), Some(401));
+        // A write is never let in, not even within that second.
+        let pushed = elsewhere.push(&PushBatch::new(vec![member(Uuid::now_v7(), "ext:demo:cell-01", "A")]), "k").await;
+        assert_eq!(pushed.unwrap_err().status(), Some(401));
+        second.running.handle.stop(false).await;
+    }
+
+    async fn a_grant_that_one_server_takes_binds_the_writes_of_the_other_at_once(server: demo) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let elsewhere = peer.at(&second);
+        let push = || async {
+            let batch = PushBatch::new(vec![member(Uuid::now_v7(), "ext:demo:cell-01", "Một Người")]);
+            elsewhere.push(&batch, &Uuid::new_v4().to_string()).await.unwrap().items[0].status
+        };
+        assert!(push().await.is_success());
+        let mut puller = Puller::new(elsewhere.clone());
+        puller.drain().await;
+        server.ungrant(&peer, peer.grants[0]).await;
+        // Each page and each write reads the rights in its own transaction: there is no second of grace.
+        assert!(!push().await.is_success());
+        puller.drain().await;
+        assert!(held(&puller.store).is_empty());
+        second.running.handle.stop(false).await;
+    }
+
+    async fn a_waiting_pull_learns_what_the_other_server_wrote(server: demo) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let elsewhere = peer.at(&second);
+        let first = elsewhere.changes(&ChangesQuery { from_now: true, ..ChangesQuery::default() }).await.unwrap();
+        let query = ChangesQuery { cursor: Some(first.cursor), wait: 60, ..ChangesQuery::default() };
+        let waiting = tokio::spawn(async move { elsewhere.changes(&query).await });
+        peer.write(vec![member(Uuid::now_v7(), "ext:demo:cell-01", "Một Người")]).await;
+        let page = tokio::time::timeout(SOON, waiting).await.expect("the pull waits on").unwrap().unwrap();
+        assert_eq!(page.changes.len(), 1);
+        second.running.handle.stop(false).await;
+    }
+
+    async fn a_unit_made_on_one_server_is_known_to_the_other(server: demo) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let elsewhere = peer.at(&second);
+        let mut puller = Puller::new(elsewhere.clone());
+        puller.drain().await;
+        let cell = Uuid::now_v7();
+        peer.write(vec![unit(cell, "ext:demo:ward", "cell", "Chi bộ số 25")]).await;
+        let batch = PushBatch::new(vec![member(Uuid::now_v7(), &cell.to_string(), "Một Người")]);
+        let answer = elsewhere.push(&batch, "k").await.unwrap();
+        assert!(answer.items[0].status.is_success(), "{answer:?}");
+        puller.assert_equal("the other server's puller").await;
+        assert!(puller.gone.is_empty());
+        second.running.handle.stop(false).await;
+    }
+
+    async fn connections_that_the_database_ends_cost_503_and_no_restart(server: demo) {
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let over = Arc::new(AtomicBool::new(false));
+        let mut workers = Vec::new();
+        for number in 0..4 {
+            let (client, over) = (peer.client.clone(), over.clone());
+            workers.push(tokio::spawn(async move {
+                let mut stood: Vec<Uuid> = Vec::new();
+                let mut unclear: Vec<(PushBatch, String)> = Vec::new();
+                let mut failures = 0;
+                while !over.load(Ordering::Acquire) {
+                    let ids: Vec<Uuid> = (0..1 + random(20)).map(|_| Uuid::now_v7()).collect();
+                    let items = ids.iter().map(|id| member(*id, "ext:demo:cell-01", &format!("Người {number}"))).collect();
+                    let (batch, key) = (PushBatch::new(items), Uuid::new_v4().to_string());
+                    match client.push(&batch, &key).await {
+                        Ok(answer) => {
+                            assert_eq!(answer.summary["created"], i64::try_from(ids.len()).unwrap());
+                            stood.extend(ids);
+                        }
+                        Err(error) => {
+                            assert_eq!(error.status(), Some(503), "{error}");
+                            failures += 1;
+                            unclear.push((batch, key));
+                        }
+                    }
+                    let list = ListQuery { limit: Some(1), ..ListQuery::default() };
+                    if let Err(error) = client.records::<Member>().list(&list).await {
+                        assert_eq!(error.status(), Some(503), "{error}");
+                    }
+                }
+                (stood, unclear, failures)
+            }));
+        }
+        let mut cuts = 0;
+        let begun = Instant::now();
+        while cuts < 20 && begun.elapsed() < SOON {
+            server.database.cut_connections();
+            cuts += 1;
+            tokio::time::sleep(Duration::from_millis(random(120) as u64)).await;
+        }
+        over.store(true, Ordering::Release);
+        let patient = server.client().access_token(&peer.token.token).retry(RetryPolicy::default()).build().unwrap();
+        let mut failed = 0;
+        for worker in workers {
+            let (stood, unclear, failures) = worker.await.unwrap();
+            failed += failures;
+            for id in stood {
+                assert_eq!(patient.records::<Member>().get(id).await.unwrap().record.version, 1);
+            }
+            // What was unclear is done once by a repeat.
+            for (batch, key) in unclear {
+                let answer = patient.push(&batch, &key).await.unwrap();
+                assert!(answer.items.iter().all(|item| item.status.is_success() && item.version == Some(1)));
+            }
+        }
+        assert!(server.engine == Engine::Sqlite || failed > 0, "nothing was cut");
+        let mut puller = Puller::new(patient);
+        puller.assert_equal("the copy").await;
+    }
+
+    async fn a_puller_that_changes_servers_goes_on_where_it_was(server: demo) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let clients = [peer.client.clone(), peer.at(&second)];
+        let mut puller = Puller::new(peer.client.clone()).limit(100);
+        let id = Uuid::now_v7();
+        peer.write(vec![member(id, "ext:demo:cell-01", "Một Người")]).await;
+        let (mut turn, mut version) = (0, 1);
+        while puller.page().await || version < 20 {
+            turn += 1;
+            puller.client = clients[turn % 2].clone();
+            if version < 20 {
+                let change = update("member", id, version, json!({"phone": format!("+849123456{version:02}")}));
+                clients[random(2)].push(&PushBatch::new(vec![change]), &Uuid::new_v4().to_string()).await.unwrap();
+                version += 1;
+            }
+        }
+        puller.assert_equal("the copy").await;
+        assert!(puller.gone.is_empty());
+        assert_eq!(puller.store.version("member", id).unwrap(), Some(20));
+        second.running.handle.stop(false).await;
+    }
+}

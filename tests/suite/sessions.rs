@@ -1,0 +1,109 @@
+//! People: logging in and out, sessions, passwords.
+
+use crate::support::Server;
+use crate::support::http::Reply;
+use crate::support::on_both_engines;
+use crate::support::server::PASSWORD;
+use serde_json::{Value, json};
+
+/// The body without what differs by request.
+fn body(reply: &Reply) -> Value {
+    let mut body = reply.body.clone();
+    body.as_object_mut().unwrap().remove("request_id");
+    body
+}
+
+async fn refresh(server: &Server, token: &Value) -> Reply {
+    server.nobody().post("/v1/auth/refresh", json!({"refresh_token": token})).await
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str()
+}
+
+on_both_engines! {
+    async fn a_wrong_user_and_a_wrong_password_look_alike(server: empty) {
+        let (user, password) = (server.login("nobody", PASSWORD).await, server.login("admin", "sai mật khẩu rồi").await);
+        assert_eq!(body(&user), body(&password));
+        for answer in [user, password] {
+            answer.refused(401, "login_failed");
+        }
+        server.nobody().post("/v1/auth/login", json!({"username": 1, "pass": "x"})).await
+            .faults(&[("/username", "wrong_type"), ("/password", "required"), ("/pass", "unknown_field")]);
+    }
+
+    async fn failures_slow_the_account_down(server: empty) {
+        let mut refused = None;
+        for _ in 0..20 {
+            let answer = server.login("admin", "sai mật khẩu rồi").await;
+            if answer.status == 429 {
+                refused = Some(answer);
+                break;
+            }
+            answer.refused(401, "login_failed");
+        }
+        let refused = refused.expect("five failures are free, and no more").refused(429, "too_many_attempts");
+        assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
+    }
+
+    async fn a_refresh_token_works_once_and_a_second_use_ends_its_session(server: empty) {
+        let login = server.login("admin", PASSWORD).await.is(200);
+        assert_eq!((&login.body["token_type"], &login.body["expires_in"], login.header("cache-control")), (&json!("Bearer"), &json!(900), "no-store"));
+        let renewed = refresh(server, &login.body["refresh_token"]).await.is(200);
+        assert_ne!(renewed.body["refresh_token"], login.body["refresh_token"]);
+        let caller = server.bearer(text(&renewed.body["access_token"]));
+        caller.get("/v1/me").await.is(200);
+        refresh(server, &login.body["refresh_token"]).await.refused(401, "refresh_failed");
+        refresh(server, &renewed.body["refresh_token"]).await.refused(401, "refresh_failed");
+        caller.becomes("/v1/me", 401).await;
+        for nonsense in ["", "crr_", "crt_0000", "x"] {
+            let answer = refresh(server, &json!(nonsense)).await;
+            assert!(matches!(answer.status, 401 | 422), "{nonsense}: {}", answer.text);
+        }
+    }
+
+    async fn a_logout_ends_the_session_by_either_token(server: empty) {
+        for by_refresh in [true, false] {
+            let login = server.login("admin", PASSWORD).await.is(200).body;
+            let caller = server.bearer(text(&login["access_token"]));
+            caller.get("/v1/me").await.is(200);
+            match by_refresh {
+                true => server.nobody().post("/v1/auth/logout", json!({"refresh_token": login["refresh_token"]})).await.is(204),
+                false => caller.verb("/v1/auth/logout").await.is(204),
+            };
+            caller.becomes("/v1/me", 401).await;
+            refresh(server, &login["refresh_token"]).await.refused(401, "refresh_failed");
+        }
+        server.nobody().verb("/v1/auth/logout").await.refused(401, "unauthenticated");
+    }
+
+    async fn a_person_sees_and_ends_its_sessions(server: empty) {
+        let (one, two) = (server.administrator().await, server.administrator().await);
+        let listed = two.get("/v1/me/sessions").await.is(200).body["items"].as_array().unwrap().clone();
+        let current: Vec<bool> = listed.iter().map(|session| session["current"] == true).collect();
+        assert_eq!((listed.len(), current.iter().filter(|current| **current).count()), (2, 1));
+        let other = listed.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
+        let end = |id: &str| two.delete(&format!("/v1/me/sessions/{id}"), "*");
+        end(other).await.is(204);
+        one.becomes("/v1/me", 401).await;
+        end(other).await.refused(404, "not_found");
+        end(&uuid::Uuid::now_v7().to_string()).await.refused(404, "not_found");
+        two.delete("/v1/me/sessions", "*").await.is(204);
+        two.becomes("/v1/me", 401).await;
+    }
+
+    async fn a_new_password_ends_the_other_sessions(server: empty) {
+        let (one, two) = (server.administrator().await, server.administrator().await);
+        let change = |current: &str, new: &str| two.call(reqwest::Method::PUT, "/v1/me/password").json(json!({"current_password": current, "new_password": new}));
+        change("sai mật khẩu rồi", "hoa sen trong đầm").await.faults(&[("/current_password", "wrong_password")]);
+        for weak in ["ngắn quá", "password1234", "admin-admin-admin", "aaaaaaaaaaaaaaaa"] {
+            let answer = change(PASSWORD, weak).await;
+            assert_eq!(answer.status, 422, "{weak}: {}", answer.text);
+        }
+        change(PASSWORD, "hoa sen trong đầm").await.is(204);
+        one.becomes("/v1/me", 401).await;
+        two.get("/v1/me").await.is(200);
+        server.login("admin", PASSWORD).await.refused(401, "login_failed");
+        server.logged_in("admin", "hoa sen trong đầm").await;
+    }
+}
