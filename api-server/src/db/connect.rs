@@ -71,7 +71,7 @@ impl Database {
     pub async fn open(&self) -> Result<Own, DbError> {
         match &self.url {
             Url::Sqlite(path) => open_sqlite(path).map(Own::Lite),
-            Url::Postgres(url) => open_postgres(url).await.map(|connection| Own::Pg(Box::new(connection))),
+            Url::Postgres(url) => open_postgres(url, "").await.map(|connection| Own::Pg(Box::new(connection))),
         }
     }
 
@@ -81,8 +81,9 @@ impl Database {
             Url::Sqlite(path) => Reads::Lite { path: path.clone(), idle: RefCell::default() },
             Url::Postgres(url) => {
                 let mut config = ManagerConfig::default();
-                config.custom_setup =
-                    Box::new(|url| async move { open_postgres(url).await.map_err(connection_error) }.boxed());
+                config.custom_setup = Box::new(|url| {
+                    async move { open_postgres(url, READ_SETTINGS).await.map_err(connection_error) }.boxed()
+                });
                 let manager = AsyncDieselConnectionManager::new_with_config(url.clone(), config);
                 let pool = Pool::builder()
                     .max_size(TRANSACTIONS_A_WORKER)
@@ -120,7 +121,11 @@ const POSTGRES_SETTINGS: &str = "SET application_name = 'cell-records'; SET stat
     SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '5s'; SET TIME ZONE 'UTC';
     SET client_min_messages = warning; SET jit = off;";
 
-async fn open_postgres(url: &str) -> Result<AsyncPgConnection, DbError> {
+/// Further settings of a session that reads: its statements are few, short and alike, so planning one anew for each of
+/// its calls would cost more than running it. The writer's tables may grow from nothing under one plan: it plans anew.
+const READ_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan;";
+
+async fn open_postgres(url: &str, further: &str) -> Result<AsyncPgConnection, DbError> {
     let config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
         query_error(diesel::ConnectionError::BadConnection(error.to_string()))
     })?;
@@ -135,7 +140,7 @@ async fn open_postgres(url: &str) -> Result<AsyncPgConnection, DbError> {
         let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
         AsyncPgConnection::try_from_client_and_connection(client, driver).await.map_err(query_error)?
     };
-    connection.batch_execute(POSTGRES_SETTINGS).await?;
+    connection.batch_execute(&format!("{POSTGRES_SETTINGS}{further}")).await?;
     Ok(connection)
 }
 
@@ -268,7 +273,7 @@ async fn shared_connection(
             return Ok(connection.clone());
         }
     }
-    let opened = tokio::time::timeout(CONNECTION_WAIT, open_postgres(url)).await;
+    let opened = tokio::time::timeout(CONNECTION_WAIT, open_postgres(url, READ_SETTINGS)).await;
     let opened = opened.unwrap_or_else(|_| {
         Err(query_error(diesel::ConnectionError::BadConnection("connection closed: no answer".into())))
     })?;

@@ -7,6 +7,7 @@ use super::{Column, Db, DbError, Sql, Verbs, Write};
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, QueryResult};
 use diesel_async::SimpleAsyncConnection;
+use std::borrow::Cow;
 
 /// Runs statements that answer nothing.
 pub async fn batch(db: &mut Db<'_>, sql: &str) -> QueryResult<()> {
@@ -33,11 +34,14 @@ pub async fn take_time(db: &mut Db<'_>) -> QueryResult<()> {
     }
 }
 
-/// What ends the reading of the clock row in a write: PostgreSQL locks the row, so that the next writer waits.
-pub fn clock_lock(db: &Db<'_>) -> &'static str {
-    match db {
-        Db::Lite(_) => "",
-        Db::Pg(_) => " FOR UPDATE",
+/// What stands around the statement that reads the clock row: it then answers the database's clock too, as it is once
+/// the row is read. With `lock`, PostgreSQL locks the row first, so that the next writer waits. SQLite answers nothing:
+/// it is in this process, its clock is ours.
+pub fn with_now(db: &Db<'_>, lock: bool) -> (&'static str, &'static str) {
+    match (db, lock) {
+        (Db::Lite(_), _) => ("SELECT c.*, NULL FROM (", ") AS c"),
+        (Db::Pg(_), false) => ("SELECT c.*, clock_timestamp() FROM (", ") AS c"),
+        (Db::Pg(_), true) => ("SELECT c.*, clock_timestamp() FROM (", " FOR UPDATE) AS c"),
     }
 }
 
@@ -51,6 +55,18 @@ pub async fn now(db: &mut Db<'_>) -> QueryResult<At> {
             rows.into_iter().next().ok_or(DbError::NotFound)
         }
     }
+}
+
+/// Rows to be inserted, updated or deleted.
+pub struct Rows<'a> {
+    /// What is done with them.
+    pub write: Write,
+    /// The table.
+    pub table: &'static str,
+    /// The columns of each row.
+    pub columns: Cow<'a, [Column]>,
+    /// The rows.
+    pub rows: Vec<Vec<Value>>,
 }
 
 /// Inserts, updates or deletes rows: one statement on PostgreSQL, one prepared statement run row by row on SQLite.
@@ -75,6 +91,32 @@ pub async fn write_rows(
             PgWrite { write, table, columns, arrays }.run(&mut &**c).await.map(|_| ())
         }
     }
+}
+
+/// Writes the rows of several tables: all deletes, then all updates, then all inserts. What is of one kind must not
+/// depend on each other's order: PostgreSQL gets it all at once and answers in one round trip.
+pub async fn write_all(db: &mut Db<'_>, all: &[Rows<'_>]) -> QueryResult<()> {
+    for write in [Write::Delete, Write::Update, Write::Insert] {
+        let part = || all.iter().filter(|rows| rows.write == write);
+        match db {
+            Db::Lite(_) => {
+                for Rows { table, columns, rows, .. } in part() {
+                    write_rows(db, write, table, columns, rows).await?;
+                }
+            }
+            Db::Pg(c) => {
+                let one = async |Rows { table, columns, rows, .. }: &Rows<'_>| {
+                    write_rows(&mut Db::Pg(c), write, table, columns, rows).await
+                };
+                let results = futures_util::future::join_all(part().map(one)).await;
+                let errors: Vec<DbError> = results.into_iter().filter_map(Result::err).collect();
+                // One that is refused fails all that come after it: the refusal is what there is to say.
+                let (refused, failed): (Vec<_>, Vec<_>) = errors.into_iter().partition(is_constraint);
+                refused.into_iter().chain(failed).next().map_or(Ok(()), Err)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether the database refused a write for what stands in it (the backstop of a rule).

@@ -43,7 +43,7 @@ macro_rules! on {
     };
 }
 
-/// Looks up many keys: one statement on PostgreSQL, one prepared statement key by key on SQLite.
+/// Looks up keys: one statement on PostgreSQL, one prepared statement key by key on SQLite.
 /// `find!(db, SqlRow, find, rows)` answers the rows of all keys, in no order.
 #[macro_export]
 macro_rules! find {
@@ -53,12 +53,16 @@ macro_rules! find {
                 let mut all = Vec::new();
                 for row in $rows {
                     all.extend(
-                        $crate::db::Verbs::all($crate::db::sql::LiteFind::<$row>::new($find, row), &mut **c).await?,
+                        $crate::db::Verbs::all($crate::db::sql::OneFind::<$row>::new($find, row), &mut **c).await?,
                     );
                 }
                 Ok(all)
             }
             $crate::db::Db::Pg(_) if $rows.is_empty() => Ok(Vec::new()),
+            $crate::db::Db::Pg(c) if $rows.len() == 1 => {
+                let row = $rows.first().map_or(&[][..], Vec::as_slice);
+                $crate::db::Verbs::all($crate::db::sql::OneFind::<$row>::new($find, row), &mut &**c).await
+            }
             $crate::db::Db::Pg(c) => {
                 $crate::db::Verbs::all($crate::db::sql::PgFind::<$row>::new($find, $rows), &mut &**c).await
             }

@@ -381,33 +381,40 @@ pub struct Find<'a> {
     pub tail: &'a str,
 }
 
-/// One key on SQLite.
-pub struct LiteFind<'a, Row> {
+/// One key. On PostgreSQL a statement of its own: the one over many keys is planned anew each time.
+pub struct OneFind<'a, Row> {
     find: Find<'a>,
     row: &'a [Value],
     sql: PhantomData<Row>,
 }
 
-impl<'a, Row> LiteFind<'a, Row> {
+impl<'a, Row> OneFind<'a, Row> {
     /// The look-up of one key.
     pub fn new(find: Find<'a>, row: &'a [Value]) -> Self {
-        LiteFind { find, row, sql: PhantomData }
+        OneFind { find, row, sql: PhantomData }
     }
 }
 
-impl<Row> QueryId for LiteFind<'_, Row> {
+impl<Row> QueryId for OneFind<'_, Row> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<Row> Query for LiteFind<'_, Row> {
+impl<Row> Query for OneFind<'_, Row> {
     type SqlType = Row;
 }
 
-impl<Row, C> diesel::RunQueryDsl<C> for LiteFind<'_, Row> {}
+impl<Row, C> diesel::RunQueryDsl<C> for OneFind<'_, Row> {}
 
-impl<Row> QueryFragment<Sqlite> for LiteFind<'_, Row> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+impl<Row, D> QueryFragment<D> for OneFind<'_, Row>
+where
+    D: Backend + HasSqlType<Guid> + HasSqlType<Instant>,
+    Id: ToSql<Guid, D>,
+    At: ToSql<Instant, D>,
+    i64: ToSql<BigInt, D>,
+    String: ToSql<Text, D>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, D>) -> QueryResult<()> {
         out.push_sql(self.find.select);
         for (index, (key, value)) in self.find.keys.iter().zip(self.row).enumerate() {
             out.push_sql(if index == 0 { " WHERE " } else { " AND " });

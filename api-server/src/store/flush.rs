@@ -1,12 +1,13 @@
-//! Writing what a set decided: one statement a table, the log rows that are also the versions, the clock.
+//! Writing what a set decided: one statement a table, sent together; the log rows that are also the versions; the clock.
 
 use super::decide::Effect;
 use super::live::Clock;
 use super::record::Stored;
 use super::registry::{KINDS, Kind, UNIT};
 use super::world::World;
-use crate::db::engine::write_rows;
+use crate::db::engine::{Rows, write_all, write_rows};
 use crate::db::{At, Column, Db, DbError, Type, Value, Write};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -60,6 +61,18 @@ const CHANGES: [Column; 18] = [
     text("sensitive_body"),
 ];
 
+/// The rows that a set writes, gathered table by table.
+#[derive(Default)]
+struct Out<'a>(Vec<Rows<'a>>);
+
+impl<'a> Out<'a> {
+    fn add(&mut self, write: Write, table: &'static str, columns: impl Into<Cow<'a, [Column]>>, rows: Vec<Vec<Value>>) {
+        if !rows.is_empty() {
+            self.0.push(Rows { write, table, columns: columns.into(), rows });
+        }
+    }
+}
+
 /// Writes the effects in their order and moves the clock. The transaction is the caller's.
 ///
 /// # Errors
@@ -76,17 +89,19 @@ pub async fn flush(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effect
         let first = last.get(&key).map_or(effect.before.as_ref(), |(first, _)| *first);
         last.insert(key, (first, &effect.after));
     }
+    let mut out = Out::default();
     for kind in &KINDS {
         let of_kind: Vec<_> =
             last.range((kind.order, Uuid::nil())..=(kind.order, Uuid::max())).map(|(_, pair)| *pair).collect();
         if !of_kind.is_empty() {
-            write_kind(db, kind, &of_kind).await?;
+            write_kind(&mut out, kind, &of_kind);
         }
     }
-    write_external(db, &last.values().copied().collect::<Vec<_>>()).await?;
-    write_links(db, &last.values().copied().collect::<Vec<_>>()).await?;
-    write_log(db, clock, effects, world.now).await?;
-    write_tree(db, clock, world, effects).await
+    write_external(&mut out, &last.values().copied().collect::<Vec<_>>());
+    write_links(&mut out, &last.values().copied().collect::<Vec<_>>());
+    write_log(&mut out, clock, effects, world.now);
+    write_tree(&mut out, clock, world, effects);
+    write_all(db, &out.0).await
 }
 
 /// A record before and after a set.
@@ -112,7 +127,7 @@ fn envelope(record: &Stored) -> Vec<Value> {
 
 /// New records, changed ones, and changed ones whose indexed cells stayed: naming an indexed column in an
 /// update rewrites its index even when the value is the same.
-async fn write_kind(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>]) -> Result<(), DbError> {
+fn write_kind(out: &mut Out<'_>, kind: &'static Kind, records: &[Pair<'_>]) {
     let all: Vec<Column> = ENVELOPE.iter().chain(kind.columns).copied().collect();
     // Of the envelope, `unit_id` and `deleted_at` are indexed or stand in conditions of indexes; `updated_at`
     // always changes.
@@ -147,21 +162,15 @@ async fn write_kind(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>]) 
             }
         }
     }
-    if !inserts.is_empty() {
-        write_rows(db, Write::Insert, kind.plural, &all, &inserts).await?;
-    }
-    if !updates.is_empty() {
-        write_rows(db, Write::Update, kind.plural, &all, &updates).await?;
-    }
-    if !bodies.is_empty() {
-        write_rows(db, Write::Update, kind.plural, &plain, &bodies).await?;
-    }
-    write_sides(db, kind, records).await
+    out.add(Write::Insert, kind.plural, all.clone(), inserts);
+    out.add(Write::Update, kind.plural, all, updates);
+    out.add(Write::Update, kind.plural, plain, bodies);
+    write_sides(out, kind, records);
 }
 
-async fn write_sides(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>]) -> Result<(), DbError> {
+fn write_sides(out: &mut Out<'_>, kind: &'static Kind, records: &[Pair<'_>]) {
     if kind.sides.is_empty() {
-        return Ok(());
+        return;
     }
     let rows = |record: &Stored| if record.is_live() { kind.side_rows(record) } else { Vec::new() };
     let mut gone: Vec<Vec<Vec<Value>>> = vec![Vec::new(); kind.sides.len()];
@@ -179,14 +188,9 @@ async fn write_sides(db: &mut Db<'_>, kind: &'static Kind, records: &[Pair<'_>])
     for ((side, gone), new) in kind.sides.iter().zip(gone).zip(new) {
         // A deleted row is found by its owner and the columns that are never null.
         let (columns, gone): (Vec<Column>, Vec<Vec<Value>>) = not_null(side.columns, gone);
-        if !gone.is_empty() {
-            write_rows(db, Write::Delete, side.table, &columns, &gone).await?;
-        }
-        if !new.is_empty() {
-            write_rows(db, Write::Insert, side.table, side.columns, &new).await?;
-        }
+        out.add(Write::Delete, side.table, columns, gone);
+        out.add(Write::Insert, side.table, side.columns, new);
     }
-    Ok(())
 }
 
 /// The leading columns that hold a value in every row.
@@ -201,7 +205,7 @@ fn not_null(columns: &'static [Column], mut rows: Vec<Vec<Value>>) -> (Vec<Colum
 }
 
 /// A deleted record keeps its rows: what is written under its external ids must not make another record.
-async fn write_external(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbError> {
+fn write_external(out: &mut Out<'_>, records: &[Pair<'_>]) {
     const COLUMNS: [Column; 4] = [text("system"), text("type"), text("value"), id("record_id")];
     let rows = |record: &Stored| -> Vec<Vec<Value>> {
         if record.external_ids == "[]" {
@@ -222,16 +226,11 @@ async fn write_external(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbE
         gone.extend(had.iter().filter(|row| !has.contains(row)).cloned());
         new.extend(has.into_iter().filter(|row| !had.contains(row)));
     }
-    if !gone.is_empty() {
-        write_rows(db, Write::Delete, "external_ids", &COLUMNS, &gone).await?;
-    }
-    if !new.is_empty() {
-        write_rows(db, Write::Insert, "external_ids", &COLUMNS, &new).await?;
-    }
-    Ok(())
+    out.add(Write::Delete, "external_ids", &COLUMNS[..], gone);
+    out.add(Write::Insert, "external_ids", &COLUMNS[..], new);
 }
 
-async fn write_links(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbError> {
+fn write_links(out: &mut Out<'_>, records: &[Pair<'_>]) {
     const COLUMNS: [Column; 3] = [id("to_id"), text("from_type"), id("from_id")];
     let links = |record: &Stored| if record.is_live() { record.links().to_vec() } else { Vec::new() };
     let (mut gone, mut new) = (Vec::new(), Vec::new());
@@ -242,21 +241,11 @@ async fn write_links(db: &mut Db<'_>, records: &[Pair<'_>]) -> Result<(), DbErro
         gone.extend(had.iter().filter(|to| !has.contains(to)).map(row));
         new.extend(has.iter().filter(|to| !had.contains(to)).map(row));
     }
-    if !gone.is_empty() {
-        write_rows(db, Write::Delete, "record_links", &COLUMNS, &gone).await?;
-    }
-    if !new.is_empty() {
-        write_rows(db, Write::Insert, "record_links", &COLUMNS, &new).await?;
-    }
-    Ok(())
+    out.add(Write::Delete, "record_links", &COLUMNS[..], gone);
+    out.add(Write::Insert, "record_links", &COLUMNS[..], new);
 }
 
-async fn write_log(
-    db: &mut Db<'_>,
-    clock: &mut Clock,
-    effects: &[Effect],
-    now: cell_records_types::Timestamp,
-) -> Result<(), DbError> {
+fn write_log(out: &mut Out<'_>, clock: &mut Clock, effects: &[Effect], now: cell_records_types::Timestamp) {
     const SCOPE: [Column; 4] = [id("unit_id"), int("downward"), int("seq"), text("type")];
     const BATCH: [Column; 3] = [id("batch"), int("seq"), at("at")];
     let (mut rows, mut scopes) = (Vec::with_capacity(effects.len()), Vec::new());
@@ -291,14 +280,14 @@ async fn write_log(
             scopes.push(scope(after.unit_id, 1));
         }
     }
-    write_rows(db, Write::Insert, "changes", &CHANGES, &rows).await?;
-    write_rows(db, Write::Insert, "change_scope", &SCOPE, &scopes).await?;
+    out.add(Write::Insert, "changes", &CHANGES[..], rows);
+    out.add(Write::Insert, "change_scope", &SCOPE[..], scopes);
     let batch = vec![clock.batch.into(), clock.seq.into(), At::from(now).into()];
-    write_rows(db, Write::Insert, "batches", &BATCH, &[batch]).await
+    out.add(Write::Insert, "batches", &BATCH[..], vec![batch]);
 }
 
 /// The tree's own tables: what is derived from the units' parents, so that queries need not walk.
-async fn write_tree(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effects: &[Effect]) -> Result<(), DbError> {
+fn write_tree(out: &mut Out<'_>, clock: &mut Clock, world: &mut World, effects: &[Effect]) {
     const TREE: [Column; 3] = [id("unit_id"), id("parent_id"), int("boundary_seq")];
     const ANCESTORS: [Column; 2] = [id("ancestor_id"), id("unit_id")];
     let first = clock.seq - i64::try_from(effects.len()).unwrap_or(0);
@@ -317,7 +306,7 @@ async fn write_tree(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effec
         }
     }
     if new.is_empty() && rehung.is_empty() {
-        return Ok(());
+        return;
     }
     clock.tree_rev += 1;
     let tree = Arc::make_mut(&mut world.tree);
@@ -327,18 +316,18 @@ async fn write_tree(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effec
     let row = |unit: &Uuid| vec![(*unit).into(), tree.parent(*unit).into(), tree.boundary(*unit).into()];
     let inserts: Vec<Vec<Value>> = new.iter().map(row).collect();
     let updates: Vec<Vec<Value>> = moved.keys().filter(|unit| !new.contains(unit)).map(row).collect();
-    write_rows(db, Write::Insert, "unit_tree", &TREE, &inserts).await?;
-    write_rows(db, Write::Update, "unit_tree", &TREE, &updates).await?;
+    out.add(Write::Insert, "unit_tree", &TREE[..], inserts);
+    out.add(Write::Update, "unit_tree", &TREE[..], updates);
     let mut below: Vec<Uuid> =
         rehung.iter().flat_map(|unit| tree.subtree(*unit, usize::MAX).unwrap_or_default()).collect();
     below.sort_unstable();
     below.dedup();
     let gone: Vec<Vec<Value>> = below.iter().map(|unit| vec![(*unit).into()]).collect();
-    write_rows(db, Write::Delete, "unit_ancestors", &[id("unit_id")], &gone).await?;
+    out.add(Write::Delete, "unit_ancestors", vec![id("unit_id")], gone);
     below.extend(new.iter().filter(|unit| !below.contains(unit)).copied().collect::<Vec<_>>());
     let pairs: Vec<Vec<Value>> =
         below.iter().flat_map(|unit| tree.ancestors(*unit).map(|above| vec![above.into(), (*unit).into()])).collect();
-    write_rows(db, Write::Insert, "unit_ancestors", &ANCESTORS, &pairs).await
+    out.add(Write::Insert, "unit_ancestors", &ANCESTORS[..], pairs);
 }
 
 /// Stores the clock: the last act before the commit.

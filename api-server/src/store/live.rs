@@ -30,7 +30,8 @@ pub struct Clock {
     pub policy_rev: i64,
 }
 
-type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt);
+type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt, Nullable<crate::db::Instant>);
+type ClockRow = (i64, Id, String, i64, i64, i64, i64, Option<At>);
 
 impl Clock {
     /// A name for a new life of the log: 16 hex digits.
@@ -38,18 +39,20 @@ impl Clock {
         Uuid::new_v4().simple().to_string().chars().take(16).collect()
     }
 
-    /// Reads the clock row; with `lock` as the first act of a write, so that no other write begins.
+    /// Reads the clock row, and the database's clock right after; with `lock` as the first act of a write, so that no
+    /// other write begins.
     ///
     /// # Errors
     /// When the database fails; [`DbError::NotFound`] before the first start has made the row.
-    pub async fn read(db: &mut Db<'_>, lock: bool) -> Result<Self, DbError> {
-        let lock = if lock { engine::clock_lock(db) } else { "" };
-        let sql =
-            Sql::<ClockSql>::new("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev FROM sync_clock")
-                .text(lock);
-        let row: Option<(i64, Id, String, i64, i64, i64, i64)> = on!(db, c => sql.first_row(c))?;
-        let (seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev) = row.ok_or(DbError::NotFound)?;
-        Ok(Clock { seq, batch: batch.0, epoch, floor_seq, tree_rev, auth_rev, policy_rev })
+    pub async fn read(db: &mut Db<'_>, lock: bool) -> Result<(Self, At), DbError> {
+        let (before, after) = engine::with_now(db, lock);
+        let sql = Sql::<ClockSql>::new(before)
+            .text("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev FROM sync_clock")
+            .text(after);
+        let row: Option<ClockRow> = on!(db, c => sql.first_row(c))?;
+        let (seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev, now) = row.ok_or(DbError::NotFound)?;
+        let now = now.unwrap_or_else(|| Timestamp::now().into());
+        Ok((Clock { seq, batch: batch.0, epoch, floor_seq, tree_rev, auth_rev, policy_rev }, now))
     }
 }
 
@@ -150,8 +153,7 @@ impl Live {
     pub async fn confirm(&self, db: &mut Db<'_>) -> Result<View, DbError> {
         // The age counts from before the question.
         let asked = Instant::now();
-        let clock = Clock::read(db, false).await?;
-        let now = engine::now(db).await?;
+        let (clock, now) = Clock::read(db, false).await?;
         self.learn(db, clock, now, asked).await
     }
 

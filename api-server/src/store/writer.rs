@@ -9,8 +9,9 @@ use super::load;
 use super::scope::{Actor, Grant, Scope};
 use super::world::World;
 use crate::db::connect::Own;
-use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
-use crate::on;
+use crate::db::sql::Find;
+use crate::db::{At, Column, Database, Db, DbError, Guid, Id, Sql, Type, Value, Verbs, Write, engine};
+use crate::{find, on};
 use cell_records_types::Timestamp;
 use cell_records_types::sync::{ItemStatus, PushMode};
 use diesel::sql_types::{BigInt, Text};
@@ -160,7 +161,8 @@ impl WriteTx<'_> {
     /// When the database fails.
     pub async fn keep(&mut self, scope: &Scope, key: &Key, answer: &KeptAnswer) -> Result<(), DbError> {
         let now = self.now;
-        keep_answer(&mut self.db(), actor_id(&scope.actor), key, &rights(scope), answer, now).await
+        let row = kept_row(actor_id(&scope.actor), key, &rights(scope), answer, now);
+        keep_answers(&mut self.db(), &[row]).await
     }
 }
 
@@ -340,9 +342,7 @@ impl Worker {
         };
         let begun = async {
             engine::begin_write(&mut own.db()).await?;
-            let clock = Clock::read(&mut own.db(), true).await?;
-            let now = engine::now(&mut own.db()).await?;
-            Ok::<_, DbError>((clock, now))
+            Clock::read(&mut own.db(), true).await
         };
         match begun.await {
             Ok((clock, now)) => Ok((own, clock, now.into())),
@@ -468,14 +468,13 @@ impl Worker {
                 done.batch = batch.filter(|_| *wrote);
             }
         }
+        let mut rows = Vec::with_capacity(answers.len());
         for (index, actor, key, answer) in answers {
             if let Some((Ok(Outcome::Done(done)), _)) = outcomes.get(index) {
-                let kept = answer(done);
-                keep_answer(&mut db, actor_id(&actor), &key, &rights(&done.scope), &kept, now)
-                    .await
-                    .map_err(|error| failed(&error))?;
+                rows.push(kept_row(actor_id(&actor), &key, &rights(&done.scope), &answer(done), now));
             }
         }
+        keep_answers(&mut db, &rows).await.map_err(|error| failed(&error))?;
         self.second_runs(&mut outcomes, commands);
         if !effects.is_empty() {
             flush::store_clock(&mut db, clock).await.map_err(|error| failed(&error))?;
@@ -829,41 +828,52 @@ fn gather(set: &mut Vec<Waiting>, jobs: &mut mpsc::Receiver<Job>) -> Option<Job>
 /// Fingerprint, rights, and the answer unless it is made in this very set.
 type Kept = HashMap<(Uuid, String), (String, String, Option<KeptAnswer>)>;
 
+/// All keys of a set in one look-up.
 async fn find_keys(db: &mut Db<'_>, commands: &[&Command]) -> Result<Kept, DbError> {
-    let mut kept = Kept::new();
-    for command in commands {
-        let Some(key) = &command.key else { continue };
-        let caller = actor_id(&command.caller.actor);
-        if let Some((fingerprint, rights, answer)) = find_key(db, caller, key).await? {
-            kept.insert((caller, key.key.clone()), (fingerprint, rights, Some(answer)));
-        }
-    }
-    Ok(kept)
+    let keys = commands.iter().filter_map(|command| Some((actor_id(&command.caller.actor), command.key.as_ref()?)));
+    find_rows(db, &keys.collect::<Vec<_>>()).await
 }
 
 async fn find_key(db: &mut Db<'_>, caller: Uuid, key: &Key) -> Result<Option<(String, String, KeptAnswer)>, DbError> {
-    let sql = Sql::<(Text, Text, BigInt, Text, Text)>::new(
-        "SELECT fingerprint, rights, status, headers, body FROM idempotency_keys WHERE caller_id = ",
-    )
-    .bind(caller)
-    .text(" AND key = ")
-    .bind(key.key.as_str());
-    let row: Option<(String, String, i64, String, String)> = on!(db, c => sql.first_row(c))?;
-    Ok(row.map(|(fingerprint, rights, status, headers, body)| {
-        let headers = serde_json::from_str(&headers).unwrap_or_default();
-        (fingerprint, rights, KeptAnswer { status: u16::try_from(status).unwrap_or(200), headers, body })
-    }))
+    let found = find_rows(db, &[(caller, key)]).await?.into_values().next();
+    Ok(found.and_then(|(fingerprint, rights, answer)| Some((fingerprint, rights, answer?))))
 }
 
-async fn keep_answer(
-    db: &mut Db<'_>,
-    caller: Uuid,
-    key: &Key,
-    rights: &str,
-    kept: &KeptAnswer,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    use crate::db::{Column, Type, Write};
+async fn find_rows(db: &mut Db<'_>, keys: &[(Uuid, &Key)]) -> Result<Kept, DbError> {
+    type KeptSql = (Guid, Text, Text, Text, BigInt, Text, Text);
+    type KeptRow = (Id, String, String, String, i64, String, String);
+    const KEYS: [Column; 2] = [Column::new("caller_id", Type::Id), Column::new("key", Type::Text)];
+    let find = Find {
+        select: "SELECT caller_id, key, fingerprint, rights, status, headers, body FROM idempotency_keys",
+        keys: &KEYS,
+        tail: "",
+    };
+    let rows: Vec<Vec<Value>> =
+        keys.iter().map(|(caller, key)| vec![(*caller).into(), key.key.as_str().into()]).collect();
+    let found: Result<Vec<KeptRow>, DbError> = find!(db, KeptSql, find, &rows);
+    let kept = |(caller, key, fingerprint, rights, status, headers, body): KeptRow| {
+        let headers = serde_json::from_str(&headers).unwrap_or_default();
+        let answer = KeptAnswer { status: u16::try_from(status).unwrap_or(200), headers, body };
+        ((caller.0, key), (fingerprint, rights, Some(answer)))
+    };
+    Ok(found?.into_iter().map(kept).collect())
+}
+
+/// A row of `idempotency_keys`.
+fn kept_row(caller: Uuid, key: &Key, rights: &str, kept: &KeptAnswer, now: Timestamp) -> Vec<Value> {
+    vec![
+        caller.into(),
+        key.key.as_str().into(),
+        key.fingerprint.as_str().into(),
+        rights.into(),
+        i64::from(kept.status).into(),
+        serde_json::to_string(&kept.headers).unwrap_or_default().into(),
+        kept.body.as_str().into(),
+        At::from(now).into(),
+    ]
+}
+
+async fn keep_answers(db: &mut Db<'_>, rows: &[Vec<Value>]) -> Result<(), DbError> {
     const COLUMNS: [Column; 8] = [
         Column::new("caller_id", Type::Id),
         Column::new("key", Type::Text),
@@ -874,17 +884,7 @@ async fn keep_answer(
         Column::new("body", Type::Text),
         Column::new("at", Type::At),
     ];
-    let row = vec![
-        caller.into(),
-        key.key.as_str().into(),
-        key.fingerprint.as_str().into(),
-        rights.into(),
-        i64::from(kept.status).into(),
-        serde_json::to_string(&kept.headers).unwrap_or_default().into(),
-        kept.body.as_str().into(),
-        At::from(now).into(),
-    ];
-    engine::write_rows(db, Write::Insert, "idempotency_keys", &COLUMNS, &[row]).await
+    engine::write_rows(db, Write::Insert, "idempotency_keys", &COLUMNS, rows).await
 }
 
 /// Once in a thousand rows of the log, what only had to be kept a while goes.

@@ -57,6 +57,7 @@ pub struct Pull {
     pub view: View,
     /// The scope with its grants cut to the units asked for: the pull's roots. It tells what is inside.
     inside: Scope,
+    rev: [u8; 8],
 }
 
 impl Pull {
@@ -82,7 +83,9 @@ impl Pull {
                 })
                 .collect();
         }
-        Pull { filter, scope, view, inside }
+        let mut pull = Pull { filter, scope, view, inside, rev: [0; 8] };
+        pull.rev = pull.hash();
+        pull
     }
 
     /// Whether a record is inside the pull and visible, were it not deleted.
@@ -119,6 +122,10 @@ impl Pull {
     /// It covers the grants that hold now, the policy, the known types, and for each root and grant the last re-parent
     /// that let units in or out below it.
     pub fn rev(&self) -> [u8; 8] {
+        self.rev
+    }
+
+    fn hash(&self) -> [u8; 8] {
         let mut hash = Context::new(&SHA256);
         hash.update(&self.view.clock.policy_rev.to_be_bytes());
         for kind in &KINDS {

@@ -35,24 +35,19 @@ impl FromRequest for Of {
 }
 
 /// Registers the routes of every record type, and those about the types. [`document`] describes the same.
+///
+/// Each type has a scope of its own: a path of another type, or of none, is told by the scope's prefix alone, where
+/// single resources would each try their pattern on it.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(types::record_types).service(types::code_lists).service(advance::advance_round);
     for kind in &KINDS {
-        let collection = format!("/v1/{}", kind.plural);
-        let of = Of(kind);
-        config.map(|config| {
-            config
-                .service(web::resource(collection.as_str()).app_data(of).get(read::list).post(write::create))
-                .service(web::resource(format!("{collection}/{{id}}/history")).app_data(of).get(read::history))
-                .service(web::resource(format!("{collection}/{{id}}/restore")).app_data(of).post(write::restore))
-                .service(
-                    web::resource(format!("{collection}/{{id}}"))
-                        .app_data(of)
-                        .get(read::get)
-                        .patch(write::update)
-                        .delete(write::delete),
-                )
-        });
+        let scope = web::scope(&format!("/v1/{}", kind.plural))
+            .app_data(Of(kind))
+            .service(web::resource("").get(read::list).post(write::create))
+            .service(web::resource("/{id}").get(read::get).patch(write::update).delete(write::delete))
+            .service(web::resource("/{id}/history").get(read::history))
+            .service(web::resource("/{id}/restore").post(write::restore));
+        config.map(|config| config.service(scope));
     }
 }
 
