@@ -1,1 +1,3 @@
+//! The benchmarks.
+
 fn main() {}

@@ -257,7 +257,7 @@ on_both_engines! {
         let peer = server.peer("province", &peer_role()).await;
         let cursor = peer.get("/v1/sync/changes?from=now", &[]).await.body["cursor"].as_str().unwrap().to_owned();
         let with_cursor = format!("from=now&cursor={cursor}");
-        let nine = vec!["ext:demo:cell-01"; 9].join(",");
+        let nine = ["ext:demo:cell-01"; 9].join(",");
         let nine = format!("units={nine}");
         for query in [
             "limit=0", "limit=2001", "limit=x", "max_bytes=65535", "max_bytes=8388609", "types=person", "types=",
