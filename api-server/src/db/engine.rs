@@ -24,6 +24,15 @@ pub async fn begin_write(db: &mut Db<'_>) -> QueryResult<()> {
     }
 }
 
+/// Lets a write that has begun think for longer than others between two statements: a large set is decided in memory,
+/// and PostgreSQL cuts off who idles in a transaction.
+pub async fn take_time(db: &mut Db<'_>) -> QueryResult<()> {
+    match db {
+        Db::Lite(_) => Ok(()),
+        Db::Pg(_) => batch(db, "SET LOCAL idle_in_transaction_session_timeout = '60s'").await,
+    }
+}
+
 /// What ends the reading of the clock row in a write: PostgreSQL locks the row, so that the next writer waits.
 pub fn clock_lock(db: &Db<'_>) -> &'static str {
     match db {

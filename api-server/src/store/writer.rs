@@ -358,6 +358,9 @@ impl Worker {
     ) -> Result<Vec<Result<Outcome, WriteError>>, Failure> {
         let asked = Instant::now();
         let (mut own, mut clock, now) = self.begin().await?;
+        if commands.iter().map(|(command, _)| command.items.len()).sum::<usize>() > SET_ITEMS {
+            engine::take_time(&mut own.db()).await.map_err(|error| failed(&error))?;
+        }
         let before = clock.clone();
         let worked = self.work(&mut own, &mut clock, now, commands, attempt).await;
         let (mut outcomes, tree) = match worked {
