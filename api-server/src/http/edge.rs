@@ -59,7 +59,9 @@ pub async fn edge(
     let under_v1 = response.request().path().starts_with("/v1");
     finish_headers(response.headers_mut(), &id, under_v1);
     let caller = response.request().extensions().get::<CallerId>().map(|caller| caller.0);
-    let (status, milliseconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1_000.0);
+    let status = response.status().as_u16();
+    // To the microsecond: more digits are noise.
+    let milliseconds = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     match caller {
         Some(caller) => {
             tracing::info!(%method, route, status, milliseconds, request_id = %id, %caller, "{method} {route} {status}")
