@@ -2,16 +2,46 @@
 
 use super::server::{PASSWORD, Server};
 use cell_records_client::Client;
-use cell_records_client::types::accounts::{NewGrant, NewUser, Role, User};
-use cell_records_client::types::{Ref, Unit};
+use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, NewUser, Role, System, User};
+use cell_records_client::types::{Ref, Timestamp, Unit};
 
 /// A day in microseconds.
 pub const DAY: i64 = 86_400_000_000;
 
 impl Server {
+    /// Who has not logged in.
+    pub fn anonymous(&self) -> Client {
+        self.client().build().unwrap()
+    }
+
     /// The first administrator.
     pub fn admin(&self) -> Client {
         self.client().login("admin", PASSWORD).build().unwrap()
+    }
+
+    /// A system with grants, at the root.
+    pub async fn system(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> Client {
+        self.registered(code, grants).await.1
+    }
+
+    /// The same with its account.
+    pub async fn registered(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> (System, Client) {
+        let admin = self.admin();
+        let new = NewSystem {
+            name: code.into(),
+            contact: "tests".into(),
+            purpose: "tests".into(),
+            code: Some(code.into()),
+            unit_id: None,
+        };
+        let system = admin.systems().create(&new).await.unwrap();
+        for (role, unit) in grants {
+            admin.systems().grant(system.id, &grant(*role, unit.clone())).await.unwrap();
+        }
+        let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
+        let token = NewToken { name: "test".into(), expires_at, grants: None };
+        let issued = admin.systems().issue_token(system.id, &token).await.unwrap();
+        (system, self.client().access_token(issued.token).build().unwrap())
     }
 
     /// A person with grants, at the root.
