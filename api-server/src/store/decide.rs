@@ -137,8 +137,9 @@ pub struct Context<'a> {
     pub first_versions: &'a HashMap<(usize, Uuid), i64>,
 }
 
-/// The record that an item means, or would make.
-pub fn target(item: &Item, world: &World) -> Option<Uuid> {
+/// The record that an item means, or would make. Of several that hold its external ids, one that the scope sees goes
+/// first.
+pub fn target(item: &Item, world: &World, scope: Option<&Scope>) -> Option<Uuid> {
     let makes = matches!(item.op, PushOp::Create | PushOp::Upsert);
     match &item.id {
         Some(Reference::Id(id)) => Some(*id),
@@ -147,8 +148,12 @@ pub fn target(item: &Item, world: &World) -> Option<Uuid> {
         }
         Some(Reference::Item(_)) => None,
         None => {
-            let held = item.external_ids.iter().flatten().find_map(|one| world.holder(&key(item, one)));
-            held.or(makes.then_some(item.new_id))
+            let holders = || item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one)));
+            let seen = |id: &Uuid| {
+                let record = world.get(item.kind, *id);
+                scope.is_none_or(|scope| record.is_some_and(|one| scope.reads(item.kind, one.unit_id).is_some()))
+            };
+            holders().find(seen).or_else(|| holders().next()).or(makes.then_some(item.new_id))
         }
     }
 }
@@ -171,7 +176,7 @@ pub fn resolve(
         Reference::External { system, value } => world.holder(&(system.clone(), kind, value.clone())),
         Reference::Item(name) => {
             let item = names.get(name.as_str()).and_then(|index| command.items.get(*index))?;
-            (item.kind.name == kind).then(|| target(item, world)).flatten()
+            (item.kind.name == kind).then(|| target(item, world, None)).flatten()
         }
     }
 }
@@ -187,6 +192,8 @@ pub struct Draft {
     /// Faults of the merge: objects, references, required fields.
     pub faults: Vec<Fault>,
     loading: bool,
+    /// Whether the unit that was sent is none that the caller sees.
+    lost: bool,
 }
 
 impl Draft {
@@ -204,9 +211,19 @@ impl Draft {
 }
 
 /// Merges an item with what stands. Nothing when there is nothing to merge with.
-pub fn draft(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World) -> Option<Draft> {
-    let id = target(item, world)?;
-    let before = world.get(item.kind, id).cloned();
+///
+/// Under a scope, what the caller does not see is not there: neither the record nor what the item refers to, so that
+/// no rule and no comparison can tell of it.
+pub fn draft(
+    item: &Item,
+    command: &Command,
+    names: &HashMap<&str, usize>,
+    world: &World,
+    scope: Option<&Scope>,
+) -> Option<Draft> {
+    let id = target(item, world, scope)?;
+    let seen = |record: &&Arc<Stored>| scope.is_none_or(|scope| scope.reads(item.kind, record.unit_id).is_some());
+    let before = world.get(item.kind, id).filter(seen).cloned();
     let action = match (item.op, &before) {
         (PushOp::Create, _) | (PushOp::Upsert, None) => Action::Create,
         (PushOp::Upsert | PushOp::Update, Some(_)) => Action::Update,
@@ -216,12 +233,20 @@ pub fn draft(item: &Item, command: &Command, names: &HashMap<&str, usize>, world
     };
     let base = if item.op == PushOp::Create { None } else { before.as_deref() };
     let mut faults = Vec::new();
-    let fields = merge(item, base, command, names, world, &mut faults);
+    let fields = merge(item, base, command, names, world, scope, &mut faults);
     let sent = item.unit.as_ref().and_then(|unit| resolve(unit, UNIT.name, command, names, world));
+    let sees = |unit: &Uuid| {
+        scope.is_none_or(|scope| {
+            let alive = || world.get(UNIT, *unit).is_some_and(|record| record.is_live());
+            base.is_some_and(|base| base.unit_id == *unit) || alive() && scope.reads(UNIT, *unit).is_some()
+        })
+    };
+    let sent = sent.filter(sees);
+    let lost = item.unit.is_some() && sent.is_none();
     let unit_id = if item.kind.name == UNIT.name {
         id
     } else {
-        let derived = || item.kind.default_unit(&fields, world);
+        let derived = || if lost { None } else { item.kind.default_unit(&fields, world) };
         sent.or(base.map(|base| base.unit_id)).or_else(derived).unwrap_or_else(Uuid::nil)
     };
     let after = Stored {
@@ -237,8 +262,11 @@ pub fn draft(item: &Item, command: &Command, names: &HashMap<&str, usize>, world
         body: fields.cut(item.kind.fields),
         made: Made::default(),
     };
-    Some(Draft { before, after, action, faults, loading: command.caller.actor == Actor::Operator })
+    Some(Draft { before, after, action, faults, loading: command.caller.actor == Actor::Operator, lost })
 }
+
+/// What stands in a draft for a reference to what the caller does not see: it points to nothing, whatever was sent.
+const NOTHING: &str = "ext:-:-";
 
 /// The own fields after the merge patch, references resolved.
 fn merge(
@@ -247,6 +275,7 @@ fn merge(
     command: &Command,
     names: &HashMap<&str, usize>,
     world: &World,
+    scope: Option<&Scope>,
     faults: &mut Vec<Fault>,
 ) -> Fields {
     let mut fields = base.map(|base| base.body.fields(Class::Sensitive)).unwrap_or_default();
@@ -255,10 +284,11 @@ fn merge(
     }
     let mut sent = Value::Object(item.fields.clone());
     for found in &item.references {
-        let id = resolve(&found.reference, found.target, command, names, world);
+        let id = resolve(&found.reference, found.target, command, names, world)
+            .filter(|id| scope.is_none_or(|scope| is_seen(found, *id, base, scope, world)));
         let pointer = found.pointer.strip_prefix(item.prefix).unwrap_or(&found.pointer);
-        if let (Some(id), Some(at)) = (id, sent.pointer_mut(pointer)) {
-            *at = Value::String(id.to_string());
+        if let Some(at) = sent.pointer_mut(pointer) {
+            *at = Value::String(id.map_or_else(|| NOTHING.to_owned(), |id| id.to_string()));
         }
     }
     let Value::Object(sent) = sent else { return fields };
@@ -315,6 +345,13 @@ fn merge(
     fields
 }
 
+/// Whether a reference points to a live record that the caller sees, or by its id to one that stands there already.
+fn is_seen(found: &Found, id: Uuid, base: Option<&Stored>, scope: &Scope, world: &World) -> bool {
+    let record = super::registry::Kind::named(found.target).and_then(|kind| world.get(kind, id));
+    let kept = matches!(found.reference, Reference::Id(_)) && base.is_some_and(|base| base.links().contains(&id));
+    record.is_some_and(|record| kept || record.is_live() && scope.reads(record.kind, record.unit_id).is_some())
+}
+
 /// RFC 7396 for the inside of a field.
 fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
     let mut into = base.and_then(Value::as_object).cloned().unwrap_or_default();
@@ -367,12 +404,19 @@ fn conflict(refusal: Refusal, record: &Arc<Stored>) -> Decided {
 
 /// The same, naming what the item would have changed, so far as the caller may read it. What was sent is shown as it was
 /// sent: an external id that is resolved here would tell about what its sender may not see.
-fn conflict_about(refusal: Refusal, record: &Arc<Stored>, item: &Item, after: &Stored, scope: &Scope) -> Decided {
+fn conflict_about(
+    refusal: Refusal,
+    record: &Arc<Stored>,
+    item: &Item,
+    after: &Stored,
+    lost: bool,
+    scope: &Scope,
+) -> Decided {
     let reads = scope.reads(record.kind, record.unit_id);
     let named = scope.named_fields(record.kind, record.unit_id);
     let (current, merged) = (record.body.fields(Class::Sensitive), after.body.fields(Class::Sensitive));
     let mut differing = Vec::new();
-    if let Some(unit) = item.unit.as_ref().filter(|_| after.unit_id != record.unit_id) {
+    if let Some(unit) = item.unit.as_ref().filter(|_| lost || after.unit_id != record.unit_id) {
         let (current, incoming) = (record.unit_id.to_string().into(), unit.to_string().into());
         differing.push(FieldConflict { field: "unit_id".into(), current, incoming });
     }
@@ -411,23 +455,13 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
         return refused(ItemStatus::Blocked, Refusal::Blocked, None);
     }
     // Who may see and do it comes first: no later answer tells about what is invisible.
-    let before = target(item, world).and_then(|id| world.get(item.kind, id)).cloned();
-    let visible = before.as_ref().is_some_and(|before| scope.reads(item.kind, before.unit_id).is_some());
-    match (item.op, &before) {
-        (PushOp::Update | PushOp::Delete | PushOp::Restore, _) if !visible => {
-            return refused(ItemStatus::NotFound, Refusal::NotFound, None);
-        }
-        (PushOp::Create | PushOp::Upsert, Some(_)) if !visible => {
-            return clash(&faults::ID_TAKEN);
-        }
-        _ => {}
-    }
-    if let Some(several) = names_several(item, scope, world) {
-        return several;
-    }
+    let stands_there = target(item, world, Some(scope)).and_then(|id| world.get(item.kind, id));
+    let before = stands_there.filter(|before| scope.reads(item.kind, before.unit_id).is_some()).cloned();
+    let hidden = stands_there.is_some() && before.is_none();
     let writable = Writable { item, scope };
     writable.mark(before.as_deref());
-    let Some(mut draft) = draft(item, context.command, context.names, world) else {
+    // Without a record that the caller sees there is nothing to update, delete or bring back.
+    let Some(mut draft) = draft(item, context.command, context.names, world, Some(scope)) else {
         return refused(ItemStatus::NotFound, Refusal::NotFound, None);
     };
     let mut all = item.faults.clone();
@@ -435,6 +469,9 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     let placed = place(item, &draft, context, world, &mut all);
     if let Err(right) = writable.allowed(&draft) {
         return refused(ItemStatus::Forbidden, Refusal::Forbidden(right), before.map(|before| before.id));
+    }
+    if names_several(item, scope, world) {
+        return refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None);
     }
     if let (PushOp::Restore, Some(before)) = (item.op, before.as_ref().filter(|before| before.is_live())) {
         // It is as it was asked for.
@@ -460,7 +497,7 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     if let Some((reason, code)) = verdict.conflict {
         let refusal = Refusal::Conflict(reason, code);
         return match &before {
-            Some(before) => conflict_about(refusal, before, item, &draft.after, scope),
+            Some(before) => conflict_about(refusal, before, item, &draft.after, draft.lost, scope),
             None => refused(ItemStatus::Conflict, refusal, None),
         };
     }
@@ -469,6 +506,10 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
         return clash(&faults::EXTERNAL_ID_TAKEN);
     }
     all.append(&mut verdict.report.faults);
+    // That an id belongs to what the caller does not see is told only to who could have made the record.
+    if hidden && all.is_empty() {
+        return clash(&faults::ID_TAKEN);
+    }
     let fields = match ruled {
         Some(fields) if all.is_empty() => fields,
         _ => {
@@ -490,20 +531,16 @@ pub fn decide(item: &Item, context: &Context<'_>, world: &mut World) -> Decided 
     finish(item, draft, &asked, verdict.warnings, context, world)
 }
 
-/// Refuses an item whose external ids belong to different records. One that the caller does not see is a clash like
-/// any other.
-fn names_several(item: &Item, scope: &Scope, world: &World) -> Option<Decided> {
+/// Whether an item's external ids belong to several records that the caller sees. One that it does not see clashes at
+/// the end, like any other external id that is taken.
+fn names_several(item: &Item, scope: &Scope, world: &World) -> bool {
     if item.op != PushOp::Upsert || item.id.is_some() {
-        return None;
+        return false;
     }
-    let holders: HashSet<Uuid> =
-        item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one))).collect();
+    let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&key(item, one)));
     let seen =
         |id: &Uuid| world.get(item.kind, *id).is_some_and(|record| scope.reads(record.kind, record.unit_id).is_some());
-    (holders.len() > 1).then(|| match holders.iter().all(seen) {
-        true => refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None),
-        false => clash(&faults::EXTERNAL_ID_TAKEN),
-    })
+    holders.filter(seen).collect::<HashSet<Uuid>>().len() > 1
 }
 
 /// Whether live records point to a record, or belong to it.
@@ -524,8 +561,7 @@ fn place(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, fault
         }
         return true;
     }
-    let named = item.unit.as_ref().map(|unit| resolve(unit, UNIT.name, context.command, context.names, world));
-    if named == Some(None) {
+    if draft.lost {
         fault(&faults::REFERENCE_NOT_FOUND);
         return draft.before.is_some();
     }
@@ -577,13 +613,13 @@ fn version(item: &Item, draft: &Draft, context: &Context<'_>) -> Option<Decided>
         }
         Expected::Any | Expected::Missing => false,
     };
-    stale.then(|| conflict_about(Refusal::Stale, before, item, &draft.after, context.scope))
+    stale.then(|| conflict_about(Refusal::Stale, before, item, &draft.after, draft.lost, context.scope))
 }
 
 /// Whether a merge changes nothing (before the rules, which add nothing to an unchanged record).
 fn is_same(item: &Item, draft: &Draft, before: &Stored) -> bool {
     let external = item.external_ids.as_ref().is_none_or(|ids| Stored::external_text(ids) == before.external_ids);
-    draft.after.body == before.body && draft.after.unit_id == before.unit_id && external
+    draft.after.body == before.body && draft.after.unit_id == before.unit_id && !draft.lost && external
 }
 
 /// What a record that comes back points to again. A unit's own rules look at its parent.
@@ -612,15 +648,10 @@ fn references(item: &Item, draft: &Draft, context: &Context<'_>, world: &World, 
             faults.push(Fault { pointer, code: &faults::REFERENCE_NOT_FOUND, argument: String::new() });
         }
     }
-    let kept: &[Uuid] = draft.before.as_ref().map_or(&[], |before| before.links());
+    let base = draft.before.as_deref().filter(|_| item.op != PushOp::Create);
     for found in &item.references {
-        let kind = super::registry::Kind::named(found.target);
         let id = resolve(&found.reference, found.target, context.command, context.names, world);
-        let record = kind.zip(id).and_then(|(kind, id)| world.get(kind, id));
-        let seen = record.is_some_and(|record| {
-            record.is_live() && context.scope.reads(record.kind, record.unit_id).is_some() || kept.contains(&record.id)
-        });
-        if !seen {
+        if !id.is_some_and(|id| is_seen(found, id, base, context.scope, world)) {
             faults.push(Fault {
                 pointer: found.pointer.clone(),
                 code: &faults::REFERENCE_NOT_FOUND,
@@ -798,7 +829,7 @@ fn finish(
             return conflict(Refusal::Deleted, before);
         }
         let refusal = Refusal::Conflict(ConflictReason::Unique, &faults::ID_TAKEN);
-        return conflict_about(refusal, before, item, &after, context.scope);
+        return conflict_about(refusal, before, item, &after, false, context.scope);
     }
     let (op, status) = match (action, &before) {
         (Action::Delete, _) => ("delete", ItemStatus::Deleted),

@@ -75,7 +75,7 @@ fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &Wor
     if item.unreadable {
         return;
     }
-    let target = decide::target(item, world);
+    let target = decide::target(item, world, None);
     let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&decide::key(item, one)));
     for id in target.into_iter().chain(holders) {
         missing.record(world, item.kind, id);
@@ -87,7 +87,7 @@ fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &Wor
             missing.record(world, kind, id);
         }
     }
-    let Some(draft) = decide::draft(item, command, names, world) else { return };
+    let Some(draft) = decide::draft(item, command, names, world, None) else { return };
     missing.record(world, UNIT, draft.after.unit_id);
     if let Some(before) = &draft.before {
         missing.record(world, UNIT, before.unit_id);

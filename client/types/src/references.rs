@@ -27,6 +27,10 @@ pub enum Reference {
 impl FromStr for Reference {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
+        // No stored name has control characters, and a database may refuse to look for one.
+        if text.chars().any(char::is_control) {
+            return Err(());
+        }
         if let Some(rest) = text.strip_prefix("ext:") {
             let (system, value) = rest.split_once(':').ok_or(())?;
             let valid = !system.is_empty()
@@ -39,7 +43,9 @@ impl FromStr for Reference {
             return (!name.is_empty()).then(|| Reference::Item(name.into())).ok_or(());
         }
         // Only the hyphenated form: the uuid crate would also read URNs and braces.
-        (text.len() == 36).then(|| Uuid::try_parse(text).map(Reference::Id).map_err(|_| ())).ok_or(())?
+        let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+        // The nil and the max UUID stand for no record anywhere.
+        id.filter(|id| !id.is_nil() && !id.is_max()).map(Reference::Id).ok_or(())
     }
 }
 
