@@ -6,8 +6,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Longest cursor, in bytes.
+/// Longest cursor of the feed, in bytes.
 pub const LONGEST: usize = 512;
+/// Longest cursor of a list, in bytes: it holds the list's parameters and the last key, a name perhaps.
+const LONGEST_OF_LISTS: usize = 8_192;
 
 /// Seals a payload under a prefix, such as `cl1.`.
 pub fn seal(keys: &KeySet, prefix: &str, payload: &impl Serialize) -> Option<String> {
@@ -16,7 +18,7 @@ pub fn seal(keys: &KeySet, prefix: &str, payload: &impl Serialize) -> Option<Str
 
 /// Opens a cursor that was sealed under the same prefix.
 pub fn open<T: DeserializeOwned>(keys: &KeySet, prefix: &str, cursor: &str) -> Option<T> {
-    serde_json::from_slice(&open_bytes(keys, prefix, cursor)?).ok()
+    serde_json::from_slice(&open_up_to(keys, prefix, cursor, LONGEST_OF_LISTS)?).ok()
 }
 
 /// Seals bytes under a prefix.
@@ -27,7 +29,11 @@ pub fn seal_bytes(keys: &KeySet, prefix: &str, plain: &[u8]) -> Option<String> {
 
 /// Opens bytes that were sealed under the same prefix.
 pub fn open_bytes(keys: &KeySet, prefix: &str, cursor: &str) -> Option<Vec<u8>> {
-    let text = cursor.strip_prefix(prefix).filter(|_| cursor.len() <= LONGEST)?;
+    open_up_to(keys, prefix, cursor, LONGEST)
+}
+
+fn open_up_to(keys: &KeySet, prefix: &str, cursor: &str, longest: usize) -> Option<Vec<u8>> {
+    let text = cursor.strip_prefix(prefix).filter(|_| cursor.len() <= longest)?;
     keys.open(prefix, &BASE64_URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 

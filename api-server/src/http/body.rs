@@ -13,9 +13,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// Largest body of a request, but for a push, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+
+/// A body that takes longer is cut off: whoever sends a byte now and then must not hold connections and memory.
+const SLOWEST_BODY: Duration = Duration::from_secs(300);
+/// So is one that pauses for so long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// No body.
 pub const NONE: Bytes = Bytes::new();
@@ -67,7 +74,11 @@ fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> impl Futu
             return Err(too_large());
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
+        let end = Instant::now() + SLOWEST_BODY;
+        loop {
+            let next = timeout_at(end.min(Instant::now() + LONGEST_PAUSE), payload.next()).await;
+            let next = next.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail("the body came too slowly"))?;
+            let Some(chunk) = next else { break };
             let chunk = chunk.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail("the body ended early"))?;
             if body.len() + chunk.len() > limit {
                 return Err(too_large());

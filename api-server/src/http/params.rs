@@ -3,6 +3,7 @@
 use crate::error::{ApiError, ApiResult};
 use actix_web::HttpRequest;
 use actix_web::web::Query;
+use std::collections::HashSet;
 use std::str::FromStr;
 
 /// The parameters of a request that nobody took yet.
@@ -25,11 +26,16 @@ impl Params {
     /// These parameters.
     ///
     /// # Errors
-    /// `400` when one is named twice.
+    /// `400` when one is named twice or holds control characters.
     pub fn new(left: Vec<(String, String)>) -> ApiResult<Self> {
-        for (index, (name, _)) in left.iter().enumerate() {
-            if left.iter().skip(index + 1).any(|(other, _)| other == name) {
+        let mut names = HashSet::with_capacity(left.len());
+        for (name, value) in &left {
+            if !names.insert(name) {
                 return Err(ApiError::parameter(name, "given twice"));
+            }
+            // Nothing stored has them, and a database may refuse to look for one.
+            if value.chars().any(char::is_control) {
+                return Err(ApiError::parameter(name, "must not hold control characters"));
             }
         }
         // No stored text has them, and PostgreSQL takes no NUL in any.

@@ -14,7 +14,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, IssuedToken, NewToken as NewTokenForm, Rotation, Token};
-use cell_records_types::faults::{Fault, FaultCode, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
+use cell_records_types::faults::{EMPTY, Fault, FaultCode, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -62,6 +62,8 @@ async fn issue_token(
     idempotency::refuse(&request)?;
     let (form, _) = body?.form::<NewTokenForm>()?;
     let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
+    // A token that is narrowed to nothing must not turn out to be one that is not narrowed.
+    faults.extend(form.grants.as_ref().filter(|grants| grants.is_empty()).map(|_| fault("/grants".into(), &EMPTY, "")));
     let wanted: Vec<Uuid> = form.grants.map(|grants| grants.to_vec()).unwrap_or_default();
     let held = app.reads.single(async |db| grants::list(db, system.id).await).await?;
     for (index, grant) in wanted.iter().enumerate() {

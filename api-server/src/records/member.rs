@@ -177,6 +177,10 @@ impl Slice for Member {
             }
         }
         dates(&change.after, world, verdict);
+        // A warning about a number tells of it: only to who reads it, or just sent it.
+        if change.sent("personal_id") || change.may_tell("member", change.after.unit_id, "personal_id") {
+            number_fits(&change.after, verdict);
+        }
         membership(change, verdict, world);
         stays(&change.after, world, verdict);
         if !change.loading {
@@ -275,6 +279,10 @@ fn dates(member: &Member, world: &World, verdict: &mut Verdict) {
     if member.party_age_start.is_some_and(|start| start != counted) && member.party_age_reason.is_none() {
         verdict.fault_about("party_age_reason", &REASON_REQUIRED, "party_age_start");
     }
+}
+
+/// Whether the personal number fits what it is made from.
+fn number_fits(member: &Member, verdict: &mut Verdict) {
     if let Some(number) = member.personal_id.as_deref() {
         // Century and sex stand in the fourth digit, the year in the next two.
         let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
@@ -309,7 +317,10 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, world: &World)
         let open = |position: &Position| position.to.is_none_or(|to| member.left_on.is_some_and(|left| to > left));
         if !change.loading
             && change.changed(status)
-            && world.others::<Position>(&positions(member.id), member.id).iter().any(|position| open(position))
+            && world
+                .others::<Position>(&positions(member.id), member.id)
+                .iter()
+                .any(|position| open(position) && change.may_tell("position", position.unit_id, "to"))
         {
             verdict.warn("status", &OPEN_POSITIONS, "");
         }

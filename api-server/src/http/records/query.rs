@@ -14,6 +14,7 @@ use actix_web::web::Query;
 use cell_records_types::text::fold;
 use cell_records_types::{Date, PartialDate, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Items of a page when the caller says nothing.
@@ -22,6 +23,8 @@ pub const DEFAULT_LIMIT: i64 = 50;
 pub const MAX_LIMIT: i64 = 500;
 /// Most words of a search; the rest of a name adds nothing.
 const MAX_WORDS: usize = 8;
+/// Longest query of a list, in bytes as its cursor holds it: a cursor must fit into the next request.
+const LONGEST_QUERY: usize = 3_000;
 const PREFIX: &str = "cl1.";
 
 /// A list as it was asked for.
@@ -133,6 +136,9 @@ fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<Cursor> {
 }
 
 async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<Asked> {
+    if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
+        return Err(ApiError::parameter("query", format!("must not be longer than {LONGEST_QUERY} bytes")));
+    }
     let mut params = Params::new(pairs.clone())?;
     let limit = params.number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let unit = params.take("unit");
@@ -216,7 +222,7 @@ async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> ApiResult<
     Ok(match filter.test {
         Test::Code(_, list) => {
             let known = |code: &str| list.codes.iter().any(|one| one.code == code);
-            let codes: Vec<&str> = text.split(',').map(str::trim).collect();
+            let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
             if !codes.iter().all(|code| known(code)) {
                 let names: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
                 return Err(invalid(&format!("one or several of: {}", names.join(", "))));
