@@ -1,5 +1,5 @@
 //! THE table of rights: what each role reads and writes of each record type, up to which class.
-//! Printed at `GET /v1/roles`; every access is decided from it (records.md of the docs: Who; domain.md §9).
+//! Printed at `GET /v1/roles`; every access is decided from it (docs/DOMAIN.md, Rights).
 
 use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensitive as S};
 use cell_records_types::accounts::Role;

@@ -1,4 +1,4 @@
-//! `evaluation_round`: columns, filters and rules, its steps included (domain.md §6.9).
+//! `evaluation_round`: columns, filters and rules, its steps included (docs/DOMAIN.md, Evaluations).
 
 use crate::auth::policy;
 use crate::db::{Column, Type, Value};

@@ -1,4 +1,4 @@
-//! `evaluation_scheme`: columns and rules (domain.md §6.9).
+//! `evaluation_scheme`: columns and rules (docs/DOMAIN.md, Evaluations).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;

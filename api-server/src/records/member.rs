@@ -1,4 +1,4 @@
-//! `member`: columns, side tables, filters and rules (domain.md §6.3, §6.4).
+//! `member`: columns, side tables, filters and rules (docs/DOMAIN.md, Members).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;
@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 /// Nobody in these records was born before.
 const FIRST_BIRTH_YEAR: i16 = 1880;
-/// Younger at the admission is a warning (domain.md §3.1).
+/// Younger at the admission is a warning (docs/DOMAIN.md, Members).
 const AGE_OF_ADMISSION: i16 = 18;
-/// Probation in months; a shorter one is a warning (domain.md §3.1).
+/// Probation in months; a shorter one is a warning (docs/DOMAIN.md, Members).
 const PROBATION_MONTHS: i32 = 12;
 
 impl Slice for Member {

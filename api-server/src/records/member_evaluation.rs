@@ -1,4 +1,4 @@
-//! `member_evaluation`: columns, filters and rules (domain.md §6.9).
+//! `member_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;

@@ -1,4 +1,4 @@
-//! `position`: columns, filters and rules (domain.md §6.5).
+//! `position`: columns, filters and rules (docs/DOMAIN.md, Positions).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;
@@ -8,7 +8,7 @@ use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_
 use cell_records_types::{Body, Member, Position, PositionCode, Unit};
 use uuid::Uuid;
 
-/// A cell committee has at most so many members; more is a warning (domain.md §3.1).
+/// A cell committee has at most so many members; more is a warning (docs/DOMAIN.md, Positions).
 const LARGEST_CELL_COMMITTEE: usize = 7;
 
 impl Slice for Position {

@@ -1,4 +1,4 @@
-//! `reported_figure`: columns, filters and rules (domain.md §2.1).
+//! `reported_figure`: columns, filters and rules (docs/DOMAIN.md, Reported figures).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;

@@ -1,4 +1,4 @@
-//! `term`: columns and rules (domain.md §6.2).
+//! `term`: columns and rules (docs/DOMAIN.md, Terms).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;

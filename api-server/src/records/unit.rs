@@ -1,4 +1,4 @@
-//! `unit`: columns, filters and rules (domain.md §6.1).
+//! `unit`: columns, filters and rules (docs/DOMAIN.md, Units).
 
 use crate::db::{Column, Type, Value};
 use crate::store::decide::Verdict;
@@ -13,7 +13,7 @@ use cell_records_types::text::{fold, order_key};
 use cell_records_types::{CellType, Member, MemberStatus, Unit, UnitKind, UnitState};
 use uuid::Uuid;
 
-/// Fewer official members than this in an active cell is a warning (domain.md §3.1).
+/// Fewer official members than this in an active cell is a warning (docs/DOMAIN.md, Units).
 const FEWEST_OFFICIAL_MEMBERS: usize = 3;
 
 impl Slice for Unit {

@@ -1,4 +1,4 @@
-//! `unit_evaluation`: columns, filters and rules (domain.md §6.9).
+//! `unit_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
 use super::member_evaluation::{check_levels, is_closed, round_needs};
 use crate::db::{Column, Type, Value};

@@ -1,4 +1,4 @@
-//! Accounts: users, systems, their grants, tokens and sessions (api.md of the project's docs: Rights).
+//! Accounts: users, systems, their grants, tokens and sessions.
 
 use crate::{List, Text, Timestamp, codes, object};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! `evaluation_round`: a year's or quarter's evaluation in one unit (domain.md §6.9).
+//! `evaluation_round`: a year's or quarter's evaluation in one unit (docs/DOMAIN.md, Evaluations).
 
 use crate::faults::Report;
 use crate::fields::{Field, integer};
@@ -78,7 +78,7 @@ object! {
 }
 
 record! {
-    /// A year's or quarter's evaluation in one unit under one scheme (domain.md §6.9).
+    /// A year's or quarter's evaluation in one unit under one scheme.
     EvaluationRound, NewEvaluationRound, EvaluationRoundPatch = "evaluation_round" in "evaluation_rounds", Internal, downward: true {
         required {
             /// The scheme; it is fixed once the round is made.

@@ -1,4 +1,4 @@
-//! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (domain.md §6.9, §3.2).
+//! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (docs/DOMAIN.md, Evaluations).
 
 use crate::faults::Report;
 use crate::fields::{Field, integer};
@@ -129,7 +129,7 @@ object! {
 }
 
 record! {
-    /// Levels, criteria and cap of an evaluation, valid for a time (domain.md §6.9).
+    /// Levels, criteria and cap of an evaluation, valid for a time.
     /// Once a round beyond `draft` uses it, only `valid_to` and labels change.
     EvaluationScheme, NewEvaluationScheme, EvaluationSchemePatch = "evaluation_scheme" in "evaluation_schemes", Internal, downward: true {
         required {

@@ -1,4 +1,4 @@
-//! `member`: a Party member with the dated history of the cells where it counted (domain.md §6.3, §6.4).
+//! `member`: a Party member with the dated history of the cells where it counted (docs/DOMAIN.md, Members).
 
 use crate::{Date, List, PartialDate, Ref, Text, Unit, codes, form, object, record};
 
@@ -12,7 +12,7 @@ codes! {
 }
 
 codes! {
-    /// Where a membership stands (domain.md §6.3).
+    /// Where a membership stands.
     pub enum MemberStatus = "member_status" {
         Probationary = "probationary" "Dự bị" "Probationary";
         Official = "official" "Chính thức" "Official";
@@ -45,7 +45,7 @@ impl MemberStatus {
         !self.has_left() && !matches!(self, MemberStatus::Abroad)
     }
 
-    /// Whether the status may move to another (domain.md §6.3).
+    /// Whether the status may move to another.
     pub fn may_become(self, next: Self) -> bool {
         use MemberStatus::{Abroad, Official, Probationary, Suspended, TemporaryOut};
         match (self, next) {
@@ -243,7 +243,7 @@ object! {
 }
 
 record! {
-    /// A Party member: the person, the membership, and the cells where it counted (domain.md §6.3, §6.4).
+    /// A Party member: the person, the membership, and the cells where it counted.
     /// `unit_id` is the cell where the member counts today.
     Member, NewMember, MemberPatch = "member" in "members", Personal, downward: false {
         required {

@@ -1,4 +1,4 @@
-//! `member_evaluation`: one member's result in a round (domain.md §6.9).
+//! `member_evaluation`: one member's result in a round (docs/DOMAIN.md, Evaluations).
 
 use crate::evaluation_scheme::SchemeCode;
 use crate::{Date, Decimal, EvaluationRound, List, Member, Ref, Text, codes, object, record};
@@ -32,7 +32,7 @@ object! {
 }
 
 record! {
-    /// One member's result in a round (domain.md §6.9). `unit_id` is the member's cell on the day it was made.
+    /// One member's result in a round. `unit_id` is the member's cell on the day it was made.
     MemberEvaluation, NewMemberEvaluation, MemberEvaluationPatch = "member_evaluation" in "member_evaluations", Personal, downward: false {
         required {
             /// The round.

@@ -1,4 +1,4 @@
-//! `position`: an office held by a member (domain.md §6.5).
+//! `position`: an office held by a member (docs/DOMAIN.md, Positions).
 
 use crate::{Date, Member, Ref, Term, Text, codes, object, record};
 
@@ -13,7 +13,7 @@ codes! {
 }
 
 codes! {
-    /// Offices (domain.md §6.5).
+    /// Offices.
     pub enum PositionCode = "position_code" {
         CommitteeSecretary = "committee_secretary" "Bí thư cấp ủy" "Committee secretary";
         StandingDeputySecretary = "standing_deputy_secretary" "Phó Bí thư Thường trực" "Standing deputy secretary";
@@ -84,7 +84,7 @@ object! {
 }
 
 record! {
-    /// An office that a member holds or held in a unit (domain.md §6.5).
+    /// An office that a member holds or held in a unit.
     Position, NewPosition, PositionPatch = "position" in "positions", Personal, downward: false {
         required {
             /// Who holds it.

@@ -1,4 +1,4 @@
-//! `reported_figure`: a number as somebody reported it, never repaired (domain.md §2.1).
+//! `reported_figure`: a number as somebody reported it, never repaired (docs/DOMAIN.md, Reported figures).
 
 use crate::faults::Report;
 use crate::fields::{Field, integer};
@@ -57,7 +57,7 @@ pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
     [DatePrecision::LIST, Measure::LIST, Qualifier::LIST, FigureStatus::LIST];
 
 form! {
-    /// The code of an indicator, such as `members.strength` (domain.md §8).
+    /// The code of an indicator, such as `members.strength`.
     pub struct IndicatorCode = "words of a–z, 0–9, _ parted by dots", "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", "members.strength",
     |text| (1..=100).contains(&text.len())
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
@@ -79,7 +79,7 @@ impl Field for Places {
 pub type Dimensions = BTreeMap<String, Vec<Text<200>>>;
 
 record! {
-    /// A number as somebody reported it (domain.md §2.1). It is never edited: a correction is a new record.
+    /// A number as somebody reported it. It is never edited: a correction is a new record.
     /// It stands for a period (`period_from`, `period_to`) or as of a date (`as_of_precision`, `as_of_date`).
     ReportedFigure, NewReportedFigure, ReportedFigurePatch = "reported_figure" in "reported_figures", Internal, downward: false {
         required {

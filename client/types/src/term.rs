@@ -1,4 +1,4 @@
-//! `term`: a committee's term (domain.md §6.2).
+//! `term`: a committee's term (docs/DOMAIN.md, Terms).
 
 use crate::{Date, Text, codes, record};
 
@@ -14,7 +14,7 @@ codes! {
 pub(crate) const CODE_LISTS: [crate::CodeList; 1] = [OrdinalBasis::LIST];
 
 record! {
-    /// A committee's term, from one congress to the next (domain.md §6.2).
+    /// A committee's term, from one congress to the next.
     Term, NewTerm, TermPatch = "term" in "terms", Internal, downward: false {
         required {
             /// Label, such as `2010–2015`.

@@ -188,8 +188,8 @@ pub fn order_key(text: &str) -> String {
     ordered(text.split_whitespace())
 }
 
-/// A key that orders people's names by given name, then family and middle names, in Vietnamese order
-/// (domain.md §11), when compared by bytes.
+/// A key that orders people's names by given name, then family and middle names, in Vietnamese order,
+/// when compared by bytes (docs/DOMAIN.md, Names).
 pub fn name_key(full_name: &str) -> String {
     let mut words: Vec<&str> = full_name.split_whitespace().collect();
     let last = usize::from(words.len() > 1);

@@ -1,4 +1,4 @@
-//! `unit`: a Party organisation in the tree (domain.md §6.1).
+//! `unit`: a Party organisation in the tree (docs/DOMAIN.md, Units).
 
 use crate::{Date, Ref, Text, codes, record};
 
@@ -48,7 +48,7 @@ impl UnitKind {
 }
 
 codes! {
-    /// Where a cell is (domain.md ).
+    /// Where a cell is.
     pub enum CellType = "cell_type" {
         Residential = "residential" "Khối dân cư" "Residential";
         Agency = "agency" "Cơ quan" "Agency";
@@ -79,7 +79,7 @@ codes! {
 pub(crate) const CODE_LISTS: [crate::CodeList; 3] = [UnitKind::LIST, CellType::LIST, UnitState::LIST];
 
 record! {
-    /// A Party organisation in the tree: province, city, ward committee, cell, group (domain.md §6.1).
+    /// A Party organisation in the tree: province, city, ward committee, cell, group.
     /// Its `unit_id` is its own id.
     Unit, NewUnit, UnitPatch = "unit" in "units", Public, downward: true {
         required {

@@ -1,10 +1,10 @@
-//! `unit_evaluation`: one unit's result in a round (domain.md §6.9).
+//! `unit_evaluation`: one unit's result in a round (docs/DOMAIN.md, Evaluations).
 
 use crate::evaluation_scheme::SchemeCode;
 use crate::{Date, Decimal, EvaluationRound, Ref, Text, record};
 
 record! {
-    /// One unit's result in a round (domain.md §6.9). `unit_id` is the unit that is evaluated.
+    /// One unit's result in a round. `unit_id` is the unit that is evaluated.
     UnitEvaluation, NewUnitEvaluation, UnitEvaluationPatch = "unit_evaluation" in "unit_evaluations", Internal, downward: false {
         required {
             /// The round.
