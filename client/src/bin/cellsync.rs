@@ -91,7 +91,7 @@ struct Choice {
     /// Another choice loads the copy anew.
     #[arg(long, value_delimiter = ',', value_name = "TYPE,…")]
     types: Vec<String>,
-    /// Units to hold, each with all below it, comma separated: UUIDs or ext:<system>:<value>, at most 8; default: as
+    /// Units to hold, each with all below it, comma separated: UUIDs or `ext:SYSTEM:VALUE`, at most 8; default: as
     /// the copy was begun, else the token's whole scope.
     #[arg(long, value_delimiter = ',', value_name = "UNIT,…")]
     units: Vec<String>,
