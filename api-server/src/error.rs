@@ -54,7 +54,6 @@ error_codes! {
     ROUND_CLOSED 409 "round_closed" "The round is approved: nothing of it changes." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
     NOT_UNIQUE 409 "not_unique" "Another record holds this already." "Bản ghi khác đã có giá trị này.";
     EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
-    RIGHTS_CHANGED 409 "rights_changed" "Your rights changed since the answer under this key was made." "Quyền của bạn đã thay đổi từ khi có câu trả lời của khóa này.";
     GONE 410 "gone" "The record is deleted." "Bản ghi đã bị xóa.";
     CURSOR_GONE 410 "cursor_gone" "The cursor no longer leads on: begin again with a snapshot." "Con trỏ không còn dùng được: hãy tải lại toàn bộ.";
     STALE_VERSION 412 "stale_version" "The record has another version." "Bản ghi đã có phiên bản khác.";
@@ -205,7 +204,7 @@ impl From<WriteError> for ApiError {
             WriteError::Internal => &INTERNAL,
             WriteError::EpochChanged => &EPOCH_CHANGED,
             WriteError::KeyReused => &IDEMPOTENCY_KEY_REUSED,
-            WriteError::RightsChanged => &RIGHTS_CHANGED,
+            WriteError::TooLarge => &TOO_LARGE_FOR_ONE_WRITE,
             WriteError::Unauthorised => &UNAUTHENTICATED,
         })
     }

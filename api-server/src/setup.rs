@@ -90,7 +90,7 @@ pub async fn root_and_admin(
         let body = json!({"kind": "central_committee", "name": "Trung ương"});
         let body = body.as_object().cloned().unwrap_or_default();
         let item = Item::new(UNIT, PushOp::Create, Some(ROOT.into()), Expected::Any, body, "");
-        writer.submit(Command::one(Caller::operator(), item), None).await.map_err(cannot_write)?;
+        writer.submit(Command::one(Caller::operator(), item)).await.map_err(cannot_write)?;
         // A refusal is fine where another server made it in between.
         if !root_is_there(&mut own.db()).await.map_err(unreachable)? {
             return Err("the root of the tree could not be made".into());

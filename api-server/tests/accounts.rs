@@ -59,7 +59,7 @@ async fn unit(shared: &Shared, parent: Uuid, kind: &str) -> Uuid {
     let body = json!({"kind": kind, "name": format!("Tổ chức {id}"), "parent_id": parent});
     let body = body.as_object().cloned().unwrap();
     let item = Item::new(UNIT, PushOp::Create, Some(id.into()), Expected::Any, body, "");
-    shared.writer.submit(Command::one(Caller::operator(), item), None).await.unwrap();
+    shared.writer.submit(Command::one(Caller::operator(), item)).await.unwrap();
     id
 }
 

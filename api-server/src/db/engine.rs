@@ -1,13 +1,16 @@
 //! Every difference between the engines, each a named function. No other file asks which engine it is,
 //! but for [`on!`](crate::on!).
 
-use super::sql::{Cells, LiteWrite, PgWrite};
+use super::sql::{LiteWrite, PgWrite, Rows};
 use super::types::{At, Instant, Value};
 use super::{Column, Db, DbError, Sql, Verbs, Write};
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, QueryResult};
-use diesel_async::SimpleAsyncConnection;
-use std::borrow::Cow;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 /// Runs statements that answer nothing.
 pub async fn batch(db: &mut Db<'_>, sql: &str) -> QueryResult<()> {
@@ -57,16 +60,41 @@ pub async fn now(db: &mut Db<'_>) -> QueryResult<At> {
     }
 }
 
-/// Rows to be inserted, updated or deleted.
-pub struct Rows<'a> {
-    /// What is done with them.
-    pub write: Write,
-    /// The table.
-    pub table: &'static str,
-    /// The columns of each row.
-    pub columns: Cow<'a, [Column]>,
-    /// The rows.
-    pub rows: Vec<Vec<Value>>,
+/// Runs two pieces of work in their order. PostgreSQL gets both at once and returns both in one round trip.
+pub async fn both<A, B>(
+    db: &mut Db<'_>,
+    first: impl AsyncFnOnce(&mut Db<'_>) -> QueryResult<A>,
+    second: impl AsyncFnOnce(&mut Db<'_>) -> QueryResult<B>,
+) -> QueryResult<(A, B)> {
+    match db {
+        Db::Lite(c) => Ok((first(&mut Db::Lite(c)).await?, second(&mut Db::Lite(c)).await?)),
+        Db::Pg(c) => {
+            let (mut one, mut two) = (Db::Pg(c), Db::Pg(c));
+            futures_util::future::try_join(first(&mut one), second(&mut two)).await
+        }
+    }
+}
+
+/// Runs reads that do not depend on each other. PostgreSQL gets all at once and returns all in one round trip.
+pub async fn all_at_once<P, T>(
+    db: &mut Db<'_>,
+    parts: &[P],
+    read: impl AsyncFn(&mut Db<'_>, &P) -> QueryResult<T>,
+) -> QueryResult<Vec<T>> {
+    match db {
+        Db::Lite(c) => {
+            let mut all = Vec::with_capacity(parts.len());
+            for part in parts {
+                all.push(read(&mut Db::Lite(c), part).await?);
+            }
+            Ok(all)
+        }
+        Db::Pg(c) => {
+            let connection: &AsyncPgConnection = c;
+            let one = async |part| read(&mut Db::Pg(connection), part).await;
+            futures_util::future::try_join_all(parts.iter().map(one)).await
+        }
+    }
 }
 
 /// Inserts, updates or deletes rows: one statement on PostgreSQL, one prepared statement run row by row on SQLite.
@@ -77,46 +105,80 @@ pub async fn write_rows(
     columns: &[Column],
     rows: &[Vec<Value>],
 ) -> QueryResult<()> {
+    write_one(db, &Rows::of(write, table, columns, rows)).await
+}
+
+async fn write_one(db: &mut Db<'_>, rows: &Rows<'_>) -> QueryResult<()> {
     match db {
         Db::Lite(c) => {
-            for row in rows {
-                LiteWrite { write, table, columns, row }.run(*c).await?;
+            for row in 0..rows.len() {
+                LiteWrite { rows, row }.run(*c).await?;
             }
             Ok(())
         }
         Db::Pg(_) if rows.is_empty() => Ok(()),
-        Db::Pg(c) => {
-            let arrays =
-                columns.iter().enumerate().map(|(index, column)| Cells::of(column.kind, index, rows)).collect();
-            PgWrite { write, table, columns, arrays }.run(&mut &**c).await.map(|_| ())
-        }
+        Db::Pg(c) => PgWrite(rows).run(&mut &**c).await.map(|_| ()),
     }
 }
 
-/// Writes the rows of several tables: all deletes, then all updates, then all inserts. What is of one kind must not
-/// depend on each other's order: PostgreSQL gets it all at once and answers in one round trip.
+/// Writes the rows of several tables, in their order.
 pub async fn write_all(db: &mut Db<'_>, all: &[Rows<'_>]) -> QueryResult<()> {
-    for write in [Write::Delete, Write::Update, Write::Insert] {
-        let part = || all.iter().filter(|rows| rows.write == write);
-        match db {
-            Db::Lite(_) => {
-                for Rows { table, columns, rows, .. } in part() {
-                    write_rows(db, write, table, columns, rows).await?;
-                }
-            }
-            Db::Pg(c) => {
-                let one = async |Rows { table, columns, rows, .. }: &Rows<'_>| {
-                    write_rows(&mut Db::Pg(c), write, table, columns, rows).await
-                };
-                let results = futures_util::future::join_all(part().map(one)).await;
-                let errors: Vec<DbError> = results.into_iter().filter_map(Result::err).collect();
-                // One that is refused fails all that come after it: the refusal is what there is to say.
-                let (refused, failed): (Vec<_>, Vec<_>) = errors.into_iter().partition(is_constraint);
-                refused.into_iter().chain(failed).next().map_or(Ok(()), Err)?;
-            }
-        }
+    for rows in all {
+        write_one(db, rows).await?;
     }
     Ok(())
+}
+
+/// The statements that a connection has prepared: what is written, where, and to which columns.
+pub type Prepared = HashSet<(Write, &'static str, Vec<&'static str>)>;
+
+/// How a write and its commit failed.
+#[derive(Debug)]
+pub enum CommitError {
+    /// Nothing is stored. The transaction may still be open.
+    Nothing(DbError),
+    /// The commit was sent and nothing came back.
+    Unknown(DbError),
+}
+
+/// Writes the rows of several tables in their order, and commits.
+///
+/// On PostgreSQL all of it is one round trip, once the connection has prepared every statement: before that, a statement
+/// would wait for its preparation while the commit overtakes it. A statement that is refused makes the commit a
+/// rollback; one that cannot even be sent is noticed before the commit is sent.
+pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[Rows<'_>]) -> Result<(), CommitError> {
+    let key = |rows: &Rows<'_>| (rows.write, rows.table, rows.columns.iter().map(|column| column.name).collect());
+    let all: Vec<&Rows<'_>> = all.iter().filter(|rows| !rows.is_empty()).collect();
+    let is_prepared = !all.iter().any(|rows| !prepared.contains(&key(rows)));
+    match db {
+        Db::Pg(c) if is_prepared => {
+            let connection: &AsyncPgConnection = c;
+            let one = async |rows: &Rows<'_>| write_one(&mut Db::Pg(connection), rows).await;
+            let mut written = pin!(futures_util::future::try_join_all(all.iter().map(|rows| one(rows))));
+            // What cannot be sent fails at once.
+            let sent = poll_fn(|context| Poll::Ready(written.as_mut().poll(context))).await;
+            let mut commit = Db::Pg(connection);
+            let commit = batch(&mut commit, "COMMIT");
+            let (written, committed) = match sent {
+                Poll::Ready(Err(error)) => return Err(CommitError::Nothing(error)),
+                Poll::Ready(Ok(done)) => (Ok(done), commit.await),
+                Poll::Pending => futures_util::future::join(written, commit).await,
+            };
+            match (written, committed) {
+                (Ok(_), Ok(())) => Ok(()),
+                // PostgreSQL has refused a statement, and with it the commit.
+                (Err(error), _) if !is_unavailable(&error) => Err(CommitError::Nothing(error)),
+                (Err(error), _) | (_, Err(error)) => Err(CommitError::Unknown(error)),
+            }
+        }
+        db => {
+            for rows in all {
+                write_one(db, rows).await.map_err(CommitError::Nothing)?;
+                prepared.insert(key(rows));
+            }
+            batch(db, "COMMIT").await.map_err(CommitError::Unknown)
+        }
+    }
 }
 
 /// Whether the database refused a write for what stands in it (the backstop of a rule).

@@ -181,7 +181,7 @@ impl Column {
 }
 
 /// What a generic write does with its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Write {
     /// Inserts every row.
     Insert,
@@ -193,10 +193,8 @@ pub enum Write {
 
 /// One row on SQLite: a statement costs no round trip there, so a set is one prepared statement run row by row.
 pub(super) struct LiteWrite<'a> {
-    pub write: Write,
-    pub table: &'static str,
-    pub columns: &'a [Column],
-    pub row: &'a [Value],
+    pub rows: &'a Rows<'a>,
+    pub row: usize,
 }
 
 impl QueryId for LiteWrite<'_> {
@@ -208,45 +206,45 @@ impl<C> diesel::RunQueryDsl<C> for LiteWrite<'_> {}
 
 impl QueryFragment<Sqlite> for LiteWrite<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let cells = || self.columns.iter().zip(self.row);
-        match self.write {
+        let Rows { write, table, columns, cells, .. } = self.rows;
+        let row = || columns.iter().zip(cells);
+        let equal = |out: &mut AstPass<'_, 'b, Sqlite>, column: &Column, cells: &'b Cells<'_>| {
+            out.push_sql(column.name);
+            out.push_sql(" = ");
+            cells.bind(self.row, out)
+        };
+        match write {
             Write::Insert => {
                 out.push_sql("INSERT INTO ");
-                out.push_sql(self.table);
-                for (index, column) in self.columns.iter().enumerate() {
+                out.push_sql(table);
+                for (index, column) in columns.iter().enumerate() {
                     out.push_sql(if index == 0 { " (" } else { ", " });
                     out.push_sql(column.name);
                 }
-                for (index, (_, value)) in cells().enumerate() {
+                for (index, cells) in cells.iter().enumerate() {
                     out.push_sql(if index == 0 { ") VALUES (" } else { ", " });
-                    bind(value, &mut out)?;
+                    cells.bind(self.row, &mut out)?;
                 }
                 out.push_sql(")");
             }
             Write::Update => {
                 out.push_sql("UPDATE ");
-                out.push_sql(self.table);
-                for (index, (column, value)) in cells().skip(1).enumerate() {
+                out.push_sql(table);
+                for (index, (column, cells)) in row().skip(1).enumerate() {
                     out.push_sql(if index == 0 { " SET " } else { ", " });
-                    out.push_sql(column.name);
-                    out.push_sql(" = ");
-                    bind(value, &mut out)?;
+                    equal(&mut out, column, cells)?;
                 }
-                for (column, value) in cells().take(1) {
+                for (column, cells) in row().take(1) {
                     out.push_sql(" WHERE ");
-                    out.push_sql(column.name);
-                    out.push_sql(" = ");
-                    bind(value, &mut out)?;
+                    equal(&mut out, column, cells)?;
                 }
             }
             Write::Delete => {
                 out.push_sql("DELETE FROM ");
-                out.push_sql(self.table);
-                for (index, (column, value)) in cells().enumerate() {
+                out.push_sql(table);
+                for (index, (column, cells)) in row().enumerate() {
                     out.push_sql(if index == 0 { " WHERE " } else { " AND " });
-                    out.push_sql(column.name);
-                    out.push_sql(" = ");
-                    bind(value, &mut out)?;
+                    equal(&mut out, column, cells)?;
                 }
             }
         }
@@ -255,37 +253,181 @@ impl QueryFragment<Sqlite> for LiteWrite<'_> {
 }
 
 /// All rows on PostgreSQL, in one statement over one array a column: one text whatever their number.
-pub(super) struct PgWrite<'a> {
+pub(super) struct PgWrite<'a>(pub &'a Rows<'a>);
+
+/// Rows to be inserted, updated or deleted, column by column. Texts are borrowed where they can be.
+pub struct Rows<'a> {
+    /// What is done with them.
     pub write: Write,
+    /// The table.
     pub table: &'static str,
-    pub columns: &'a [Column],
-    pub arrays: Vec<Cells>,
+    /// The columns of each row.
+    pub columns: Cow<'a, [Column]>,
+    cells: Vec<Cells<'a>>,
+    count: usize,
 }
 
-/// The cells of one column.
-pub(super) enum Cells {
-    Id(Vec<Option<Id>>),
-    Text(Vec<Option<String>>),
-    Int(Vec<Option<i64>>),
-    At(Vec<Option<At>>),
+impl<'a> Rows<'a> {
+    /// No rows yet.
+    pub fn new(write: Write, table: &'static str, columns: impl Into<Cow<'a, [Column]>>) -> Self {
+        let columns = columns.into();
+        let cells = columns.iter().map(|column| Cells::new(column.kind)).collect();
+        Rows { write, table, columns, cells, count: 0 }
+    }
+
+    /// The same from rows of values.
+    pub fn of(write: Write, table: &'static str, columns: &'a [Column], rows: &'a [Vec<Value>]) -> Self {
+        let mut all = Rows::new(write, table, columns);
+        for row in rows {
+            all.push(row.iter().map(Cell::from));
+        }
+        all
+    }
+
+    /// Adds a row: a cell for each column, in their order.
+    pub fn push(&mut self, row: impl IntoIterator<Item = Cell<'a>>) {
+        for (cells, cell) in self.cells.iter_mut().zip(row) {
+            cells.push(cell);
+        }
+        self.count += 1;
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
 }
 
-impl Cells {
-    /// One column of many rows.
-    pub fn of(kind: Type, index: usize, rows: &[Vec<Value>]) -> Self {
-        let column = || rows.iter().filter_map(move |row| row.get(index));
-        match kind {
-            Type::Id => Cells::Id(column().map(|v| if let Value::Id(id) = v { *id } else { None }).collect()),
-            Type::Text => {
-                Cells::Text(column().map(|v| if let Value::Text(t) = v { t.clone() } else { None }).collect())
-            }
-            Type::Int => Cells::Int(column().map(|v| if let Value::Int(n) = v { *n } else { None }).collect()),
-            Type::At => Cells::At(column().map(|v| if let Value::At(at) = v { *at } else { None }).collect()),
+/// One cell of a row to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// An id or nothing.
+    Id(Option<Id>),
+    /// A text or nothing.
+    Text(Option<Cow<'a, str>>),
+    /// A number or nothing.
+    Int(Option<i64>),
+    /// An instant or nothing.
+    At(Option<At>),
+}
+
+impl<'a> From<&'a Value> for Cell<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Id(id) => Cell::Id(*id),
+            Value::Text(text) => Cell::Text(text.as_deref().map(Cow::Borrowed)),
+            Value::Int(n) => Cell::Int(*n),
+            Value::At(at) => Cell::At(*at),
         }
     }
 }
 
-fn unnest<'b>(arrays: &'b [Cells], out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl From<uuid::Uuid> for Cell<'_> {
+    fn from(id: uuid::Uuid) -> Self {
+        Cell::Id(Some(Id(id)))
+    }
+}
+
+impl From<Option<uuid::Uuid>> for Cell<'_> {
+    fn from(id: Option<uuid::Uuid>) -> Self {
+        Cell::Id(id.map(Id))
+    }
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(n: i64) -> Self {
+        Cell::Int(Some(n))
+    }
+}
+
+impl From<At> for Cell<'_> {
+    fn from(at: At) -> Self {
+        Cell::At(Some(at))
+    }
+}
+
+impl From<Option<At>> for Cell<'_> {
+    fn from(at: Option<At>) -> Self {
+        Cell::At(at)
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Cell::Text(Some(Cow::Borrowed(text)))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Cell::Text(text.map(Cow::Borrowed))
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Some(Cow::Owned(text)))
+    }
+}
+
+/// The cells of one column.
+pub(super) enum Cells<'a> {
+    Id(Vec<Option<Id>>),
+    Text(Vec<Option<Cow<'a, str>>>),
+    Int(Vec<Option<i64>>),
+    At(Vec<Option<At>>),
+}
+
+impl<'a> Cells<'a> {
+    fn new(kind: Type) -> Self {
+        match kind {
+            Type::Id => Cells::Id(Vec::new()),
+            Type::Text => Cells::Text(Vec::new()),
+            Type::Int => Cells::Int(Vec::new()),
+            Type::At => Cells::At(Vec::new()),
+        }
+    }
+
+    /// One column of many rows.
+    fn of(kind: Type, index: usize, rows: &'a [Vec<Value>]) -> Self {
+        let mut cells = Cells::new(kind);
+        for value in rows.iter().filter_map(|row| row.get(index)) {
+            cells.push(Cell::from(value));
+        }
+        cells
+    }
+
+    /// A cell of another type than the column's counts as nothing.
+    fn push(&mut self, cell: Cell<'a>) {
+        match (self, cell) {
+            (Cells::Id(cells), Cell::Id(id)) => cells.push(id),
+            (Cells::Text(cells), Cell::Text(text)) => cells.push(text),
+            (Cells::Int(cells), Cell::Int(n)) => cells.push(n),
+            (Cells::At(cells), Cell::At(at)) => cells.push(at),
+            (Cells::Id(cells), _) => cells.push(None),
+            (Cells::Text(cells), _) => cells.push(None),
+            (Cells::Int(cells), _) => cells.push(None),
+            (Cells::At(cells), _) => cells.push(None),
+        }
+    }
+
+    fn bind<'b>(&'b self, row: usize, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let none = || diesel::result::Error::NotFound;
+        match self {
+            Cells::Id(cells) => out.push_bind_param::<Nullable<Guid>, _>(cells.get(row).ok_or_else(none)?),
+            Cells::Text(cells) => out.push_bind_param::<Nullable<Text>, _>(cells.get(row).ok_or_else(none)?),
+            Cells::Int(cells) => out.push_bind_param::<Nullable<BigInt>, _>(cells.get(row).ok_or_else(none)?),
+            Cells::At(cells) => out.push_bind_param::<Nullable<Instant>, _>(cells.get(row).ok_or_else(none)?),
+        }
+    }
+}
+
+fn unnest<'b>(arrays: &'b [Cells<'_>], out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
     for (index, cells) in arrays.iter().enumerate() {
         out.push_sql(if index == 0 { "UNNEST(" } else { ", " });
         match cells {
@@ -308,7 +450,7 @@ impl<C> diesel::RunQueryDsl<C> for PgWrite<'_> {}
 
 impl PgWrite<'_> {
     fn names(&self, out: &mut AstPass<'_, '_, Pg>) {
-        for (index, column) in self.columns.iter().enumerate() {
+        for (index, column) in self.0.columns.iter().enumerate() {
             out.push_sql(if index == 0 { "(" } else { ", " });
             out.push_sql(column.name);
         }
@@ -316,7 +458,7 @@ impl PgWrite<'_> {
     }
 
     fn equal(&self, column: &Column, out: &mut AstPass<'_, '_, Pg>) {
-        out.push_sql(self.table);
+        out.push_sql(self.0.table);
         out.push_sql(".");
         out.push_sql(column.name);
         out.push_sql(" = r.");
@@ -326,41 +468,42 @@ impl PgWrite<'_> {
 
 impl QueryFragment<Pg> for PgWrite<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        match self.write {
+        let Rows { write, table, columns, cells, .. } = self.0;
+        match write {
             Write::Insert => {
                 out.push_sql("INSERT INTO ");
-                out.push_sql(self.table);
+                out.push_sql(table);
                 out.push_sql(" ");
                 self.names(&mut out);
                 out.push_sql(" SELECT * FROM ");
-                unnest(&self.arrays, &mut out)?;
+                unnest(cells, &mut out)?;
             }
             Write::Update => {
                 out.push_sql("UPDATE ");
-                out.push_sql(self.table);
-                for (index, column) in self.columns.iter().skip(1).enumerate() {
+                out.push_sql(table);
+                for (index, column) in columns.iter().skip(1).enumerate() {
                     out.push_sql(if index == 0 { " SET " } else { ", " });
                     out.push_sql(column.name);
                     out.push_sql(" = r.");
                     out.push_sql(column.name);
                 }
                 out.push_sql(" FROM ");
-                unnest(&self.arrays, &mut out)?;
+                unnest(cells, &mut out)?;
                 out.push_sql(" AS r ");
                 self.names(&mut out);
-                for column in self.columns.iter().take(1) {
+                for column in columns.iter().take(1) {
                     out.push_sql(" WHERE ");
                     self.equal(column, &mut out);
                 }
             }
             Write::Delete => {
                 out.push_sql("DELETE FROM ");
-                out.push_sql(self.table);
+                out.push_sql(table);
                 out.push_sql(" USING ");
-                unnest(&self.arrays, &mut out)?;
+                unnest(cells, &mut out)?;
                 out.push_sql(" AS r ");
                 self.names(&mut out);
-                for (index, column) in self.columns.iter().enumerate() {
+                for (index, column) in columns.iter().enumerate() {
                     out.push_sql(if index == 0 { " WHERE " } else { " AND " });
                     self.equal(column, &mut out);
                 }
@@ -430,13 +573,13 @@ where
 /// All keys on PostgreSQL, in one statement.
 pub struct PgFind<'a, Row> {
     find: Find<'a>,
-    arrays: Vec<Cells>,
+    arrays: Vec<Cells<'a>>,
     sql: PhantomData<Row>,
 }
 
 impl<'a, Row> PgFind<'a, Row> {
     /// The look-up of all keys.
-    pub fn new(find: Find<'a>, rows: &[Vec<Value>]) -> Self {
+    pub fn new(find: Find<'a>, rows: &'a [Vec<Value>]) -> Self {
         let arrays = find.keys.iter().enumerate().map(|(index, key)| Cells::of(key.kind, index, rows)).collect();
         PgFind { find, arrays, sql: PhantomData }
     }

@@ -53,7 +53,7 @@ async fn load_into(database: &Database, writer: &Writer) -> Result<bool, String>
     let items = items()?;
     let names: Vec<String> = items.iter().map(name).collect();
     let command = Command { items, ..command() };
-    let outcome = writer.submit(command, None).await.map_err(|error| format!("cannot load the demo: {error:?}"))?;
+    let outcome = writer.submit(command).await.map_err(|error| format!("cannot load the demo: {error:?}"))?;
     let Outcome::Done(done) = outcome else { return Err("cannot load the demo: it was answered as a repeat".into()) };
     if done.applied {
         // Nothing is written when another server loaded it in between.
@@ -91,7 +91,7 @@ fn command() -> Command {
         items: Vec::new(),
         mode: PushMode::All,
         dry_run: false,
-        tells: false,
+        returns_records: false,
         epoch: None,
         key: None,
         bytes: 0,

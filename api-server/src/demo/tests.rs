@@ -186,7 +186,7 @@ async fn started(url: Url) -> (Database, Writer) {
     let writer = Writer::start(&database, Arc::new(Live::default()), "test".into()).unwrap();
     let root = NewUnit { id: Some(ROOT), ..NewUnit::new("Trung ương", UnitKind::CentralCommittee) };
     let command = Command { items: vec![item::<Unit>(&root, &[]).unwrap()], ..command() };
-    let Outcome::Done(done) = writer.submit(command, None).await.unwrap() else { panic!() };
+    let Outcome::Done(done) = writer.submit(command).await.unwrap() else { panic!() };
     assert!(done.applied, "{:?}", done.items);
     (database, writer)
 }
@@ -205,7 +205,7 @@ async fn loads(url: Url) {
     let items = items().unwrap();
     let (count, kinds) = (items.len(), counted(items.iter().map(|item| item.kind.plural)));
     let dry = Command { items, dry_run: true, ..command() };
-    let Outcome::Done(done) = writer.submit(dry, None).await.unwrap() else { panic!() };
+    let Outcome::Done(done) = writer.submit(dry).await.unwrap() else { panic!() };
     let warned: Vec<&Decided> = done.items.iter().filter(|item| !item.warnings.is_empty()).take(3).collect();
     assert!(warned.is_empty(), "{warned:?}");
     let refused: Vec<&Decided> = done.items.iter().filter(|item| item.status != ItemStatus::Created).take(3).collect();
@@ -218,7 +218,7 @@ async fn loads(url: Url) {
 
     // A server that looked before another loaded it finds that there is nothing to do.
     let again = Command { items: super::items().unwrap(), ..command() };
-    let Outcome::Done(done) = writer.submit(again, None).await.unwrap() else { panic!() };
+    let Outcome::Done(done) = writer.submit(again).await.unwrap() else { panic!() };
     assert!(done.applied && done.batch.is_none());
     assert!(done.items.iter().all(|item| item.status == ItemStatus::Unchanged));
 
@@ -261,7 +261,7 @@ async fn where_it_does_not_fit_nothing_is_stored() {
         ..NewUnit::new("Một chi bộ khác", UnitKind::Cell)
     };
     let command = Command { items: vec![item::<Unit>(&other, &[]).unwrap()], ..command() };
-    let Outcome::Done(done) = writer.submit(command, None).await.unwrap() else { panic!() };
+    let Outcome::Done(done) = writer.submit(command).await.unwrap() else { panic!() };
     assert!(done.applied, "{:?}", done.items);
     let refused = load_into(&database, &writer).await.unwrap_err();
     assert!(refused.contains("unit cell-05: external_id_taken"), "{refused}");

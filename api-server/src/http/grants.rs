@@ -130,13 +130,26 @@ async fn add(
     }
     let Some(unit) = unit.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit, from: form.from, until: form.until, fields };
-    let (by, place) = (client::by(request, Some(who)), format!("{}/", request.path()));
-    let given = idempotency::once(app, request, who, &body.0, move |tx| {
-        Box::pin(async move {
-            let grant = grants::add(tx, &by, &account, new).await?;
-            Ok(Ok(idempotency::created(format!("{place}{}", grant.id), &on_the_wire(grant))))
-        })
-    });
+    let (by, holder) = (client::by(request, Some(who)), account.id);
+    let given = idempotency::once(
+        app,
+        request,
+        who,
+        &body.0,
+        request.path(),
+        move |tx| {
+            Box::pin(async move {
+                let grant = grants::add(tx, &by, &account, new).await?;
+                Ok(Ok(idempotency::made(grant.id, &on_the_wire(grant))))
+            })
+        },
+        async |id| {
+            let held = app.reads.single(async |db| grants::list(db, holder).await.map_err(ApiError::from)).await?;
+            let grant =
+                held.into_iter().find(|grant| grant.id == id).ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
+            Ok(serde_json::to_string(&on_the_wire(grant)).unwrap_or_default())
+        },
+    );
     given.await
 }
 

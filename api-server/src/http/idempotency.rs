@@ -1,16 +1,23 @@
-//! `Idempotency-Key`: what it belongs to, and the answer of a repeat.
+//! `Idempotency-Key`: what it belongs to, and what a repeat is answered.
 
 use crate::auth::caller::Who;
 use crate::auth::tokens;
 use crate::db::DbError;
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
 use crate::state::App;
+use crate::store::decide::Decided;
+use crate::store::history;
 use crate::store::items::Key;
-use crate::store::writer::{KeptAnswer, WriteTx};
+use crate::store::record::Stored;
+use crate::store::registry::{Kind, RecordKey};
+use crate::store::writer::{Done, Kept, KeptItem, WriteTx};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
+use uuid::Uuid;
 
 const HEADER: &str = "idempotency-key";
 /// Longest key, in characters.
@@ -39,23 +46,66 @@ pub fn refuse(request: &HttpRequest) -> ApiResult<()> {
     if request.headers().contains_key(HEADER) { Err(ApiError::new(&IDEMPOTENCY_KEY_REFUSED)) } else { Ok(()) }
 }
 
-/// A kept answer, as it is sent.
-pub fn answer(kept: KeptAnswer, replayed: bool) -> HttpResponse {
-    let mut response = HttpResponse::build(StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK));
-    for (name, value) in kept.headers {
-        response.insert_header((name, value));
-    }
-    if replayed {
-        response.insert_header(("idempotent-replayed", "true"));
-    }
-    if kept.body.is_empty() { response.finish() } else { response.content_type("application/json").body(kept.body) }
+/// An answer to a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers: names and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body; empty: none.
+    pub body: String,
 }
 
-/// What an account's work makes: the answer that is sent, and kept under the key.
-pub type Made<'a> = Pin<Box<dyn Future<Output = Result<ApiResult<KeptAnswer>, DbError>> + 'a>>;
+impl Answer {
+    /// As it is sent; `replayed` when an earlier request under the same key had the effect.
+    pub fn send(self, replayed: bool) -> HttpResponse {
+        let mut response = HttpResponse::build(StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK));
+        for header in self.headers {
+            response.insert_header(header);
+        }
+        if replayed {
+            response.insert_header(("idempotent-replayed", "true"));
+        }
+        if self.body.is_empty() { response.finish() } else { response.content_type("application/json").body(self.body) }
+    }
+}
 
-/// Runs the work of a `POST` on accounts once under its key, where it has one: a repeat gets the kept answer.
-/// `body` is what the key belongs to, without secrets.
+/// What a repeat is answered from: what was kept of the first run, and its records from the log, as they were then. What
+/// of them the caller sees is decided by its rights now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
+    let wanted: Vec<(&'static Kind, Uuid, i64)> = kept
+        .items
+        .iter()
+        .filter(|item| item.status.is_success())
+        .filter_map(|item| Some((Kind::named(&item.kind)?, item.id?, item.version?)))
+        .collect();
+    let found = app.reads.snapshot(async |db| history::single(db, &wanted).await.map_err(ApiError::from)).await?;
+    let found: HashMap<(RecordKey, i64), Arc<Stored>> =
+        found.into_iter().map(|record| ((record.key(), record.version), Arc::new(record))).collect();
+    let item = |kept: &KeptItem| {
+        let key = Kind::named(&kept.kind).zip(kept.id).zip(kept.version);
+        let record = key.and_then(|((kind, id), version)| found.get(&((kind.order, id), version)).cloned());
+        Decided { record, ..kept.decided() }
+    };
+    Ok(Done {
+        batch: Some(kept.batch),
+        applied: true,
+        items: kept.items.iter().map(item).collect(),
+        scope: who.scope.clone(),
+        epoch: who.view.epoch.clone(),
+    })
+}
+
+/// What an account's work makes: the new thing's id, and its JSON; or why nothing was made.
+pub type Made<'a> = Pin<Box<dyn Future<Output = Result<ApiResult<(Uuid, String)>, DbError>> + 'a>>;
+
+/// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
+/// `again` reads it then. `body` is what the key belongs to, without secrets; `place` is where the new thing is found,
+/// up to its id.
 ///
 /// # Errors
 /// What the work answers, or when there is no outcome.
@@ -64,7 +114,9 @@ pub async fn once(
     request: &HttpRequest,
     who: &Who,
     body: &[u8],
+    place: &str,
     work: impl for<'a> FnOnce(&'a mut WriteTx<'_>) -> Made<'a> + Send + 'static,
+    again: impl AsyncFnOnce(Uuid) -> ApiResult<String>,
 ) -> ApiResult<HttpResponse> {
     let (key, scope) = (key(request, body)?, who.scope.clone());
     let outcome = app.writer.accounts(move |tx| {
@@ -74,21 +126,25 @@ pub async fn once(
                 None => None,
             };
             if let Some(kept) = kept {
-                return Ok(kept.map(|kept| (kept, true)).map_err(ApiError::from));
+                return Ok(kept.map(|id| (id, None)).map_err(ApiError::from));
             }
             let made = work(tx).await?;
-            if let (Some(key), Ok(made)) = (&key, &made) {
-                tx.keep(&scope, key, made).await?;
+            if let (Some(key), Ok((id, _))) = (&key, &made) {
+                tx.keep(&scope, key, *id).await?;
             }
-            Ok(made.map(|made| (made, false)))
+            Ok(made.map(|(id, body)| (id, Some(body))))
         })
     });
-    let (kept, replayed) = outcome.await??;
-    Ok(answer(kept, replayed))
+    let (id, made) = outcome.await??;
+    let replayed = made.is_none();
+    let body = match made {
+        Some(body) => body,
+        None => again(id).await?,
+    };
+    Ok(Answer { status: 201, headers: vec![("location", format!("{place}/{id}"))], body }.send(replayed))
 }
 
-/// `201` with where the new thing is.
-pub fn created(location: String, body: &impl Serialize) -> KeptAnswer {
-    let body = serde_json::to_string(body).unwrap_or_default();
-    KeptAnswer { status: 201, headers: vec![("location".into(), location)], body }
+/// The JSON of a new thing, with its id.
+pub fn made(id: Uuid, thing: &impl Serialize) -> (Uuid, String) {
+    (id, serde_json::to_string(thing).unwrap_or_default())
 }

@@ -84,14 +84,25 @@ async fn create_system(
         contact: Some(form.contact.to_string()),
         purpose: Some(form.purpose.to_string()),
     };
-    let made = idempotency::once(&app, &request, &who, &body.0, move |tx| {
-        Box::pin(async move {
-            Ok(match register(tx, &by, new, &server_code).await? {
-                Some(system) => Ok(idempotency::created(format!("/v1/systems/{}", system.id), &system.into_system())),
-                None => Err(ApiError::fault("/code", &NAME_TAKEN)),
+    let made = idempotency::once(
+        &app,
+        &request,
+        &who,
+        &body.0,
+        "/v1/systems",
+        move |tx| {
+            Box::pin(async move {
+                Ok(match register(tx, &by, new, &server_code).await? {
+                    Some(system) => Ok(idempotency::made(system.id, &system.into_system())),
+                    None => Err(ApiError::fault("/code", &NAME_TAKEN)),
+                })
             })
-        })
-    });
+        },
+        async |id| {
+            let system = visible(&app, &who, CallerKind::System, &id.to_string()).await?.into_system();
+            Ok(serde_json::to_string(&system).unwrap_or_default())
+        },
+    );
     made.await
 }
 

@@ -85,14 +85,25 @@ async fn create_user(
     print.remove("password");
     let print = serde_json::to_vec(&print).unwrap_or_default();
     let by = client::by(&request, Some(&who));
-    let made = idempotency::once(&app, &request, &who, &print, move |tx| {
-        Box::pin(async move {
-            Ok(match accounts::insert(tx, &by, new).await? {
-                Some(user) => Ok(idempotency::created(format!("/v1/users/{}", user.id), &user.into_user())),
-                None => Err(ApiError::fault("/username", &NAME_TAKEN)),
+    let made = idempotency::once(
+        &app,
+        &request,
+        &who,
+        &print,
+        "/v1/users",
+        move |tx| {
+            Box::pin(async move {
+                Ok(match accounts::insert(tx, &by, new).await? {
+                    Some(user) => Ok(idempotency::made(user.id, &user.into_user())),
+                    None => Err(ApiError::fault("/username", &NAME_TAKEN)),
+                })
             })
-        })
-    });
+        },
+        async |id| {
+            let user = visible(&app, &who, CallerKind::User, &id.to_string()).await?.into_user();
+            Ok(serde_json::to_string(&user).unwrap_or_default())
+        },
+    );
     made.await
 }
 

@@ -2,14 +2,14 @@
 
 use crate::auth::policy;
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
     CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::sync::ConflictReason;
-use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RoundState};
+use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState};
 use uuid::Uuid;
 
 impl Slice for EvaluationRound {
@@ -36,18 +36,9 @@ impl Slice for EvaluationRound {
         ]
     }
 
-    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
-        let round = &change.after;
-        needs.push(Need::of::<EvaluationScheme>([("id", scheme(round).into())]));
-        needs.push(of_scheme(round));
-        if !change.loading && round.state == RoundState::Approved {
-            needs.push(results(round.id));
-        }
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         let steps = change.changed(|round| round.state) && change.before.is_some();
-        if !change.loading && !steps && change.before.is_some_and(|before| before.state.is_closed()) {
+        if !change.importing && !steps && change.before.is_some_and(|before| before.state.is_closed()) {
             return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
         }
         if change.action == Action::Delete {
@@ -60,11 +51,11 @@ impl Slice for EvaluationRound {
             verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, "opened_on");
         }
         let same = |other: &EvaluationRound| (other.year, other.quarter) == (round.year, round.quarter);
-        if world.others::<EvaluationRound>(&of_scheme(round), round.id).iter().any(|other| same(other)) {
+        if set.others::<EvaluationRound>(of_scheme(round), round.id).any(|other| same(&other)) {
             verdict.conflict(ConflictReason::Unique, &ROUND_EXISTS);
         }
-        if steps && !change.loading {
-            step(change, world, verdict);
+        if steps && !change.importing {
+            step(change, set, verdict);
         }
     }
 }
@@ -73,22 +64,23 @@ fn scheme(round: &EvaluationRound) -> Option<Uuid> {
     round.scheme_id.id()
 }
 
-fn of_scheme(round: &EvaluationRound) -> Need {
-    Need::of::<EvaluationRound>([("unit_id", round.unit_id.into()), ("scheme_id", scheme(round).into())])
+fn of_scheme(round: &EvaluationRound) -> Lookup {
+    Lookup::of::<EvaluationRound>([("unit_id", round.unit_id.into()), ("scheme_id", scheme(round).into())])
 }
 
-fn results(round: Uuid) -> Need {
-    Need::of::<MemberEvaluation>([("round_id", round.into())])
+/// How many results of a round there are at each final level.
+fn results(round: Uuid) -> Count {
+    Count { kind: MemberEvaluation::NAME, matching: ("round_id", round.into()), by: Some("final_level") }
 }
 
 /// One step of a round: forward by one, or back to `reviewing`.
-fn step(change: &Change<'_, EvaluationRound>, world: &World, verdict: &mut Verdict) {
+fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verdict) {
     let Some(before) = change.before else { return };
     let round = &change.after;
     let (from, to) = (before.state, round.state);
     let back = to == RoundState::Reviewing && from > RoundState::Reviewing;
     if to.is_closed() || back {
-        let leads = change.scope.is_some_and(|scope| scope.holds(round.unit_id, policy::approves));
+        let leads = change.scope.holds(round.unit_id, policy::approves);
         if !leads {
             verdict.forbidden = Some("evaluation_round:approve".into());
             return;
@@ -101,28 +93,29 @@ fn step(change: &Change<'_, EvaluationRound>, world: &World, verdict: &mut Verdi
         return verdict.fault_about("reason", &REASON_REQUIRED, format!("{from} → {to}"));
     }
     if to == RoundState::Approved {
-        cap(round, world, verdict);
+        cap(round, set, verdict);
     }
 }
 
 /// How many may be in the capped levels, and how many are.
-fn cap(round: &EvaluationRound, world: &World, verdict: &mut Verdict) {
-    let Some(scheme) = scheme(round).and_then(|id| world.live::<EvaluationScheme>(id)) else { return };
+fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
+    let Some(scheme) = scheme(round).and_then(|id| set.live::<EvaluationScheme>(id)) else { return };
     let Some(cap) = &scheme.cap else { return };
     let level = |code: &str| scheme.levels.iter().find(|level| *level.code == *code);
     let capped_rank =
         scheme.levels.iter().filter(|level| level.counts_toward_cap == Some(true)).map(|level| level.rank).max();
-    let results = world.others::<MemberEvaluation>(&results(round.id), round.id);
-    let levels: Vec<_> = results.iter().filter_map(|result| result.final_level.as_deref().and_then(level)).collect();
-    let capped = levels.iter().filter(|level| level.counts_toward_cap == Some(true)).count();
-    let base = match cap.base {
-        CapBase::AllEvaluated => levels.len(),
+    let results = set.counts(&results(round.id));
+    let levels = || results.iter().filter_map(|(code, count)| Some((code.as_deref().and_then(level)?, *count)));
+    let capped: i64 = levels().filter(|(level, _)| level.counts_toward_cap == Some(true)).map(|(_, count)| count).sum();
+    let base: i64 = match cap.base {
+        CapBase::AllEvaluated => levels().map(|(_, count)| count).sum(),
         // Good or better: the capped levels and the one below them.
-        CapBase::GoodOrBetter => {
-            levels.iter().filter(|level| capped_rank.is_some_and(|rank| level.rank <= rank + 1)).count()
-        }
+        CapBase::GoodOrBetter => levels()
+            .filter(|(level, _)| capped_rank.is_some_and(|rank| level.rank <= rank + 1))
+            .map(|(_, count)| count)
+            .sum(),
     };
-    let most = base * usize::try_from(cap.percent.0).unwrap_or(0) / 100;
+    let most = base * i64::from(cap.percent.0) / 100;
     if capped > most {
         verdict.warn("to", &CAP_EXCEEDED, format!("{capped} > {most} ({} % / {base})", cap.percent.0));
     }

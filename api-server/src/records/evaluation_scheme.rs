@@ -1,10 +1,10 @@
 //! `evaluation_scheme`: columns and rules (docs/DOMAIN.md, Evaluations).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
 use crate::store::record::Fields;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
@@ -35,11 +35,7 @@ impl Slice for EvaluationScheme {
         ]
     }
 
-    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
-        needs.push(rounds(&change.after));
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
         }
@@ -65,10 +61,8 @@ impl Slice for EvaluationScheme {
             }
         }
         let Some(before) = change.before.filter(|_| change.action == Action::Update) else { return };
-        let used = world
-            .matching(&rounds(scheme))
-            .iter()
-            .any(|round| round.typed::<EvaluationRound>().is_some_and(|round| round.state > RoundState::Draft));
+        let mut rounds = set.others::<EvaluationRound>(rounds(scheme), scheme.id);
+        let used = rounds.any(|round| round.state > RoundState::Draft);
         if used {
             for name in changed(before, scheme) {
                 verdict.fault(name, &SCHEME_IN_USE);
@@ -77,8 +71,8 @@ impl Slice for EvaluationScheme {
     }
 }
 
-fn rounds(scheme: &EvaluationScheme) -> Need {
-    Need::of::<EvaluationRound>([("scheme_id", scheme.id.into())])
+fn rounds(scheme: &EvaluationScheme) -> Lookup {
+    Lookup::of::<EvaluationRound>([("scheme_id", scheme.id.into())])
 }
 
 /// The fields that differ and are fixed once the scheme is in use.

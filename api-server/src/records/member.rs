@@ -1,9 +1,9 @@
 //! `member`: columns, side tables, filters and rules (docs/DOMAIN.md, Members).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Side, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Side, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS, OUT_OF_RANGE,
     POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
@@ -145,46 +145,28 @@ impl Slice for Member {
         vec![numbers.collect(), stays]
     }
 
-    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
-        let member = &change.after;
-        if change.action == Action::Delete || change.loading {
-            return;
-        }
-        for (field, kind, number) in numbers(member) {
-            if change.sent(field) {
-                needs.push(holders(kind, &number));
-            }
-        }
-        if change.changed(identity) {
-            needs.push(namesakes(member));
-        }
-        if status(member).has_left() && change.changed(status) {
-            needs.push(positions(member.id));
-        }
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
         }
-        complete(change, world);
+        complete(change, set);
         let moved = change.changed(|member| member.unit_id) || change.action == Action::Create;
         if moved {
-            let cell = world.live::<Unit>(change.after.unit_id);
+            let cell = set.live::<Unit>(change.after.unit_id);
             let fits = cell.is_some_and(|unit| unit.kind.is_cell() && unit.state != Some(UnitState::Dissolved));
             if !fits {
                 verdict.fault("unit_id", &NOT_A_CELL);
             }
         }
-        dates(&change.after, world, verdict);
+        dates(&change.after, set, verdict);
         // A warning about a number tells of it: only to who reads it, or just sent it.
-        if change.sent("personal_id") || change.may_tell("member", change.after.unit_id, "personal_id") {
+        if change.sent("personal_id") || change.may_learn("member", change.after.unit_id, "personal_id") {
             number_fits(&change.after, verdict);
         }
-        membership(change, verdict, world);
-        stays(&change.after, world, verdict);
-        if !change.loading {
-            duplicates(change, world, verdict);
+        membership(change, verdict, set);
+        stays(&change.after, set, verdict);
+        if !change.importing {
+            duplicates(change, set, verdict);
         }
     }
 }
@@ -212,37 +194,43 @@ fn numbers(member: &Member) -> Vec<(&'static str, &'static str, String)> {
     numbers
 }
 
-fn holders(kind: &'static str, number: &str) -> Need {
-    Need::side::<Member>("member_numbers", [("number", number.into()), ("kind", kind.into())])
+fn holders(kind: &'static str, number: &str) -> Lookup {
+    Lookup::side::<Member>("member_numbers", [("number", number.into()), ("kind", kind.into())])
 }
 
-fn namesakes(member: &Member) -> Need {
+fn namesakes(member: &Member) -> Lookup {
     let (name, birth) = identity(member);
-    Need::of::<Member>([("name_key", name.into()), ("birth_date", birth.into())])
+    Lookup::of::<Member>([("name_key", name.into()), ("birth_date", birth.into())])
 }
 
-fn positions(member: Uuid) -> Need {
-    Need::of::<Position>([("member_id", member.into())])
+fn positions(member: Uuid) -> Lookup {
+    Lookup::of::<Position>([("member_id", member.into())])
 }
 
 /// Defaults, and the stay that a move ends.
-fn complete(change: &mut Change<'_, Member>, world: &World) {
+fn complete(change: &mut Change<'_, Member>, set: &WriteSet) {
     let history_sent = change.sent("unit_history");
     let (since_sent, via_sent) = (change.sent("unit_since"), change.sent("unit_via"));
     let moved = change.before.filter(|before| before.unit_id != change.after.unit_id);
+    let computed_age = !change.sent("party_age_start")
+        && change.before.is_some_and(|before| before.party_age_start == Some(age_counts_from(before)));
     let member = &mut change.after;
     member.status.get_or_insert(MemberStatus::Probationary);
     member.education_level.get_or_insert(EducationLevel::Unknown);
     member.political_theory_level.get_or_insert(PoliticalTheoryLevel::Unknown);
-    member.party_age_start.get_or_insert(member.admission_decision_date.unwrap_or(member.admission_date));
+    // What was computed follows what it was computed from.
+    if computed_age {
+        member.party_age_start = None;
+    }
+    member.party_age_start.get_or_insert(age_counts_from(member));
     if let Some(before) = moved {
         if !since_sent {
-            member.unit_since = Some(world.today);
+            member.unit_since = Some(set.today);
         }
         if !via_sent {
             member.unit_via = Some(StayVia::Correction);
         }
-        let (from, to) = (before.unit_since.unwrap_or(before.admission_date), member.unit_since.unwrap_or(world.today));
+        let (from, to) = (before.unit_since.unwrap_or(before.admission_date), member.unit_since.unwrap_or(set.today));
         // A stay that would not last a day leaves none.
         if !history_sent && from < to {
             let via = before.unit_via.unwrap_or(StayVia::Admission);
@@ -255,14 +243,19 @@ fn complete(change: &mut Change<'_, Member>, world: &World) {
     member.unit_via.get_or_insert(StayVia::Admission);
 }
 
-fn dates(member: &Member, world: &World, verdict: &mut Verdict) {
+/// From when the Party age counts when nothing else is said.
+fn age_counts_from(member: &Member) -> Date {
+    member.admission_decision_date.unwrap_or(member.admission_date)
+}
+
+fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if member.birth_date.year < FIRST_BIRTH_YEAR {
         verdict.fault_about("birth_date", &OUT_OF_RANGE, format!("≥ {FIRST_BIRTH_YEAR}"));
     }
-    if member.birth_date.earliest() > world.today {
+    if member.birth_date.earliest() > set.today {
         verdict.fault("birth_date", &IN_THE_FUTURE);
     }
-    if member.admission_date > world.today {
+    if member.admission_date > set.today {
         verdict.fault("admission_date", &IN_THE_FUTURE);
     }
     if member.admission_date < member.birth_date.earliest().plus_years(AGE_OF_ADMISSION) {
@@ -275,8 +268,8 @@ fn dates(member: &Member, world: &World, verdict: &mut Verdict) {
             verdict.warn("official_date", &SHORT_PROBATION, "");
         }
     }
-    let counted = member.admission_decision_date.unwrap_or(member.admission_date);
-    if member.party_age_start.is_some_and(|start| start != counted) && member.party_age_reason.is_none() {
+    if member.party_age_start.is_some_and(|start| start != age_counts_from(member)) && member.party_age_reason.is_none()
+    {
         verdict.fault_about("party_age_reason", &REASON_REQUIRED, "party_age_start");
     }
 }
@@ -302,10 +295,10 @@ fn number_fits(member: &Member, verdict: &mut Verdict) {
     }
 }
 
-fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, world: &World) {
+fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet) {
     let member = &change.after;
     let now = status(member);
-    if let Some(before) = change.before.map(status).filter(|_| !change.loading && change.action == Action::Update)
+    if let Some(before) = change.before.map(status).filter(|_| !change.importing && change.action == Action::Update)
         && !before.may_become(now)
     {
         verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, format!("{before} → {now}"));
@@ -315,21 +308,20 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, world: &World)
             verdict.fault("left_on", &REQUIRED);
         }
         let open = |position: &Position| position.to.is_none_or(|to| member.left_on.is_some_and(|left| to > left));
-        if !change.loading
+        if !change.importing
             && change.changed(status)
-            && world
-                .others::<Position>(&positions(member.id), member.id)
-                .iter()
-                .any(|position| open(position) && change.may_tell("position", position.unit_id, "to"))
+            && set
+                .others::<Position>(positions(member.id), member.id)
+                .any(|position| open(&position) && change.may_learn("position", position.unit_id, "to"))
         {
             verdict.warn("status", &OPEN_POSITIONS, "");
         }
     }
 }
 
-fn stays(member: &Member, world: &World, verdict: &mut Verdict) {
+fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     let since = member.unit_since.unwrap_or(member.admission_date);
-    if since > world.today {
+    if since > set.today {
         verdict.fault("unit_since", &UNIT_SINCE_OUT_OF_RANGE);
     }
     let mut free_from: Option<Date> = None;
@@ -341,18 +333,21 @@ fn stays(member: &Member, world: &World, verdict: &mut Verdict) {
     }
 }
 
-fn duplicates(change: &Change<'_, Member>, world: &World, verdict: &mut Verdict) {
+fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict) {
     let member = &change.after;
     for (field, kind, number) in numbers(member) {
-        let others = world.others::<Member>(&holders(kind, &number), member.id);
-        // Of a number that stands out of sight nothing is said: it would tell about strangers.
-        if change.sent(field) && others.iter().any(|other| change.may_tell("member", other.unit_id, field)) {
+        if !change.sent(field) {
+            continue;
+        }
+        // Of a number that is held out of sight nothing is said: it would tell about strangers.
+        let mut others = set.others::<Member>(holders(kind, &number), member.id);
+        if others.any(|other| change.may_learn("member", other.unit_id, field)) {
             verdict.fault(field, &NUMBER_TAKEN);
         }
     }
     if change.changed(identity) {
-        let others = world.others::<Member>(&namesakes(member), member.id);
-        if others.iter().any(|other| change.may_tell("member", other.unit_id, "full_name")) {
+        let mut others = set.others::<Member>(namesakes(member), member.id);
+        if others.any(|other| change.may_learn("member", other.unit_id, "full_name")) {
             verdict.warn("full_name", &POSSIBLE_DUPLICATE, "");
         }
     }

@@ -1,10 +1,10 @@
 //! `member_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
 use crate::store::record::Fields;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, LEVEL_NOT_IN_SCHEME, REQUIRED, ROUND_CLOSED, SCORE_MISMATCH,
 };
@@ -28,9 +28,9 @@ impl Slice for MemberEvaluation {
     const SORTS: &'static [Sort] = &[];
     const DEFAULTED: &'static [&'static str] = &["excluded"];
 
-    fn default_unit(fields: &Fields, world: &World) -> Option<Uuid> {
+    fn default_unit(fields: &Fields, set: &WriteSet) -> Option<Uuid> {
         let member = fields.0.get("member_id")?.as_str()?.parse().ok()?;
-        world.live::<Member>(member).map(|member| member.unit_id)
+        set.live::<Member>(member).map(|member| member.unit_id)
     }
 
     fn columns(&self) -> Vec<Value> {
@@ -42,32 +42,25 @@ impl Slice for MemberEvaluation {
         ]
     }
 
-    fn needs(change: &Change<'_, Self>, world: &World, needs: &mut Vec<Need>) {
-        let result = &change.after;
-        needs.push(Need::of::<Member>([("id", result.member_id.id().into())]));
-        needs.push(same_subject(result));
-        needs.extend(round_needs(result.round_id.id(), world));
-        needs.extend(change.before.into_iter().flat_map(|before| round_needs(before.round_id.id(), world)));
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         let rounds = [change.before.and_then(|before| before.round_id.id()), change.after.round_id.id()];
-        if !change.loading && is_closed(&rounds, world) {
+        if !change.importing && is_closed(&rounds, set) {
             return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
         }
         if change.action == Action::Delete {
             return;
         }
         // The sum of a sheet that the caller does not read is nothing that it may learn.
-        let compared = change.loading
+        let compared = change.importing
             || change.sent("score_sheet")
-            || change.sent("score") && change.may_tell("member_evaluation", change.after.unit_id, "score_sheet");
+            || change.sent("score") && change.may_learn("member_evaluation", change.after.unit_id, "score_sheet");
+        // A score that was computed from the sheet follows the sheet.
+        let computed = change.before.filter(|_| !change.sent("score"));
+        if computed.is_some_and(|before| before.score.is_some() && before.score == sum(before).flatten()) {
+            change.after.score = None;
+        }
         let result = &mut change.after;
-        let sheet = result
-            .score_sheet
-            .as_ref()
-            .map(|sheet| sheet.iter().try_fold(Decimal::default(), |sum, score| sum.checked_add(score.points)));
-        match (sheet, result.score) {
+        match (sum(result), result.score) {
             (Some(sum), Some(score)) if compared && sum != Some(score) => verdict.fault("score", &SCORE_MISMATCH),
             (Some(sum), None) => result.score = sum,
             _ => {}
@@ -90,44 +83,45 @@ impl Slice for MemberEvaluation {
             ("proposed_level", &result.proposed_level),
             ("final_level", &result.final_level),
         ];
-        check_levels(&levels, result.round_id.id(), world, verdict);
-        if !world.others::<MemberEvaluation>(&same_subject(result), result.id).is_empty() {
+        check_levels(&levels, result.round_id.id(), set, verdict);
+        if set.others::<MemberEvaluation>(same_subject(result), result.id).next().is_some() {
             verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);
         }
     }
 }
 
-fn same_subject(result: &MemberEvaluation) -> Need {
-    Need::of::<MemberEvaluation>([
+/// The sum of the score sheet: nothing without a sheet, or inside when it is too large.
+fn sum(result: &MemberEvaluation) -> Option<Option<Decimal>> {
+    let add = |sum: Decimal, points: Decimal| sum.checked_add(points);
+    result
+        .score_sheet
+        .as_ref()
+        .map(|sheet| sheet.iter().try_fold(Decimal::default(), |sum, score| add(sum, score.points)))
+}
+
+fn same_subject(result: &MemberEvaluation) -> Lookup {
+    Lookup::of::<MemberEvaluation>([
         ("round_id", result.round_id.id().into()),
         ("member_id", result.member_id.id().into()),
     ])
 }
 
-/// What rules of results ask for: the round, and once it is known its scheme.
-pub(super) fn round_needs(round: Option<Uuid>, world: &World) -> Vec<Need> {
-    let mut needs = vec![Need::of::<EvaluationRound>([("id", round.into())])];
-    if let Some(round) = round.and_then(|round| world.live::<EvaluationRound>(round)) {
-        needs.push(Need::of::<EvaluationScheme>([("id", round.scheme_id.id().into())]));
-    }
-    needs
-}
-
 /// Whether one of the rounds takes no more changes.
-pub(super) fn is_closed(rounds: &[Option<Uuid>], world: &World) -> bool {
-    let rounds = rounds.iter().flatten().filter_map(|round| world.live::<EvaluationRound>(*round));
-    rounds.into_iter().any(|round| round.state.is_closed())
+pub(super) fn is_closed(rounds: &[Option<Uuid>], set: &WriteSet) -> bool {
+    let rounds = rounds.iter().flatten().filter_map(|round| set.live::<EvaluationRound>(*round));
+    // Every round is asked for, closed or not, so that all are loaded at once.
+    rounds.fold(false, |closed, round| closed | round.state.is_closed())
 }
 
 /// Every level must be one of the round's scheme.
 pub(super) fn check_levels(
     levels: &[(&str, &Option<SchemeCode>)],
     round: Option<Uuid>,
-    world: &World,
+    set: &WriteSet,
     verdict: &mut Verdict,
 ) {
-    let round = round.and_then(|round| world.live::<EvaluationRound>(round));
-    let scheme = round.and_then(|round| round.scheme_id.id()).and_then(|scheme| world.live::<EvaluationScheme>(scheme));
+    let round = round.and_then(|round| set.live::<EvaluationRound>(round));
+    let scheme = round.and_then(|round| round.scheme_id.id()).and_then(|scheme| set.live::<EvaluationScheme>(scheme));
     let Some(scheme) = scheme else { return };
     for (field, level) in levels {
         if let Some(level) = level

@@ -1,9 +1,9 @@
 //! `position`: columns, filters and rules (docs/DOMAIN.md, Positions).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
 use cell_records_types::{Body, Member, Position, PositionCode, Unit};
 use uuid::Uuid;
@@ -40,18 +40,7 @@ impl Slice for Position {
         ]
     }
 
-    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
-        let position = &change.after;
-        needs.push(Need::of::<Member>([("id", member(position).into())]));
-        if position.position_code.is_single() {
-            needs.push(same_office(position));
-        }
-        if position.body == Some(Body::CellCommittee) {
-            needs.push(cell_committee(position));
-        }
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
         }
@@ -60,21 +49,21 @@ impl Slice for Position {
             verdict.fault_about("to", &DATES_OUT_OF_ORDER, "from");
         }
         if position.position_code.is_single() && position.to.is_none() {
-            let others = world.others::<Position>(&same_office(position), position.id);
-            if others.iter().any(|other| other.to.is_none()) {
+            let mut others = set.others::<Position>(same_office(position), position.id);
+            if others.any(|other| other.to.is_none()) {
                 verdict.fault("position_code", &OFFICE_TAKEN);
             }
         }
         if position.body == Some(Body::CellCommittee) {
-            let elsewhere = world
+            let elsewhere = set
                 .live::<Member>(member(position).unwrap_or_default())
                 .is_some_and(|member| member.unit_id != position.unit_id);
-            let of_cell = world.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
+            let of_cell = set.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
             if elsewhere && of_cell {
                 verdict.warn("member_id", &NOT_A_MEMBER_HERE, "");
             }
-            let others = world.others::<Position>(&cell_committee(position), position.id);
-            if others.iter().filter(|other| other.to.is_none()).count() >= LARGEST_CELL_COMMITTEE {
+            let others = set.others::<Position>(cell_committee(position), position.id);
+            if others.filter(|other| other.to.is_none()).count() >= LARGEST_CELL_COMMITTEE {
                 verdict.warn("body", &COMMITTEE_TOO_LARGE, "");
             }
         }
@@ -85,13 +74,13 @@ fn member(position: &Position) -> Option<Uuid> {
     position.member_id.id()
 }
 
-fn same_office(position: &Position) -> Need {
-    Need::of::<Position>([
+fn same_office(position: &Position) -> Lookup {
+    Lookup::of::<Position>([
         ("unit_id", position.unit_id.into()),
         ("position_code", position.position_code.code().into()),
     ])
 }
 
-fn cell_committee(position: &Position) -> Need {
-    Need::of::<Position>([("unit_id", position.unit_id.into()), ("body", Body::CellCommittee.code().into())])
+fn cell_committee(position: &Position) -> Lookup {
+    Lookup::of::<Position>([("unit_id", position.unit_id.into()), ("body", Body::CellCommittee.code().into())])
 }

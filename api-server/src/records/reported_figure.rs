@@ -1,9 +1,9 @@
 //! `reported_figure`: columns, filters and rules (docs/DOMAIN.md, Reported figures).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::World;
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};
 use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
 
@@ -33,7 +33,7 @@ impl Slice for ReportedFigure {
         ]
     }
 
-    fn decide(change: &mut Change<'_, Self>, _world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, _set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
         }

@@ -1,9 +1,9 @@
 //! `term`: columns and rules (docs/DOMAIN.md, Terms).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::Term;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, TERMS_OVERLAP};
 
@@ -17,11 +17,7 @@ impl Slice for Term {
         vec![self.from.to_string().into(), self.to.map(|to| to.to_string()).into()]
     }
 
-    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
-        needs.push(of_unit(&change.after));
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         let term = &change.after;
         if change.action == Action::Delete {
             return;
@@ -31,12 +27,12 @@ impl Slice for Term {
         }
         let overlaps =
             |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);
-        if world.others::<Term>(&of_unit(term), term.id).iter().any(|other| overlaps(other)) {
+        if set.others::<Term>(of_unit(term), term.id).any(|other| overlaps(&other)) {
             verdict.fault("from", &TERMS_OVERLAP);
         }
     }
 }
 
-fn of_unit(term: &Term) -> Need {
-    Need::of::<Term>([("unit_id", term.unit_id.into())])
+fn of_unit(term: &Term) -> Lookup {
+    Lookup::of::<Term>([("unit_id", term.unit_id.into())])
 }

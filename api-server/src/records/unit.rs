@@ -1,20 +1,20 @@
 //! `unit`: columns, filters and rules (docs/DOMAIN.md, Units).
 
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::scope::ROOT;
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::scope::{DEEPEST_TREE, ROOT};
+use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
     CODE_TAKEN, DATES_OUT_OF_ORDER, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE,
-    REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNKNOWN_FIELD,
+    REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNIT_TOO_DEEP, UNKNOWN_FIELD,
 };
 use cell_records_types::text::{fold, order_key};
-use cell_records_types::{CellType, Member, MemberStatus, Unit, UnitKind, UnitState};
+use cell_records_types::{CellType, Member, MemberStatus, RecordType, Unit, UnitKind, UnitState};
 use uuid::Uuid;
 
 /// Fewer official members than this in an active cell is a warning (docs/DOMAIN.md, Units).
-const FEWEST_OFFICIAL_MEMBERS: usize = 3;
+const FEWEST_OFFICIAL_MEMBERS: i64 = 3;
 
 impl Slice for Unit {
     const COLUMNS: &'static [Column] = &[
@@ -55,36 +55,16 @@ impl Slice for Unit {
         ]
     }
 
-    fn needs(change: &Change<'_, Self>, _world: &World, needs: &mut Vec<Need>) {
-        let unit = &change.after;
-        if let Some(parent) = parent(unit) {
-            needs.push(Need::of::<Unit>([("id", parent.into())]));
-            if let Some(code) = &unit.code {
-                needs.push(siblings(parent, code));
-            }
-        }
-        if change.loading {
-            return;
-        }
-        if unit.kind.is_cell() && state(unit) == UnitState::Active {
-            needs.push(official_members(unit.id));
-        }
-        if state(unit) == UnitState::Dissolved {
-            needs.push(children(unit.id));
-            needs.push(members(unit.id));
-        }
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
         }
-        complete(change, world);
-        place(change, world, verdict);
-        life(change, world, verdict);
+        complete(change, set);
+        place(change, set, verdict);
+        life(change, set, verdict);
         let unit = &change.after;
         if let (Some(parent), Some(code)) = (parent(unit), &unit.code)
-            && !world.others::<Unit>(&siblings(parent, code), unit.id).is_empty()
+            && set.others::<Unit>(siblings(parent, code), unit.id).next().is_some()
         {
             verdict.fault("code", &CODE_TAKEN);
         }
@@ -102,23 +82,20 @@ fn state(unit: &Unit) -> UnitState {
     unit.state.unwrap_or(UnitState::Active)
 }
 
-fn siblings(parent: Uuid, code: &str) -> Need {
-    Need::of::<Unit>([("parent_id", parent.into()), ("code", code.into())])
+fn siblings(parent: Uuid, code: &str) -> Lookup {
+    Lookup::of::<Unit>([("parent_id", parent.into()), ("code", code.into())])
 }
 
-fn children(unit: Uuid) -> Need {
-    Need::of::<Unit>([("parent_id", unit.into())])
+fn children(unit: Uuid) -> Lookup {
+    Lookup::of::<Unit>([("parent_id", unit.into())])
 }
 
-fn members(unit: Uuid) -> Need {
-    Need::of::<Member>([("unit_id", unit.into())])
+/// How many members of a unit have each status.
+fn members(unit: Uuid) -> Count {
+    Count { kind: Member::NAME, matching: ("unit_id", unit.into()), by: Some("status") }
 }
 
-fn official_members(unit: Uuid) -> Need {
-    Need::of::<Member>([("unit_id", unit.into()), ("status", MemberStatus::Official.code().into())])
-}
-
-fn complete(change: &mut Change<'_, Unit>, world: &World) {
+fn complete(change: &mut Change<'_, Unit>, set: &WriteSet) {
     let moved = change.changed(parent) && change.before.is_some();
     let since_sent = change.sent("parent_since");
     let unit = &mut change.after;
@@ -127,12 +104,12 @@ fn complete(change: &mut Change<'_, Unit>, world: &World) {
         unit.cell_type.get_or_insert(CellType::Unclassified);
     }
     if parent(unit).is_some() && (unit.parent_since.is_none() || (moved && !since_sent)) {
-        unit.parent_since = Some(world.today);
+        unit.parent_since = Some(set.today);
     }
 }
 
 /// Where the unit stands in the tree.
-fn place(change: &Change<'_, Unit>, world: &World, verdict: &mut Verdict) {
+fn place(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     let unit = &change.after;
     let Some(parent) = parent(unit) else {
         if unit.id != ROOT {
@@ -140,11 +117,14 @@ fn place(change: &Change<'_, Unit>, world: &World, verdict: &mut Verdict) {
         }
         return;
     };
-    let Some(above) = world.live::<Unit>(parent) else {
+    let Some(above) = set.live::<Unit>(parent) else {
         return verdict.fault("parent_id", &REFERENCE_NOT_FOUND);
     };
-    if unit.id == ROOT || world.tree.covers(unit.id, parent) {
+    if unit.id == ROOT || set.tree.covers(unit.id, parent) {
         return verdict.fault("parent_id", &UNIT_CYCLE);
+    }
+    if change.changed(self::parent) && set.tree.depth(parent) + set.tree.height(unit.id) > DEEPEST_TREE {
+        return verdict.fault_about("parent_id", &UNIT_TOO_DEEP, DEEPEST_TREE.to_string());
     }
     let allowed = match unit.kind {
         UnitKind::PartyGroup => above.kind.is_cell(),
@@ -156,17 +136,17 @@ fn place(change: &Change<'_, Unit>, world: &World, verdict: &mut Verdict) {
     }
     if let Some(since) = unit.parent_since {
         let before = change.before.filter(|_| change.changed(self::parent)).and_then(|before| before.parent_since);
-        if since > world.today || before.is_some_and(|before| since < before) {
+        if since > set.today || before.is_some_and(|before| since < before) {
             verdict.fault("parent_since", &PARENT_SINCE_OUT_OF_RANGE);
         }
     }
 }
 
 /// The states that a unit goes through.
-fn life(change: &Change<'_, Unit>, world: &World, verdict: &mut Verdict) {
+fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     let unit = &change.after;
     let now = state(unit);
-    if !change.loading {
+    if !change.importing {
         let allowed = match change.before.map(state) {
             None => !matches!(now, UnitState::Merged | UnitState::Split),
             Some(before) => before == now || may_become(before, now),
@@ -176,19 +156,20 @@ fn life(change: &Change<'_, Unit>, world: &World, verdict: &mut Verdict) {
             verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {now}"));
         }
         if now == UnitState::Dissolved && change.changed(state) {
-            let strength = world
-                .others::<Member>(&members(unit.id), unit.id)
-                .iter()
-                .any(|member| member.status.is_some_and(MemberStatus::counts_on_strength));
-            if strength || !world.others::<Unit>(&children(unit.id), unit.id).is_empty() {
+            let on_strength = set.counts(&members(unit.id)).into_iter().any(|(status, count)| {
+                let status = status.as_deref().and_then(MemberStatus::from_code);
+                count > 0 && status.is_some_and(MemberStatus::counts_on_strength)
+            });
+            let parents = set.others::<Unit>(children(unit.id), unit.id).next().is_some();
+            if on_strength || parents {
                 verdict.fault("state", &UNIT_NOT_EMPTY);
             }
         }
-        if unit.kind.is_cell()
-            && now == UnitState::Active
-            && world.matching(&official_members(unit.id)).len() < FEWEST_OFFICIAL_MEMBERS
-        {
-            verdict.warn("state", &FEW_OFFICIAL_MEMBERS, "");
+        if unit.kind.is_cell() && now == UnitState::Active {
+            let official = Some(MemberStatus::Official.code().to_owned());
+            if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0) < FEWEST_OFFICIAL_MEMBERS {
+                verdict.warn("state", &FEW_OFFICIAL_MEMBERS, "");
+            }
         }
     }
     if now == UnitState::Dissolved && unit.dissolved_on.is_none() {

@@ -1,10 +1,10 @@
 //! `unit_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
-use super::member_evaluation::{check_levels, is_closed, round_needs};
+use super::member_evaluation::{check_levels, is_closed};
 use crate::db::{Column, Type, Value};
-use crate::store::decide::Verdict;
-use crate::store::registry::{Action, Change, Filter, Slice, Sort, Test};
-use crate::store::world::{Need, World};
+use crate::store::registry::{Filter, Sort, Test};
+use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::UnitEvaluation;
 use cell_records_types::faults::{EVALUATION_EXISTS, ROUND_CLOSED};
 use cell_records_types::sync::ConflictReason;
@@ -21,15 +21,9 @@ impl Slice for UnitEvaluation {
         vec![self.round_id.id().into(), self.final_level.as_deref().map(str::to_owned).into()]
     }
 
-    fn needs(change: &Change<'_, Self>, world: &World, needs: &mut Vec<Need>) {
-        needs.push(same_subject(&change.after));
-        needs.extend(round_needs(change.after.round_id.id(), world));
-        needs.extend(change.before.into_iter().flat_map(|before| round_needs(before.round_id.id(), world)));
-    }
-
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict) {
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         let rounds = [change.before.and_then(|before| before.round_id.id()), change.after.round_id.id()];
-        if !change.loading && is_closed(&rounds, world) {
+        if !change.importing && is_closed(&rounds, set) {
             return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
         }
         if change.action == Action::Delete {
@@ -41,13 +35,13 @@ impl Slice for UnitEvaluation {
             ("proposed_level", &result.proposed_level),
             ("final_level", &result.final_level),
         ];
-        check_levels(&levels, result.round_id.id(), world, verdict);
-        if !world.others::<UnitEvaluation>(&same_subject(result), result.id).is_empty() {
+        check_levels(&levels, result.round_id.id(), set, verdict);
+        if set.others::<UnitEvaluation>(same_subject(result), result.id).next().is_some() {
             verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);
         }
     }
 }
 
-fn same_subject(result: &UnitEvaluation) -> Need {
-    Need::of::<UnitEvaluation>([("round_id", result.round_id.id().into()), ("unit_id", result.unit_id.into())])
+fn same_subject(result: &UnitEvaluation) -> Lookup {
+    Lookup::of::<UnitEvaluation>([("round_id", result.round_id.id().into()), ("unit_id", result.unit_id.into())])
 }

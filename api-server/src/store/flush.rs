@@ -1,13 +1,15 @@
-//! Writing what a set decided: one statement a table, sent together; the log rows that are also the versions; the clock.
+//! The rows that a set writes, table by table: records, what is found of them by other names, the log rows that are also
+//! the versions, the tree, the clock.
 
 use super::decide::Effect;
 use super::live::Clock;
-use super::record::Stored;
-use super::registry::{KINDS, Kind, UNIT};
-use super::world::World;
-use crate::db::engine::{Rows, write_all, write_rows};
-use crate::db::{At, Column, Db, DbError, Type, Value, Write};
-use std::borrow::Cow;
+use super::record::{Body, Stored};
+use super::registry::{KINDS, Kind, RecordKey, UNIT};
+use super::scope::Tree;
+use super::write_set::WriteSet;
+use crate::db::sql::{Cell, Rows};
+use crate::db::{At, Column, Type, Write};
+use cell_records_types::{ExternalId, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -61,202 +63,206 @@ const CHANGES: [Column; 18] = [
     text("sensitive_body"),
 ];
 
-/// The rows that a set writes, gathered table by table.
+/// The rows of a set: deletes first, then updates, then inserts, so that what one gives up another can take.
 #[derive(Default)]
-struct Out<'a>(Vec<Rows<'a>>);
+pub struct Flush<'a> {
+    deletes: Vec<Rows<'a>>,
+    updates: Vec<Rows<'a>>,
+    inserts: Vec<Rows<'a>>,
+}
 
-impl<'a> Out<'a> {
-    fn add(&mut self, write: Write, table: &'static str, columns: impl Into<Cow<'a, [Column]>>, rows: Vec<Vec<Value>>) {
+impl<'a> Flush<'a> {
+    /// Adds the rows of one table.
+    pub fn add(&mut self, rows: Rows<'a>) {
         if !rows.is_empty() {
-            self.0.push(Rows { write, table, columns: columns.into(), rows });
+            match rows.write {
+                Write::Delete => self.deletes.push(rows),
+                Write::Update => self.updates.push(rows),
+                Write::Insert => self.inserts.push(rows),
+            }
         }
+    }
+
+    /// How many rows it writes.
+    pub fn count(&self) -> usize {
+        [&self.deletes, &self.updates, &self.inserts].into_iter().flatten().map(Rows::len).sum()
+    }
+
+    /// All of it, in the order in which it is written.
+    pub fn into_rows(self) -> Vec<Rows<'a>> {
+        let Flush { mut deletes, updates, inserts } = self;
+        deletes.extend(updates);
+        deletes.extend(inserts);
+        deletes
     }
 }
 
-/// Writes the effects in their order and moves the clock. The transaction is the caller's.
-///
-/// # Errors
-/// When the database fails or refuses a row.
-pub async fn flush(db: &mut Db<'_>, clock: &mut Clock, world: &mut World, effects: &[Effect]) -> Result<(), DbError> {
+/// The rows of effects, in their order, as one batch, which the clock names already. Moves the clock and the tree's
+/// boundaries with them.
+pub fn rows<'a>(clock: &mut Clock, set: &mut WriteSet, effects: &'a [Effect]) -> Flush<'a> {
+    let mut out = Flush::default();
     if effects.is_empty() {
-        return Ok(());
+        return out;
     }
-    clock.batch = Uuid::new_v4();
-    // A record that one set writes twice is stored once, as it stands at the end; the log has both.
-    let mut last: BTreeMap<(usize, Uuid), Pair<'_>> = BTreeMap::new();
+    // A record that one set writes twice is stored once, as it is at the end; the log has both.
+    let mut last: BTreeMap<RecordKey, Pair<'a>> = BTreeMap::new();
     for effect in effects {
-        let key = (effect.after.kind.order, effect.after.id);
+        let key = effect.after.key();
         let first = last.get(&key).map_or(effect.before.as_ref(), |(first, _)| *first);
         last.insert(key, (first, &effect.after));
     }
-    let mut out = Out::default();
     for kind in &KINDS {
-        let of_kind: Vec<_> =
+        let of_kind: Vec<Pair<'a>> =
             last.range((kind.order, Uuid::nil())..=(kind.order, Uuid::max())).map(|(_, pair)| *pair).collect();
         if !of_kind.is_empty() {
             write_kind(&mut out, kind, &of_kind);
         }
     }
-    write_external(&mut out, &last.values().copied().collect::<Vec<_>>());
-    write_links(&mut out, &last.values().copied().collect::<Vec<_>>());
-    write_log(&mut out, clock, effects, world.now);
-    write_tree(&mut out, clock, world, effects);
-    write_all(db, &out.0).await
+    write_external(&mut out, last.values().copied());
+    write_references(&mut out, last.values().copied());
+    write_log(&mut out, clock, effects, set.now);
+    write_tree(&mut out, clock, set, effects);
+    out
 }
 
 /// A record before and after a set.
 type Pair<'a> = (Option<&'a Arc<Stored>>, &'a Arc<Stored>);
 
-fn envelope(record: &Stored) -> Vec<Value> {
-    let [public, internal, personal, sensitive] = &record.body.0;
-    vec![
+fn bodies(body: &Body) -> [Cell<'_>; 4] {
+    let [public, internal, personal, sensitive] = &body.0;
+    [public, internal, personal, sensitive].map(|fragment| fragment.as_str().into())
+}
+
+fn envelope(record: &Stored) -> [Cell<'_>; 12] {
+    let [public, internal, personal, sensitive] = bodies(&record.body);
+    [
         record.id.into(),
         record.unit_id.into(),
         record.version.into(),
         At::from(record.created_at).into(),
         At::from(record.updated_at).into(),
         record.deleted_at.map(At::from).into(),
-        record.origin.clone().into(),
+        record.origin.as_deref().into(),
         record.external_ids.as_str().into(),
-        public.as_str().into(),
-        internal.as_str().into(),
-        personal.as_str().into(),
-        sensitive.as_str().into(),
+        public,
+        internal,
+        personal,
+        sensitive,
     ]
+}
+
+/// Of the envelope, `unit_id` and `deleted_at` are indexed or stand in conditions of indexes, `created_at` never changes;
+/// `updated_at` always does.
+fn is_plain(column: &Column) -> bool {
+    !matches!(column.name, "unit_id" | "created_at" | "deleted_at")
 }
 
 /// New records, changed ones, and changed ones whose indexed cells stayed: naming an indexed column in an
 /// update rewrites its index even when the value is the same.
-fn write_kind(out: &mut Out<'_>, kind: &'static Kind, records: &[Pair<'_>]) {
+fn write_kind<'a>(out: &mut Flush<'a>, kind: &'static Kind, records: &[Pair<'a>]) {
     let all: Vec<Column> = ENVELOPE.iter().chain(kind.columns).copied().collect();
-    // Of the envelope, `unit_id` and `deleted_at` are indexed or stand in conditions of indexes; `updated_at`
-    // always changes.
-    let plain: Vec<Column> = ENVELOPE
-        .iter()
-        .filter(|column| !matches!(column.name, "unit_id" | "created_at" | "deleted_at"))
-        .copied()
-        .collect();
-    let (mut inserts, mut updates, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
+    let plain: Vec<Column> = ENVELOPE.iter().filter(|column| is_plain(column)).copied().collect();
+    let mut inserts = Rows::new(Write::Insert, kind.plural, all.clone());
+    let mut updates = Rows::new(Write::Update, kind.plural, all);
+    let mut bodies = Rows::new(Write::Update, kind.plural, plain);
     for (before, after) in records {
-        let mut row = envelope(after);
+        let whole = || envelope(after).into_iter().chain(after.cells().iter().map(Cell::from));
         match before {
-            None => {
-                row.extend_from_slice(after.cells());
-                inserts.push(row);
-            }
+            None => inserts.push(whole()),
             Some(before)
                 if before.unit_id == after.unit_id
                     && before.deleted_at == after.deleted_at
                     && before.cells() == after.cells() =>
             {
-                let mut index = 0;
-                row.retain(|_| {
-                    index += 1;
-                    !matches!(index, 2 | 4 | 6)
-                });
-                bodies.push(row);
+                let cells = ENVELOPE.iter().zip(envelope(after)).filter(|(column, _)| is_plain(column));
+                bodies.push(cells.map(|(_, cell)| cell));
             }
-            Some(_) => {
-                row.extend_from_slice(after.cells());
-                updates.push(row);
-            }
+            Some(_) => updates.push(whole()),
         }
     }
-    out.add(Write::Insert, kind.plural, all.clone(), inserts);
-    out.add(Write::Update, kind.plural, all, updates);
-    out.add(Write::Update, kind.plural, plain, bodies);
+    out.add(inserts);
+    out.add(updates);
+    out.add(bodies);
     write_sides(out, kind, records);
 }
 
-fn write_sides(out: &mut Out<'_>, kind: &'static Kind, records: &[Pair<'_>]) {
-    if kind.sides.is_empty() {
-        return;
-    }
-    let rows = |record: &Stored| if record.is_live() { kind.side_rows(record) } else { Vec::new() };
-    let mut gone: Vec<Vec<Vec<Value>>> = vec![Vec::new(); kind.sides.len()];
-    let mut new = gone.clone();
-    for (before, after) in records {
-        let mut had = before.map(|before| rows(before)).unwrap_or_default();
-        let mut has = rows(after);
-        had.resize(kind.sides.len(), Vec::new());
-        has.resize(kind.sides.len(), Vec::new());
-        for (((had, has), gone), new) in had.into_iter().zip(has).zip(&mut gone).zip(&mut new) {
-            gone.extend(had.iter().filter(|row| !has.contains(row)).cloned());
-            new.extend(has.into_iter().filter(|row| !had.contains(row)));
+fn write_sides<'a>(out: &mut Flush<'a>, kind: &'static Kind, records: &[Pair<'a>]) {
+    for (index, side) in kind.sides.iter().enumerate() {
+        let rows = |record: &'a Stored| {
+            let rows = record.side_rows().get(index).filter(|_| record.is_live());
+            rows.map(Vec::as_slice).unwrap_or_default()
+        };
+        let mut new = Rows::new(Write::Insert, side.table, side.columns);
+        // A row is found by its leading columns that are never null.
+        let mut gone: BTreeMap<usize, Rows<'a>> = BTreeMap::new();
+        for (before, after) in records {
+            let had = before.map(|before| rows(before)).unwrap_or_default();
+            let has = rows(after);
+            for row in had.iter().filter(|row| !has.contains(row)) {
+                let full = row.iter().take_while(|cell| !cell.is_null()).count();
+                let columns = || side.columns.iter().take(full).copied().collect::<Vec<_>>();
+                let gone = gone.entry(full).or_insert_with(|| Rows::new(Write::Delete, side.table, columns()));
+                gone.push(row.iter().take(full).map(Cell::from));
+            }
+            for row in has.iter().filter(|row| !had.contains(row)) {
+                new.push(row.iter().map(Cell::from));
+            }
         }
+        gone.into_values().for_each(|rows| out.add(rows));
+        out.add(new);
     }
-    for ((side, gone), new) in kind.sides.iter().zip(gone).zip(new) {
-        // A deleted row is found by its owner and the columns that are never null.
-        let (columns, gone): (Vec<Column>, Vec<Vec<Value>>) = not_null(side.columns, gone);
-        out.add(Write::Delete, side.table, columns, gone);
-        out.add(Write::Insert, side.table, side.columns, new);
-    }
-}
-
-/// The leading columns that hold a value in every row.
-fn not_null(columns: &'static [Column], mut rows: Vec<Vec<Value>>) -> (Vec<Column>, Vec<Vec<Value>>) {
-    let full = (0..columns.len())
-        .take_while(|index| rows.iter().all(|row| row.get(*index).is_some_and(|cell| !cell.is_null())))
-        .count();
-    for row in &mut rows {
-        row.truncate(full);
-    }
-    (columns.iter().take(full).copied().collect(), rows)
 }
 
 /// A deleted record keeps its rows: what is written under its external ids must not make another record.
-fn write_external(out: &mut Out<'_>, records: &[Pair<'_>]) {
+fn write_external<'a>(out: &mut Flush<'a>, records: impl Iterator<Item = Pair<'a>>) {
     const COLUMNS: [Column; 4] = [text("system"), text("type"), text("value"), id("record_id")];
-    let rows = |record: &Stored| -> Vec<Vec<Value>> {
-        if record.external_ids == "[]" {
-            return Vec::new();
-        }
-        let row = |one: cell_records_types::ExternalId| {
-            vec![one.system.to_string().into(), record.kind.name.into(), one.value.to_string().into(), record.id.into()]
-        };
-        record.external().into_iter().map(row).collect()
-    };
-    let (mut gone, mut new) = (Vec::new(), Vec::new());
+    let mut gone = Rows::new(Write::Delete, "external_ids", &COLUMNS[..]);
+    let mut new = Rows::new(Write::Insert, "external_ids", &COLUMNS[..]);
     for (before, after) in records {
-        if before.is_some_and(|before| before.external_ids == after.external_ids) {
+        if before.map_or("[]", |before| &before.external_ids) == after.external_ids {
             continue;
         }
-        let had = before.map(|before| rows(before)).unwrap_or_default();
-        let has = rows(after);
-        gone.extend(had.iter().filter(|row| !has.contains(row)).cloned());
-        new.extend(has.into_iter().filter(|row| !had.contains(row)));
+        let had = before.map(|before| before.external()).unwrap_or_default();
+        let has = after.external();
+        let row = |one: &ExternalId| -> [Cell<'a>; 4] {
+            [one.system.to_string().into(), after.kind.name.into(), one.value.to_string().into(), after.id.into()]
+        };
+        had.iter().filter(|one| !has.contains(one)).for_each(|one| gone.push(row(one)));
+        has.iter().filter(|one| !had.contains(one)).for_each(|one| new.push(row(one)));
     }
-    out.add(Write::Delete, "external_ids", &COLUMNS[..], gone);
-    out.add(Write::Insert, "external_ids", &COLUMNS[..], new);
+    out.add(gone);
+    out.add(new);
 }
 
-fn write_links(out: &mut Out<'_>, records: &[Pair<'_>]) {
-    const COLUMNS: [Column; 3] = [id("to_id"), text("from_type"), id("from_id")];
-    let links = |record: &Stored| if record.is_live() { record.links().to_vec() } else { Vec::new() };
-    let (mut gone, mut new) = (Vec::new(), Vec::new());
+/// The references of live records, by what they point to.
+fn write_references<'a>(out: &mut Flush<'a>, records: impl Iterator<Item = Pair<'a>>) {
+    const COLUMNS: [Column; 4] = [text("to_type"), id("to_id"), text("from_type"), id("from_id")];
+    let mut gone = Rows::new(Write::Delete, "record_links", &COLUMNS[..]);
+    let mut new = Rows::new(Write::Insert, "record_links", &COLUMNS[..]);
+    let references = |record: &'a Stored| if record.is_live() { record.references() } else { &[] };
     for (before, after) in records {
-        let had = before.map(|before| links(before)).unwrap_or_default();
-        let has = links(after);
-        let row = |to: &Uuid| vec![(*to).into(), after.kind.name.into(), after.id.into()];
-        gone.extend(had.iter().filter(|to| !has.contains(to)).map(row));
-        new.extend(has.iter().filter(|to| !had.contains(to)).map(row));
+        let had = before.map(|before| references(before)).unwrap_or_default();
+        let has = references(after);
+        let row = |(order, to): &RecordKey| -> [Cell<'a>; 4] {
+            let to_type = Kind::at(*order).map(|kind| kind.name);
+            [to_type.into(), (*to).into(), after.kind.name.into(), after.id.into()]
+        };
+        had.iter().filter(|key| !has.contains(key)).for_each(|key| gone.push(row(key)));
+        has.iter().filter(|key| !had.contains(key)).for_each(|key| new.push(row(key)));
     }
-    out.add(Write::Delete, "record_links", &COLUMNS[..], gone);
-    out.add(Write::Insert, "record_links", &COLUMNS[..], new);
+    out.add(gone);
+    out.add(new);
 }
 
-fn write_log(out: &mut Out<'_>, clock: &mut Clock, effects: &[Effect], now: cell_records_types::Timestamp) {
+fn write_log<'a>(out: &mut Flush<'a>, clock: &mut Clock, effects: &'a [Effect], now: Timestamp) {
     const SCOPE: [Column; 4] = [id("unit_id"), int("downward"), int("seq"), text("type")];
     const BATCH: [Column; 3] = [id("batch"), int("seq"), at("at")];
-    let (mut rows, mut scopes) = (Vec::with_capacity(effects.len()), Vec::new());
+    let mut changes = Rows::new(Write::Insert, "changes", &CHANGES[..]);
+    let mut scopes = Rows::new(Write::Insert, "change_scope", &SCOPE[..]);
     for effect in effects {
         clock.seq += 1;
         let after = &effect.after;
-        let row = envelope(after);
-        let mut bodies = row.into_iter().skip(8);
-        // A delete's row has no body: the version before has it.
-        let mut body = || if after.is_live() { bodies.next().unwrap_or(Value::Text(None)) } else { Value::Text(None) };
-        let head: Vec<Value> = vec![
+        let head: [Cell<'a>; 14] = [
             clock.seq.into(),
             clock.batch.into(),
             after.kind.name.into(),
@@ -265,34 +271,38 @@ fn write_log(out: &mut Out<'_>, clock: &mut Clock, effects: &[Effect], now: cell
             after.version.into(),
             effect.before.as_ref().map(|before| before.unit_id).into(),
             after.unit_id.into(),
-            after.origin.clone().into(),
-            i64::from(effect.told).into(),
+            after.origin.as_deref().into(),
+            i64::from(effect.known_to_writer).into(),
             effect.actor.into(),
-            effect.request_id.clone().into(),
+            effect.request_id.as_deref().into(),
             At::from(after.updated_at).into(),
             after.external_ids.as_str().into(),
         ];
-        rows.push(head.into_iter().chain([body(), body(), body(), body()]).collect());
-        let scope =
-            |unit: Uuid, downward: i64| vec![unit.into(), downward.into(), clock.seq.into(), after.kind.name.into()];
-        scopes.extend(effect.scopes.iter().map(|unit| scope(*unit, 0)));
+        // A delete's row has no body: the version before has it.
+        let body = if after.is_live() { bodies(&after.body) } else { [const { Cell::Text(None) }; 4] };
+        changes.push(head.into_iter().chain(body));
+        let scope = |unit: Uuid, downward: i64| -> [Cell<'a>; 4] {
+            [unit.into(), downward.into(), clock.seq.into(), after.kind.name.into()]
+        };
+        effect.scopes.iter().for_each(|unit| scopes.push(scope(*unit, 0)));
         if after.kind.downward {
             scopes.push(scope(after.unit_id, 1));
         }
     }
-    out.add(Write::Insert, "changes", &CHANGES[..], rows);
-    out.add(Write::Insert, "change_scope", &SCOPE[..], scopes);
-    let batch = vec![clock.batch.into(), clock.seq.into(), At::from(now).into()];
-    out.add(Write::Insert, "batches", &BATCH[..], vec![batch]);
+    let mut batch = Rows::new(Write::Insert, "batches", &BATCH[..]);
+    batch.push([clock.batch.into(), clock.seq.into(), At::from(now).into()]);
+    out.add(changes);
+    out.add(scopes);
+    out.add(batch);
 }
 
 /// The tree's own tables: what is derived from the units' parents, so that queries need not walk.
-fn write_tree(out: &mut Out<'_>, clock: &mut Clock, world: &mut World, effects: &[Effect]) {
+fn write_tree(out: &mut Flush<'_>, clock: &mut Clock, set: &mut WriteSet, effects: &[Effect]) {
     const TREE: [Column; 3] = [id("unit_id"), id("parent_id"), int("boundary_seq")];
     const ANCESTORS: [Column; 2] = [id("ancestor_id"), id("unit_id")];
     let first = clock.seq - i64::try_from(effects.len()).unwrap_or(0);
     let (mut new, mut moved): (Vec<Uuid>, HashMap<Uuid, i64>) = (Vec::new(), HashMap::new());
-    let mut rehung = Vec::new();
+    let mut reparented = Vec::new();
     for (seq, effect) in (first + 1..).zip(effects) {
         if effect.after.kind.name != UNIT.name {
             continue;
@@ -301,42 +311,50 @@ fn write_tree(out: &mut Out<'_>, clock: &mut Clock, world: &mut World, effects: 
             new.push(effect.after.id);
         }
         if !effect.boundary.is_empty() {
-            rehung.push(effect.after.id);
+            reparented.push(effect.after.id);
             moved.extend(effect.boundary.iter().map(|unit| (*unit, seq)));
         }
     }
-    if new.is_empty() && rehung.is_empty() {
+    if new.is_empty() && reparented.is_empty() {
         return;
     }
     clock.tree_rev += 1;
-    let tree = Arc::make_mut(&mut world.tree);
-    for (unit, seq) in &moved {
-        tree.set_boundary(*unit, *seq);
+    if !moved.is_empty() {
+        let tree = Arc::make_mut(&mut set.tree);
+        for (unit, seq) in &moved {
+            tree.set_boundary(*unit, *seq);
+        }
     }
-    let row = |unit: &Uuid| vec![(*unit).into(), tree.parent(*unit).into(), tree.boundary(*unit).into()];
-    let inserts: Vec<Vec<Value>> = new.iter().map(row).collect();
-    let updates: Vec<Vec<Value>> = moved.keys().filter(|unit| !new.contains(unit)).map(row).collect();
-    out.add(Write::Insert, "unit_tree", &TREE[..], inserts);
-    out.add(Write::Update, "unit_tree", &TREE[..], updates);
+    let tree: &Tree = &set.tree;
+    let row =
+        |unit: Uuid| -> [Cell<'static>; 3] { [unit.into(), tree.parent(unit).into(), tree.boundary(unit).into()] };
+    let mut inserts = Rows::new(Write::Insert, "unit_tree", TREE.to_vec());
+    let mut updates = Rows::new(Write::Update, "unit_tree", TREE.to_vec());
+    let is_new: std::collections::HashSet<Uuid> = new.iter().copied().collect();
+    new.iter().for_each(|unit| inserts.push(row(*unit)));
+    moved.keys().filter(|unit| !is_new.contains(unit)).for_each(|unit| updates.push(row(*unit)));
+    out.add(inserts);
+    out.add(updates);
     let mut below: Vec<Uuid> =
-        rehung.iter().flat_map(|unit| tree.subtree(*unit, usize::MAX).unwrap_or_default()).collect();
+        reparented.iter().flat_map(|unit| tree.subtree(*unit, usize::MAX).unwrap_or_default()).collect();
+    below.extend(&new);
     below.sort_unstable();
     below.dedup();
-    let gone: Vec<Vec<Value>> = below.iter().map(|unit| vec![(*unit).into()]).collect();
-    out.add(Write::Delete, "unit_ancestors", vec![id("unit_id")], gone);
-    below.extend(new.iter().filter(|unit| !below.contains(unit)).copied().collect::<Vec<_>>());
-    let pairs: Vec<Vec<Value>> =
-        below.iter().flat_map(|unit| tree.ancestors(*unit).map(|above| vec![above.into(), (*unit).into()])).collect();
-    out.add(Write::Insert, "unit_ancestors", &ANCESTORS[..], pairs);
+    let mut gone = Rows::new(Write::Delete, "unit_ancestors", vec![id("unit_id")]);
+    below.iter().filter(|unit| !is_new.contains(unit)).for_each(|unit| gone.push([(*unit).into()]));
+    let mut pairs = Rows::new(Write::Insert, "unit_ancestors", ANCESTORS.to_vec());
+    for unit in &below {
+        tree.ancestors(*unit).for_each(|above| pairs.push([above.into(), (*unit).into()]));
+    }
+    out.add(gone);
+    out.add(pairs);
 }
 
-/// Stores the clock: the last act before the commit.
-///
-/// # Errors
-/// When the database fails.
-pub async fn store_clock(db: &mut Db<'_>, clock: &Clock) -> Result<(), DbError> {
+/// The clock row, as a write leaves it.
+pub fn clock(clock: &Clock) -> Rows<'_> {
     const COLUMNS: [Column; 6] = [int("id"), int("seq"), id("batch"), int("tree_rev"), int("auth_rev"), text("epoch")];
-    let row = vec![
+    let mut rows = Rows::new(Write::Update, "sync_clock", &COLUMNS[..]);
+    let cells: [Cell<'_>; 6] = [
         1.into(),
         clock.seq.into(),
         clock.batch.into(),
@@ -344,5 +362,6 @@ pub async fn store_clock(db: &mut Db<'_>, clock: &Clock) -> Result<(), DbError> 
         clock.auth_rev.into(),
         clock.epoch.as_str().into(),
     ];
-    write_rows(db, Write::Update, "sync_clock", &COLUMNS, &[row]).await
+    rows.push(cells);
+    rows
 }

@@ -1,13 +1,16 @@
 //! The log of one record: its versions, and the record as it stood at a time. A version is read under the mask of
 //! the unit that it stood in, so a new cell does not read what the old one wrote.
 
-use super::record::{Body, Stored};
+use super::load::find_records;
+use super::record::{Body, Envelope, Stored};
 use super::registry::Kind;
 use super::scope::Scope;
-use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
-use crate::on;
+use crate::db::sql::Find;
+use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Sql, Type, Value, Verbs};
+use crate::{find, on};
 use cell_records_types::{Class, Timestamp};
 use diesel::sql_types::{BigInt, Nullable, Text};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// One version of a record.
@@ -30,6 +33,9 @@ type Bodies = (Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Te
 type HalfRow = (i64, String, i64, Id, Option<String>, Option<Id>, Option<String>, At);
 type BodiesRow = (String, Option<String>, Option<String>, Option<String>, Option<String>);
 
+const COLUMNS: &str = "seq, op, version, unit_after, origin, actor, request_id, at, external_ids, public_body, \
+     internal_body, personal_body, sensitive_body";
+
 /// Versions of a record, the newest first.
 ///
 /// # Errors
@@ -48,6 +54,35 @@ pub async fn versions(
     read(db, record, sql, limit).await
 }
 
+/// Single versions of records, each by type, id and version; those that are not in the log are left out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn single(db: &mut Db<'_>, wanted: &[(&'static Kind, Uuid, i64)]) -> Result<Vec<Stored>, DbError> {
+    const KEYS: [Column; 3] =
+        [Column::new("record_id", Type::Id), Column::new("type", Type::Text), Column::new("version", Type::Int)];
+    let mut kinds: Vec<&'static Kind> = wanted.iter().map(|(kind, ..)| *kind).collect();
+    kinds.sort_unstable_by_key(|kind| kind.order);
+    kinds.dedup_by_key(|kind| kind.order);
+    let mut all = Vec::with_capacity(wanted.len());
+    for kind in kinds {
+        let of_kind = || wanted.iter().filter(|(one, ..)| one.order == kind.order);
+        let ids: Vec<Uuid> = of_kind().map(|(_, id, _)| *id).collect();
+        let current = find_records(db, kind, &ids, Class::Public).await?;
+        let current: HashMap<Uuid, Stored> = current.into_iter().map(|record| (record.id, record)).collect();
+        let rows: Vec<Vec<Value>> =
+            of_kind().map(|(_, id, version)| vec![(*id).into(), kind.name.into(), (*version).into()]).collect();
+        let select = format!("SELECT {COLUMNS}, record_id FROM changes");
+        let find = Find { select: &select, keys: &KEYS, tail: "" };
+        let found: Result<Vec<(HalfRow, BodiesRow, Id)>, DbError> = find!(db, (Half, Bodies, Guid), find, &rows);
+        let versions = found?
+            .into_iter()
+            .filter_map(|(half, bodies, id)| current.get(&id.0).map(|current| version(current, (half, bodies)).record));
+        all.extend(versions);
+    }
+    Ok(all)
+}
+
 /// The version that stood at a time; nothing before the first.
 ///
 /// # Errors
@@ -60,13 +95,10 @@ pub async fn at(db: &mut Db<'_>, record: &Stored, at: Timestamp) -> Result<Optio
 }
 
 fn select(record: &Stored) -> Sql<(Half, Bodies)> {
-    Sql::new(
-        "SELECT seq, op, version, unit_after, origin, actor, request_id, at, external_ids, public_body, internal_body, \
-         personal_body, sensitive_body FROM changes WHERE record_id = ",
-    )
-    .bind(record.id)
-    .text(" AND type = ")
-    .bind(record.kind.name)
+    Sql::new(format!("SELECT {COLUMNS} FROM changes WHERE record_id = "))
+        .bind(record.id)
+        .text(" AND type = ")
+        .bind(record.kind.name)
 }
 
 async fn read(db: &mut Db<'_>, record: &Stored, sql: Sql<(Half, Bodies)>, limit: i64) -> Result<Vec<Version>, DbError> {
@@ -80,8 +112,7 @@ fn version(current: &Stored, (half, bodies): (HalfRow, BodiesRow)) -> Version {
     let (external_ids, public, internal, personal, sensitive) = bodies;
     let deleted_at = (op == "delete").then_some(at.into());
     let body = Body([public, internal, personal, sensitive].map(Option::unwrap_or_default));
-    let record = Stored {
-        kind: current.kind,
+    let envelope = Envelope {
         id: current.id,
         unit_id: unit.0,
         version,
@@ -90,9 +121,8 @@ fn version(current: &Stored, (half, bodies): (HalfRow, BodiesRow)) -> Version {
         deleted_at,
         origin,
         external_ids,
-        body,
-        made: super::record::Made::default(),
     };
+    let record = Stored::new(current.kind, envelope, body);
     Version { seq, op, actor: actor.map(|id| id.0), request_id, record }
 }
 

@@ -9,7 +9,6 @@ use cell_records_types::sync::{PushItem, PushMode, PushOp};
 use cell_records_types::{ExternalId, Ref, Reference, Unit};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::sync::OnceLock;
 use uuid::Uuid;
 
 /// What a caller says of the version that it built on.
@@ -64,8 +63,6 @@ pub struct Item {
     pub prefix: &'static str,
     /// Whether it could not be read: its faults are all that there is to say of it.
     pub unreadable: bool,
-    /// Fields that a `replace` leaves alone, for the caller may not write them.
-    pub unwritable: OnceLock<Vec<&'static str>>,
 }
 
 impl Item {
@@ -97,7 +94,6 @@ impl Item {
             faults: Vec::new(),
             prefix,
             unreadable: false,
-            unwritable: OnceLock::new(),
         };
         item.read(body);
         item
@@ -234,7 +230,7 @@ pub struct Command {
     /// Whether nothing is kept.
     pub dry_run: bool,
     /// Whether answers carry whole records: then the caller knows what it wrote.
-    pub tells: bool,
+    pub returns_records: bool,
     /// The epoch that the caller knows.
     pub epoch: Option<String>,
     /// The key that makes a repeat harmless.
@@ -251,7 +247,7 @@ impl Command {
             items: vec![item],
             mode: PushMode::All,
             dry_run: false,
-            tells: true,
+            returns_records: true,
             epoch: None,
             key: None,
             bytes: 0,

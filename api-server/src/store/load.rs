@@ -1,146 +1,83 @@
-//! Loading what a set of writes touches and what its rules ask for: one statement a type and shape, until
-//! nothing is missing.
+//! Loading what a set of writes asked for in vain: one statement a type and shape, sent together.
 
-use super::decide;
-use super::items::{Command, Item};
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
-use super::registry::{KINDS, Kind, Side, UNIT};
-use super::world::{ExternalKey, NEED_LIMIT, Need, World};
+use super::registry::{KINDS, Kind, RecordKey, Side};
+use super::write_set::{Count, Counts, ExternalKey, LOOKUP_LIMIT, Lookup, Missing, WriteSet};
 use crate::db::sql::Find;
-use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs};
+use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs, engine};
 use crate::{find, on};
-use cell_records_types::{Class, Reference};
-use diesel::sql_types::Text;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use cell_records_types::Class;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Rules may ask for what they only know of from what they asked before; so often, at most.
-const ROUNDS: usize = 4;
+/// One statement's worth of what is missing.
+enum Part {
+    Records(&'static Kind, Vec<Uuid>),
+    External(Vec<ExternalKey>),
+    Lookups(&'static Kind, Vec<Lookup>),
+    Referrers(Vec<RecordKey>),
+    Count(Count),
+}
 
-/// Loads for all items of a set.
+/// What a part found.
+enum Found {
+    Records(Vec<Stored>),
+    External(Vec<(ExternalKey, Uuid)>),
+    Referrers(Vec<(RecordKey, RecordKey)>),
+    Counts(Counts),
+}
+
+/// Loads what is missing and puts it into the set.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn load(db: &mut Db<'_>, world: &mut World, commands: &[&Command]) -> Result<(), DbError> {
-    load_external(db, world, commands).await?;
-    for _ in 0..ROUNDS {
-        let mut missing = Missing::default();
-        for command in commands {
-            let names = command.names();
-            for item in &command.items {
-                ask(item, command, &names, world, &mut missing);
-            }
+pub async fn load(db: &mut Db<'_>, set: &mut WriteSet, missing: Missing) -> Result<(), DbError> {
+    let parts = parts(missing);
+    let found = engine::all_at_once(db, &parts, async |db, part| fetch(db, part).await).await?;
+    for (part, found) in parts.into_iter().zip(found) {
+        match (part, found) {
+            (Part::Records(kind, ids), Found::Records(records)) => set.put_loaded(kind, ids, records),
+            (Part::External(keys), Found::External(holders)) => set.put_holders(keys, holders),
+            (Part::Lookups(kind, lookups), Found::Records(records)) => set.put_lookups(kind, lookups, records),
+            (Part::Referrers(to), Found::Referrers(referrers)) => set.put_referrers(to, referrers),
+            (Part::Count(count), Found::Counts(counts)) => set.put_counts(count, counts),
+            _ => return Err(DbError::NotFound),
         }
-        if missing.is_empty() {
-            break;
-        }
-        fetch(db, world, missing).await?;
     }
     Ok(())
 }
 
-/// What is not in the world yet.
-#[derive(Default)]
-struct Missing {
-    records: BTreeMap<usize, BTreeSet<Uuid>>,
-    needs: HashSet<Need>,
-    links: BTreeSet<Uuid>,
+fn parts(missing: Missing) -> Vec<Part> {
+    let mut parts = Vec::new();
+    if !missing.external.is_empty() {
+        parts.push(Part::External(missing.external.into_iter().collect()));
+    }
+    let records = missing.records.into_iter();
+    parts.extend(records.filter_map(|(order, ids)| Some(Part::Records(Kind::at(order)?, ids.into_iter().collect()))));
+    type Shape = (usize, Option<&'static str>, Vec<&'static str>);
+    let mut shapes: BTreeMap<Shape, (&'static Kind, Vec<Lookup>)> = BTreeMap::new();
+    for lookup in missing.lookups {
+        let Some(kind) = Kind::named(lookup.kind) else { continue };
+        let columns = lookup.matching.iter().map(|(column, _)| *column).collect();
+        shapes.entry((kind.order, lookup.side, columns)).or_insert((kind, Vec::new())).1.push(lookup);
+    }
+    parts.extend(shapes.into_values().map(|(kind, lookups)| Part::Lookups(kind, lookups)));
+    if !missing.referrers.is_empty() {
+        parts.push(Part::Referrers(missing.referrers.into_iter().collect()));
+    }
+    parts.extend(missing.counts.into_iter().map(Part::Count));
+    parts
 }
 
-impl Missing {
-    fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.needs.is_empty() && self.links.is_empty()
-    }
-
-    fn record(&mut self, world: &World, kind: &Kind, id: Uuid) {
-        if !world.knows(kind, id) {
-            self.records.entry(kind.order).or_default().insert(id);
-        }
-    }
-
-    fn need(&mut self, world: &World, need: Need) {
-        // A look-up by id is a record.
-        if let (None, [("id", Value::Id(Some(id)))], Some(kind)) =
-            (need.side, need.matching.as_slice(), Kind::named(need.kind))
-        {
-            return self.record(world, kind, id.0);
-        }
-        if !world.knows_need(&need) {
-            self.needs.insert(need);
-        }
-    }
-}
-
-fn ask(item: &Item, command: &Command, names: &HashMap<&str, usize>, world: &World, missing: &mut Missing) {
-    if item.unreadable {
-        return;
-    }
-    let target = decide::target(item, world, None);
-    let holders = item.external_ids.iter().flatten().filter_map(|one| world.holder(&decide::key(item, one)));
-    for id in target.into_iter().chain(holders) {
-        missing.record(world, item.kind, id);
-    }
-    for found in &item.references {
-        if let (Some(kind), Some(id)) =
-            (Kind::named(found.target), decide::resolve(&found.reference, found.target, command, names, world))
-        {
-            missing.record(world, kind, id);
-        }
-    }
-    let Some(draft) = decide::draft(item, command, names, world, None) else { return };
-    missing.record(world, UNIT, draft.after.unit_id);
-    if let Some(before) = &draft.before {
-        missing.record(world, UNIT, before.unit_id);
-        for (kind, id) in decide::pointed_again(item, before) {
-            missing.record(world, kind, id);
-        }
-    }
-    let mut needs = Vec::new();
-    item.kind.needs(&draft.write(item, None), world, &mut needs);
-    if item.op == cell_records_types::sync::PushOp::Delete {
-        if !world.knows_links(draft.after.id) {
-            missing.links.insert(draft.after.id);
-        }
-        if item.kind.name == UNIT.name {
-            needs.extend(in_unit(draft.after.id));
-        }
-    }
-    for need in needs {
-        missing.need(world, need);
-    }
-}
-
-/// The records of every type in a unit.
-pub fn in_unit(unit: Uuid) -> impl Iterator<Item = Need> {
-    KINDS.iter().map(move |kind| Need { kind: kind.name, side: None, matching: vec![("unit_id", unit.into())] })
-}
-
-async fn load_external(db: &mut Db<'_>, world: &mut World, commands: &[&Command]) -> Result<(), DbError> {
-    let mut keys: BTreeSet<ExternalKey> = BTreeSet::new();
-    for item in commands.iter().flat_map(|command| &command.items) {
-        if let Some(Reference::External { system, value }) = &item.id {
-            keys.insert((system.clone(), item.kind.name, value.clone()));
-        }
-        for one in item.external_ids.iter().flatten() {
-            keys.insert((one.system.to_string(), item.kind.name, one.value.to_string()));
-        }
-        if let Some(Reference::External { system, value }) = &item.unit {
-            keys.insert((system.clone(), UNIT.name, value.clone()));
-        }
-        for found in &item.references {
-            if let Reference::External { system, value } = &found.reference {
-                keys.insert((system.clone(), found.target, value.clone()));
-            }
-        }
-    }
-    let keys: Vec<ExternalKey> = keys.into_iter().filter(|key| !world.knows_external(key)).collect();
-    for (key, id) in find_external(db, &keys).await? {
-        world.loaded_external(key, Some(id));
-    }
-    for key in keys {
-        world.loaded_external(key, None);
-    }
-    Ok(())
+async fn fetch(db: &mut Db<'_>, part: &Part) -> Result<Found, DbError> {
+    Ok(match part {
+        Part::Records(kind, ids) => Found::Records(find_records(db, kind, ids, Class::Sensitive).await?),
+        Part::External(keys) => Found::External(find_external(db, keys).await?),
+        Part::Lookups(kind, lookups) => Found::Records(find_matching(db, kind, lookups).await?),
+        Part::Referrers(to) => Found::Referrers(find_referrers(db, to).await?),
+        Part::Count(count) => Found::Counts(find_counts(db, count).await?),
+    })
 }
 
 /// The records that hold external ids.
@@ -162,29 +99,6 @@ pub async fn find_external(db: &mut Db<'_>, keys: &[ExternalKey]) -> Result<Vec<
     Ok(found?.into_iter().filter_map(named).collect())
 }
 
-/// Most records that are looked up where they stand in the way of a delete.
-const POINTING: i64 = 20;
-
-/// Some of the live records that point to a record, or belong to it as their unit.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_pointing(db: &mut Db<'_>, to: Uuid) -> Result<Vec<(&'static Kind, Uuid)>, DbError> {
-    let links = Sql::<(Text, Guid)>::new("SELECT from_type, from_id FROM record_links WHERE to_id = ").bind(to);
-    let links = links.text(" ORDER BY from_id LIMIT ").bind(POINTING);
-    let rows: Vec<(String, Id)> = on!(db, c => links.all(c))?;
-    let mut found: Vec<(&'static Kind, Uuid)> =
-        rows.into_iter().filter_map(|(kind, id)| Some((Kind::named(&kind)?, id.0))).collect();
-    for kind in &KINDS {
-        let sql = Sql::<Guid>::new(format!("SELECT id FROM {} WHERE deleted_at IS NULL AND unit_id = ", kind.plural))
-            .bind(to);
-        let sql = sql.text(" AND id <> ").bind(to).text(" LIMIT ").bind(POINTING);
-        let rows: Vec<Id> = on!(db, c => sql.all(c))?;
-        found.extend(rows.into_iter().map(|id| (kind, id.0)));
-    }
-    Ok(found)
-}
-
 /// The records of a type under these ids, deleted ones too, cut to a class.
 ///
 /// # Errors
@@ -196,101 +110,92 @@ pub async fn find_records(
     class: Class,
 ) -> Result<Vec<Stored>, DbError> {
     const KEYS: [Column; 1] = [Column::new("id", Type::Id)];
-    let select = format!("SELECT {} FROM {}", envelope_columns(class, ""), kind.plural);
     let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![(*id).into()]).collect();
-    let find = Find { select: &select, keys: &KEYS, tail: "" };
+    let find = Find { select: kind.select(class), keys: &KEYS, tail: "" };
     let found: Result<Vec<EnvelopeRow>, DbError> = find!(db, EnvelopeSql, find, &rows);
     Ok(found?.into_iter().map(|row| Stored::from_row(kind, row)).collect())
 }
 
-async fn fetch(db: &mut Db<'_>, world: &mut World, missing: Missing) -> Result<(), DbError> {
-    for (order, ids) in missing.records {
-        let Some(kind) = KINDS.get(order) else { continue };
-        let ids: Vec<Uuid> = ids.into_iter().collect();
-        for record in find_records(db, kind, &ids, Class::Sensitive).await? {
-            world.loaded(kind, record.id, Some(record));
-        }
-        for id in ids {
-            world.loaded(kind, id, None);
-        }
-    }
-    fetch_needs(db, world, missing.needs).await?;
-    if !missing.links.is_empty() {
-        fetch_links(db, world, missing.links.into_iter().collect()).await?;
-    }
-    Ok(())
+/// The live records that look-ups of one shape find.
+async fn find_matching(db: &mut Db<'_>, kind: &'static Kind, lookups: &[Lookup]) -> Result<Vec<Stored>, DbError> {
+    let Some(first) = lookups.first() else { return Ok(Vec::new()) };
+    let columns = envelope_columns(Class::Sensitive, "");
+    let table = kind.plural;
+    let (select, tail) = match first.side.and_then(|table| kind.sides.iter().find(|side| side.table == table)) {
+        None => (format!("SELECT {columns} FROM {table}"), format!(" AND deleted_at IS NULL LIMIT {LOOKUP_LIMIT}")),
+        Some(Side { table: side, owner, .. }) => (
+            format!("SELECT {columns} FROM {table} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {side}"),
+            format!(") LIMIT {LOOKUP_LIMIT}"),
+        ),
+    };
+    let keys: Vec<Column> = first.matching.iter().map(|(column, value)| Column::new(column, type_of(value))).collect();
+    let rows: Vec<Vec<Value>> =
+        lookups.iter().map(|lookup| lookup.matching.iter().map(|(_, value)| value.clone()).collect()).collect();
+    let find = Find { select: &select, keys: &keys, tail: &tail };
+    let found: Result<Vec<EnvelopeRow>, DbError> = find!(db, EnvelopeSql, find, &rows);
+    Ok(found?.into_iter().map(|row| Stored::from_row(kind, row)).collect())
 }
 
-async fn fetch_links(db: &mut Db<'_>, world: &mut World, to: Vec<Uuid>) -> Result<(), DbError> {
-    const KEYS: [Column; 1] = [Column::new("to_id", Type::Id)];
-    let tail = format!(" LIMIT {NEED_LIMIT}");
-    let find = Find { select: "SELECT to_id, from_type, from_id FROM record_links", keys: &KEYS, tail: &tail };
-    let rows: Vec<Vec<Value>> = to.iter().map(|id| vec![(*id).into()]).collect();
-    let found: Result<Vec<(Id, String, Id)>, DbError> = find!(db, (Guid, Text, Guid), find, &rows);
-    let mut from: HashMap<Uuid, Vec<(usize, Uuid)>> = to.iter().map(|id| (*id, Vec::new())).collect();
-    let mut records: BTreeMap<usize, BTreeSet<Uuid>> = BTreeMap::new();
-    for (to, kind, id) in found? {
-        let Some(kind) = Kind::named(&kind) else { continue };
-        from.entry(to.0).or_default().push((kind.order, id.0));
-        records.entry(kind.order).or_default().insert(id.0);
-    }
-    for (to, from) in from {
-        world.loaded_links(to, from);
-    }
-    for (order, ids) in records {
-        let Some(kind) = KINDS.get(order) else { continue };
-        let ids: Vec<Uuid> = ids.into_iter().filter(|id| !world.knows(kind, *id)).collect();
-        for record in find_records(db, kind, &ids, Class::Sensitive).await? {
-            world.loaded(kind, record.id, Some(record));
-        }
-    }
-    Ok(())
+/// Pairs of a record and a live one that points to it.
+async fn find_referrers(db: &mut Db<'_>, to: &[RecordKey]) -> Result<Vec<(RecordKey, RecordKey)>, DbError> {
+    const KEYS: [Column; 2] = [Column::new("to_type", Type::Text), Column::new("to_id", Type::Id)];
+    let tail = format!(" LIMIT {LOOKUP_LIMIT}");
+    let select = "SELECT to_type, to_id, from_type, from_id FROM record_links";
+    let find = Find { select, keys: &KEYS, tail: &tail };
+    let key = |(order, id): &RecordKey| Kind::at(*order).map(|kind| vec![kind.name.into(), (*id).into()]);
+    let rows: Vec<Vec<Value>> = to.iter().filter_map(key).collect();
+    type Row = (String, Id, String, Id);
+    let found: Result<Vec<Row>, DbError> = find!(db, (Text, Guid, Text, Guid), find, &rows);
+    let pair = |(to_type, to, from_type, from): Row| {
+        Some(((Kind::named(&to_type)?.order, to.0), (Kind::named(&from_type)?.order, from.0)))
+    };
+    Ok(found?.into_iter().filter_map(pair).collect())
 }
 
-/// Loads needs. Those of one shape (type, table, columns) are one statement.
+async fn find_counts(db: &mut Db<'_>, count: &Count) -> Result<Counts, DbError> {
+    let Some(kind) = Kind::named(count.kind) else { return Ok(Counts::new()) };
+    let (column, value) = &count.matching;
+    let (by, tail) = match count.by {
+        Some(by) => (by, format!(" GROUP BY {by}")),
+        None => ("NULL", String::new()),
+    };
+    let select =
+        format!("SELECT CAST({by} AS text), count(*) FROM {} WHERE deleted_at IS NULL AND {column} = ", kind.plural);
+    let sql = Sql::<(Nullable<Text>, BigInt)>::new(select).bind(value.clone()).text(tail);
+    let rows: Vec<(Option<String>, i64)> = on!(db, c => sql.all(c))?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Most records that are looked up where they are in the way of a delete.
+const IN_THE_WAY: i64 = 20;
+
+/// Some of the live records that point to a record, or belong to it as their unit.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fetch_needs(db: &mut Db<'_>, world: &mut World, needs: HashSet<Need>) -> Result<(), DbError> {
-    type Shape = (usize, Option<&'static str>, Vec<&'static str>);
-    let mut shapes: BTreeMap<Shape, Vec<Need>> = BTreeMap::new();
-    for need in needs {
-        let Some(kind) = Kind::named(need.kind) else { continue };
-        let columns = need.matching.iter().map(|(column, _)| *column).collect();
-        shapes.entry((kind.order, need.side, columns)).or_default().push(need);
-    }
-    for ((order, side, _), needs) in shapes {
-        let Some(kind) = KINDS.get(order) else { continue };
-        let columns = envelope_columns(Class::Sensitive, "");
-        let (select, tail) = match side.and_then(|table| kind.sides.iter().find(|side| side.table == table)) {
-            None => (
-                format!("SELECT {columns} FROM {}", kind.plural),
-                format!(" AND deleted_at IS NULL LIMIT {NEED_LIMIT}"),
-            ),
-            Some(Side { table, owner, .. }) => (
-                format!(
-                    "SELECT {columns} FROM {} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {table}",
-                    kind.plural
-                ),
-                format!(") LIMIT {NEED_LIMIT}"),
-            ),
-        };
-        let Some(first) = needs.first() else { continue };
-        let keys: Vec<Column> =
-            first.matching.iter().map(|(column, value)| Column::new(column, type_of(value))).collect();
-        let rows: Vec<Vec<Value>> =
-            needs.iter().map(|need| need.matching.iter().map(|(_, value)| value.clone()).collect()).collect();
-        let find = Find { select: &select, keys: &keys, tail: &tail };
-        let found: Result<Vec<EnvelopeRow>, DbError> = find!(db, EnvelopeSql, find, &rows);
-        let mut ids = Vec::new();
-        for row in found? {
-            let record = Stored::from_row(kind, row);
-            ids.push(record.id);
-            world.loaded(kind, record.id, Some(record));
+pub async fn find_pointing(
+    db: &mut Db<'_>,
+    kind: &'static Kind,
+    id: Uuid,
+) -> Result<Vec<(&'static Kind, Uuid)>, DbError> {
+    let sql = Sql::<(Text, Guid)>::new("SELECT from_type, from_id FROM record_links WHERE to_type = ")
+        .bind(kind.name)
+        .text(" AND to_id = ")
+        .bind(id)
+        .text(" ORDER BY from_id LIMIT ")
+        .bind(IN_THE_WAY);
+    let rows: Vec<(String, Id)> = on!(db, c => sql.all(c))?;
+    let mut found: Vec<(&'static Kind, Uuid)> =
+        rows.into_iter().filter_map(|(kind, id)| Some((Kind::named(&kind)?, id.0))).collect();
+    if kind.name == super::registry::UNIT.name {
+        for kind in &KINDS {
+            let select = format!("SELECT id FROM {} WHERE deleted_at IS NULL AND unit_id = ", kind.plural);
+            let sql = Sql::<Guid>::new(select).bind(id).text(" AND id <> ").bind(id).text(" LIMIT ").bind(IN_THE_WAY);
+            let rows: Vec<Id> = on!(db, c => sql.all(c))?;
+            found.extend(rows.into_iter().map(|id| (kind, id.0)));
         }
-        world.loaded_needs(kind, needs, &ids);
     }
-    Ok(())
+    Ok(found)
 }
 
 fn type_of(value: &Value) -> Type {

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod cut;
 pub mod decide;
 pub mod flush;
 pub mod grants;
@@ -12,7 +13,8 @@ pub mod live;
 pub mod load;
 pub mod record;
 pub mod registry;
+pub mod rules;
 pub mod scope;
 pub mod tokens;
-pub mod world;
+pub mod write_set;
 pub mod writer;

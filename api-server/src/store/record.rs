@@ -1,15 +1,18 @@
-//! A stored record: the envelope, the body cut by class, and its typed form, made when rules ask for it.
+//! A stored record: the envelope, the body cut by class, and what is made of it when rules or the flush ask for it.
 
-use super::registry::Kind;
+use super::registry::{Kind, RecordKey};
 use crate::db::{At, Id, Value as Cell};
 use cell_records_types::faults::{Found, Report};
-use cell_records_types::{Class, ExternalId, FieldSpec, RecordType, Reference, Timestamp};
+use cell_records_types::fields::Field;
+use cell_records_types::{Class, ExternalId, FieldSpec, FieldVisitor, RecordType, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
+
+/// A record in its typed form, whose type only its [`Kind`] knows.
+pub type Typed = Arc<dyn Any + Send + Sync>;
 
 /// The type's own fields of a record, by name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,29 +24,6 @@ impl Fields {
         let Ok(Value::Object(mut map)) = serde_json::to_value(record) else { return Fields::default() };
         map.retain(|name, _| specs.iter().any(|spec| spec.name == name));
         Fields(map)
-    }
-
-    /// The body cut by class: four JSON fragments `"a":1,"b":2` without braces, in the order of the declaration.
-    pub fn cut(&self, specs: &[FieldSpec]) -> Body {
-        let mut body = Body::default();
-        for spec in specs {
-            let Some(value) = self.0.get(spec.name) else { continue };
-            let [public, internal, personal, sensitive] = &mut body.0;
-            let fragment = match spec.class {
-                Class::Public => public,
-                Class::Internal => internal,
-                Class::Personal => personal,
-                Class::Sensitive => sensitive,
-            };
-            if !fragment.is_empty() {
-                fragment.push(',');
-            }
-            fragment.push('"');
-            fragment.push_str(spec.name);
-            fragment.push_str("\":");
-            fragment.push_str(&value.to_string());
-        }
-        body
     }
 }
 
@@ -71,11 +51,9 @@ impl Body {
     }
 }
 
-/// A record as it is stored.
+/// What every record has besides its body.
 #[derive(Debug, Clone)]
-pub struct Stored {
-    /// Its type.
-    pub kind: &'static Kind,
+pub struct Envelope {
     /// Its id.
     pub id: Uuid,
     /// Its unit.
@@ -92,32 +70,51 @@ pub struct Stored {
     pub origin: Option<String>,
     /// Its external ids as JSON, sorted.
     pub external_ids: String,
-    /// Its body.
-    pub body: Body,
-    /// What is made of it when it is asked for, and then kept.
-    pub made: Made,
 }
 
-/// What is made of a record when rules or the flush ask for it.
+/// A record as it is stored. It is never changed: another version is another value.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its type.
+    pub kind: &'static Kind,
+    /// Its envelope.
+    envelope: Envelope,
+    /// Its body.
+    pub body: Body,
+    memo: Memo,
+}
+
+impl std::ops::Deref for Stored {
+    type Target = Envelope;
+    fn deref(&self) -> &Envelope {
+        &self.envelope
+    }
+}
+
+/// What is made of a record once, when it is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Made {
-    typed: OnceLock<Arc<dyn Any + Send + Sync>>,
+struct Memo {
+    typed: OnceLock<Option<Typed>>,
     cells: OnceLock<Vec<Cell>>,
-    links: OnceLock<Vec<Uuid>>,
+    side_rows: OnceLock<Vec<Vec<Vec<Cell>>>>,
+    references: OnceLock<Vec<RecordKey>>,
 }
 
 impl Stored {
-    /// Its external ids.
-    pub fn external(&self) -> Vec<ExternalId> {
-        serde_json::from_str(&self.external_ids).unwrap_or_default()
+    /// A record of its parts.
+    pub fn new(kind: &'static Kind, envelope: Envelope, body: Body) -> Self {
+        Stored { kind, envelope, body, memo: Memo::default() }
     }
 
-    /// External ids as they are stored: sorted, as JSON.
-    pub fn external_text(ids: &[ExternalId]) -> String {
-        let mut sorted = ids.to_vec();
-        sorted.sort();
-        sorted.dedup();
-        serde_json::to_string(&sorted).unwrap_or_else(|_| "[]".into())
+    /// A record of its typed form, from which its body is cut.
+    pub fn of(kind: &'static Kind, envelope: Envelope, typed: Typed) -> Self {
+        let body = kind.cut(&typed);
+        Stored { kind, envelope, body, memo: Memo { typed: OnceLock::from(Some(typed)), ..Memo::default() } }
+    }
+
+    /// Its external ids.
+    pub fn external(&self) -> Vec<ExternalId> {
+        external_ids(&self.external_ids)
     }
 
     /// Whether it is not deleted.
@@ -125,24 +122,35 @@ impl Stored {
         self.deleted_at.is_none()
     }
 
-    /// The cells of its type's own columns.
-    pub fn cells(&self) -> &[Cell] {
-        self.made.cells.get_or_init(|| self.kind.cells(self))
+    /// Identifies it.
+    pub fn key(&self) -> RecordKey {
+        (self.kind.order, self.id)
     }
 
-    /// The ids that its fields point to: a delete of one of them is refused.
-    pub fn links(&self) -> &[Uuid] {
-        self.made.links.get_or_init(|| {
-            let pointed = self.pointed().into_iter().filter_map(|found| match found.reference {
-                Reference::Id(id) if id != self.id => Some(id),
-                _ => None,
-            });
-            pointed.collect::<BTreeSet<Uuid>>().into_iter().collect()
+    /// The cells of its type's own columns.
+    pub fn cells(&self) -> &[Cell] {
+        self.memo.cells.get_or_init(|| self.any().map_or_else(Vec::new, |typed| self.kind.cells(typed)))
+    }
+
+    /// The rows of each of its type's side tables.
+    pub fn side_rows(&self) -> &[Vec<Vec<Cell>>] {
+        self.memo.side_rows.get_or_init(|| self.any().map_or_else(Vec::new, |typed| self.kind.side_rows(typed)))
+    }
+
+    /// The records that its fields point to, itself excepted: a delete of one of them is refused.
+    pub fn references(&self) -> &[RecordKey] {
+        self.memo.references.get_or_init(|| {
+            let found = self.any().map_or_else(Vec::new, |typed| self.kind.references(typed));
+            let keys = found.into_iter().filter_map(|(kind, id)| Some((Kind::named(kind)?.order, id)));
+            let mut keys: Vec<RecordKey> = keys.filter(|key| *key != self.key()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            keys
         })
     }
 
-    /// The references that stand in its fields.
-    pub fn pointed(&self) -> Vec<Found> {
+    /// The references in its fields, with where each is.
+    pub fn references_by_pointer(&self) -> Vec<Found> {
         let mut fields = self.body.fields(Class::Sensitive);
         let mut report = Report::default();
         for spec in self.kind.fields {
@@ -153,25 +161,22 @@ impl Stored {
         report.references
     }
 
-    /// The whole record in its typed form, shared.
-    pub fn typed<T: RecordType>(&self) -> Option<Arc<T>> {
-        if let Some(kept) = self.made.typed.get() {
-            return kept.clone().downcast().ok();
-        }
-        let typed = Arc::new(self.to_typed::<T>()?);
-        let _ = self.made.typed.set(typed.clone());
-        Some(typed)
+    /// The whole record in its typed form. Nothing when what is stored does not read back, which is logged.
+    pub fn any(&self) -> Option<&Typed> {
+        self.memo.typed.get_or_init(|| self.kind.read(self)).as_ref()
     }
 
-    /// The whole record in its typed form, anew.
-    pub fn to_typed<T: RecordType>(&self) -> Option<T> {
-        if self.kind.name != T::NAME {
-            return None;
-        }
+    /// The same, its type being known.
+    pub fn typed<T: RecordType>(&self) -> Option<Arc<T>> {
+        self.any()?.clone().downcast().ok()
+    }
+
+    /// Reads the record as `T`.
+    pub fn read<T: RecordType>(&self) -> Option<Typed> {
         let mut text = String::with_capacity(1024);
         self.render(Class::Sensitive, &[], &mut text);
-        match serde_json::from_str(&text) {
-            Ok(typed) => Some(typed),
+        match serde_json::from_str::<T>(&text) {
+            Ok(typed) => Some(Arc::new(typed)),
             Err(error) => {
                 // What is stored was checked when it came in: this is a fault of the program or of hand-made SQL.
                 tracing::error!(kind = T::NAME, id = %self.id, line = error.line(), "a stored record does not read back");
@@ -183,7 +188,7 @@ impl Stored {
     /// Writes the flat record that a caller of this class may read, with fields that were named to it.
     pub fn render(&self, class: Class, named: &[&str], out: &mut String) {
         use std::fmt::Write;
-        let Stored { kind, id, unit_id, version, .. } = self;
+        let (kind, Envelope { id, unit_id, version, .. }) = (self.kind, &self.envelope);
         // Writing to a String cannot fail.
         let _ = write!(
             out,
@@ -206,7 +211,7 @@ impl Stored {
 }
 
 /// Writes the flat record as a scope reads it: one mask for REST, feed, push, history and conflicts.
-/// Answers whether the scope sees it at all.
+/// Returns whether the scope sees it at all.
 pub fn show(scope: &super::scope::Scope, record: &Stored, out: &mut String) -> bool {
     let Some(class) = scope.reads(record.kind, record.unit_id) else { return false };
     let named = if scope.has_named_fields() { scope.named_fields(record.kind, record.unit_id) } else { Vec::new() };
@@ -271,8 +276,7 @@ impl Stored {
     pub fn from_row(kind: &'static Kind, row: EnvelopeRow) -> Self {
         let (id, unit, version, created, updated, deleted, origin, external_ids, public, internal, personal, sensitive) =
             row;
-        Stored {
-            kind,
+        let envelope = Envelope {
             id: id.0,
             unit_id: unit.0,
             version,
@@ -281,8 +285,39 @@ impl Stored {
             deleted_at: deleted.map(Into::into),
             origin,
             external_ids,
-            body: Body([public, internal, personal, sensitive]),
-            made: Made::default(),
-        }
+        };
+        Stored::new(kind, envelope, Body([public, internal, personal, sensitive]))
+    }
+}
+
+/// External ids as they are stored: sorted, as JSON.
+pub fn external_text(ids: &[ExternalId]) -> String {
+    if ids.is_empty() {
+        return "[]".into();
+    }
+    let mut sorted = ids.to_vec();
+    sorted.sort();
+    sorted.dedup();
+    serde_json::to_string(&sorted).unwrap_or_else(|_| "[]".into())
+}
+
+/// External ids from their stored form.
+pub fn external_ids(text: &str) -> Vec<ExternalId> {
+    if text == "[]" { Vec::new() } else { serde_json::from_str(text).unwrap_or_default() }
+}
+
+/// The records that a typed record points to: type and id.
+pub fn references_of<T: RecordType>(record: &T) -> Vec<(&'static str, Uuid)> {
+    let mut found = References::default();
+    record.visit_fields(&mut found);
+    found.0
+}
+
+#[derive(Default)]
+struct References(Vec<(&'static str, Uuid)>);
+
+impl FieldVisitor for References {
+    fn field<V: Field + Serialize>(&mut self, _: &'static FieldSpec, value: &V) {
+        value.references(&mut self.0);
     }
 }

@@ -1,101 +1,23 @@
 //! The registry of record types: what the engine knows of each, made from the wire type and its slice.
 //! A record type is one line in [`KINDS`].
 
-use super::decide::Verdict;
-use super::record::{Fields, Stored};
-use super::scope::Scope;
-use super::world::{Need, World};
+use super::cut;
+use super::record::{Body, Fields, Stored, Typed, envelope_columns, references_of};
+use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
+use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use crate::http::openapi::add_schema;
 use cell_records_types as types;
-use cell_records_types::{Class, FieldSpec, RecordType};
+use cell_records_types::{Class, FieldSpec};
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::ToSchema;
 use utoipa::openapi::Components;
 use uuid::Uuid;
 
-/// What a record type adds to its wire declaration: its columns, filters, sorts and rules.
-/// The file of a slice (`records/<type>.rs`) implements it and holds nothing else.
-pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
-    /// Columns of the type's own, after the envelope. Only what is filtered, sorted, looked up or counted.
-    const COLUMNS: &'static [Column];
-    /// Columns without an index of their own come first in updates: the others are written only when they changed.
-    const FILTERS: &'static [Filter];
-    /// Fields that a list may be sorted by.
-    const SORTS: &'static [Sort];
-    /// Tables that hold several rows a record.
-    const SIDES: &'static [Side] = &[];
-    /// The field that `q` searches, as `q` works only over the grants that may read it; absent: no search.
-    const SEARCH: Option<&'static str> = None;
-
-    /// Fields that have a default: a `replace` leaves them when they are absent.
-    const DEFAULTED: &'static [&'static str] = &[];
-
-    /// The unit of a new record that names none, where the type tells it by itself.
-    fn default_unit(_fields: &Fields, _world: &World) -> Option<Uuid> {
-        None
-    }
-
-    /// The cells of [`Slice::COLUMNS`], in order.
-    fn columns(&self) -> Vec<Value>;
-
-    /// The rows of each of [`Slice::SIDES`], in order.
-    fn sides(&self) -> Vec<Vec<Vec<Value>>> {
-        Vec::new()
-    }
-
-    /// What its rules must see besides the record itself and what it refers to.
-    fn needs(_change: &Change<'_, Self>, _world: &World, _needs: &mut Vec<Need>) {}
-
-    /// Its defaults and rules: completes `after`, reports faults, warnings and conflicts. Pure.
-    fn decide(change: &mut Change<'_, Self>, world: &World, verdict: &mut Verdict);
-}
-
-/// A write of one record as its rules see it.
-pub struct Change<'a, T> {
-    /// The record as it stands; absent at a create.
-    pub before: Option<&'a T>,
-    /// The record as it would stand: with the envelope, values checked, references resolved. At a delete, as it stands.
-    pub after: T,
-    /// What is done.
-    pub action: Action,
-    /// Names of the fields that the caller sent.
-    pub sent: &'a [String],
-    /// Whether the rules of transition are off: the local operator loads what was decided elsewhere.
-    pub loading: bool,
-    /// What the caller sees; absent while needs are gathered.
-    pub scope: Option<&'a Scope>,
-}
-
-/// What a write does to its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Makes it, or brings it back: under the rules of a create.
-    Create,
-    /// Changes it, its unit perhaps.
-    Update,
-    /// Deletes it.
-    Delete,
-}
-
-impl<T> Change<'_, T> {
-    /// Whether the caller sent this field.
-    pub fn sent(&self, field: &str) -> bool {
-        self.sent.iter().any(|name| name == field)
-    }
-
-    /// Whether the caller reads a field of another record, and so may be told of it.
-    pub fn may_tell(&self, kind: &'static str, unit: Uuid, field: &str) -> bool {
-        let Some((scope, kind)) = self.scope.zip(Kind::named(kind)) else { return false };
-        let class = kind.field(field).map_or(Class::Sensitive, |spec| spec.class);
-        scope.reads(kind, unit).is_some_and(|reads| reads >= class) || scope.named_fields(kind, unit).contains(&field)
-    }
-
-    /// Whether a part of the record differs from what stands (at a create: always).
-    pub fn changed<V: PartialEq>(&self, part: impl Fn(&T) -> V) -> bool {
-        self.before.is_none_or(|before| part(before) != part(&self.after))
-    }
-}
+/// Identifies a record: the position of its type in the registry, and its id. An id alone is unique within a type only.
+pub type RecordKey = (usize, Uuid);
 
 /// A parameter of a list that filters it.
 #[derive(Debug, Clone, Copy)]
@@ -191,29 +113,17 @@ pub struct Kind {
     pub defaulted: &'static [&'static str],
     /// Position in the registry: the order of a snapshot.
     pub order: usize,
-    default_unit: fn(&Fields, &World) -> Option<Uuid>,
-    cells: fn(&Stored) -> Vec<Value>,
-    side_rows: fn(&Stored) -> Vec<Vec<Vec<Value>>>,
-    needs: fn(&Write<'_>, &World, &mut Vec<Need>),
-    decide: fn(&Write<'_>, &World, &mut Verdict) -> Option<Fields>,
+    default_unit: fn(&Fields, &WriteSet) -> Option<Uuid>,
+    read: fn(&Stored) -> Option<Typed>,
+    parse: fn(serde_json::Value) -> Option<Typed>,
+    cut: fn(&Typed) -> Body,
+    cells: fn(&Typed) -> Vec<Value>,
+    side_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
+    references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
+    decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     schema_names: fn() -> [String; 3],
     add_schemas: fn(&mut Components),
-}
-
-/// A write before it is typed.
-pub struct Write<'a> {
-    /// The record as it stands.
-    pub before: Option<&'a Stored>,
-    /// As it would stand.
-    pub after: &'a Stored,
-    /// What is done.
-    pub action: Action,
-    /// Names of the fields that the caller sent.
-    pub sent: &'a [String],
-    /// Whether the rules of transition are off.
-    pub loading: bool,
-    /// What the caller sees; absent while needs are gathered.
-    pub scope: Option<&'a Scope>,
+    selects: [OnceLock<String>; 4],
 }
 
 impl Kind {
@@ -232,49 +142,61 @@ impl Kind {
             defaulted: T::DEFAULTED,
             order,
             default_unit: T::default_unit,
-            cells: |stored| stored.typed::<T>().map_or_else(Vec::new, |record| record.columns()),
-            side_rows: |stored| stored.typed::<T>().map_or_else(Vec::new, |record| record.sides()),
-            needs: |write, world, needs| {
-                with_change::<T, _>(write, |change| T::needs(change, world, needs));
-            },
-            decide: |write, world, verdict| {
-                with_change::<T, _>(write, |change| {
-                    T::decide(change, world, verdict);
-                    Fields::of(&change.after, T::FIELDS)
-                })
-            },
+            read: Stored::read::<T>,
+            parse: |value| serde_json::from_value::<T>(value).ok().map(|record| Arc::new(record) as Typed),
+            cut: |typed| typed.downcast_ref::<T>().map(cut::typed).unwrap_or_default(),
+            cells: |typed| typed.downcast_ref::<T>().map(T::columns).unwrap_or_default(),
+            side_rows: |typed| typed.downcast_ref::<T>().map(T::sides).unwrap_or_default(),
+            references: |typed| typed.downcast_ref::<T>().map(references_of).unwrap_or_default(),
+            decide: rules::decide::<T>,
             schema_names: || [T::name(), T::New::name(), T::Patch::name()].map(Cow::into_owned),
             add_schemas: |components| {
                 add_schema::<T>(components);
                 add_schema::<T::New>(components);
                 add_schema::<T::Patch>(components);
             },
+            selects: [const { OnceLock::new() }; 4],
         }
     }
 
+    /// A stored record in its typed form.
+    pub fn read(&self, record: &Stored) -> Option<Typed> {
+        (self.read)(record)
+    }
+
+    /// A record from its flat JSON, if that has what a record of the type must have.
+    pub fn parse(&self, flat: serde_json::Value) -> Option<Typed> {
+        (self.parse)(flat)
+    }
+
+    /// The body of a typed record, cut by class.
+    pub fn cut(&self, record: &Typed) -> Body {
+        (self.cut)(record)
+    }
+
     /// The cells of the type's own columns.
-    pub fn cells(&self, record: &Stored) -> Vec<Value> {
+    pub fn cells(&self, record: &Typed) -> Vec<Value> {
         (self.cells)(record)
     }
 
     /// The rows of each side table.
-    pub fn side_rows(&self, record: &Stored) -> Vec<Vec<Vec<Value>>> {
+    pub fn side_rows(&self, record: &Typed) -> Vec<Vec<Vec<Value>>> {
         (self.side_rows)(record)
     }
 
+    /// The records that a typed record points to: type and id.
+    pub fn references(&self, record: &Typed) -> Vec<(&'static str, Uuid)> {
+        (self.references)(record)
+    }
+
     /// The unit of a new record that names none.
-    pub fn default_unit(&self, fields: &Fields, world: &World) -> Option<Uuid> {
-        (self.default_unit)(fields, world)
+    pub fn default_unit(&self, fields: &Fields, set: &WriteSet) -> Option<Uuid> {
+        (self.default_unit)(fields, set)
     }
 
-    /// What the type's rules must see.
-    pub fn needs(&self, write: &Write<'_>, world: &World, needs: &mut Vec<Need>) {
-        (self.needs)(write, world, needs);
-    }
-
-    /// The type's defaults and rules. Answers the completed fields.
-    pub fn decide(&self, write: &Write<'_>, world: &World, verdict: &mut Verdict) -> Option<Fields> {
-        (self.decide)(write, world, verdict)
+    /// Asks the type's defaults and rules. Nothing when a record does not read back.
+    pub fn decide(&self, change: &AnyChange<'_>, set: &WriteSet, verdict: &mut Verdict) -> Option<Ruled> {
+        (self.decide)(change, set, verdict)
     }
 
     /// Names of the schemas of what it answers, what a create takes, what a patch takes.
@@ -299,7 +221,20 @@ impl Kind {
 
     /// The type of a wire name.
     pub fn named(name: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.name == name)
+        static NAMES: LazyLock<HashMap<&'static str, &'static Kind>> =
+            LazyLock::new(|| KINDS.iter().map(|kind| (kind.name, kind)).collect());
+        NAMES.get(name).copied()
+    }
+
+    /// The statement that selects its records for a reader of this class, without a condition.
+    pub fn select(&self, class: Class) -> &str {
+        let text = || format!("SELECT {} FROM {}", envelope_columns(class, ""), self.plural);
+        self.selects.get(class.index()).map_or("", |select| select.get_or_init(text))
+    }
+
+    /// The type at a position of the registry.
+    pub fn at(order: usize) -> Option<&'static Kind> {
+        KINDS.get(order)
     }
 }
 
@@ -307,20 +242,6 @@ impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
-}
-
-fn with_change<T: Slice, A>(write: &Write<'_>, work: impl FnOnce(&mut Change<'_, T>) -> A) -> Option<A> {
-    let before = write.before.and_then(|before| before.typed::<T>());
-    let after = write.after.to_typed::<T>()?;
-    let mut change = Change {
-        before: before.as_deref(),
-        after,
-        action: write.action,
-        sent: write.sent,
-        loading: write.loading,
-        scope: write.scope,
-    };
-    Some(work(&mut change))
 }
 
 /// All record types, units first, each after those that it refers to: the order of a snapshot.

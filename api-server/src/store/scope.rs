@@ -5,35 +5,39 @@ use super::registry::Kind;
 use crate::auth::policy::{self, Rights};
 use cell_records_types::accounts::Role;
 use cell_records_types::{Class, FieldSpec, Timestamp};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The id of the one root of every tree: `Trung ương`.
 pub const ROOT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
 
-/// The tree of units, in memory: a walk up is a few hash look-ups.
+/// The most levels that the tree may have.
+pub const DEEPEST_TREE: usize = 16;
+
+/// The tree of units, in memory: a walk up is a few hash look-ups. A copy shares what was not changed in it since, so that
+/// what a write of one unit costs does not grow with the number of units.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    nodes: HashMap<Uuid, Node>,
+    nodes: imbl::GenericHashMap<Uuid, Node, foldhash::fast::RandomState, imbl::shared_ptr::DefaultSharedPtr>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Node {
     parent: Option<Uuid>,
-    children: Vec<Uuid>,
+    children: imbl::OrdSet<Uuid>,
     boundary_seq: i64,
 }
 
 impl Tree {
     /// Adds a unit, or sets its parent.
     pub fn set(&mut self, unit: Uuid, parent: Option<Uuid>, boundary_seq: i64) {
-        self.unhang(unit);
+        self.detach(unit);
         let node = self.nodes.entry(unit).or_default();
         node.parent = parent;
         node.boundary_seq = boundary_seq;
         if let Some(parent) = parent {
-            self.nodes.entry(parent).or_default().children.push(unit);
+            self.nodes.entry(parent).or_default().children.insert(unit);
         }
     }
 
@@ -44,31 +48,15 @@ impl Tree {
         }
     }
 
-    /// Takes a unit out again (a write that was rolled back).
-    pub fn forget(&mut self, unit: Uuid) {
-        self.unhang(unit);
-        self.nodes.remove(&unit);
-    }
-
-    fn unhang(&mut self, unit: Uuid) {
+    fn detach(&mut self, unit: Uuid) {
         if let Some(parent) = self.parent(unit).and_then(|parent| self.nodes.get_mut(&parent)) {
-            parent.children.retain(|child| *child != unit);
+            parent.children.remove(&unit);
         }
     }
 
     /// Whether the unit is in the tree.
     pub fn contains(&self, unit: Uuid) -> bool {
         self.nodes.contains_key(&unit)
-    }
-
-    /// How many units there are.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
     }
 
     /// The unit's parent.
@@ -106,11 +94,21 @@ impl Tree {
         Some(units)
     }
 
-    /// All units, sorted.
-    pub fn units(&self) -> Vec<Uuid> {
-        let mut units: Vec<Uuid> = self.nodes.keys().copied().collect();
-        units.sort_unstable();
-        units
+    /// How many units are above the unit, itself included.
+    pub fn depth(&self, unit: Uuid) -> usize {
+        self.ancestors(unit).count()
+    }
+
+    /// How many levels the subtree of a unit has: 1 without any below it, known or not.
+    pub fn height(&self, unit: Uuid) -> usize {
+        let mut level = vec![unit];
+        let mut height = 0;
+        while !level.is_empty() && height <= DEEPEST_TREE {
+            height += 1;
+            level =
+                level.iter().filter_map(|unit| self.nodes.get(unit)).flat_map(|node| &node.children).copied().collect();
+        }
+        height
     }
 }
 

@@ -52,7 +52,8 @@ impl Page {
     /// Adds a record as it stands, under the scope's mask. Answers whether it fitted.
     pub fn upsert(&mut self, scope: &Scope, record: &Stored) -> bool {
         self.add(|out| {
-            let Stored { kind, id, version, unit_id, updated_at, origin, .. } = record;
+            let (kind, id, version) = (record.kind, record.id, record.version);
+            let (unit_id, updated_at, origin) = (record.unit_id, record.updated_at, &record.origin);
             write!(
                 out,
                 r#"{{"op":"upsert","type":"{}","id":"{id}","version":{version},"unit_id":"{unit_id}","changed_at":"{updated_at}","#,
@@ -70,7 +71,7 @@ impl Page {
 
     /// Adds a version that the caller itself wrote and knows. Answers whether it fitted.
     pub fn own(&mut self, record: &Stored) -> bool {
-        let Stored { kind, id, version, .. } = record;
+        let (kind, id, version) = (record.kind, record.id, record.version);
         self.add(|out| write!(out, r#"{{"op":"own","type":"{}","id":"{id}","version":{version}}}"#, kind.name))
     }
 

@@ -5,7 +5,7 @@ use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::LargeBody;
 use crate::http::edge::wants_vietnamese;
-use crate::http::idempotency;
+use crate::http::idempotency::{self, Answer};
 use crate::http::openapi::Problems;
 use crate::http::params::Params;
 use crate::state::App;
@@ -13,7 +13,7 @@ use crate::store::decide::{Decided, Refusal};
 use crate::store::items::Command;
 use crate::store::record::show;
 use crate::store::scope::Scope;
-use crate::store::writer::{Done, KeptAnswer, Outcome};
+use crate::store::writer::{Done, Outcome};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use cell_records_types::faults::{Fault, FaultCode};
 use cell_records_types::problem::ProblemFault;
@@ -30,8 +30,8 @@ const READ_HERE: usize = 128 * 1024;
 /// One call is one transaction. With `mode=record` refused items are left out and the rest stands; with `mode=all` one
 /// refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing. Items
 /// may refer to each other by `ref:<name>`, in any order; they are answered in theirs. A repeat under the same
-/// `Idempotency-Key` writes nothing and is answered as the first was; under another body the key is refused with
-/// `422 idempotency_key_reused`, after a change of the caller's rights with `409 rights_changed`. A refused call with
+/// `Idempotency-Key` writes nothing and is answered with what the first came to, under the rights of today; under another body the key is refused with
+/// `422 idempotency_key_reused`. A refused call with
 /// `mode=all` is `422 push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
 /// Whatever is refused is told per item, with
 /// pointers relative to the item; nothing is told of records that the caller does not see.
@@ -71,7 +71,7 @@ pub(super) async fn sync_push(
     } else {
         push_body::read(&bytes)?
     };
-    let answer = Answer {
+    let answer = Form {
         names: push.items.iter().map(|item| item.name.clone()).collect(),
         records: push.answer == PushReturn::Representation,
         vietnamese: wants_vietnamese(request.headers()),
@@ -81,30 +81,28 @@ pub(super) async fn sync_push(
         items: push.items,
         mode: push.mode,
         dry_run: push.dry_run,
-        tells: answer.records,
+        returns_records: answer.records,
         epoch: push.epoch,
         key: Some(key),
         bytes: length,
     };
-    let kept = answer.clone();
-    match app.writer.submit(command, Some(Box::new(move |done| kept.keep(done)))).await? {
-        Outcome::Replayed(kept) => Ok(idempotency::answer(kept, true)),
-        Outcome::Done(done) if done.applied || push.dry_run => Ok(idempotency::answer(answer.keep(&done), false)),
+    match app.writer.submit(command).await? {
+        Outcome::Replayed(kept) => Ok(answer.of(&idempotency::replayed(&app, &who, &kept).await?).send(true)),
+        Outcome::Done(done) if done.applied || push.dry_run => Ok(answer.of(&done).send(false)),
         Outcome::Done(done) => Err(answer.refused(&done)),
     }
 }
 
 /// How a batch is answered.
-#[derive(Clone)]
-struct Answer {
+struct Form {
     names: Vec<Option<String>>,
     records: bool,
     vietnamese: bool,
 }
 
-impl Answer {
-    fn keep(&self, done: &Done) -> KeptAnswer {
-        KeptAnswer { status: 207, headers: Vec::new(), body: self.body(done) }
+impl Form {
+    fn of(&self, done: &Done) -> Answer {
+        Answer { status: 207, headers: Vec::new(), body: self.body(done) }
     }
 
     /// Some item was refused, and so all were.
@@ -151,7 +149,7 @@ impl Answer {
             let _ = write!(out, r#","version":{}"#, record.version);
         }
         let stands = item.status.is_success() && done.applied;
-        if item.told && stands {
+        if item.known_to_writer && stands {
             out.push_str(r#","told":true"#);
         }
         if let Some(record) = item.record.as_ref().filter(|record| self.records && stands && record.is_live()) {

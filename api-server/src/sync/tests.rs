@@ -158,7 +158,7 @@ impl Server {
         let Value::Object(body) = fields else { panic!("fields are an object") };
         let kind = Kind::named(kind).unwrap();
         let item = Item::new(kind, op, Some(Reference::Id(id)), Expected::Any, body, "");
-        let outcome = self.app.writer.submit(Command::one(Caller::operator(), item), None).await.unwrap();
+        let outcome = self.app.writer.submit(Command::one(Caller::operator(), item)).await.unwrap();
         let Outcome::Done(done) = outcome else { panic!("no key was given") };
         let [item] = done.items.as_slice() else { panic!("one item") };
         assert!(item.faults.is_empty(), "{:?}", item.faults);

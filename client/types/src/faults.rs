@@ -22,6 +22,13 @@ macro_rules! fault_codes {
     };
 }
 
+impl FaultCode {
+    /// The row of a code.
+    pub fn named(code: &str) -> Option<&'static FaultCode> {
+        FAULT_CODES.iter().copied().find(|row| row.code == code)
+    }
+}
+
 fault_codes! {
     UNKNOWN_FIELD "unknown_field" "This field does not exist here." "Không có trường này.";
     REQUIRED "required" "This field is required." "Trường này là bắt buộc.";
@@ -43,6 +50,7 @@ fault_codes! {
     UNIT_CYCLE "unit_cycle" "A unit cannot stand below itself." "Tổ chức không thể trực thuộc chính nó.";
     PARENT_SINCE_OUT_OF_RANGE "parent_since_out_of_range" "Must lie between the previous date and today." "Phải nằm giữa ngày trước đó và hôm nay.";
     CODE_TAKEN "code_taken" "Another unit under the same parent has this code." "Tổ chức khác cùng cấp trên trực tiếp đã có mã này.";
+    UNIT_TOO_DEEP "unit_too_deep" "The tree of units would be more than {} deep." "Cây tổ chức sẽ sâu quá {} cấp.";
     KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind cannot stand here." "Loại tổ chức này không thể đặt ở đây.";
     STATE_MOVE_NOT_ALLOWED "state_move_not_allowed" "The state cannot move this way: {}." "Không chuyển được trạng thái: {}.";
     UNIT_NOT_EMPTY "unit_not_empty" "The unit still has members on strength or live units below." "Tổ chức còn đảng viên hoặc tổ chức trực thuộc.";

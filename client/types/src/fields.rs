@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 pub trait Field {
     /// Normalises `value` to its canonical form, or reports what is wrong with it. `null` does not come here.
     fn check(value: &mut Value, report: &mut Report);
+
+    /// Adds the records that the value points to: type and id. Most types point to none.
+    fn references(&self, _found: &mut Vec<(&'static str, uuid::Uuid)>) {}
 }
 
 impl Field for bool {
@@ -103,6 +106,12 @@ macro_rules! object {
                     $(($crate::fields::plain(stringify!($required)), true, <$rtype as $crate::fields::Field>::check),)*
                     $(($crate::fields::plain(stringify!($optional)), false, <$otype as $crate::fields::Field>::check),)*
                 ], report);
+            }
+
+            #[allow(unused_variables, reason = "an object may have no field of a kind")]
+            fn references(&self, found: &mut Vec<(&'static str, uuid::Uuid)>) {
+                $($crate::fields::Field::references(&self.$required, found);)*
+                $(if let Some(value) = &self.$optional { $crate::fields::Field::references(value, found); })*
             }
         }
     };

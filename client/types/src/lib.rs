@@ -44,7 +44,7 @@ pub use unit_evaluation::*;
 pub use codes::{Class, CodeList};
 pub use dates::{Date, PartialDate, Timestamp};
 pub use decimal::Decimal;
-pub use record::{ExternalId, FieldSpec, RecordType};
+pub use record::{ExternalId, FieldSpec, FieldVisitor, RecordType};
 pub use references::{Ref, Reference};
 pub use text::{List, Text};
 pub use uuid::Uuid;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A record type of the contract. Declared by [`record!`](crate::record!).
-pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static {
+pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq + Send + Sync + 'static {
     /// Name on the wire, singular: `member`.
     const NAME: &'static str;
     /// Last part of the collection's path, plural: `members`.
@@ -22,6 +22,15 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Send + Sync + 'sta
     type New: Serialize + Clone + Send + Sync;
     /// What a merge patch takes.
     type Patch: Serialize + Clone + Default + Send + Sync;
+
+    /// Shows each own field that has a value, in the order of [`RecordType::FIELDS`].
+    fn visit_fields(&self, visitor: &mut impl FieldVisitor);
+}
+
+/// Looks at the own fields of a record, each in its own type.
+pub trait FieldVisitor {
+    /// One field and its value.
+    fn field<V: crate::fields::Field + Serialize>(&mut self, spec: &'static FieldSpec, value: &V);
 }
 
 /// One field of a record type.
@@ -172,6 +181,13 @@ macro_rules! record {
             ];
             type New = $new;
             type Patch = $patch;
+
+            fn visit_fields(&self, visitor: &mut impl $crate::FieldVisitor) {
+                let mut specs = <Self as $crate::RecordType>::FIELDS.iter();
+                $(if let Some(spec) = specs.next() { visitor.field(spec, &self.$required); })*
+                $(if let (Some(spec), Some(value)) = (specs.next(), &self.$optional) { visitor.field(spec, value); })*
+                $(if let Some(spec) = specs.next() { visitor.field(spec, &self.$managed); })*
+            }
         }
     };
     (@spec $field:ident: $type:ty, $default:ident = $class:ident, $required:literal, $managed:literal) => {

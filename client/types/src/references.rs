@@ -3,6 +3,7 @@
 use crate::faults::{REFERENCE_INVALID, Report};
 use crate::fields::Field;
 use crate::record::RecordType;
+use crate::text::clean;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use std::{fmt, marker::PhantomData, str::FromStr};
@@ -33,11 +34,10 @@ impl FromStr for Reference {
         }
         if let Some(rest) = text.strip_prefix("ext:") {
             let (system, value) = rest.split_once(':').ok_or(())?;
-            let valid = !system.is_empty()
-                && !value.is_empty()
-                && value.chars().count() <= 200
-                && !rest.chars().any(char::is_control);
-            return valid.then(|| Reference::External { system: system.into(), value: value.into() }).ok_or(());
+            // In the one form in which external ids are stored.
+            let value = clean(value, false)?;
+            let valid = !system.is_empty() && !value.is_empty() && value.chars().count() <= 200;
+            return valid.then(|| Reference::External { system: system.into(), value }).ok_or(());
         }
         if let Some(name) = text.strip_prefix("ref:") {
             return (!name.is_empty()).then(|| Reference::Item(name.into())).ok_or(());
@@ -154,6 +154,10 @@ impl<T: RecordType> Field for Ref<T> {
             }
             Err(()) => report.fault(&REFERENCE_INVALID, ""),
         }
+    }
+
+    fn references(&self, found: &mut Vec<(&'static str, Uuid)>) {
+        found.extend(self.id().map(|id| (T::NAME, id)));
     }
 }
 

@@ -76,6 +76,12 @@ impl<T: Field, const MAX: usize> Field for List<T, MAX> {
             report.within(&index.to_string(), |report| T::check(item, report));
         }
     }
+
+    fn references(&self, found: &mut Vec<(&'static str, uuid::Uuid)>) {
+        for item in &self.0 {
+            item.references(found);
+        }
+    }
 }
 
 /// Trims, composes to NFC and makes non-breaking spaces plain. Fails on control characters;

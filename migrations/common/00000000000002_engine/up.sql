@@ -58,16 +58,15 @@ CREATE TABLE external_ids (
     record_id uuid     NOT NULL,
     PRIMARY KEY (system, type, value)
 );
-CREATE INDEX external_ids_by_record ON external_ids (record_id);
 
 -- Which live records point to a record: a delete asks here.
 CREATE TABLE record_links (
+    to_type   text_key NOT NULL,
     to_id     uuid     NOT NULL,
     from_type text_key NOT NULL,
     from_id   uuid     NOT NULL,
-    PRIMARY KEY (to_id, from_type, from_id)
+    PRIMARY KEY (to_id, to_type, from_id, from_type)
 );
-CREATE INDEX record_links_by_source ON record_links (from_id);
 
 -- The tree of units as the engine walks it; the units themselves are records.
 CREATE TABLE unit_tree (
@@ -82,15 +81,13 @@ CREATE TABLE unit_ancestors (
 );
 CREATE INDEX unit_ancestors_by_unit ON unit_ancestors (unit_id);
 
--- Answers of POSTs under an Idempotency-Key, written in the transaction of their effect.
+-- What POSTs under an Idempotency-Key came to, written in the transaction of their effect: for records the status, id and
+-- version of each item, for accounts the id of the new thing. Never a body.
 CREATE TABLE idempotency_keys (
     caller_id   uuid        NOT NULL,
     key         text_key    NOT NULL,
     fingerprint text        NOT NULL,
-    rights      text        NOT NULL,
-    status      bigint      NOT NULL,
-    headers     text        NOT NULL,
-    body        text        NOT NULL,
+    outcome     text        NOT NULL,
     at          timestamptz NOT NULL,
     PRIMARY KEY (caller_id, key)
 );

@@ -4,15 +4,16 @@ use super::{Of, find, of_path};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::{self, Body};
+use crate::http::etag;
+use crate::http::idempotency::{self, Answer};
 use crate::http::params::Params;
-use crate::http::{etag, idempotency};
 use crate::state::App;
 use crate::store::decide::{Decided, Refusal};
 use crate::store::items::{Command, Expected, Item};
 use crate::store::load;
 use crate::store::record::{Stored, show};
 use crate::store::registry::Kind;
-use crate::store::writer::{Done, KeptAnswer, Outcome};
+use crate::store::writer::{Done, Outcome};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::Reference;
@@ -153,48 +154,42 @@ pub async fn submit(app: &App, who: &Who, request: &HttpRequest, item: Item, bod
         if request.method() == actix_web::http::Method::POST { idempotency::key(request, &body.0)? } else { None };
     let vietnamese = crate::http::edge::wants_vietnamese(request.headers());
     let command = Command { dry_run, key, bytes: body.0.len(), ..Command::one(who.caller(), item) };
-    let kept =
-        move |done: &Done| done.items.first().map_or_else(nothing, |decided| answer(done, decided, kind, vietnamese));
-    match app.writer.submit(command, Some(Box::new(kept))).await? {
-        Outcome::Replayed(kept) => Ok(idempotency::answer(kept, true)),
-        Outcome::Done(done) => {
-            let Some(decided) = done.items.first() else { return Err(ApiError::new(&error::INTERNAL)) };
-            match &decided.refusal {
-                None => Ok(idempotency::answer(answer(&done, decided, kind, vietnamese), false)),
-                Some(refusal) => Err(refused(app, who, &done, decided, refusal).await),
-            }
-        }
+    let (done, replayed) = match app.writer.submit(command).await? {
+        Outcome::Replayed(kept) => (idempotency::replayed(app, who, &kept).await?, true),
+        Outcome::Done(done) => (done, false),
+    };
+    let Some(decided) = done.items.first() else { return Err(ApiError::new(&error::INTERNAL)) };
+    match &decided.refusal {
+        None => Ok(answer(&done, decided, kind, vietnamese).send(replayed)),
+        Some(refusal) => Err(refused(app, who, &done, decided, refusal).await),
     }
 }
 
-fn nothing() -> KeptAnswer {
-    KeptAnswer { status: 500, headers: Vec::new(), body: String::new() }
-}
-
 /// The answer of a write that was done.
-fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> KeptAnswer {
+fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answer {
+    let nothing = Answer { status: 204, headers: Vec::new(), body: String::new() };
     let Some(record) = decided.record.as_ref().filter(|_| decided.status != ItemStatus::Deleted) else {
-        return KeptAnswer { status: 204, headers: Vec::new(), body: String::new() };
+        return nothing;
     };
-    let mut headers = vec![("etag".to_owned(), etag::tag(record.version, &done.epoch))];
+    let mut body = String::with_capacity(1024);
+    if !show(&done.scope, record, &mut body) {
+        // Moved to where the caller does not read: it is said that it is done, and no more.
+        return nothing;
+    }
+    let mut headers = vec![("etag", etag::tag(record.version, &done.epoch))];
     let status = if decided.status == ItemStatus::Created {
-        headers.push(("location".to_owned(), format!("/v1/{}/{}", kind.plural, record.id)));
+        headers.push(("location", format!("/v1/{}/{}", kind.plural, record.id)));
         201
     } else {
         200
     };
-    let mut body = String::with_capacity(1024);
-    if !show(&done.scope, record, &mut body) {
-        // Moved to where the caller does not read: it is told that it is done, and no more.
-        return KeptAnswer { status: 204, headers: Vec::new(), body: String::new() };
-    }
     if !decided.warnings.is_empty() {
         let warning = |fault: &faults::Fault| json!({"pointer": fault.pointer, "code": fault.code.code, "message": fault.message(vietnamese)});
         let warnings: Vec<Value> = decided.warnings.iter().map(warning).collect();
         body.pop();
         body.push_str(&format!(",\"warnings\":{}}}", Value::Array(warnings)));
     }
-    KeptAnswer { status, headers, body }
+    Answer { status, headers, body }
 }
 
 /// Which code a refusal by state or uniqueness has.
@@ -251,7 +246,10 @@ fn with_current(error: ApiError, done: &Done, record: &Stored) -> ApiError {
 
 /// A few of the records that point to a record, among those that the caller sees.
 async fn pointing(app: &App, who: &Who, record: &Stored) -> Value {
-    let found = app.reads.single(async |db| load::find_pointing(db, record.id).await.map_err(ApiError::from)).await;
+    let found = app
+        .reads
+        .single(async |db| load::find_pointing(db, record.kind, record.id).await.map_err(ApiError::from))
+        .await;
     let mut named = Vec::new();
     for (kind, id) in found.unwrap_or_default() {
         if named.len() < NAMED && matches!(find(app, who, kind, id).await, Ok(Some(_))) {

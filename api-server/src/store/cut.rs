@@ -1,0 +1,61 @@
+//! Cutting a record's body by field class: each own field into the fragment of its class.
+
+use super::record::Body;
+use cell_records_types::fields::Field;
+use cell_records_types::{Class, FieldSpec, FieldVisitor, RecordType};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// The body of a typed record: its fields in the order of their declaration.
+pub fn typed<T: RecordType>(record: &T) -> Body {
+    let mut cutter = Cutter::default();
+    record.visit_fields(&mut cutter);
+    Body(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default()))
+}
+
+/// Cuts a body anew: a field that moved to another class moves to the fragment of that class. A field that is not
+/// declared any more is kept out of sight, with the sensitive ones.
+///
+/// # Errors
+/// When the body is no JSON, which only hand-made SQL can bring about.
+pub fn anew(body: &Body, specs: &[FieldSpec]) -> serde_json::Result<Body> {
+    let mut text = String::from("{");
+    body.join(Class::Sensitive, &mut text);
+    text.push('}');
+    let mut values: BTreeMap<&str, &RawValue> = serde_json::from_str(&text)?;
+    let mut cutter = Cutter::default();
+    for spec in specs {
+        if let Some(value) = values.remove(spec.name) {
+            cutter.push(spec.class, spec.name, value);
+        }
+    }
+    for (name, value) in values {
+        cutter.push(Class::Sensitive, name, value);
+    }
+    Ok(Body(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default())))
+}
+
+/// Gathers the fragments.
+#[derive(Default)]
+struct Cutter([Vec<u8>; 4]);
+
+impl Cutter {
+    fn push(&mut self, class: Class, name: &str, value: &(impl Serialize + ?Sized)) {
+        let Some(fragment) = self.0.get_mut(class.index()) else { return };
+        if !fragment.is_empty() {
+            fragment.push(b',');
+        }
+        fragment.push(b'"');
+        fragment.extend_from_slice(name.as_bytes());
+        fragment.extend_from_slice(b"\":");
+        // The values of the contract's types always serialise, and writing to memory cannot fail.
+        let _ = serde_json::to_writer(fragment, value);
+    }
+}
+
+impl FieldVisitor for Cutter {
+    fn field<V: Field + Serialize>(&mut self, spec: &'static FieldSpec, value: &V) {
+        self.push(spec.class, spec.name, value);
+    }
+}

@@ -1,0 +1,46 @@
+//! The external ids of a record after a write.
+
+use super::target::{Target, key};
+use super::{Context, fault};
+use crate::store::items::Item;
+use crate::store::registry::Kind;
+use crate::store::scope::Actor;
+use crate::store::write_set::WriteSet;
+use cell_records_types::faults::{self, Fault};
+use cell_records_types::{ExternalId, Reference};
+use uuid::Uuid;
+
+/// The external ids after the write: entries of systems that the caller may not write stay as they are.
+pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Vec<ExternalId> {
+    let held = target.base(item.op).map(|before| before.external()).unwrap_or_default();
+    let mut sent = item.external_ids.clone();
+    if let (None, Some(Reference::External { system, value }), None) = (&sent, &item.id, &target.before) {
+        // An upsert by an external id that nobody holds makes a record that holds it.
+        sent = Some(vec![ExternalId { system: system.as_str().into(), value: value.as_str().into() }]);
+    }
+    let Some(sent) = sent else { return held };
+    let own = match &context.scope.actor {
+        Actor::Account(_, Some(code)) => Some(code.as_str()),
+        _ => None,
+    };
+    let writable = |system: &str| own.is_none_or(|own| own == system);
+    let mut result: Vec<ExternalId> = held.iter().filter(|one| !writable(&one.system)).cloned().collect();
+    for (index, one) in sent.into_iter().enumerate() {
+        let mut at_system = |code| faults.push(fault(format!("/external_ids/{index}/system"), code));
+        if !writable(&one.system) {
+            if !held.contains(&one) {
+                at_system(&faults::FIELD_NOT_WRITABLE);
+            }
+        } else if !held.contains(&one) && !context.systems.contains(&*one.system) {
+            at_system(&faults::REFERENCE_NOT_FOUND);
+        } else if !result.contains(&one) {
+            result.push(one);
+        }
+    }
+    result
+}
+
+/// Whether another record of the type holds an external id.
+pub fn is_held_by_another(kind: &Kind, one: &ExternalId, id: Uuid, set: &WriteSet) -> bool {
+    set.holder(&key(kind, one)).is_some_and(|holder| holder != id)
+}

@@ -1,0 +1,212 @@
+//! An item merged with the stored record, before its rules: merge patch, references as ids, the typed form.
+
+use super::Context;
+use super::target::{Sent, Target};
+use crate::store::items::Item;
+use crate::store::record::{Fields, Stored, Typed};
+use crate::store::registry::UNIT;
+use crate::store::rules::Action;
+use crate::store::write_set::WriteSet;
+use cell_records_types::faults::{self, Fault, Report};
+use cell_records_types::sync::PushOp;
+use cell_records_types::{Class, ExternalId, FieldSpec};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// An item merged with the stored record. It is made once, and again only when what it was made of changed.
+pub struct Draft {
+    /// What is done.
+    pub action: Action,
+    /// The unit that the record would belong to; nil when none is known.
+    pub unit_id: Uuid,
+    /// Of a unit: the unit that it would stand under.
+    pub parent: Option<Uuid>,
+    /// The record as it would be; nothing when its fields do not make one.
+    pub after: Option<Typed>,
+    /// Faults of the merge: objects, required fields.
+    pub faults: Vec<Fault>,
+    made_of: MadeOf,
+}
+
+/// What a draft depends on besides its item.
+struct MadeOf {
+    base: Option<Arc<Stored>>,
+    unit: Sent,
+    references: Vec<Option<Uuid>>,
+}
+
+impl Draft {
+    /// The unit that its item sent.
+    pub fn sent_unit(&self) -> Sent {
+        self.made_of.unit
+    }
+
+    fn is_of(&self, item: &Item, target: &Target) -> bool {
+        let same_base = match (&self.made_of.base, target.base(item.op)) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        same_base && self.made_of.unit == target.unit && self.made_of.references == target.references
+    }
+}
+
+/// The value of a draft's reference to what the caller does not see: it points to nothing, whatever was sent.
+const NOTHING: &str = "ext:-:-";
+
+/// Merges an item, unless that was done already.
+pub fn merge(
+    item: &Item,
+    target: &Target,
+    action: Action,
+    context: &Context<'_>,
+    set: &WriteSet,
+    draft: &mut Option<Draft>,
+) {
+    // What `replace` leaves alone depends on rights, and a unit that is derived on what the set has.
+    let is_fixed = !item.replace && (item.unit.is_some() || target.before.is_some() || item.kind.name == UNIT.name);
+    if is_fixed && draft.as_ref().is_some_and(|draft| draft.is_of(item, target)) {
+        return;
+    }
+    let mut faults = Vec::new();
+    let base = target.base(item.op);
+    let made_of = MadeOf { base: base.cloned(), unit: target.unit, references: target.references.clone() };
+    if let (PushOp::Delete | PushOp::Restore, Some(base)) = (item.op, base) {
+        let parent = parent_of(&base.body.fields(Class::Public), item);
+        let after = base.any().cloned();
+        *draft = Some(Draft { action, unit_id: base.unit_id, parent, after, faults, made_of });
+        return;
+    }
+    let mut fields = fields(item, target, context, &mut faults);
+    let unit_id = match target.unit {
+        _ if item.kind.name == UNIT.name => target.id,
+        Sent::Unit(unit) => unit,
+        Sent::Nothing | Sent::Unknown => {
+            let stored = base.map(|base| base.unit_id);
+            let derived = || match target.unit {
+                Sent::Nothing => item.kind.default_unit(&fields, set),
+                _ => None,
+            };
+            stored.or_else(derived).unwrap_or_else(Uuid::nil)
+        }
+    };
+    if !unit_id.is_nil() {
+        set.get(UNIT, unit_id);
+    }
+    let parent = parent_of(&fields, item);
+    complete(&mut fields.0, item, target, unit_id, set);
+    let after = item.kind.parse(Value::Object(fields.0));
+    *draft = Some(Draft { action, unit_id, parent, after, faults, made_of });
+}
+
+fn parent_of(fields: &Fields, item: &Item) -> Option<Uuid> {
+    let parent = (item.kind.name == UNIT.name).then(|| fields.0.get("parent_id")).flatten();
+    parent.and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok())
+}
+
+/// Adds the envelope, as rules see it.
+fn complete(fields: &mut Map<String, Value>, item: &Item, target: &Target, unit_id: Uuid, set: &WriteSet) {
+    let before = target.before.as_ref();
+    let created_at = before.map_or(set.now, |before| before.created_at);
+    let updated_at = before.map_or(set.now, |before| set.now.max(before.updated_at));
+    let held: Vec<ExternalId> = target.base(item.op).map(|base| base.external()).unwrap_or_default();
+    fields.insert("id".into(), target.id.to_string().into());
+    fields.insert("type".into(), item.kind.name.into());
+    fields.insert("version".into(), (before.map_or(0, |before| before.version) + 1).into());
+    fields.insert("unit_id".into(), unit_id.to_string().into());
+    fields.insert("external_ids".into(), json!(held));
+    fields.insert("created_at".into(), created_at.to_string().into());
+    fields.insert("updated_at".into(), updated_at.to_string().into());
+}
+
+/// The own fields after the merge patch, references as ids.
+fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Fields {
+    let base = target.base(item.op);
+    let mut fields = base.map(|base| base.body.fields(Class::Sensitive)).unwrap_or_default();
+    let mut sent = item.fields.clone();
+    if !item.references.is_empty() {
+        let mut whole = Value::Object(sent);
+        for (found, id) in item.references.iter().zip(&target.references) {
+            let pointer = found.pointer.strip_prefix(item.prefix).unwrap_or(&found.pointer);
+            if let Some(at) = whole.pointer_mut(pointer) {
+                *at = Value::String(id.map_or_else(|| NOTHING.to_owned(), |id| id.to_string()));
+            }
+        }
+        sent = match whole {
+            Value::Object(sent) => sent,
+            _ => Map::new(),
+        };
+    }
+    let mut report = Report::new(item.prefix);
+    for (name, value) in sent {
+        let Some(spec) = item.kind.field(&name) else { continue };
+        if spec.managed && !item.managed && !context.scope.is_operator() {
+            // Refused later; no rule is to judge it.
+            continue;
+        }
+        match value {
+            Value::Null if spec.required => report.fault_at(&name, &faults::REQUIRED, ""),
+            Value::Null => {
+                fields.0.remove(&name);
+            }
+            Value::Object(patch) => {
+                let mut value = merged(fields.0.get(&name), patch);
+                report.within(&name, |report| {
+                    let before = report.faults.len();
+                    (spec.check)(&mut value, report);
+                    if report.faults.len() == before {
+                        fields.0.insert(name.clone(), value);
+                    }
+                });
+            }
+            value => {
+                fields.0.insert(name, value);
+            }
+        }
+    }
+    if item.replace {
+        clear_absent(&mut fields, item, target, context);
+    }
+    let is_sent = |spec: &FieldSpec| item.sent.iter().any(|name| name == spec.name);
+    for spec in item.kind.fields.iter().filter(|spec| spec.required && !spec.managed && !is_sent(spec)) {
+        if !fields.0.contains_key(spec.name) {
+            report.fault_at(spec.name, &faults::REQUIRED, "");
+        }
+    }
+    faults.append(&mut report.faults);
+    fields
+}
+
+/// `replace` clears what is absent, but for what has a default and what the caller may not write.
+fn clear_absent(fields: &mut Fields, item: &Item, target: &Target, context: &Context<'_>) {
+    let writes = target.before.as_ref().map(|before| context.scope.writes(item.kind, before.unit_id));
+    for spec in item.kind.fields {
+        let is_sent = item.sent.iter().any(|name| name == spec.name);
+        let is_kept = spec.required || spec.managed || is_sent || item.kind.defaulted.contains(&spec.name);
+        let may_write = writes.as_ref().is_none_or(|writes| writes.field(spec.name, spec.class));
+        if !is_kept && may_write {
+            fields.0.remove(spec.name);
+        }
+    }
+}
+
+/// RFC 7396 for the inside of a field.
+fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
+    let mut into = base.and_then(Value::as_object).cloned().unwrap_or_default();
+    for (name, value) in patch {
+        match value {
+            Value::Null => {
+                into.remove(&name);
+            }
+            Value::Object(patch) => {
+                let value = merged(into.get(&name), patch);
+                into.insert(name, value);
+            }
+            value => {
+                into.insert(name, value);
+            }
+        }
+    }
+    Value::Object(into)
+}

@@ -1,0 +1,156 @@
+//! What the caller may write of a record where it is and where it would be.
+
+use super::merge::Draft;
+use super::target::{Sent, Target};
+use super::{Context, fault};
+use crate::store::items::Item;
+use crate::store::record::Stored;
+use crate::store::registry::UNIT;
+use crate::store::rules::Action;
+use crate::store::scope::{Scope, Writes};
+use crate::store::write_set::WriteSet;
+use cell_records_types::Unit;
+use cell_records_types::faults::{self, Fault};
+use uuid::Uuid;
+
+/// Judges the unit that the record would belong to. Returns whether rules can run.
+pub fn place(
+    item: &Item,
+    target: &Target,
+    draft: &Draft,
+    context: &Context<'_>,
+    set: &WriteSet,
+    faults: &mut Vec<Fault>,
+) -> bool {
+    let mut at_unit = |code| faults.push(fault(format!("{}/unit_id", item.prefix), code));
+    if item.kind.name == UNIT.name {
+        if target.unit != Sent::Nothing && target.unit != Sent::Unit(target.id) {
+            at_unit(&faults::UNIT_FIXED);
+        }
+        return true;
+    }
+    if target.unit == Sent::Unknown {
+        at_unit(&faults::REFERENCE_NOT_FOUND);
+        return target.before.is_some();
+    }
+    let unit = draft.unit_id;
+    if unit.is_nil() {
+        // What is no reference at all was reported when the body was read.
+        if !item.sent.iter().any(|name| name == "unit_id") {
+            at_unit(&faults::REQUIRED);
+        }
+        return false;
+    }
+    // A record comes back to its unit as it would be made there.
+    let moved = target.before.as_ref().is_none_or(|before| before.unit_id != unit || !before.is_live());
+    let is_live = set.get(UNIT, unit).is_some_and(|unit| unit.is_live());
+    if moved && (!is_live || context.scope.reads(UNIT, unit).is_none()) {
+        // One that the type tells by itself is named only where the caller sees it.
+        let derived = item.unit.is_none() && target.before.is_none();
+        at_unit(if derived { &faults::REQUIRED } else { &faults::REFERENCE_NOT_FOUND });
+        return false;
+    }
+    if moved && draft.action == Action::Update && item.kind.downward {
+        at_unit(&faults::UNIT_FIXED);
+    }
+    true
+}
+
+/// The rights of one write.
+pub struct Rights<'a> {
+    /// The item.
+    pub item: &'a Item,
+    /// What it means.
+    pub target: &'a Target,
+    /// What it would make.
+    pub draft: &'a Draft,
+    /// The caller's scope.
+    pub scope: &'a Scope,
+}
+
+impl Rights<'_> {
+    /// The units whose rights are asked: before and after; of a unit, its parents.
+    fn units(&self) -> Vec<Uuid> {
+        let mut units = Vec::new();
+        let before = self.target.before.as_deref();
+        if self.item.kind.name == UNIT.name {
+            let (old, new) = (before.and_then(parent), self.draft.parent);
+            if matches!(self.draft.action, Action::Create | Action::Delete) || old != new {
+                units.extend(old.into_iter().chain(new));
+            }
+            if before.is_some() || units.is_empty() {
+                units.push(self.target.id);
+            }
+        } else {
+            units.extend(before.map(|before| before.unit_id));
+            if !self.draft.unit_id.is_nil() {
+                units.push(self.draft.unit_id);
+            }
+        }
+        units.dedup();
+        units
+    }
+
+    /// Whether the caller may do it at all; else the right that is missing.
+    pub fn allowed(&self) -> Result<(), String> {
+        let kind = self.item.kind;
+        let units = self.units();
+        let before = self.target.before.as_ref();
+        let whole =
+            self.draft.action != Action::Update || before.is_some_and(|before| before.unit_id != self.draft.unit_id);
+        let may = |unit: &Uuid| {
+            let writes = self.scope.writes(kind, *unit);
+            writes.any() && (!whole || writes.whole())
+        };
+        // A unit to go to that the caller does not see is answered as a reference to nothing, whatever it is.
+        let here = before.map(|before| before.unit_id);
+        let known =
+            |unit: &&Uuid| self.scope.is_operator() || Some(**unit) == here || self.scope.reads(UNIT, **unit).is_some();
+        let known: Vec<&Uuid> = units.iter().filter(known).collect();
+        let allowed = if known.is_empty() {
+            // Its unit is not known: the caller must be able to write the type somewhere.
+            self.scope.grants.iter().any(|grant| may(&grant.unit)) || self.scope.is_operator()
+        } else {
+            known.into_iter().all(may)
+        };
+        if allowed { Ok(()) } else { Err(format!("{}:write", kind.name)) }
+    }
+
+    /// Fields that were sent and may not be written; without a place, there is no right to ask.
+    pub fn fields(&self, placed: bool, faults: &mut Vec<Fault>) {
+        let Rights { item, target, draft, scope } = self;
+        let home = self.home();
+        let mut units: Vec<Uuid> = target.before.iter().map(|before| before.unit_id).chain([home]).collect();
+        units.dedup();
+        let placed = placed && (target.before.is_some() || scope.is_operator() || scope.reads(UNIT, home).is_some());
+        let writes: Vec<_> = units.iter().map(|unit| scope.writes(item.kind, *unit)).collect();
+        for name in &item.sent {
+            let Some(spec) = item.kind.field(name) else { continue };
+            let code = if spec.managed && !item.managed && !scope.is_operator() {
+                &faults::READ_ONLY
+            } else if placed && !writes.iter().all(|writes| writes.field(name, spec.class)) {
+                &faults::FIELD_NOT_WRITABLE
+            } else {
+                continue;
+            };
+            faults.push(fault(format!("{}/{name}", item.prefix), code));
+        }
+        // External ids identify the whole record: who may write single fields only does not set them.
+        let identified = item.external_ids.is_some() && draft.action == Action::Update;
+        if identified && placed && !writes.iter().all(Writes::whole) {
+            faults.push(fault("/external_ids".into(), &faults::FIELD_NOT_WRITABLE));
+        }
+    }
+
+    /// Where the rights for fields are asked: the unit after, or a new unit's parent.
+    fn home(&self) -> Uuid {
+        if self.item.kind.name == UNIT.name && self.target.before.is_none() {
+            return self.draft.parent.unwrap_or(self.target.id);
+        }
+        self.draft.unit_id
+    }
+}
+
+fn parent(unit: &Stored) -> Option<Uuid> {
+    unit.typed::<Unit>().and_then(|unit| unit.parent_id.as_ref().and_then(|parent| parent.id()))
+}

@@ -1,0 +1,183 @@
+//! What the rules of a record type are written in: the slice that a type implements, the change that it judges, its
+//! verdict. Rules are pure: they ask the set of writes for what they want and may be asked twice.
+
+use super::record::{Fields, Stored, Typed};
+use super::registry::{Filter, Kind, Side, Sort};
+use super::scope::Scope;
+use super::write_set::WriteSet;
+use crate::db::{Column, Value};
+use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::sync::ConflictReason;
+use cell_records_types::{Class, RecordType};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What a record type adds to its wire declaration: its columns, filters, sorts and rules.
+/// The file of a slice (`records/<type>.rs`) implements it and holds nothing else.
+pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
+    /// Columns of the type's own, after the envelope. Only what is filtered, sorted, looked up or counted.
+    const COLUMNS: &'static [Column];
+    /// Parameters that a list of the type takes.
+    const FILTERS: &'static [Filter];
+    /// Fields that a list may be sorted by.
+    const SORTS: &'static [Sort];
+    /// Tables that hold several rows a record.
+    const SIDES: &'static [Side] = &[];
+    /// The field that `q` searches, as `q` works only over the grants that may read it; absent: no search.
+    const SEARCH: Option<&'static str> = None;
+
+    /// Fields that have a default: a `replace` leaves them when they are absent.
+    const DEFAULTED: &'static [&'static str] = &[];
+
+    /// The unit of a new record that names none, where the type tells it by itself.
+    fn default_unit(_fields: &Fields, _set: &WriteSet) -> Option<Uuid> {
+        None
+    }
+
+    /// The cells of [`Slice::COLUMNS`], in order.
+    fn columns(&self) -> Vec<Value>;
+
+    /// The rows of each of [`Slice::SIDES`], in order.
+    fn sides(&self) -> Vec<Vec<Vec<Value>>> {
+        Vec::new()
+    }
+
+    /// Its defaults and rules: completes `after`, reports faults, warnings and conflicts. What it asks the set for may
+    /// not be there yet: then it is asked again, and what it said the first time is dropped.
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict);
+}
+
+/// A write of one record as its rules see it.
+pub struct Change<'a, T> {
+    /// The record as it is stored; absent at a create.
+    pub before: Option<&'a T>,
+    /// The record as it would be: with the envelope, values checked, references resolved. At a delete, as it is stored.
+    pub after: T,
+    /// What is done.
+    pub action: Action,
+    /// Names of the fields that the caller sent.
+    pub sent: &'a [String],
+    /// Whether the rules of transition are off: the local operator imports what was decided elsewhere.
+    pub importing: bool,
+    /// What the caller sees.
+    pub scope: &'a Scope,
+}
+
+/// What a write does to its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Makes it, or brings it back: under the rules of a create.
+    Create,
+    /// Changes it, its unit perhaps.
+    Update,
+    /// Deletes it.
+    Delete,
+}
+
+impl<T> Change<'_, T> {
+    /// Whether the caller sent this field.
+    pub fn sent(&self, field: &str) -> bool {
+        self.sent.iter().any(|name| name == field)
+    }
+
+    /// Whether the caller reads a field of another record, and so may learn of it.
+    pub fn may_learn(&self, kind: &'static str, unit: Uuid, field: &str) -> bool {
+        let Some(kind) = Kind::named(kind) else { return false };
+        let class = kind.field(field).map_or(Class::Sensitive, |spec| spec.class);
+        self.scope.reads(kind, unit).is_some_and(|reads| reads >= class)
+            || self.scope.named_fields(kind, unit).contains(&field)
+    }
+
+    /// Whether a part of the record differs from what is stored (at a create: always).
+    pub fn changed<V: PartialEq>(&self, part: impl Fn(&T) -> V) -> bool {
+        self.before.is_none_or(|before| part(before) != part(&self.after))
+    }
+}
+
+/// What a type's rules say of a write.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Why the record is not stored.
+    pub faults: Vec<Fault>,
+    /// What is said of a record that is stored all the same.
+    pub warnings: Vec<Fault>,
+    /// A refusal by state or uniqueness.
+    pub conflict: Option<(ConflictReason, &'static FaultCode)>,
+    /// The right that is missing.
+    pub forbidden: Option<String>,
+    prefix: &'static str,
+}
+
+impl Verdict {
+    /// A verdict whose pointers begin with `prefix`.
+    pub fn new(prefix: &'static str) -> Self {
+        Verdict { prefix, ..Verdict::default() }
+    }
+
+    /// Adds a fault at a field.
+    pub fn fault(&mut self, field: &str, code: &'static FaultCode) {
+        self.fault_about(field, code, "");
+    }
+
+    /// Adds a fault at a field, with what its text names. `field` may be a path: `levels/0/code`.
+    pub fn fault_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+        let pointer = format!("{}/{field}", self.prefix);
+        self.faults.push(Fault { pointer, code, argument: argument.into() });
+    }
+
+    /// Adds a warning at a field.
+    pub fn warn(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+        let pointer = format!("{}/{field}", self.prefix);
+        self.warnings.push(Fault { pointer, code, argument: argument.into() });
+    }
+
+    /// Refuses by state or uniqueness; the first reason counts.
+    pub fn conflict(&mut self, reason: ConflictReason, code: &'static FaultCode) {
+        self.conflict.get_or_insert((reason, code));
+    }
+}
+
+/// A change whose type is not known statically.
+pub struct AnyChange<'a> {
+    /// The record as it is stored; absent at a create.
+    pub before: Option<&'a Stored>,
+    /// The record as it would be, before its rules.
+    pub after: &'a Typed,
+    /// What is done.
+    pub action: Action,
+    /// Names of the fields that the caller sent.
+    pub sent: &'a [String],
+    /// Whether the rules of transition are off.
+    pub importing: bool,
+    /// What the caller sees.
+    pub scope: &'a Scope,
+}
+
+/// A record after its rules.
+pub struct Ruled {
+    /// The record, completed.
+    pub after: Typed,
+    /// Whether the rules added nothing.
+    pub is_as_sent: bool,
+}
+
+/// Asks the rules of `T`. Nothing when the change is of another type, or the stored record does not read back.
+pub fn decide<T: Slice>(change: &AnyChange<'_>, set: &WriteSet, verdict: &mut Verdict) -> Option<Ruled> {
+    let before = match change.before {
+        Some(before) => Some(before.typed::<T>()?),
+        None => None,
+    };
+    let sent = change.after.downcast_ref::<T>()?;
+    let mut typed = Change {
+        before: before.as_deref(),
+        after: sent.clone(),
+        action: change.action,
+        sent: change.sent,
+        importing: change.importing,
+        scope: change.scope,
+    };
+    T::decide(&mut typed, set, verdict);
+    let is_as_sent = typed.after == *sent;
+    Some(Ruled { after: Arc::new(typed.after), is_as_sent })
+}

@@ -1,0 +1,223 @@
+//! The one writer: a queue and a thread with its own connection that treats what waits as one set. Nothing else can
+//! write. Here is the way in; `worker` has the life of a set, `transaction` its begin and its commit, `keys` what is kept
+//! under an `Idempotency-Key`, `refused` the search for what the database does not take.
+
+mod keys;
+mod refused;
+mod transaction;
+mod worker;
+
+pub use keys::{KEYS_KEPT_DAYS, Kept, KeptItem};
+
+use super::decide::Decided;
+use super::items::{Command, Key};
+use super::live::{Clock, Live};
+use super::scope::Scope;
+use crate::db::{Database, Db, DbError};
+use cell_records_types::Timestamp;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+/// At most so many commands wait; more are answered `503`.
+const QUEUE_COMMANDS: usize = 4_096;
+/// The bodies of waiting commands take at most so many bytes; more are answered `503`.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// How long the writer may take to say that it is alive.
+const PROBE_WAIT: Duration = Duration::from_secs(2);
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteError {
+    /// The database could not be reached or is too busy: nothing is stored.
+    Unavailable,
+    /// The commit's answer was lost and the database cannot say what became of it.
+    OutcomeUnknown,
+    /// The database refused what the rules let pass.
+    Refused,
+    /// It would write more rows than one write may.
+    TooLarge,
+    /// A fault of the program; the log says which.
+    Internal,
+    /// Another epoch than the caller's.
+    EpochChanged,
+    /// The key was used for another request.
+    KeyReused,
+    /// The account is disabled, or its token revoked, since the request was let in.
+    Unauthorised,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Decided and, unless refused or dry, committed.
+    Done(Done),
+    /// A repeat: what its first run came to, item by item.
+    Replayed(Kept),
+}
+
+/// What became of a command's items.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The write transaction; nothing when nothing was written.
+    pub batch: Option<Uuid>,
+    /// Whether the effect is kept.
+    pub applied: bool,
+    /// One result an item, in the order of the call.
+    pub items: Vec<Decided>,
+    /// The scope in which it was decided, for masks.
+    pub scope: Scope,
+    /// The epoch, for tags.
+    pub epoch: String,
+}
+
+/// Work on accounts, sessions, tokens and audit rows: a set of its own, in the same order as all writes.
+type AccountWork = Box<dyn for<'a> FnOnce(&'a mut WriteTx<'_>) -> AccountFuture<'a> + Send>;
+type AccountFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DbError>> + 'a>>;
+
+enum Job {
+    Records(Box<Command>, Reply<Outcome>),
+    Accounts(AccountWork, Reply<()>),
+    Probe(oneshot::Sender<()>),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, WriteError>>;
+
+/// An open write transaction. Only the writer makes one; who holds it may change tables.
+pub struct WriteTx<'a> {
+    db: Db<'a>,
+    clock: &'a mut Clock,
+    /// The database's clock.
+    pub now: Timestamp,
+}
+
+impl WriteTx<'_> {
+    /// The connection.
+    pub fn db(&mut self) -> Db<'_> {
+        self.db.again()
+    }
+
+    /// Says that accounts, grants or tokens changed: every server forgets what it cached.
+    pub fn rights_changed(&mut self) {
+        self.clock.auth_rev += 1;
+    }
+
+    /// Begins another incarnation of the log, unless this one ended already.
+    pub fn end_epoch(&mut self, epoch: &str) {
+        if self.clock.epoch == epoch {
+            self.clock.epoch = Clock::new_epoch();
+        }
+    }
+
+    /// The id of the thing that was made under a caller's key, or why the key cannot be used.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn kept(&mut self, scope: &Scope, key: &Key) -> Result<Option<Result<Uuid, WriteError>>, DbError> {
+        keys::find_made(&mut self.db(), &scope.actor, key).await
+    }
+
+    /// Keeps under a caller's key the id of the thing that was made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep(&mut self, scope: &Scope, key: &Key, id: Uuid) -> Result<(), DbError> {
+        let now = self.now;
+        keys::keep_made(&mut self.db(), &scope.actor, key, id, now).await
+    }
+}
+
+/// The way in: hands commands to the writer's thread.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+    state: Arc<State>,
+    committed: watch::Receiver<i64>,
+}
+
+/// What the writer's thread and those who hand in commands share.
+#[derive(Default)]
+struct State {
+    /// Bytes of the requests that wait or are at work.
+    bytes: AtomicUsize,
+    /// Whether the last write failed for a reason that is the database's: gone, full, read-only.
+    failing: AtomicBool,
+}
+
+impl Writer {
+    /// Starts the writer of a database, which must be migrated.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn start(database: &Database, live: Arc<Live>, server_code: String) -> Result<Writer, String> {
+        let (queue, jobs) = mpsc::channel(QUEUE_COMMANDS);
+        let (head, committed) = watch::channel(0);
+        let database = database.clone();
+        let state = Arc::new(State::default());
+        let shared = state.clone();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let run = move || runtime.block_on(worker::Worker::new(database, live, server_code, head, shared).run(jobs));
+        std::thread::Builder::new().name("writer".into()).spawn(run).map_err(|error| error.to_string())?;
+        Ok(Writer { queue, state, committed })
+    }
+
+    /// Hands in a command and waits for what becomes of it.
+    ///
+    /// # Errors
+    /// When it has no outcome.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
+        let bytes = command.bytes;
+        if self.state.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes > QUEUE_BYTES.max(bytes) {
+            self.state.bytes.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(WriteError::Unavailable);
+        }
+        let (reply, wait) = oneshot::channel();
+        if self.queue.try_send(Job::Records(Box::new(command), reply)).is_err() {
+            self.state.bytes.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(WriteError::Unavailable);
+        }
+        wait.await.unwrap_or(Err(WriteError::OutcomeUnknown))
+    }
+
+    /// Hands in work on accounts and waits until it is committed.
+    ///
+    /// # Errors
+    /// When it has no outcome.
+    pub async fn accounts<T: Send + 'static>(
+        &self,
+        work: impl for<'a> FnOnce(&'a mut WriteTx<'_>) -> Pin<Box<dyn Future<Output = Result<T, DbError>> + 'a>>
+        + Send
+        + 'static,
+    ) -> Result<T, WriteError> {
+        let (reply, wait) = oneshot::channel();
+        let (answer, result) = std::sync::mpsc::sync_channel(1);
+        let work: AccountWork = Box::new(move |tx| {
+            let work = work(tx);
+            Box::pin(async move {
+                // The receiver only goes when the caller hung up; the write is kept all the same.
+                let _ = answer.send(work.await?);
+                Ok(())
+            })
+        });
+        self.queue.try_send(Job::Accounts(work, reply)).map_err(|_| WriteError::Unavailable)?;
+        wait.await.unwrap_or(Err(WriteError::OutcomeUnknown))?;
+        result.try_recv().map_err(|_| WriteError::Internal)
+    }
+
+    /// Publishes the head of the log when this server commits. Another server's commits are not published here.
+    pub fn committed(&self) -> watch::Receiver<i64> {
+        self.committed.clone()
+    }
+
+    /// Whether the writer takes commands, in reasonable time, and its last write did not fail for want of a database.
+    pub async fn is_healthy(&self) -> bool {
+        let (reply, wait) = oneshot::channel();
+        let probed = async { self.queue.send(Job::Probe(reply)).await.is_ok() && wait.await.is_ok() };
+        let alive = tokio::time::timeout(PROBE_WAIT, probed).await.unwrap_or(false);
+        alive && !self.state.failing.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,157 @@
+//! The begin and the commit of a write, and what became of a commit whose answer was lost.
+
+use super::worker::Worker;
+use super::{WriteError, keys};
+use crate::db::connect::Own;
+use crate::db::engine::{self, CommitError};
+use crate::db::sql::Rows;
+use crate::db::{At, Db, DbError, Sql, Verbs};
+use crate::on;
+use crate::store::flush;
+use crate::store::live::Clock;
+use cell_records_types::Timestamp;
+use diesel::sql_types::BigInt;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// How long a batch's row is kept: longer than any commit whose answer is lost.
+const BATCHES_KEPT: Duration = Duration::from_secs(86_400);
+/// How often a commit whose answer was lost is looked up.
+const LOOKED_UP: usize = 10;
+/// The pause before each look.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a set was not stored.
+pub(super) enum Failure {
+    /// The database refused what the rules let pass.
+    Refused,
+    /// It refused these items.
+    Items(HashSet<usize>),
+    /// It would write more rows than one set may.
+    TooLarge,
+    /// Nothing can be done about it here.
+    Other(WriteError),
+}
+
+impl Failure {
+    pub(super) fn error(self) -> WriteError {
+        match self {
+            Failure::Refused | Failure::Items(_) => WriteError::Refused,
+            Failure::TooLarge => WriteError::TooLarge,
+            Failure::Other(error) => error,
+        }
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        if engine::is_constraint(&error) {
+            tracing::warn!(%error, "the database refused what the rules let pass");
+            Failure::Refused
+        } else if engine::is_unavailable(&error) {
+            tracing::warn!(%error, "the database is not available for writing");
+            Failure::Other(WriteError::Unavailable)
+        } else {
+            tracing::error!(%error, "a write failed");
+            Failure::Other(WriteError::Internal)
+        }
+    }
+}
+
+impl Worker {
+    /// Opens a transaction with the clock taken first. A kept connection that turns out to be gone is replaced once:
+    /// nothing was sent on it.
+    pub(super) async fn begin(&mut self) -> Result<(Own, Clock, Timestamp), Failure> {
+        if let Some(own) = self.own.take() {
+            match begin_on(own).await {
+                Ok(begun) => return Ok(begun),
+                Err(error) if engine::is_unavailable(&error) => {
+                    tracing::info!(%error, "the writer's connection is gone; opening another");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.prepared.clear();
+        let own = self.database.open().await?;
+        Ok(begin_on(own).await?)
+    }
+
+    /// Ends a transaction without keeping anything. A connection that cannot even do that is dropped.
+    pub(super) async fn roll_back(&mut self, mut own: Own) {
+        if engine::batch(&mut own.db(), "ROLLBACK").await.is_ok() {
+            self.own = Some(own);
+        }
+    }
+
+    /// Writes rows and commits. When the answer is lost, a new connection looks the batch up under the clock.
+    pub(super) async fn commit(
+        &mut self,
+        mut own: Own,
+        rows: &[Rows<'_>],
+        clock: &Clock,
+        before: &Clock,
+    ) -> Result<(), Failure> {
+        let committed = engine::write_and_commit(&mut own.db(), &mut self.prepared, rows).await;
+        match committed {
+            Ok(()) => {
+                self.own = Some(own);
+                Ok(())
+            }
+            Err(CommitError::Nothing(error)) => {
+                self.roll_back(own).await;
+                Err(error.into())
+            }
+            Err(CommitError::Unknown(error)) => {
+                tracing::error!(%error, "a commit failed; looking up what became of it");
+                drop(own);
+                if clock.batch == before.batch {
+                    // Only accounts changed: they leave no batch to look up.
+                    return Err(Failure::Other(WriteError::OutcomeUnknown));
+                }
+                self.look_up(clock).await.map_err(Failure::Other)
+            }
+        }
+    }
+
+    async fn look_up(&mut self, clock: &Clock) -> Result<(), WriteError> {
+        for _ in 0..LOOKED_UP {
+            tokio::time::sleep(PAUSE).await;
+            let Ok((mut own, ..)) = self.begin().await else { continue };
+            let sql = Sql::<BigInt>::new("SELECT seq FROM batches WHERE batch = ").bind(clock.batch);
+            let found: Result<Option<i64>, DbError> = on!(&mut own.db(), c => sql.first_row(c));
+            self.roll_back(own).await;
+            match found {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => return Err(WriteError::Unavailable),
+                Err(_) => {}
+            }
+        }
+        Err(WriteError::OutcomeUnknown)
+    }
+}
+
+async fn begin_on(mut own: Own) -> Result<(Own, Clock, Timestamp), DbError> {
+    let ((), (clock, now)) =
+        engine::both(&mut own.db(), async |db| engine::begin_write(db).await, async |db| Clock::read(db, true).await)
+            .await?;
+    Ok((own, clock, now.into()))
+}
+
+/// Once in a thousand rows of the log, what only had to be kept a while goes.
+pub(super) async fn forget_old(db: &mut Db<'_>, began: i64, seq: i64, now: Timestamp) -> Result<(), DbError> {
+    if began / 1_000 == seq / 1_000 {
+        return Ok(());
+    }
+    let ago = |age: Duration| At(now.micros() - i64::try_from(age.as_micros()).unwrap_or(0));
+    let days = Duration::from_secs(86_400 * keys::KEYS_KEPT_DAYS.unsigned_abs());
+    let batches = Sql::<()>::new("DELETE FROM batches WHERE at < ").bind(ago(BATCHES_KEPT));
+    on!(db, c => batches.run(c))?;
+    let keys = Sql::<()>::new("DELETE FROM idempotency_keys WHERE at < ").bind(ago(days));
+    on!(db, c => keys.run(c))?;
+    Ok(())
+}
+
+/// The clock row of a write that wrote nothing else.
+pub(super) fn clock_only(clock: &Clock) -> [Rows<'_>; 1] {
+    [flush::clock(clock)]
+}
