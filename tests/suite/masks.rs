@@ -172,7 +172,7 @@ on_both_engines! {
         let stored = cell.post("/v1/members", same).await.is(201);
         assert!(stored.warnings().is_empty(), "{}", stored.text);
         assert_eq!(total(&cell, "/v1/members?duplicates=number&count=exact").await, 0);
-        let (both, _) = ward.office.all("/v1/members?duplicates=number&sort=created_at").await;
+        let (both, _) = ward.office.all("/v1/members?duplicates=number&sort=id").await;
         assert_eq!(ids(&both), [held.as_str(), stored.id().as_str()]);
     }
 

@@ -17,7 +17,7 @@ on_both_engines! {
             let cell = if n % 2 == 0 { &ward.a } else { &ward.b };
             standing.push(ward.member(cell).await);
         }
-        for sort in ["", "&sort=full_name", "&sort=-full_name", "&sort=-created_at", "&sort=birth_date"] {
+        for sort in ["", "&sort=full_name", "&sort=-full_name", "&sort=-id", "&sort=birth_date"] {
             let (mut seen, mut next) = (Vec::new(), format!("/v1/members?limit=3{sort}"));
             let mut deleted = None;
             loop {

@@ -1,27 +1,103 @@
-//! Migrations: the folders of both engines merged by name, run by the binary before it serves.
+//! Migrations: the folders of both engines merged by name, run by the binary before it serves. Two words of their SQL
+//! are the runner's: `ENVELOPE` becomes the columns that every record table begins with, and `WITHOUT ROWID`, which
+//! keeps a child table of SQLite in its key alone, is left out on PostgreSQL.
 
 use super::connect::{Database, Own, Url};
-use diesel::migration::{Migration, MigrationSource};
-
+use diesel::backend::Backend;
+use diesel::connection::BoxableConnection;
+use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
 use diesel_async::AsyncMigrationHarness;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::MigrationHarness;
+use include_dir::{Dir, include_dir};
+use std::fmt;
 
-const COMMON: EmbeddedMigrations = embed_migrations!("../migrations/common");
-const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
-const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
+static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../migrations");
 
-/// The common migrations with one engine's own, by version.
-struct Merged(EmbeddedMigrations);
+/// What every record table begins with: the envelope, and the body cut by field class.
+const ENVELOPE: &str = "id uuid NOT NULL PRIMARY KEY,
+    unit_id uuid NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    deleted_at timestamptz,
+    origin text,
+    external_ids text NOT NULL,
+    public_body text NOT NULL,
+    internal_body text NOT NULL,
+    personal_body text NOT NULL,
+    sensitive_body text NOT NULL";
 
-impl<DB: diesel::backend::Backend> MigrationSource<DB> for Merged
-where
-    EmbeddedMigrations: MigrationSource<DB>,
-{
-    fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<DB>>>> {
-        let mut all = COMMON.migrations()?;
-        all.extend(self.0.migrations()?);
-        all.sort_unstable_by(|a, b| a.name().version().cmp(&b.name().version()));
-        Ok(all)
+/// The migrations of one engine, by version: the common ones and those in a folder of its own.
+struct Merged {
+    engine: &'static str,
+}
+
+const SQLITE: Merged = Merged { engine: "sqlite" };
+const POSTGRES: Merged = Merged { engine: "postgres" };
+
+impl Merged {
+    fn all(&self) -> Vec<Script> {
+        let folders = ["common", self.engine].into_iter().filter_map(|folder| FOLDER.get_dir(folder));
+        let mut all: Vec<Script> = folders
+            .flat_map(Dir::dirs)
+            .filter_map(|folder| {
+                let sql = folder.get_file(folder.path().join("up.sql"))?.contents_utf8()?;
+                let mut up = sql.replace("ENVELOPE", ENVELOPE);
+                if self.engine == POSTGRES.engine {
+                    up = up.replace(" WITHOUT ROWID", "");
+                }
+                Some(Script { name: Name(folder.path().file_name()?.to_str()?), up })
+            })
+            .collect();
+        all.sort_unstable_by_key(|script| script.name.0);
+        all
+    }
+}
+
+impl<DB: Backend> MigrationSource<DB> for Merged {
+    fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<DB>>>> {
+        Ok(self.all().into_iter().map(|script| Box::new(script) as Box<dyn Migration<DB>>).collect())
+    }
+}
+
+/// One migration, as this engine runs it.
+struct Script {
+    name: Name,
+    up: String,
+}
+
+/// The name of its folder: a version of 14 digits, `_`, what it makes.
+struct Name(&'static str);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl MigrationName for Name {
+    fn version(&self) -> MigrationVersion<'_> {
+        self.0.split('_').next().unwrap_or_default().into()
+    }
+}
+
+impl MigrationMetadata for Name {}
+
+impl<DB: Backend> Migration<DB> for Script {
+    fn run(&self, connection: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
+        connection.batch_execute(&self.up).map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    fn revert(&self, _: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
+        Err("migrations are not reverted".into())
+    }
+
+    fn metadata(&self) -> &dyn MigrationMetadata {
+        &self.name
+    }
+
+    fn name(&self) -> &dyn MigrationName {
+        &self.name
     }
 }
 
@@ -43,7 +119,7 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
                 let mut own = database.open().await.map_err(|error| format!("cannot open the database: {error}"))?;
                 let Own::Lite(connection) = &mut own else { return Ok(0) };
                 connection
-                    .exclusive_transaction(|c| Ok(c.run_pending_migrations(Merged(SQLITE)).map(|done| done.len())))
+                    .exclusive_transaction(|c| Ok(c.run_pending_migrations(SQLITE).map(|done| done.len())))
                     .map_err(|error: diesel::result::Error| format!("cannot migrate: {error}"))?
                     .map_err(|error| format!("cannot migrate: {error}"))
             })
@@ -63,7 +139,7 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
                 .await
                 .map_err(|error| format!("cannot migrate: {error}"))?;
             let mut harness = AsyncMigrationHarness::new(*connection);
-            let done = harness.run_pending_migrations(Merged(POSTGRES)).map(|done| done.len());
+            let done = harness.run_pending_migrations(POSTGRES).map(|done| done.len());
             drop(guard);
             done.map_err(|error| format!("cannot migrate: {error}"))
         }),
@@ -79,14 +155,75 @@ fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diesel::{pg::Pg, sqlite::Sqlite};
+    use crate::db::{Sql, Type};
+    use crate::on;
+    use crate::store::record;
+    use crate::store::registry::{COMMON_SORTS, KINDS};
+    use diesel::sql_types::Text;
 
     #[test]
     fn both_engines_have_the_same_migrations() {
-        let names = |all: Vec<String>| all;
-        let lite: Vec<Box<dyn Migration<Sqlite>>> = Merged(SQLITE).migrations().unwrap();
-        let pg: Vec<Box<dyn Migration<Pg>>> = Merged(POSTGRES).migrations().unwrap();
-        let lite = names(lite.iter().map(|m| m.name().to_string()).collect());
-        assert_eq!(lite, names(pg.iter().map(|m| m.name().to_string()).collect()));
+        let names = |all: Vec<Script>| all.iter().map(|script| script.name.to_string()).collect::<Vec<_>>();
+        let lite = names(SQLITE.all());
+        assert_eq!(lite, names(POSTGRES.all()));
+        assert!(lite.len() >= 10 && lite.iter().all(|name| name.as_bytes()[14] == b'_'), "{lite:?}");
+    }
+
+    /// The columns of a table in order, each with its type, and of each index its columns.
+    async fn table(own: &mut Own, name: &str) -> (Vec<(String, String)>, Vec<String>) {
+        use crate::db::Verbs;
+        let columns = Sql::<(Text, Text)>::new("SELECT name, type FROM pragma_table_info(").bind(name).text(")");
+        let indexes = Sql::<Text>::new(
+            "SELECT (SELECT group_concat(c.name, ',') FROM pragma_index_info(i.name) AS c) FROM pragma_index_list(",
+        )
+        .bind(name)
+        .text(") AS i");
+        let columns = on!(&mut own.db(), c => columns.all(c)).unwrap();
+        (columns, on!(&mut own.db(), c => indexes.all(c)).unwrap())
+    }
+
+    #[test]
+    fn every_table_has_the_columns_of_its_type_and_an_index_for_what_needs_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(Url::Sqlite(folder.path().join("columns.db")));
+        migrate(&database).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut own = database.open().await.unwrap();
+            for kind in &KINDS {
+                let (columns, indexes) = table(&mut own, kind.plural).await;
+                let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+                let own_names = kind.columns.iter().map(|column| column.name);
+                assert_eq!(names, record::ENVELOPE.into_iter().chain(own_names).collect::<Vec<_>>(), "{}", kind.plural);
+                for (column, (_, sql)) in kind.columns.iter().zip(columns.iter().skip(record::ENVELOPE.len())) {
+                    let expected = match column.kind {
+                        Type::Id => "uuid",
+                        // Compared and ordered by bytes.
+                        Type::Text => "text_key",
+                        Type::Int => "bigint",
+                        Type::At => "timestamptz",
+                    };
+                    assert_eq!(sql, expected, "{}.{}", kind.plural, column.name);
+                }
+                let leads = |start: &str| indexes.iter().any(|index| index.starts_with(start));
+                let by_unit =
+                    ["unit_id"].iter().chain(kind.unit_index).chain(&["id"]).copied().collect::<Vec<_>>().join(",");
+                assert!(leads(&by_unit), "{}: {by_unit}: {indexes:?}", kind.plural);
+                for sort in kind.sorts.iter().chain(&COMMON_SORTS) {
+                    let keys = sort.columns.iter().chain(&["id"]).copied().collect::<Vec<_>>().join(",");
+                    assert!(!sort.indexed || leads(&keys), "{} by {}: {keys}: {indexes:?}", kind.plural, sort.name);
+                }
+                for child in kind.sides {
+                    let (columns, _) = table(&mut own, child.table).await;
+                    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+                    assert_eq!(
+                        names,
+                        child.columns.iter().map(|column| column.name).collect::<Vec<_>>(),
+                        "{}",
+                        child.table
+                    );
+                }
+            }
+        });
     }
 }

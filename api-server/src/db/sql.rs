@@ -27,6 +27,12 @@ enum Part {
     In(&'static str, Vec<Id>),
     /// The same over numbers.
     InInts(&'static str, Vec<i64>),
+    /// `column GLOB …` on SQLite, `column ~ …` on PostgreSQL.
+    Word {
+        column: &'static str,
+        glob: String,
+        regex: String,
+    },
 }
 
 impl<Row> Sql<Row> {
@@ -72,6 +78,11 @@ impl<Row> Sql<Row> {
         self.parts.push(Part::In(column, ids));
     }
 
+    /// Adds a test whether a word of a key column begins with a pattern (`text::word_pattern`).
+    pub fn push_word(&mut self, column: &'static str, pattern: &str) {
+        self.parts.push(Part::Word { column, glob: format!("* {pattern}*"), regex: format!(" {pattern}") });
+    }
+
     /// The same over numbers.
     #[must_use]
     pub fn any_int(mut self, column: &'static str, numbers: Vec<i64>) -> Self {
@@ -115,6 +126,11 @@ impl<Row> QueryFragment<Sqlite> for Sql<Row> {
                 Part::Bind(value) => bind(value, &mut out)?,
                 Part::In(column, ids) => lite_list::<Guid, _>(column, ids, &mut out)?,
                 Part::InInts(column, numbers) => lite_list::<BigInt, _>(column, numbers, &mut out)?,
+                Part::Word { column, glob, .. } => {
+                    out.push_sql(column);
+                    out.push_sql(" GLOB ");
+                    out.push_bind_param::<Text, _>(glob)?;
+                }
             }
         }
         Ok(())
@@ -157,6 +173,11 @@ impl<Row> QueryFragment<Pg> for Sql<Row> {
                     out.push_sql(" = ANY(");
                     out.push_bind_param::<Array<BigInt>, _>(numbers)?;
                     out.push_sql(")");
+                }
+                Part::Word { column, regex, .. } => {
+                    out.push_sql(column);
+                    out.push_sql(" ~ ");
+                    out.push_bind_param::<Text, _>(regex)?;
                 }
             }
         }

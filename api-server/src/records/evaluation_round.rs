@@ -25,7 +25,8 @@ impl Slice for EvaluationRound {
         Filter { name: "quarter", field: "quarter", test: Test::Number("quarter") },
         Filter { name: "state", field: "state", test: Test::Code("state", &RoundState::LIST) },
     ];
-    const SORTS: &'static [Sort] = &[Sort { name: "year", column: "year", by_unit: false }];
+    const SORTS: &'static [Sort] = &[Sort::indexed("year", &["year"])];
+    const UNIT_INDEX: &'static [&'static str] = &["scheme_id"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

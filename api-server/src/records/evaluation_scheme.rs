@@ -21,10 +21,7 @@ impl Slice for EvaluationScheme {
         Filter { name: "subject_kind", field: "subject_kind", test: Test::Code("subject_kind", &SubjectKind::LIST) },
         Filter { name: "at", field: "valid_from", test: Test::DayIn("valid_from", "valid_to") },
     ];
-    const SORTS: &'static [Sort] = &[
-        Sort { name: "name", column: "name_key", by_unit: false },
-        Sort { name: "valid_from", column: "valid_from", by_unit: false },
-    ];
+    const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::narrow("valid_from", &["valid_from"])];
 
     fn columns(&self) -> Vec<Value> {
         vec![

@@ -9,7 +9,7 @@ use cell_records_types::faults::{
     POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
     UNIT_SINCE_OUT_OF_RANGE,
 };
-use cell_records_types::text::{fold, name_key};
+use cell_records_types::text::{name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
     Unit, UnitState,
@@ -34,7 +34,7 @@ impl Slice for Member {
         Column::new("admission_date", Type::Text),
         Column::new("unit_since", Type::Text),
         Column::new("name_key", Type::Text),
-        Column::new("search", Type::Text),
+        Column::new("other_names", Type::Text),
     ];
     const SIDES: &'static [Side] = &[
         Side {
@@ -93,10 +93,12 @@ impl Slice for Member {
         Filter { name: "duplicates", field: "personal_id", test: Test::Duplicates },
     ];
     const SORTS: &'static [Sort] = &[
-        Sort { name: "full_name", column: "name_key", by_unit: true },
-        Sort { name: "birth_date", column: "birth_date", by_unit: false },
-        Sort { name: "admission_date", column: "admission_date", by_unit: false },
+        // Namesakes by age: the index that finds them for the rules gives this order.
+        Sort::indexed("full_name", &["name_key", "birth_date"]),
+        Sort::narrow("birth_date", &["birth_date"]),
+        Sort::narrow("admission_date", &["admission_date"]),
     ];
+    const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
     const SEARCH: Option<&'static str> = Some("full_name");
     const DEFAULTED: &'static [&'static str] = &[
         "status",
@@ -109,15 +111,7 @@ impl Slice for Member {
     ];
 
     fn columns(&self) -> Vec<Value> {
-        let names = [self.birth_name.as_deref()]
-            .into_iter()
-            .flatten()
-            .chain(self.other_names.iter().flat_map(|names| names.iter().map(|name| &**name)));
-        let mut search = format!(" {} ", fold(&self.full_name));
-        for name in names {
-            search.push_str(&fold(name));
-            search.push(' ');
-        }
+        let other_names = self.other_names.iter().flat_map(|names| names.iter().map(|name| &**name));
         vec![
             status(self).code().into(),
             self.sex.code().into(),
@@ -128,7 +122,7 @@ impl Slice for Member {
             self.admission_date.to_string().into(),
             self.unit_since.unwrap_or(self.admission_date).to_string().into(),
             name_key(&self.full_name).into(),
-            search.into(),
+            words_key(self.birth_name.as_deref().into_iter().chain(other_names)).into(),
         ]
     }
 

@@ -28,7 +28,8 @@ impl Slice for Position {
         },
         Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
     ];
-    const SORTS: &'static [Sort] = &[Sort { name: "from", column: "from_date", by_unit: false }];
+    const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
+    const UNIT_INDEX: &'static [&'static str] = &["position_code"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

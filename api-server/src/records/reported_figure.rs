@@ -21,7 +21,7 @@ impl Slice for ReportedFigure {
         Filter { name: "period_from", field: "period_from", test: Test::DateFrom("period_from") },
         Filter { name: "period_to", field: "period_from", test: Test::DateTo("period_from") },
     ];
-    const SORTS: &'static [Sort] = &[Sort { name: "indicator_code", column: "indicator_code", by_unit: false }];
+    const SORTS: &'static [Sort] = &[Sort::indexed("indicator_code", &["indicator_code"])];
     const DEFAULTED: &'static [&'static str] = &["qualifier", "status"];
 
     fn columns(&self) -> Vec<Value> {

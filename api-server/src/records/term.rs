@@ -11,7 +11,8 @@ impl Slice for Term {
     const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
     const FILTERS: &'static [Filter] =
         &[Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") }];
-    const SORTS: &'static [Sort] = &[Sort { name: "from", column: "from_date", by_unit: false }];
+    const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
+    const UNIT_INDEX: &'static [&'static str] = &["from_date"];
 
     fn columns(&self) -> Vec<Value> {
         vec![self.from.to_string().into(), self.to.map(|to| to.to_string()).into()]

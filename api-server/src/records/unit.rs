@@ -9,7 +9,7 @@ use cell_records_types::faults::{
     CODE_TAKEN, DATES_OUT_OF_ORDER, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE,
     REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNIT_TOO_DEEP, UNKNOWN_FIELD,
 };
-use cell_records_types::text::{fold, order_key};
+use cell_records_types::text::{order_key, words_key};
 use cell_records_types::{CellType, Member, MemberStatus, RecordType, Unit, UnitKind, UnitState};
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ impl Slice for Unit {
         Column::new("cell_type", Type::Text),
         Column::new("state", Type::Text),
         Column::new("name_key", Type::Text),
-        Column::new("search", Type::Text),
+        Column::new("other_names", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
         Filter { name: "kind", field: "kind", test: Test::Code("kind", &UnitKind::LIST) },
@@ -34,15 +34,11 @@ impl Slice for Unit {
         Filter { name: "ancestors_of", field: "name", test: Test::AncestorsOf },
         Filter { name: "code", field: "code", test: Test::Text("code") },
     ];
-    const SORTS: &'static [Sort] = &[
-        Sort { name: "name", column: "name_key", by_unit: false },
-        Sort { name: "code", column: "code", by_unit: false },
-    ];
+    const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::indexed("code", &["code"])];
     const SEARCH: Option<&'static str> = Some("name");
     const DEFAULTED: &'static [&'static str] = &["parent_id", "parent_since", "state", "cell_type"];
 
     fn columns(&self) -> Vec<Value> {
-        let short = self.short_name.as_deref().unwrap_or_default();
         vec![
             parent(self).into(),
             // Sorted by, so never null: a unit without a code comes first.
@@ -51,7 +47,7 @@ impl Slice for Unit {
             self.cell_type.map(|kind| kind.code().to_owned()).into(),
             state(self).code().into(),
             order_key(&self.name).into(),
-            format!(" {} {} ", fold(&self.name), fold(short)).into(),
+            words_key(self.short_name.as_deref()).into(),
         ]
     }
 

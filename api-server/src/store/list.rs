@@ -1,11 +1,12 @@
 //! Lists of one record type: the scope, the filters and the sort as one statement, pages by key.
 //!
-//! A page never compares after loading: what the caller may not see is not in the statement's answer. The inner
-//! statement finds the ids of a page along an index, the outer one fetches those records only.
+//! A page never compares after loading: what the caller may not see is not in the statement's answer. A page is one
+//! pass along an index that gives its order: the sort's own, or of few units their ordered heads, merged. Only then are
+//! the bodies of the page fetched.
 
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
-use super::registry::{Filter, Kind, Sort, Test, UNIT};
-use super::scope::{Scope, Units};
+use super::registry::{COMMON_SORTS, Filter, Kind, Sort, Test, UNIT};
+use super::scope::{FEW_UNITS, ROOT, Scope, Units};
 use crate::db::{At, Column, Db, DbError, Id, Sql, Type, Value, Verbs};
 use crate::on;
 use cell_records_types::{Class, FieldSpec, Timestamp};
@@ -21,7 +22,7 @@ pub struct List {
     pub unit: Option<(Uuid, bool)>,
     /// Filters with their values.
     pub conditions: Vec<Condition>,
-    /// Folded words that must all begin a word of the record's names.
+    /// Patterns ([`cell_records_types::text::word_pattern`]): each must begin a word of the record's names.
     pub words: Vec<String>,
     /// Only records changed since.
     pub updated_since: Option<Timestamp>,
@@ -29,11 +30,14 @@ pub struct List {
     pub sort: Option<Sort>,
     /// Whether the order is turned round.
     pub descending: bool,
-    /// The last key and id of the page before.
-    pub after: Option<(Value, Uuid)>,
+    /// Where the page begins: after the last key and id of the page before.
+    pub after: Option<Place>,
     /// Items of a page.
     pub limit: i64,
 }
+
+/// A place in the order of a list: the values of the sort's columns, and the id.
+pub type Place = (Vec<Value>, Uuid);
 
 /// A filter with what it compares to.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct Condition {
 pub enum ListError {
     /// No grant reads this field.
     NotReadable(&'static str),
+    /// This sort needs a list of at most [`FEW_UNITS`] units.
+    TooWide(&'static str),
     /// The database failed.
     Database(DbError),
 }
@@ -60,7 +66,12 @@ impl From<DbError> for ListError {
 }
 
 /// The type's own id orders every list in the end, and alone where nothing else does.
-const BY_ID: Sort = Sort { name: "id", column: "id", by_unit: true };
+const BY_ID: Sort = COMMON_SORTS[0];
+/// Parts the values of a key in one text; no value holds it.
+const PARTED: char = '\u{1f}';
+/// More rows than a list sorts: a subquery with a limit is planned on its own, so that the index of the units leads and
+/// not the one of the order.
+const ON_ITS_OWN: &str = " LIMIT 1000000000";
 
 impl List {
     fn sort(&self) -> Sort {
@@ -90,54 +101,39 @@ impl List {
         }
         let units = scope.units(self.kind, &fields);
         // `at` asks for the unit of another day: its own condition names it.
-        Ok(match self.unit {
+        let units = match self.unit {
             Some((unit, subtree)) if !self.asks_another_day() => scope.within(units, unit, subtree),
             _ => units,
-        })
+        };
+        if self.sort().indexed {
+            return Ok(units);
+        }
+        let everywhere = || scope.tree.subtree(ROOT, FEW_UNITS).map(Units::Few);
+        match units {
+            Units::All => everywhere().ok_or(ListError::TooWide(self.sort().name)),
+            Units::Under(..) => Err(ListError::TooWide(self.sort().name)),
+            few => Ok(few),
+        }
     }
 
     fn asks_another_day(&self) -> bool {
         self.conditions.iter().any(|condition| matches!(condition.filter.test, Test::StayAt))
     }
 
-    /// One page: at most `limit` records, and the key and id that the next page begins after, if there is one.
+    /// One page: at most `limit` records, and the place that the next page begins after, if there is one.
     ///
     /// # Errors
-    /// A field that no grant reads; a failing database.
-    pub async fn page(
-        &self,
-        db: &mut Db<'_>,
-        scope: &Scope,
-    ) -> Result<(Vec<Stored>, Option<(Value, Uuid)>), ListError> {
+    /// A field that no grant reads; a sort that needs fewer units; a failing database.
+    pub async fn page(&self, db: &mut Db<'_>, scope: &Scope) -> Result<(Vec<Stored>, Option<Place>), ListError> {
         let units = self.units(scope)?;
         let Some(class) = scope.most(self.kind).filter(|_| !units.is_empty()) else { return Ok((Vec::new(), None)) };
-        let columns = envelope_columns(class, "");
-        // Numbers travel as text, so that one form of row serves all sorts; ids and instants stand in the envelope.
-        let key = match self.sort_type() {
-            Type::Id | Type::At => "''".to_owned(),
-            Type::Text | Type::Int => format!("CAST({} AS text)", self.sort().column),
-        };
-        let mut sql =
-            Sql::<(EnvelopeSql, Text)>::new(format!("SELECT {columns}, {key} FROM {} WHERE id IN (", self.kind.plural));
-        self.ids(&mut sql, &units, scope);
-        sql.push(format!(") ORDER BY {}", self.order()));
+        let sql = self.page_sql(class, &units, scope, matches!(db, Db::Lite(_)));
         let mut rows: Vec<(EnvelopeRow, String)> = on!(db, c => sql.all(c))?;
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let last_key = rows.last_mut().map(|(_, key)| std::mem::take(key));
-        let records: Vec<Stored> = rows.into_iter().map(|(row, _)| Stored::from_row(self.kind, row)).collect();
-        let next = records.last().zip(last_key).filter(|_| more).map(|(last, key)| {
-            let key = match (self.sort_type(), self.sort().column) {
-                (Type::Text, _) => key.into(),
-                (Type::Int, _) => key.parse::<i64>().ok().into(),
-                (Type::At, "created_at") => At::from(last.created_at).into(),
-                (Type::At, _) => At::from(last.updated_at).into(),
-                (Type::Id, _) => last.id.into(),
-            };
-            (key, last.id)
-        });
-        Ok((records, next))
+        let next = rows.last().filter(|_| more).map(|(row, key)| (self.place(row, key), row.0.0));
+        Ok((rows.into_iter().map(|(row, _)| Stored::from_row(self.kind, row)).collect(), next))
     }
 
     /// How many records the whole list has.
@@ -157,85 +153,124 @@ impl List {
         Ok(count.unwrap_or(0))
     }
 
-    fn sort_type(&self) -> Type {
-        let column = self.sort().column;
+    fn type_of(&self, column: &str) -> Type {
         match column {
-            "id" => Type::Id,
-            "created_at" | "updated_at" => Type::At,
+            "updated_at" => Type::At,
             _ => self.kind.columns.iter().find(|one| one.name == column).map_or(Type::Text, |one: &Column| one.kind),
         }
     }
 
-    fn order(&self) -> String {
+    /// The values of the sort's columns as one text, so that one form of row serves all sorts. Instants are in the
+    /// envelope.
+    fn key(&self, prefix: &str) -> String {
+        let value = |column: &&str| match self.type_of(column) {
+            Type::At => "''".to_owned(),
+            _ => format!("CAST({prefix}{column} AS text)"),
+        };
+        let values: Vec<String> = self.sort().columns.iter().map(value).collect();
+        if values.is_empty() { "''".into() } else { values.join(&format!(" || '{PARTED}' || ")) }
+    }
+
+    fn place(&self, row: &EnvelopeRow, key: &str) -> Vec<Value> {
+        let columns = self.sort().columns.iter().zip(key.split(PARTED));
+        let value = |(column, text): (&&str, &str)| match self.type_of(column) {
+            Type::Int => text.parse::<i64>().ok().into(),
+            Type::At => row.4.into(),
+            _ => text.into(),
+        };
+        columns.map(value).collect()
+    }
+
+    fn order(&self, prefix: &str) -> String {
         let direction = if self.descending { " DESC" } else { "" };
-        match self.sort().column {
-            "id" => format!("id{direction}"),
-            column => format!("{column}{direction}, id{direction}"),
+        let columns: Vec<String> =
+            self.sort().columns.iter().chain(&["id"]).map(|column| format!("{prefix}{column}{direction}")).collect();
+        columns.join(", ")
+    }
+
+    /// The statement of a page.
+    fn page_sql(&self, class: Class, units: &Units, scope: &Scope, lite: bool) -> Sql<(EnvelopeSql, Text)> {
+        let (table, rows) = (self.kind.plural, self.rows());
+        let by_unit = self.sort().columns == self.kind.unit_index;
+        match units {
+            Units::Few(few) if few.len() > 1 || !by_unit => {
+                let mut sql = Sql::new(format!("SELECT {}, {} FROM (", envelope_columns(class, "m."), self.key("m.")));
+                if by_unit {
+                    self.heads(&mut sql, few, scope, lite);
+                } else {
+                    sql.push(format!("SELECT id FROM (SELECT * FROM {table} AS t WHERE deleted_at IS NULL"));
+                    in_units(&mut sql, "t.unit_id", units);
+                    sql.push(format!("{ON_ITS_OWN}) AS t WHERE TRUE"));
+                    self.filter(&mut sql, scope);
+                    self.after(&mut sql);
+                    sql.push(format!(" ORDER BY {} LIMIT {rows}", self.order("t.")));
+                }
+                sql.push(format!(") AS p CROSS JOIN {table} AS m WHERE m.id = p.id ORDER BY {}", self.order("m.")));
+                sql
+            }
+            units => {
+                let columns = envelope_columns(class, "t.");
+                let mut sql = Sql::new(format!(
+                    "SELECT {columns}, {} FROM {table} AS t WHERE deleted_at IS NULL",
+                    self.key("t.")
+                ));
+                self.filter(&mut sql, scope);
+                self.after(&mut sql);
+                in_units(&mut sql, "t.unit_id", units);
+                sql.push(format!(" ORDER BY {} LIMIT {rows}", self.order("t.")));
+                sql
+            }
         }
     }
 
-    /// The statement that finds the ids of a page: the heads of few units merged, or along the sort's own index.
-    fn ids<Row>(&self, sql: &mut Sql<Row>, units: &Units, scope: &Scope) {
-        let (table, column, order) = (self.kind.plural, self.sort().column, self.order());
-        let keys = if column == "id" { "id".to_owned() } else { format!("{column}, id") };
-        let head = |sql: &mut Sql<Row>| {
+    /// The ids of a page from the ordered heads of few units. SQLite merges plain arms and advances each only as far as
+    /// the merge needs it; PostgreSQL does so where each has its own limit.
+    fn heads<Row>(&self, sql: &mut Sql<Row>, units: &[Uuid], scope: &Scope, lite: bool) {
+        let (table, order, rows) = (self.kind.plural, self.order(""), self.rows());
+        let keys: Vec<&str> = self.sort().columns.iter().copied().chain(["id"]).collect();
+        let keys = keys.join(", ");
+        // Filled up with units that do not exist, so that few statement texts do.
+        let filled = units.iter().copied().chain(std::iter::repeat(Uuid::nil())).take(units.len().next_power_of_two());
+        sql.push("SELECT id FROM (");
+        for (index, unit) in filled.enumerate() {
+            if index > 0 {
+                sql.push(" UNION ALL ");
+            }
+            if !lite {
+                sql.push("SELECT * FROM (");
+            }
             sql.push(format!("SELECT {keys} FROM {table} AS t WHERE deleted_at IS NULL"));
             self.filter(sql, scope);
             self.after(sql);
-        };
-        let end = |sql: &mut Sql<Row>| {
-            sql.push(format!(" ORDER BY {order} LIMIT {}", self.rows()));
-        };
-        match units {
-            Units::Few(few) if few.len() > 1 && self.sort().by_unit => {
-                // Filled up with units that do not exist, so that few statement texts do.
-                let filled =
-                    few.iter().copied().chain(std::iter::repeat(Uuid::nil())).take(few.len().next_power_of_two());
-                sql.push("SELECT id FROM (");
-                for (index, unit) in filled.enumerate() {
-                    sql.push(if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-                    head(sql);
-                    sql.push(" AND t.unit_id = ");
-                    sql.push_bind(unit);
-                    end(sql);
-                    sql.push(format!(") AS h{index}"));
-                }
-                sql.push(") AS heads");
-            }
-            units => {
-                sql.push("SELECT id FROM (");
-                head(sql);
-                in_units(sql, "t.unit_id", units);
-                end(sql);
-                sql.push(") AS page");
-                return;
+            sql.push(" AND t.unit_id = ");
+            sql.push_bind(unit);
+            if !lite {
+                sql.push(format!(" ORDER BY {order} LIMIT {rows}) AS h{index}"));
             }
         }
-        end(sql);
+        sql.push(format!(" ORDER BY {order} LIMIT {rows}) AS heads"));
     }
 
     fn after<Row>(&self, sql: &mut Sql<Row>) {
-        let Some((key, id)) = &self.after else { return };
-        let compare = if self.descending { "<" } else { ">" };
-        match self.sort().column {
-            "id" => {
-                sql.push(format!(" AND t.id {compare} "));
-                sql.push_bind(*id);
-            }
-            column => {
-                sql.push(format!(" AND (t.{column}, t.id) {compare} ("));
-                sql.push_bind(key.clone());
-                sql.push(", ");
-                sql.push_bind(*id);
-                sql.push(")");
-            }
+        let Some((values, id)) = &self.after else { return };
+        let columns: Vec<String> =
+            self.sort().columns.iter().chain(&["id"]).map(|column| format!("t.{column}")).collect();
+        sql.push(format!(" AND ({}) {} (", columns.join(", "), if self.descending { "<" } else { ">" }));
+        for value in values {
+            sql.push_bind(value.clone());
+            sql.push(", ");
         }
+        sql.push_bind(*id);
+        sql.push(")");
     }
 
     fn filter<Row>(&self, sql: &mut Sql<Row>, scope: &Scope) {
         for word in &self.words {
-            sql.push(" AND t.search LIKE ");
-            sql.push_bind(format!("% {word}%"));
+            sql.push(" AND (");
+            sql.push_word("t.name_key", word);
+            sql.push(" OR ");
+            sql.push_word("t.other_names", word);
+            sql.push(")");
         }
         if let Some(since) = self.updated_since {
             sql.push(" AND t.updated_at >= ");

@@ -64,17 +64,26 @@ pub enum Test {
 pub struct Sort {
     /// The field's name.
     pub name: &'static str,
-    /// The column that orders it: text, number or instant, never null.
-    pub column: &'static str,
-    /// Whether an index leads with `unit_id` before it, so that few units merge their heads.
-    pub by_unit: bool,
+    /// The columns that order it, before the id: text, number or instant, never null. Their fields are of one class.
+    pub columns: &'static [&'static str],
+    /// Whether an index gives this order over all units. Without one, the list must name few units: it sorts there.
+    pub indexed: bool,
 }
 
-/// Sorts that every type has.
-pub const COMMON_SORTS: [Sort; 2] = [
-    Sort { name: "created_at", column: "created_at", by_unit: false },
-    Sort { name: "updated_at", column: "updated_at", by_unit: false },
-];
+impl Sort {
+    /// An order that an index gives over all units.
+    pub const fn indexed(name: &'static str, columns: &'static [&'static str]) -> Self {
+        Sort { name, columns, indexed: true }
+    }
+
+    /// An order in which only a list of few units comes.
+    pub const fn narrow(name: &'static str, columns: &'static [&'static str]) -> Self {
+        Sort { name, columns, indexed: false }
+    }
+}
+
+/// Sorts that every type has. The id alone is the order of a list that names none.
+pub const COMMON_SORTS: [Sort; 2] = [Sort::indexed("id", &[]), Sort::indexed("updated_at", &["updated_at"])];
 
 /// A table that holds several rows a record, such as a member's numbers.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +114,8 @@ pub struct Kind {
     pub filters: &'static [Filter],
     /// Its sorts, besides the common ones.
     pub sorts: &'static [Sort],
+    /// What follows `unit_id` in the index that leads with it.
+    pub unit_index: &'static [&'static str],
     /// Its side tables.
     pub sides: &'static [Side],
     /// The field that `q` searches.
@@ -137,6 +148,7 @@ impl Kind {
             columns: T::COLUMNS,
             filters: T::FILTERS,
             sorts: T::SORTS,
+            unit_index: T::UNIT_INDEX,
             sides: T::SIDES,
             search: T::SEARCH,
             defaulted: T::DEFAULTED,

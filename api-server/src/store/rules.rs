@@ -22,9 +22,13 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     const FILTERS: &'static [Filter];
     /// Fields that a list may be sorted by.
     const SORTS: &'static [Sort];
+    /// What follows `unit_id`, before the id, in the index of the table that leads with `unit_id`: a list of few units
+    /// that is sorted by these merges their heads.
+    const UNIT_INDEX: &'static [&'static str] = &[];
     /// Tables that hold several rows a record.
     const SIDES: &'static [Side] = &[];
-    /// The field that `q` searches, as `q` works only over the grants that may read it; absent: no search.
+    /// The field that `q` searches, as `q` works only over the grants that may read it; absent: no search. The columns
+    /// `name_key` and `other_names` hold the words.
     const SEARCH: Option<&'static str> = None;
 
     /// Fields that have a default: a `replace` leaves them when they are absent.

@@ -1,9 +1,11 @@
-//! The first load: all visible records by (type, unit, id), along each table's index, resumable at any record.
+//! The first load: all visible records by (type, unit, id), resumable at any record. Whatever a table's index holds
+//! after the unit, the records of a unit are sorted by id: of a record only its unit can change its place, and what
+//! moves while a snapshot is read comes again in the tail.
 
 use super::cursor::{Position, Walk};
 use super::page::Page;
 use super::pull::Pull;
-use crate::db::{Db, DbError, Id, Sql, Verbs};
+use crate::db::{Db, DbError, Id, Sql, Verbs, engine};
 use crate::on;
 use crate::store::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use crate::store::registry::{KINDS, Kind};
@@ -114,19 +116,29 @@ async fn read(
     (unit, id): (Uuid, Uuid),
     limit: usize,
 ) -> Result<Vec<Stored>, DbError> {
+    // The ids first, in the index alone: the records of a unit are sorted without their bodies.
+    let key = engine::row_key(db);
     let mut sql = Sql::<EnvelopeSql>::new(format!(
-        "SELECT {} FROM {} WHERE deleted_at IS NULL AND (unit_id, id) > (",
-        envelope_columns(class, ""),
+        "SELECT {} FROM (SELECT {key} AS row_key FROM {} WHERE deleted_at IS NULL AND unit_id >= ",
+        envelope_columns(class, "m."),
         kind.plural
     ))
     .bind(unit)
-    .text(", ")
+    .text(" AND (unit_id > ")
+    .bind(unit)
+    .text(" OR id > ")
     .bind(id)
     .text(")");
     if let Some(units) = units {
         sql = sql.text(" AND ").any("unit_id", units.to_vec());
     }
-    let sql = sql.text(" ORDER BY unit_id, id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let sql = sql
+        .text(" ORDER BY unit_id, id LIMIT ")
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .text(format!(") AS p CROSS JOIN {} AS m WHERE m.{key} = p.row_key", kind.plural));
     let rows: Vec<EnvelopeRow> = on!(db, c => sql.all(c))?;
-    Ok(rows.into_iter().map(|row| Stored::from_row(kind, row)).collect())
+    let mut records: Vec<Stored> = rows.into_iter().map(|row| Stored::from_row(kind, row)).collect();
+    // PostgreSQL joins in an order of its own.
+    records.sort_unstable_by_key(|record| (record.unit_id, record.id));
+    Ok(records)
 }

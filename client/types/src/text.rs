@@ -116,86 +116,71 @@ pub fn fold(text: &str) -> String {
     folded.trim().to_owned()
 }
 
-/// Vietnamese order of letters (a ă â b c d đ e ê … o ô ơ … u ư …), one ASCII pair a letter.
-fn letter(c: char) -> Option<&'static str> {
-    Some(match c {
-        'a' => "a0",
-        'ă' => "a1",
-        'â' => "a2",
-        'b' => "b0",
-        'c' => "c0",
-        'd' => "d0",
-        'đ' => "d1",
-        'e' => "e0",
-        'ê' => "e1",
-        'f' => "f0",
-        'g' => "g0",
-        'h' => "h0",
-        'i' => "i0",
-        'j' => "j0",
-        'k' => "k0",
-        'l' => "l0",
-        'm' => "m0",
-        'n' => "n0",
-        'o' => "o0",
-        'ô' => "o1",
-        'ơ' => "o2",
-        'p' => "p0",
-        'q' => "q0",
-        'r' => "r0",
-        's' => "s0",
-        't' => "t0",
-        'u' => "u0",
-        'ư' => "u1",
-        'v' => "v0",
-        'w' => "w0",
-        'x' => "x0",
-        'y' => "y0",
-        'z' => "z0",
-        _ => return None,
-    })
+/// The letters in Vietnamese order. A key holds one byte for each: `A` to `Z`, then `a` to `g`.
+const LETTERS: [char; 33] = [
+    'a', 'ă', 'â', 'b', 'c', 'd', 'đ', 'e', 'ê', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'ô', 'ơ', 'p', 'q',
+    'r', 's', 't', 'u', 'ư', 'v', 'w', 'x', 'y', 'z',
+];
+
+/// The byte of a letter in a key.
+fn letter(c: char) -> Option<char> {
+    let place = u8::try_from(LETTERS.iter().position(|letter| *letter == c)?).ok()?;
+    Some(char::from(if place < 26 { b'A' + place } else { b'a' + (place - 26) }))
 }
 
-/// Letters first, tones (ngang, huyền, hỏi, ngã, sắc, nặng) only between equal letters: two keys of one word.
+/// Takes the digits that text begins with, without leading zeros, and what follows; nothing where none lead.
+fn number(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at_checked(end).filter(|(digits, _)| !digits.is_empty())?;
+    let significant = digits.trim_start_matches('0');
+    Some((if significant.is_empty() { "0" } else { significant }, rest))
+}
+
+/// A word of a key: a space, its letters; its tones (ngang, huyền, hỏi, ngã, sắc, nặng) apart.
 fn word_keys(word: &str, letters: &mut String, tones: &mut String) {
-    // A letter is its base with the marks that make it another letter; a tone stays apart.
-    let mut base = String::new();
-    let mut tone = '0';
-    let mut flush = |base: &mut String, tone: &mut char| {
-        if let Some(c) = base.nfc().next() {
-            match letter(c) {
-                Some(pair) => letters.push_str(pair),
-                None => letters.push(c),
-            }
-            tones.push(*tone);
+    letters.push(' ');
+    let before = tones.len();
+    // A letter is its base with the mark that makes it another letter; what other languages add does not count.
+    let mut base: Option<char> = None;
+    let flush = |base: Option<char>, letters: &mut String| letters.extend(base.map(|c| letter(c).unwrap_or(c)));
+    let spelt: String = word.nfd().flat_map(char::to_lowercase).collect();
+    let mut rest = spelt.as_str();
+    while let Some(c) = rest.chars().next() {
+        if let Some((digits, after)) = number(rest) {
+            flush(base.take(), letters);
+            // A number by the count of its digits, then by them: so the tenth cell comes after the ninth.
+            letters.extend([char::from(b'0' + u8::try_from(digits.len()).unwrap_or(9).min(9))]);
+            letters.push_str(digits);
+            rest = after;
+            continue;
         }
-        base.clear();
-        *tone = '0';
-    };
-    for c in word.nfd().flat_map(char::to_lowercase) {
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
         match c {
-            '\u{300}' => tone = '1',
-            '\u{309}' => tone = '2',
-            '\u{303}' => tone = '3',
-            '\u{301}' => tone = '4',
-            '\u{323}' => tone = '5',
-            c if is_combining_mark(c) => base.push(c),
-            c => {
-                flush(&mut base, &mut tone);
-                base.push(c);
+            '\u{300}' => tones.push('1'),
+            '\u{309}' => tones.push('2'),
+            '\u{303}' => tones.push('3'),
+            '\u{301}' => tones.push('4'),
+            '\u{323}' => tones.push('5'),
+            mark if is_combining_mark(mark) => {
+                let marked = base.and_then(|base| unicode_normalization::char::compose(base, mark));
+                base = marked.filter(|c| letter(*c).is_some()).or(base);
             }
+            c => flush(base.replace(c), letters),
         }
     }
-    flush(&mut base, &mut tone);
+    flush(base, letters);
+    if tones.len() == before {
+        tones.push('0');
+    }
 }
 
-/// A key that orders text in Vietnamese order when compared by bytes.
+/// A key that orders text in Vietnamese order when compared by bytes, and in which [`word_pattern`] finds words.
 pub fn order_key(text: &str) -> String {
     ordered(text.split_whitespace())
 }
 
 /// A key that orders people's names by given name, then family and middle names, in Vietnamese order,
-/// when compared by bytes (docs/DOMAIN.md, Names).
+/// when compared by bytes (docs/DOMAIN.md, Names), and in which [`word_pattern`] finds words.
 pub fn name_key(full_name: &str) -> String {
     let mut words: Vec<&str> = full_name.split_whitespace().collect();
     let last = usize::from(words.len() > 1);
@@ -203,17 +188,53 @@ pub fn name_key(full_name: &str) -> String {
     ordered(words)
 }
 
-fn ordered<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+/// The words of further names, as [`word_pattern`] finds them; nothing where there are none.
+pub fn words_key<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let (mut letters, mut tones) = (String::new(), String::new());
-    for word in words {
-        // Numbers order by value: the tenth cell stands after the ninth.
-        let number = word.len() < 10 && word.bytes().all(|b| b.is_ascii_digit());
-        let word = if number { format!("{word:0>9}") } else { word.to_owned() };
-        word_keys(&word, &mut letters, &mut tones);
-        letters.push(' ');
-        tones.push(' ');
+    for name in names {
+        words(name).for_each(|word| word_keys(word, &mut letters, &mut tones));
     }
-    format!("{}!{}", letters.trim_end(), tones.trim_end())
+    (!letters.is_empty()).then_some(letters)
+}
+
+/// What a key holds, behind a space, where one of its words begins with a folded word: letters, digits and sets of
+/// letters (`[ABC]`), which mean the same to `GLOB` and to a regular expression.
+pub fn word_pattern(folded: &str) -> String {
+    let mut pattern = String::with_capacity(folded.len() * 4);
+    let mut rest = folded;
+    while let Some(c) = rest.chars().next() {
+        if let Some((digits, after)) = number(rest) {
+            pattern.push_str("[0-9]");
+            pattern.push_str(digits);
+            rest = after;
+            continue;
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        let same: String = LETTERS.into_iter().filter(|letter| base(*letter) == c).filter_map(letter).collect();
+        match same.len() {
+            0 => pattern.push(c),
+            1 => pattern.push_str(&same),
+            _ => pattern.extend(["[", &same, "]"]),
+        }
+    }
+    pattern
+}
+
+fn base(letter: char) -> char {
+    if letter == 'đ' { 'd' } else { std::iter::once(letter).nfd().next().unwrap_or(letter) }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)).filter(|word| !word.is_empty())
+}
+
+/// Letters first; tones only between equal letters.
+fn ordered<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let (mut letters, mut tones) = (String::new(), String::new());
+    for word in parts.into_iter().flat_map(words) {
+        word_keys(word, &mut letters, &mut tones);
+    }
+    format!("{letters}!{tones}")
 }
 
 #[cfg(test)]
@@ -237,7 +258,58 @@ mod tests {
         );
     }
 
+    #[test]
+    fn numbers_sort_by_value_and_a_key_has_one_byte_a_letter() {
+        let mut names = vec!["Chi bộ 10", "Chi bộ 9", "Chi bộ 100", "Chi bộ 9A", "Chi bộ 02"];
+        names.sort_by_key(|name| order_key(name));
+        assert_eq!(names, ["Chi bộ 02", "Chi bộ 9", "Chi bộ 9A", "Chi bộ 10", "Chi bộ 100"]);
+        assert_eq!(name_key("Nguyễn Văn Hoàng").len(), " Hoang Nguyen Van!130".len());
+        // The tone may stand on either letter: it is one name.
+        assert_eq!(name_key("Hoà Văn"), name_key("Hòa Văn"));
+        assert_ne!(name_key("Hoá Văn"), name_key("Hòa Văn"));
+    }
+
+    /// What both engines do with a pattern, in the plainest way.
+    fn finds(key: &str, pattern: &str) -> bool {
+        let mut sets: Vec<Vec<char>> = Vec::new();
+        let mut rest = pattern.replace("[0-9]", "[0123456789]");
+        while let Some(first) = rest.chars().next() {
+            let end = if first == '[' { rest.find(']').unwrap() + 1 } else { first.len_utf8() };
+            sets.push(rest.drain(..end).filter(|c| !matches!(c, '[' | ']')).collect());
+        }
+        key.split(' ').skip(1).any(|word| {
+            let letters: Vec<char> = word.chars().collect();
+            letters.len() >= sets.len() && sets.iter().zip(letters).all(|(set, c)| set.contains(&c))
+        })
+    }
+
+    #[test]
+    fn a_word_is_found_by_its_beginning_whatever_its_diacritics() {
+        let key = name_key("Đặng Thị-Hoàng Müller 17");
+        for word in ["dang", "d", "thi", "hoang", "ho", "muller", "mu", "17", "1", "017"] {
+            assert!(finds(&key, &word_pattern(word)), "{word} in {key}");
+        }
+        for word in ["ang", "hoangs", "7", "uller", "thih"] {
+            assert!(!finds(&key, &word_pattern(word)), "{word} in {key}");
+        }
+        assert_eq!(words_key([]), None);
+        assert!(finds(&words_key(["Năm Lửa", "Lê Thúy"]).unwrap(), &word_pattern("thuy")));
+    }
+
     proptest! {
+        #[test]
+        fn every_word_of_a_name_is_found_by_each_of_its_beginnings(name in "[A-Za-zĂăÂâĐđÊêÔôƠơƯưáàảãạ0-9 '.-]{1,30}", length in 1..9_usize) {
+            let key = name_key(&name);
+            prop_assert!(key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'!')), "{}", key);
+            for word in fold(&name).split(' ').filter(|word| !word.is_empty()) {
+                let beginning: String = word.chars().take(length).collect();
+                // Leading zeros of a number do not count, alone neither.
+                if !beginning.ends_with('0') || beginning == word {
+                    prop_assert!(finds(&key, &word_pattern(&beginning)), "{} in {}", beginning, key);
+                }
+            }
+        }
+
         #[test]
         fn cleaning_and_folding_are_idempotent(text in "\\PC{0,40}") {
             if let Ok(once) = clean(&text, false) {

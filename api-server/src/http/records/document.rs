@@ -2,6 +2,7 @@
 
 use crate::http::openapi::Problems;
 use crate::store::registry::{COMMON_SORTS, Filter, KINDS, Kind, Test};
+use crate::store::scope::FEW_UNITS;
 use serde_json::{Map, Value, json};
 use utoipa::IntoResponses;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
@@ -225,6 +226,15 @@ fn list(kind: &'static Kind, examples: &Examples) -> Operation {
     use ParameterIn::Query;
     let sorts =
         kind.sorts.iter().chain(&COMMON_SORTS).flat_map(|sort| [sort.name.to_owned(), format!("-{}", sort.name)]);
+    let narrow: Vec<String> =
+        kind.sorts.iter().filter(|sort| !sort.indexed).map(|sort| format!("`{}`", sort.name)).collect();
+    let mut orders =
+        "What orders the list; descending with `-` before it. Default: `id`, which is the order of creation where \
+         the server made the ids."
+            .to_owned();
+    if !narrow.is_empty() {
+        orders += &format!(" By {}: only where the list is of at most {FEW_UNITS} units.", narrow.join(" or "));
+    }
     let mut operation = operation(
         kind,
         "list",
@@ -237,7 +247,7 @@ fn list(kind: &'static Kind, examples: &Examples) -> Operation {
     .parameter(parameter("cursor", Query, text(), "Where the page begins: `next_cursor` of the page before."))
     .parameter(parameter("unit", Query, text(), "Only records of this unit: a UUID or `ext:<system>:<value>`."))
     .parameter(parameter("subtree", Query, flag(), "Whether units below `unit` are meant too."))
-    .parameter(parameter("sort", Query, one_of(sorts), "What orders the list; descending with `-` before it. Default: the order of creation."))
+    .parameter(parameter("sort", Query, one_of(sorts), &orders))
     .parameter(parameter("updated_since", Query, timestamp(), "Only records changed at or after this timestamp."))
     .parameter(parameter("count", Query, one_of(["exact".to_owned()]), "Counts the whole list, on its first page: `total`."))
     .parameter(parameter("fields", Query, text(), "Only these fields, comma separated."));

@@ -7,11 +7,11 @@ use crate::db::{At, Id, Value};
 use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
 use crate::http::params::Params;
 use crate::state::App;
-use crate::store::list::{Condition, List};
+use crate::store::list::{Condition, List, Place};
 use crate::store::registry::{COMMON_SORTS, Filter, Kind, Test, UNIT};
 use actix_web::HttpRequest;
 use actix_web::web::Query;
-use cell_records_types::text::fold;
+use cell_records_types::text::{fold, word_pattern};
 use cell_records_types::{Date, PartialDate, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ struct Cursor {
     caller: Uuid,
     kind: String,
     pairs: Vec<(String, String)>,
-    key: Key,
+    key: Vec<Key>,
     id: Uuid,
 }
 
@@ -85,19 +85,19 @@ impl Asked {
         }
         let mut asked = parse(app, who, kind, pairs).await?;
         if let Some(cursor) = cursor {
-            asked.list.after = Some((cursor.key.value(), cursor.id));
+            asked.list.after = Some((cursor.key.iter().map(Key::value).collect(), cursor.id));
             asked.count = false;
         }
         Ok(asked)
     }
 
     /// The cursor of the page that begins after this key and id.
-    pub fn next(&self, app: &App, who: &Who, (key, id): (Value, Uuid)) -> Option<String> {
+    pub fn next(&self, app: &App, who: &Who, (key, id): Place) -> Option<String> {
         let cursor = Cursor {
             caller: who.identity.account,
             kind: self.list.kind.name.into(),
             pairs: self.pairs.clone(),
-            key: Key::of(key),
+            key: key.into_iter().map(Key::of).collect(),
             id,
         };
         seal::seal(&app.keys, PREFIX, &cursor)
@@ -166,7 +166,7 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
     let words = match words {
         Some(text) => {
             let words: Vec<String> =
-                fold(&text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(str::to_owned).collect();
+                fold(&text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(word_pattern).collect();
             if words.is_empty() {
                 return Err(ApiError::parameter("q", "must hold a word"));
             }

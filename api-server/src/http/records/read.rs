@@ -11,6 +11,7 @@ use crate::state::App;
 use crate::store::history::{self, Version};
 use crate::store::list::ListError;
 use crate::store::record::{Stored, show};
+use crate::store::scope::FEW_UNITS;
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -28,6 +29,10 @@ impl From<ListError> for ApiError {
             ListError::NotReadable(field) => {
                 ApiError::new(&error::FIELD_NOT_READABLE).detail(format!("field: {field}"))
             }
+            ListError::TooWide(sort) => ApiError::parameter(
+                "sort",
+                format!("{sort} orders a list of at most {FEW_UNITS} units: narrow it with unit, or sort by id"),
+            ),
             ListError::Database(error) => error.into(),
         }
     }

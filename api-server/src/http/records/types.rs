@@ -18,7 +18,7 @@ use serde_json::{Value, json};
     responses((status = 200, description = "The types, in the order of a snapshot", body = Value, example = json!({"items": [{
         "name": "term", "collection": "/v1/terms", "class": "internal", "downward": false,
         "fields": [{"name": "label", "class": "internal", "required": true, "managed": false}],
-        "filters": ["at"], "sorts": ["from", "created_at", "updated_at"], "search": null,
+        "filters": ["at"], "sorts": ["from", "id", "updated_at"], "search": null,
         "schema": {"$ref": "/openapi.json#/components/schemas/Term"},
         "rights": [{"grant_id": "01890a5d-ac96-774b-bcce-b302099a8057", "reads": "internal", "writes": "internal"}],
     }]})), Problems)
