@@ -5,7 +5,8 @@ use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, change, member};
 use cell_records_client::types::Class;
 use cell_records_client::types::accounts::{NewGrant, Role};
-use cell_records_server::store::registry::{KINDS, Test};
+use cell_records_server::store::filter::Test;
+use cell_records_server::store::registry::KINDS;
 use serde_json::{Value, json};
 
 /// A grant that adds sensitive fields.

@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use crate::db::{Sql, Type};
     use crate::on;
+    use crate::store::filter::Test;
     use crate::store::record;
     use crate::store::registry::{COMMON_SORTS, KINDS};
     use diesel::sql_types::Text;
@@ -212,6 +213,14 @@ mod tests {
                 for sort in kind.sorts.iter().chain(&COMMON_SORTS) {
                     let keys = sort.columns.iter().chain(&["id"]).copied().collect::<Vec<_>>().join(",");
                     assert!(!sort.indexed || leads(&keys), "{} by {}: {keys}: {indexes:?}", kind.plural, sort.name);
+                }
+                for test in kind.filters.iter().map(|filter| filter.test) {
+                    let needed = match test {
+                        Test::Reference(column, _) => format!("{column},"),
+                        Test::SharedReference(column, _) => format!("{column},id"),
+                        _ => continue,
+                    };
+                    assert!(leads(&needed), "{} found by {needed}: {indexes:?}", kind.plural);
                 }
                 for child in kind.sides {
                     let (columns, _) = table(&mut own, child.table).await;

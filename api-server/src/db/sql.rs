@@ -78,6 +78,11 @@ impl<Row> Sql<Row> {
         self.parts.push(Part::In(column, ids));
     }
 
+    /// Adds another statement's text and values.
+    pub fn append(&mut self, other: Sql) {
+        self.parts.extend(other.parts);
+    }
+
     /// Adds a test whether a word of a key column begins with a pattern (`text::word_pattern`).
     pub fn push_word(&mut self, column: &'static str, pattern: &str) {
         self.parts.push(Part::Word { column, glob: format!("* {pattern}*"), regex: format!(" {pattern}") });

@@ -2,7 +2,8 @@
 
 use crate::auth::policy;
 use crate::db::{Column, Type, Value};
-use crate::store::registry::{Filter, Sort, Test};
+use crate::store::filter::{Filter, Test};
+use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
@@ -20,7 +21,7 @@ impl Slice for EvaluationRound {
         Column::new("state", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "scheme_id", field: "scheme_id", test: Test::Reference("scheme_id", "evaluation_scheme") },
+        Filter { name: "scheme_id", field: "scheme_id", test: Test::SharedReference("scheme_id", "evaluation_scheme") },
         Filter { name: "year", field: "year", test: Test::Number("year") },
         Filter { name: "quarter", field: "quarter", test: Test::Number("quarter") },
         Filter { name: "state", field: "state", test: Test::Code("state", &RoundState::LIST) },

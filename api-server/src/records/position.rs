@@ -1,7 +1,8 @@
 //! `position`: columns, filters and rules (docs/DOMAIN.md, Positions).
 
 use crate::db::{Column, Type, Value};
-use crate::store::registry::{Filter, Sort, Test};
+use crate::store::filter::{Filter, Test};
+use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};

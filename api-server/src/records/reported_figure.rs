@@ -1,7 +1,8 @@
 //! `reported_figure`: columns, filters and rules (docs/DOMAIN.md, Reported figures).
 
 use crate::db::{Column, Type, Value};
-use crate::store::registry::{Filter, Sort, Test};
+use crate::store::filter::{Filter, Test};
+use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};

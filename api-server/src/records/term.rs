@@ -1,7 +1,8 @@
 //! `term`: columns and rules (docs/DOMAIN.md, Terms).
 
 use crate::db::{Column, Type, Value};
-use crate::store::registry::{Filter, Sort, Test};
+use crate::store::filter::{Filter, Test};
+use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::Term;

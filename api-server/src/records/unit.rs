@@ -1,7 +1,8 @@
 //! `unit`: columns, filters and rules (docs/DOMAIN.md, Units).
 
-use crate::db::{Column, Type, Value};
-use crate::store::registry::{Filter, Sort, Test};
+use crate::db::{Column, Id, Sql, Type, Value};
+use crate::store::filter::{Asked, Filter, Own, Takes, Test};
+use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::scope::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
@@ -15,6 +16,23 @@ use uuid::Uuid;
 
 /// Fewer official members than this in an active cell is a warning (docs/DOMAIN.md, Units).
 const FEWEST_OFFICIAL_MEMBERS: i64 = 3;
+
+/// `ancestors_of`: the chain from a unit up.
+static ANCESTORS: Own = Own {
+    takes: Takes::Reference("unit"),
+    description: "The chain from this unit up to the root, itself included.",
+    finds_few: true,
+    asks_unit: false,
+    condition: |asked: &Asked<'_>| {
+        // The place of a unit that the caller does not see is nothing that it may learn.
+        let from = match asked.value() {
+            Value::Id(Some(unit)) if asked.scope.reads(asked.kind, unit.0).is_some() => Some(unit.0),
+            _ => None,
+        };
+        let chain = from.into_iter().flat_map(|unit| asked.scope.tree.ancestors(unit)).map(Id);
+        Sql::new("").any("t.id", chain.collect())
+    },
+};
 
 impl Slice for Unit {
     const COLUMNS: &'static [Column] = &[
@@ -31,7 +49,7 @@ impl Slice for Unit {
         Filter { name: "cell_type", field: "cell_type", test: Test::Code("cell_type", &CellType::LIST) },
         Filter { name: "state", field: "state", test: Test::Code("state", &UnitState::LIST) },
         Filter { name: "parent_id", field: "parent_id", test: Test::Reference("parent_id", "unit") },
-        Filter { name: "ancestors_of", field: "name", test: Test::AncestorsOf },
+        Filter { name: "ancestors_of", field: "name", test: Test::Own(&ANCESTORS) },
         Filter { name: "code", field: "code", test: Test::Text("code") },
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::indexed("code", &["code"])];

@@ -2,7 +2,8 @@
 
 use super::member_evaluation::{check_levels, is_closed};
 use crate::db::{Column, Type, Value};
-use crate::store::registry::{Filter, Sort, Test};
+use crate::store::filter::{Filter, Test};
+use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::UnitEvaluation;

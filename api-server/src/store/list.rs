@@ -4,13 +4,14 @@
 //! pass along an index that gives its order: the sort's own, or of few units their ordered heads, merged. Only then are
 //! the bodies of the page fetched.
 
+use super::filter::{Asked, Filter, Test};
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
-use super::registry::{COMMON_SORTS, Filter, Kind, Sort, Test, UNIT};
+use super::registry::{COMMON_SORTS, Kind, Sort};
 use super::scope::{FEW_UNITS, ROOT, Scope, Units};
-use crate::db::{At, Column, Db, DbError, Id, Sql, Type, Value, Verbs};
+use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Sql, Type, Value, Verbs};
 use crate::on;
 use cell_records_types::{Class, FieldSpec, Timestamp};
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use uuid::Uuid;
 
 /// What a list asks for, checked and with its references resolved.
@@ -44,7 +45,7 @@ pub type Place = (Vec<Value>, Uuid);
 pub struct Condition {
     /// The filter.
     pub filter: Filter,
-    /// Its values: any of them. Units for [`Test::AncestorsOf`], a day for [`Test::DayIn`] and [`Test::StayAt`].
+    /// Its values: any of them.
     pub values: Vec<Value>,
 }
 
@@ -69,6 +70,10 @@ impl From<DbError> for ListError {
 const BY_ID: Sort = COMMON_SORTS[0];
 /// Parts the values of a key in one text; no value holds it.
 const PARTED: char = '\u{1f}';
+/// Most rows of a table that a page of many units examines: about 10 ms of SQLite where each is a random page.
+const EXAMINED_ROWS: i64 = 2_500;
+/// The same where the index alone is read.
+const EXAMINED_ENTRIES: i64 = 40_000;
 /// More rows than a list sorts: a subquery with a limit is planned on its own, so that the index of the units leads and
 /// not the one of the order.
 const ON_ITS_OWN: &str = " LIMIT 1000000000";
@@ -100,9 +105,8 @@ impl List {
             }
         }
         let units = scope.units(self.kind, &fields);
-        // `at` asks for the unit of another day: its own condition names it.
         let units = match self.unit {
-            Some((unit, subtree)) if !self.asks_another_day() => scope.within(units, unit, subtree),
+            Some((unit, subtree)) if !self.asks_unit() => scope.within(units, unit, subtree),
             _ => units,
         };
         if self.sort().indexed {
@@ -116,24 +120,76 @@ impl List {
         }
     }
 
-    fn asks_another_day(&self) -> bool {
-        self.conditions.iter().any(|condition| matches!(condition.filter.test, Test::StayAt))
-    }
-
-    /// One page: at most `limit` records, and the place that the next page begins after, if there is one.
+    /// One page: at most `limit` records, and the place that the next page begins after, if there is one. A page that
+    /// has examined [`EXAMINED_ROWS`] or [`EXAMINED_ENTRIES`] comes short, perhaps empty, with the place where it ended.
     ///
     /// # Errors
     /// A field that no grant reads; a sort that needs fewer units; a failing database.
     pub async fn page(&self, db: &mut Db<'_>, scope: &Scope) -> Result<(Vec<Stored>, Option<Place>), ListError> {
         let units = self.units(scope)?;
         let Some(class) = scope.most(self.kind).filter(|_| !units.is_empty()) else { return Ok((Vec::new(), None)) };
-        let sql = self.page_sql(class, &units, scope, matches!(db, Db::Lite(_)));
-        let mut rows: Vec<(EnvelopeRow, String)> = on!(db, c => sql.all(c))?;
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|(row, key)| (self.place(row, key), row.0.0));
-        Ok((rows.into_iter().map(|(row, _)| Stored::from_row(self.kind, row)).collect(), next))
+        let most = self.examined(&units);
+        let first = most.map(|most| most.min(self.rows() * 10));
+        for window in [first, most.filter(|_| most != first)] {
+            let until = match window {
+                Some(rows) => self.boundary(db, scope, rows).await?,
+                None => None,
+            };
+            let sql = self.page_sql(class, &units, scope, until.as_ref(), matches!(db, Db::Lite(_)));
+            let mut rows: Vec<(EnvelopeRow, String)> = on!(db, c => sql.all(c))?;
+            let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+            let more = rows.len() > limit;
+            if until.is_some() && rows.len() < limit && window != most {
+                // Few of the first rows fit: most pages are full by then, and this one looks further.
+                continue;
+            }
+            rows.truncate(limit);
+            let next = match rows.last().filter(|_| more) {
+                Some((row, key)) => Some((self.place(key, row.4), row.0.0)),
+                None => until,
+            };
+            return Ok((rows.into_iter().map(|(row, _)| Stored::from_row(self.kind, row)).collect(), next));
+        }
+        Ok((Vec::new(), None))
+    }
+
+    /// How many rows a page of many units examines at most; nothing where an index finds no more than the page needs.
+    fn examined(&self, units: &Units) -> Option<i64> {
+        let words = !self.words.is_empty();
+        let since = self.updated_since.is_some() && self.sort().columns != ["updated_at"];
+        let filtered = !self.conditions.is_empty() || words || since || *units != Units::All;
+        if matches!(units, Units::Few(_)) || self.finds_few() || !filtered {
+            return None;
+        }
+        // The index that gives the order of names holds the words and the unit too.
+        let in_index = self.conditions.is_empty() && !since && self.sort().columns.first() == Some(&"name_key");
+        Some(if in_index { EXAMINED_ENTRIES } else { EXAMINED_ROWS })
+    }
+
+    fn finds_few(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.filter.test.finds_few())
+    }
+
+    /// Whether an index gives what a condition asks, in the order of this list.
+    fn is_in_order(&self, test: &Test) -> bool {
+        self.sort().columns.is_empty() && test.is_in_order(self.kind)
+    }
+
+    /// The place of the last of so many rows that follow; nothing when there are fewer. It is found before the page is:
+    /// whatever changes in between, no row before it goes unexamined.
+    async fn boundary(&self, db: &mut Db<'_>, scope: &Scope, rows: i64) -> Result<Option<Place>, ListError> {
+        // Only of the sort by time: another index does not hold it.
+        let at = if self.sort().columns == ["updated_at"] { "t.updated_at" } else { "NULL" };
+        let mut sql = Sql::<(Nullable<Instant>, Guid, Text)>::new(format!(
+            "SELECT {at}, t.id, {} FROM {} AS t WHERE deleted_at IS NULL",
+            self.key("t."),
+            self.kind.plural
+        ));
+        self.conditions(&mut sql, scope, |test| self.is_in_order(test));
+        self.after(&mut sql);
+        sql.push(format!(" ORDER BY {} LIMIT 1 OFFSET {}", self.order("t."), rows - 1));
+        let row: Option<(Option<At>, Id, String)> = on!(db, c => sql.first_row(c))?;
+        Ok(row.map(|(at, id, key)| (self.place(&key, at.unwrap_or(At(0))), id.0)))
     }
 
     /// How many records the whole list has.
@@ -147,7 +203,7 @@ impl List {
         }
         let mut sql =
             Sql::<BigInt>::new(format!("SELECT count(*) FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
-        self.filter(&mut sql, scope);
+        self.filter(&mut sql, scope, |_| false);
         in_units(&mut sql, "t.unit_id", &units);
         let count: Option<i64> = on!(db, c => sql.first_row(c))?;
         Ok(count.unwrap_or(0))
@@ -171,11 +227,11 @@ impl List {
         if values.is_empty() { "''".into() } else { values.join(&format!(" || '{PARTED}' || ")) }
     }
 
-    fn place(&self, row: &EnvelopeRow, key: &str) -> Vec<Value> {
+    fn place(&self, key: &str, updated_at: At) -> Vec<Value> {
         let columns = self.sort().columns.iter().zip(key.split(PARTED));
         let value = |(column, text): (&&str, &str)| match self.type_of(column) {
             Type::Int => text.parse::<i64>().ok().into(),
-            Type::At => row.4.into(),
+            Type::At => updated_at.into(),
             _ => text.into(),
         };
         columns.map(value).collect()
@@ -188,39 +244,65 @@ impl List {
         columns.join(", ")
     }
 
-    /// The statement of a page.
-    fn page_sql(&self, class: Class, units: &Units, scope: &Scope, lite: bool) -> Sql<(EnvelopeSql, Text)> {
+    /// The statement of a page, up to a place where it must end.
+    fn page_sql(
+        &self,
+        class: Class,
+        units: &Units,
+        scope: &Scope,
+        until: Option<&Place>,
+        lite: bool,
+    ) -> Sql<(EnvelopeSql, Text)> {
         let (table, rows) = (self.kind.plural, self.rows());
         let by_unit = self.sort().columns == self.kind.unit_index;
+        let one = matches!(units, Units::Few(few) if few.len() == 1);
+        let mut sql = Sql::new(format!("SELECT {}, {} FROM (", envelope_columns(class, "m."), self.key("m.")));
         match units {
-            Units::Few(few) if few.len() > 1 || !by_unit => {
-                let mut sql = Sql::new(format!("SELECT {}, {} FROM (", envelope_columns(class, "m."), self.key("m.")));
-                if by_unit {
-                    self.heads(&mut sql, few, scope, lite);
-                } else {
-                    sql.push(format!("SELECT id FROM (SELECT * FROM {table} AS t WHERE deleted_at IS NULL"));
-                    in_units(&mut sql, "t.unit_id", units);
-                    sql.push(format!("{ON_ITS_OWN}) AS t WHERE TRUE"));
-                    self.filter(&mut sql, scope);
-                    self.after(&mut sql);
-                    sql.push(format!(" ORDER BY {} LIMIT {rows}", self.order("t.")));
-                }
-                sql.push(format!(") AS p CROSS JOIN {table} AS m WHERE m.id = p.id ORDER BY {}", self.order("m.")));
-                sql
+            _ if self.finds_few() => {
+                self.sorted(&mut sql, scope, units, Test::finds_few, |sql| {
+                    self.conditions(sql, scope, Test::finds_few)
+                });
+            }
+            Units::Few(few) if by_unit && !one => self.heads(&mut sql, few, scope, lite),
+            Units::Few(_) if !by_unit => {
+                self.sorted(&mut sql, scope, &Units::All, |_| false, |sql| in_units(sql, "t.unit_id", units));
             }
             units => {
                 let columns = envelope_columns(class, "t.");
-                let mut sql = Sql::new(format!(
+                sql = Sql::new(format!(
                     "SELECT {columns}, {} FROM {table} AS t WHERE deleted_at IS NULL",
                     self.key("t.")
                 ));
-                self.filter(&mut sql, scope);
+                self.filter(&mut sql, scope, |_| false);
                 self.after(&mut sql);
+                if let Some(until) = until {
+                    self.compare(&mut sql, until, if self.descending { ">=" } else { "<=" });
+                }
                 in_units(&mut sql, "t.unit_id", units);
                 sql.push(format!(" ORDER BY {} LIMIT {rows}", self.order("t.")));
-                sql
+                return sql;
             }
         }
+        sql.push(format!(") AS p CROSS JOIN {table} AS m WHERE m.id = p.id ORDER BY {}", self.order("m.")));
+        sql
+    }
+
+    /// The ids of a page out of few rows, which are sorted. `found` adds the condition that finds them by an index.
+    fn sorted<Row>(
+        &self,
+        sql: &mut Sql<Row>,
+        scope: &Scope,
+        units: &Units,
+        asked: impl Fn(&Test) -> bool,
+        found: impl FnOnce(&mut Sql<Row>),
+    ) {
+        sql.push(format!("SELECT id FROM (SELECT * FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
+        found(sql);
+        sql.push(format!("{ON_ITS_OWN}) AS t WHERE TRUE"));
+        self.filter(sql, scope, asked);
+        self.after(sql);
+        in_units(sql, "t.unit_id", units);
+        sql.push(format!(" ORDER BY {} LIMIT {}", self.order("t."), self.rows()));
     }
 
     /// The ids of a page from the ordered heads of few units. SQLite merges plain arms and advances each only as far as
@@ -240,7 +322,7 @@ impl List {
                 sql.push("SELECT * FROM (");
             }
             sql.push(format!("SELECT {keys} FROM {table} AS t WHERE deleted_at IS NULL"));
-            self.filter(sql, scope);
+            self.filter(sql, scope, |_| false);
             self.after(sql);
             sql.push(" AND t.unit_id = ");
             sql.push_bind(unit);
@@ -252,10 +334,15 @@ impl List {
     }
 
     fn after<Row>(&self, sql: &mut Sql<Row>) {
-        let Some((values, id)) = &self.after else { return };
+        if let Some(place) = &self.after {
+            self.compare(sql, place, if self.descending { "<" } else { ">" });
+        }
+    }
+
+    fn compare<Row>(&self, sql: &mut Sql<Row>, (values, id): &Place, operator: &str) {
         let columns: Vec<String> =
             self.sort().columns.iter().chain(&["id"]).map(|column| format!("t.{column}")).collect();
-        sql.push(format!(" AND ({}) {} (", columns.join(", "), if self.descending { "<" } else { ">" }));
+        sql.push(format!(" AND ({}) {operator} (", columns.join(", ")));
         for value in values {
             sql.push_bind(value.clone());
             sql.push(", ");
@@ -264,7 +351,8 @@ impl List {
         sql.push(")");
     }
 
-    fn filter<Row>(&self, sql: &mut Sql<Row>, scope: &Scope) {
+    /// Adds what rows must fulfil, but for the conditions that a subquery has asked already.
+    fn filter<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, asked: impl Fn(&Test) -> bool) {
         for word in &self.words {
             sql.push(" AND (");
             sql.push_word("t.name_key", word);
@@ -276,78 +364,18 @@ impl List {
             sql.push(" AND t.updated_at >= ");
             sql.push_bind(At::from(since));
         }
-        for condition in &self.conditions {
-            condition.push(sql, self, scope);
+        self.conditions(sql, scope, |test| !asked(test));
+    }
+
+    fn conditions<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, these: impl Fn(&Test) -> bool) {
+        for Condition { filter, values } in self.conditions.iter().filter(|condition| these(&condition.filter.test)) {
+            sql.push(" AND ");
+            sql.append(filter.test.condition(&Asked { values, kind: self.kind, unit: self.unit, scope }));
         }
     }
-}
 
-impl Condition {
-    fn push<Row>(&self, sql: &mut Sql<Row>, list: &List, scope: &Scope) {
-        let value = || self.values.first().cloned().unwrap_or(Value::Text(None));
-        let mut compare = |text: String, value: Value| {
-            sql.push(text);
-            sql.push_bind(value);
-        };
-        match self.filter.test {
-            Test::Code(column, _)
-            | Test::Text(column)
-            | Test::Reference(column, _)
-            | Test::Number(column)
-            | Test::Flag(column) => {
-                for (index, value) in self.values.iter().enumerate() {
-                    compare(format!("{}t.{column} = ", if index == 0 { " AND (" } else { " OR " }), value.clone());
-                }
-                sql.push(")");
-            }
-            Test::DateFrom(column) => compare(format!(" AND t.{column} >= "), value()),
-            // A partial date stands before the days that it holds: what lies in it is meant too.
-            Test::DateTo(column) => {
-                let Value::Text(Some(date)) = value() else { return };
-                compare(format!(" AND t.{column} <= "), format!("{date}~").into());
-            }
-            Test::DayIn(from, to) => {
-                compare(format!(" AND t.{from} <= "), value());
-                compare(format!(" AND (t.{to} IS NULL OR t.{to} > "), value());
-                sql.push(")");
-            }
-            Test::Side(table, owner, kind) => {
-                compare(format!(" AND t.id IN (SELECT {owner} FROM {table} WHERE number = "), value());
-                compare(" AND kind = ".into(), kind.into());
-                sql.push(")");
-            }
-            Test::AncestorsOf => {
-                let ids = self.values.iter().filter_map(|value| if let Value::Id(id) = value { *id } else { None });
-                sql.push(" AND ");
-                sql.push_any("t.id", ids.collect());
-            }
-            Test::StayAt => {
-                compare(
-                    " AND EXISTS (SELECT 1 FROM member_stays AS s WHERE s.member_id = t.id AND s.from_date <= ".into(),
-                    value(),
-                );
-                compare(" AND (s.to_date IS NULL OR s.to_date > ".into(), value());
-                sql.push(")");
-                if let Some((unit, subtree)) = list.unit {
-                    // Which units lie under one that the caller does not see is nothing that it may learn.
-                    let subtree = subtree && scope.reads(UNIT, unit).is_some();
-                    let units = scope.within(Units::All, unit, subtree);
-                    in_units(sql, "s.unit_id", &units);
-                }
-                sql.push(")");
-            }
-            Test::Duplicates => {
-                sql.push(
-                    " AND EXISTS (SELECT 1 FROM member_numbers AS a JOIN member_numbers AS b ON b.number = a.number AND b.kind = a.kind \
-                     JOIN members AS o ON o.id = b.member_id WHERE a.member_id = t.id AND b.member_id <> t.id",
-                );
-                let fields: Vec<&FieldSpec> =
-                    list.kind.fields.iter().filter(|field| field.class == Class::Sensitive).collect();
-                in_units(sql, "o.unit_id", &scope.units(list.kind, &fields));
-                in_units(sql, "t.unit_id", &scope.units(list.kind, &fields));
-                sql.push(")");
-            }
-        }
+    fn asks_unit(&self) -> bool {
+        self.conditions.iter().any(|condition| matches!(condition.filter.test, Test::Own(own) if own.asks_unit))
     }
 }
 

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 mod cut;
 pub mod decide;
+pub mod filter;
 pub mod flush;
 pub mod grants;
 pub mod history;

@@ -2,6 +2,7 @@
 //! A record type is one line in [`KINDS`].
 
 use super::cut;
+use super::filter::Filter;
 use super::record::{Body, Fields, Stored, Typed, envelope_columns, references_of};
 use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::write_set::WriteSet;
@@ -18,46 +19,6 @@ use uuid::Uuid;
 
 /// Identifies a record: the position of its type in the registry, and its id. An id alone is unique within a type only.
 pub type RecordKey = (usize, Uuid);
-
-/// A parameter of a list that filters it.
-#[derive(Debug, Clone, Copy)]
-pub struct Filter {
-    /// The parameter's name.
-    pub name: &'static str,
-    /// The field that it asks about: it works only over the grants that may read it.
-    pub field: &'static str,
-    /// How its value is read and compared.
-    pub test: Test,
-}
-
-/// How a filter compares.
-#[derive(Debug, Clone, Copy)]
-pub enum Test {
-    /// A code of an enum (or several, comma separated), equal to a text column.
-    Code(&'static str, &'static types::CodeList),
-    /// A text equal to a text column.
-    Text(&'static str),
-    /// A reference equal to an id column.
-    Reference(&'static str, &'static str),
-    /// A whole number equal to a number column.
-    Number(&'static str),
-    /// `true` or `false`, kept as 1 or 0.
-    Flag(&'static str),
-    /// A date (or partial date) at or after which a text column of dates lies.
-    DateFrom(&'static str),
-    /// A date (or partial date) at or before which a text column of dates lies.
-    DateTo(&'static str),
-    /// A day on which a half-open stretch of dates holds: two text columns.
-    DayIn(&'static str, &'static str),
-    /// A text equal to a column of a side table, of rows of one kind: table, key column, kind, number column.
-    Side(&'static str, &'static str, &'static str),
-    /// The units above a unit, itself included.
-    AncestorsOf,
-    /// The members whose stay on a day was in the list's unit.
-    StayAt,
-    /// Records that share a number with another that the caller may read.
-    Duplicates,
-}
 
 /// A field that a list may be sorted by.
 #[derive(Debug, Clone, Copy)]

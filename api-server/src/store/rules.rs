@@ -1,8 +1,9 @@
 //! What the rules of a record type are written in: the slice that a type implements, the change that it judges, its
 //! verdict. Rules are pure: they ask the set of writes for what they want and may be asked twice.
 
+use super::filter::Filter;
 use super::record::{Fields, Stored, Typed};
-use super::registry::{Filter, Kind, Side, Sort};
+use super::registry::{Kind, Side, Sort};
 use super::scope::Scope;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     /// Columns of the type's own, after the envelope. Only what is filtered, sorted, looked up or counted.
     const COLUMNS: &'static [Column];
-    /// Parameters that a list of the type takes.
+    /// Parameters that filter a list.
     const FILTERS: &'static [Filter];
     /// Fields that a list may be sorted by.
     const SORTS: &'static [Sort];

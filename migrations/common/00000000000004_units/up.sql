@@ -10,6 +10,6 @@ CREATE TABLE units (
 );
 CREATE INDEX units_by_unit ON units (unit_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX units_by_parent ON units (parent_id, code, id) WHERE deleted_at IS NULL;
-CREATE INDEX units_by_name ON units (name_key, id) WHERE deleted_at IS NULL;
+CREATE INDEX units_by_name ON units (name_key, id, other_names) WHERE deleted_at IS NULL;
 CREATE INDEX units_by_code ON units (code, id) WHERE deleted_at IS NULL;
 CREATE INDEX units_by_updated ON units (updated_at, id) WHERE deleted_at IS NULL;

@@ -11,9 +11,9 @@ CREATE TABLE members (
     name_key               text_key    NOT NULL,
     other_names            text_key
 );
--- These end in other_names, which is mostly empty, so that a search reads the index alone.
+-- What ends these lets a search, and a list of many units, read the index alone. other_names is mostly empty.
 CREATE INDEX members_by_unit ON members (unit_id, name_key, birth_date, id, other_names) WHERE deleted_at IS NULL;
-CREATE INDEX members_by_name ON members (name_key, birth_date, id, other_names) WHERE deleted_at IS NULL;
+CREATE INDEX members_by_name ON members (name_key, birth_date, id, unit_id, other_names) WHERE deleted_at IS NULL;
 CREATE INDEX members_by_updated ON members (updated_at, id) WHERE deleted_at IS NULL;
 
 -- Personal, profile and card numbers of living records: found by number, never unique (that would tell about strangers).

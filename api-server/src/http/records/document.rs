@@ -1,7 +1,8 @@
 //! The description of the calls that every record type has, made from the registry as the routes are.
 
 use crate::http::openapi::Problems;
-use crate::store::registry::{COMMON_SORTS, Filter, KINDS, Kind, Test};
+use crate::store::filter::{Filter, Takes};
+use crate::store::registry::{COMMON_SORTS, KINDS, Kind};
 use crate::store::scope::FEW_UNITS;
 use serde_json::{Map, Value, json};
 use utoipa::IntoResponses;
@@ -273,28 +274,13 @@ fn list(kind: &'static Kind, examples: &Examples) -> Operation {
 }
 
 fn filtered(filter: &Filter) -> Parameter {
-    let text_of = |description: &str| (text(), description.to_owned());
-    let (schema, description) = match filter.test {
-        Test::Code(_, list) => {
-            let codes: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
-            (text(), format!("One or several of `{}`, comma separated.", codes.join("`, `")))
-        }
-        Test::Text(_) | Test::Side(..) => text_of("Equal to this."),
-        Test::Reference(_, target) => text_of(&format!("A `{target}`: a UUID or `ext:<system>:<value>`.")),
-        Test::Number(_) => {
-            (ObjectBuilder::new().schema_type(Type::Integer).build().into(), "Equal to this.".to_owned())
-        }
-        Test::Flag(_) => (flag(), "Equal to this.".to_owned()),
-        Test::DateFrom(_) => text_of("At or after this date, month or year."),
-        Test::DateTo(_) => text_of("At or before this date, month or year."),
-        Test::DayIn(..) => text_of("Holding on this date."),
-        Test::StayAt => text_of("With `unit`: by the unit of this date, among those that the caller sees today."),
-        Test::AncestorsOf => text_of("The chain from this unit up to the root, itself included."),
-        Test::Duplicates => {
-            (one_of(["number".to_owned()]), "Those that share a number with another that the caller reads.".to_owned())
-        }
+    let schema = match filter.test.takes() {
+        Takes::Number => ObjectBuilder::new().schema_type(Type::Integer).build().into(),
+        Takes::Flag => flag(),
+        Takes::Word(word) => one_of([word.to_owned()]),
+        Takes::Codes(_) | Takes::Text | Takes::Reference(_) | Takes::PartialDate | Takes::Day => text(),
     };
-    parameter(filter.name, ParameterIn::Query, schema, &description)
+    parameter(filter.name, ParameterIn::Query, schema, &filter.test.description())
 }
 
 fn body(schema: String, example: Value) -> utoipa::openapi::request_body::RequestBody {

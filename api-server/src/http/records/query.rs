@@ -3,18 +3,18 @@
 use super::resolve;
 use crate::auth::caller::Who;
 use crate::auth::seal;
-use crate::db::{At, Id, Value};
+use crate::db::{At, Value};
 use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
 use crate::http::params::Params;
 use crate::state::App;
+use crate::store::filter::{Filter, Takes};
 use crate::store::list::{Condition, List, Place};
-use crate::store::registry::{COMMON_SORTS, Filter, Kind, Test, UNIT};
+use crate::store::registry::{COMMON_SORTS, Kind, UNIT};
 use actix_web::HttpRequest;
 use actix_web::web::Query;
+use cell_records_types::Timestamp;
 use cell_records_types::text::{fold, word_pattern};
-use cell_records_types::{Date, PartialDate, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Items of a page when the caller says nothing.
@@ -174,6 +174,9 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
         }
         None => Vec::new(),
     };
+    // The order of names is the one that a search finds its way in.
+    let by_name = || kind.sorts.iter().find(|sort| sort.columns.first() == Some(&"name_key")).copied();
+    let sort = if words.is_empty() { sort } else { sort.or_else(by_name) };
     let updated_since = params.parsed::<Timestamp>("updated_since", "a timestamp, such as 2026-01-31T00:00:00Z")?;
     let count = match params.take("count").as_deref() {
         None => false,
@@ -218,42 +221,10 @@ async fn reference(app: &App, who: &Who, name: &str, kind: &'static Kind, text: 
 }
 
 async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> ApiResult<Vec<Value>> {
-    let invalid = |what: &str| ApiError::parameter(filter.name, format!("must be {what}"));
-    Ok(match filter.test {
-        Test::Code(_, list) => {
-            let known = |code: &str| list.codes.iter().any(|one| one.code == code);
-            let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
-            if !codes.iter().all(|code| known(code)) {
-                let names: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
-                return Err(invalid(&format!("one or several of: {}", names.join(", "))));
-            }
-            codes.into_iter().map(Value::from).collect()
-        }
-        Test::Text(_) | Test::Side(..) => vec![text.trim().into()],
-        Test::Reference(_, target) => {
-            let target = Kind::named(target).ok_or_else(|| ApiError::new(&crate::error::INTERNAL))?;
-            vec![reference(app, who, filter.name, target, text).await?.into()]
-        }
-        Test::Number(_) => vec![text.parse::<i64>().map_err(|_| invalid("a whole number"))?.into()],
-        Test::Flag(_) => vec![i64::from(text.parse::<bool>().map_err(|_| invalid("true or false"))?).into()],
-        Test::DateFrom(_) | Test::DateTo(_) => {
-            let date = text
-                .parse::<PartialDate>()
-                .map_err(|_| invalid("a date, a month or a year: 1955-03-02, 1955-03, 1955"))?;
-            vec![date.to_string().into()]
-        }
-        Test::DayIn(..) | Test::StayAt => {
-            vec![text.parse::<Date>().map_err(|_| invalid("a date: 2014-12-31"))?.to_string().into()]
-        }
-        Test::AncestorsOf => {
-            let unit = reference(app, who, filter.name, UNIT, text).await?;
-            // The place of a unit that the caller does not see is nothing that it may learn.
-            if who.scope.reads(UNIT, unit).is_none() {
-                return Ok(Vec::new());
-            }
-            who.scope.tree.ancestors(unit).map(|unit| Value::Id(Some(Id(unit)))).collect()
-        }
-        Test::Duplicates if text == "number" => Vec::new(),
-        Test::Duplicates => return Err(invalid("number")),
-    })
+    if let Takes::Reference(target) = filter.test.takes() {
+        let target = Kind::named(target).ok_or_else(|| ApiError::new(&crate::error::INTERNAL))?;
+        return Ok(vec![reference(app, who, filter.name, target, text).await?.into()]);
+    }
+    let read = filter.test.takes().read(text);
+    read.map_err(|what| ApiError::parameter(filter.name, format!("must be {what}")))
 }

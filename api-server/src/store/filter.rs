@@ -1,0 +1,217 @@
+//! Parameters of a list that filter it: how a value is read, what the API document says of it, and its condition in SQL.
+//! What only one type asks is a [`Own`] test in that type's slice.
+
+use super::registry::Kind;
+use super::scope::Scope;
+use crate::db::{Sql, Value};
+use cell_records_types::{CodeList, Date, PartialDate};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// A parameter of a list that filters it.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// The parameter's name.
+    pub name: &'static str,
+    /// The field that it asks about: it works only over the grants that may read it.
+    pub field: &'static str,
+    /// How its value is read and compared.
+    pub test: Test,
+}
+
+/// How a filter compares.
+#[derive(Debug, Clone, Copy)]
+pub enum Test {
+    /// A code of an enum (or several, comma separated), equal to a text column.
+    Code(&'static str, &'static CodeList),
+    /// A text equal to a text column.
+    Text(&'static str),
+    /// A reference equal to an id column: column and type. Few records point to one; an index leads with the column.
+    Reference(&'static str, &'static str),
+    /// The same where very many records may point to one: the index holds the column and the id.
+    SharedReference(&'static str, &'static str),
+    /// A whole number equal to a number column.
+    Number(&'static str),
+    /// `true` or `false`, kept as 1 or 0.
+    Flag(&'static str),
+    /// A date (or partial date) at or after which a text column of dates lies.
+    DateFrom(&'static str),
+    /// A date (or partial date) at or before which a text column of dates lies.
+    DateTo(&'static str),
+    /// A day on which a half-open stretch of dates holds: two text columns.
+    DayIn(&'static str, &'static str),
+    /// What only this type asks.
+    Own(&'static Own),
+}
+
+/// A test that a slice brings along.
+pub struct Own {
+    /// How its value is read.
+    pub takes: Takes,
+    /// What it asks, for the API document.
+    pub description: &'static str,
+    /// Whether its condition finds its few records by an index, whatever else the list asks.
+    pub finds_few: bool,
+    /// Whether it asks for the list's unit itself, in a way of its own.
+    pub asks_unit: bool,
+    /// Its condition on the row `t`.
+    pub condition: fn(&Asked<'_>) -> Sql,
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.description)
+    }
+}
+
+/// What a condition is made from.
+pub struct Asked<'a> {
+    /// The values of the parameter.
+    pub values: &'a [Value],
+    /// The record type.
+    pub kind: &'static Kind,
+    /// The list's unit, and whether those below it are meant too.
+    pub unit: Option<(Uuid, bool)>,
+    /// What the caller sees.
+    pub scope: &'a Scope,
+}
+
+impl Asked<'_> {
+    /// The first value.
+    pub fn value(&self) -> Value {
+        self.values.first().cloned().unwrap_or(Value::Text(None))
+    }
+}
+
+/// How the value of a parameter is read.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// Codes of a list, comma separated.
+    Codes(&'static CodeList),
+    /// A text.
+    Text,
+    /// A reference to a record of this type.
+    Reference(&'static str),
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// A date, a month or a year.
+    PartialDate,
+    /// A date.
+    Day,
+    /// This one word.
+    Word(&'static str),
+}
+
+impl Takes {
+    /// The values in a text; a reference is resolved elsewhere, and reads as text here.
+    ///
+    /// # Errors
+    /// What the text must be.
+    pub fn read(self, text: &str) -> Result<Vec<Value>, String> {
+        Ok(match self {
+            Takes::Codes(list) => {
+                let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
+                if !codes.iter().all(|code| list.codes.iter().any(|one| one.code == *code)) {
+                    let names: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
+                    return Err(format!("one or several of: {}", names.join(", ")));
+                }
+                codes.into_iter().map(Value::from).collect()
+            }
+            Takes::Text | Takes::Reference(_) => vec![text.trim().into()],
+            Takes::Number => vec![text.parse::<i64>().map_err(|_| "a whole number")?.into()],
+            Takes::Flag => vec![i64::from(text.parse::<bool>().map_err(|_| "true or false")?).into()],
+            Takes::PartialDate => {
+                let date = text.parse::<PartialDate>();
+                vec![date.map_err(|_| "a date, a month or a year: 1955-03-02, 1955-03, 1955")?.to_string().into()]
+            }
+            Takes::Day => vec![text.parse::<Date>().map_err(|_| "a date: 2014-12-31")?.to_string().into()],
+            Takes::Word(word) if word == text => Vec::new(),
+            Takes::Word(word) => return Err(word.into()),
+        })
+    }
+}
+
+impl Test {
+    /// How its value is read.
+    pub fn takes(&self) -> Takes {
+        match self {
+            Test::Code(_, list) => Takes::Codes(list),
+            Test::Text(_) => Takes::Text,
+            Test::Reference(_, target) | Test::SharedReference(_, target) => Takes::Reference(target),
+            Test::Number(_) => Takes::Number,
+            Test::Flag(_) => Takes::Flag,
+            Test::DateFrom(_) | Test::DateTo(_) => Takes::PartialDate,
+            Test::DayIn(..) => Takes::Day,
+            Test::Own(own) => own.takes,
+        }
+    }
+
+    /// What it asks, for the API document.
+    pub fn description(&self) -> String {
+        match self {
+            Test::Code(_, list) => {
+                let codes: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
+                format!("One or several of `{}`, comma separated.", codes.join("`, `"))
+            }
+            Test::Text(_) | Test::Number(_) | Test::Flag(_) => "Equal to this.".into(),
+            Test::Reference(_, target) | Test::SharedReference(_, target) => {
+                format!("A `{target}`: a UUID or `ext:<system>:<value>`.")
+            }
+            Test::DateFrom(_) => "At or after this date, month or year.".into(),
+            Test::DateTo(_) => "At or before this date, month or year.".into(),
+            Test::DayIn(..) => "Holding on this date.".into(),
+            Test::Own(own) => own.description.into(),
+        }
+    }
+
+    /// Whether an index finds its few records, whatever else the list asks.
+    pub fn finds_few(&self) -> bool {
+        matches!(self, Test::Reference(..)) || matches!(self, Test::Own(own) if own.finds_few)
+    }
+
+    /// Whether an index holds its records in the order of their ids: a column and the id.
+    pub fn is_in_order(&self, kind: &Kind) -> bool {
+        let column = match self {
+            Test::SharedReference(..) => return true,
+            Test::Text(column) | Test::Number(column) => *column,
+            _ => return false,
+        };
+        kind.sorts.iter().any(|sort| sort.indexed && sort.columns == [column])
+    }
+
+    /// Its condition on the row `t`.
+    pub fn condition(&self, asked: &Asked<'_>) -> Sql {
+        let one = |text: String| Sql::new(text).bind(asked.value());
+        match self {
+            Test::Code(column, _)
+            | Test::Text(column)
+            | Test::Reference(column, _)
+            | Test::SharedReference(column, _)
+            | Test::Number(column)
+            | Test::Flag(column) => match asked.values {
+                [_] => one(format!("t.{column} = ")),
+                values => {
+                    let mut sql = Sql::new("(FALSE");
+                    for value in values {
+                        sql.push(format!(" OR t.{column} = "));
+                        sql.push_bind(value.clone());
+                    }
+                    sql.text(")")
+                }
+            },
+            Test::DateFrom(column) => one(format!("t.{column} >= ")),
+            // A partial date comes before the days that it holds: what lies in it is meant too.
+            Test::DateTo(column) => {
+                let Value::Text(Some(date)) = asked.value() else { return Sql::new("FALSE") };
+                Sql::new(format!("t.{column} <= ")).bind(format!("{date}~"))
+            }
+            Test::DayIn(from, to) => one(format!("t.{from} <= "))
+                .text(format!(" AND (t.{to} IS NULL OR t.{to} > "))
+                .bind(asked.value())
+                .text(")"),
+            Test::Own(own) => (own.condition)(asked),
+        }
+    }
+}
