@@ -1,10 +1,13 @@
 //! What a list answers: filters, sorts, search, counts, chosen fields.
 
-use crate::support::http::Caller;
+use crate::support::http::{Caller, reference};
+use crate::support::items;
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, Ward, change, figure, member, scheme, unit};
+use cell_records_client::types::accounts::Role;
 use cell_records_server::store::registry::KINDS;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 async fn names(caller: &Caller, path: &str) -> Vec<String> {
     let name = |item: &Value| item["full_name"].as_str().or(item["name"].as_str()).unwrap_or_default().to_owned();
@@ -68,6 +71,50 @@ on_both_engines! {
         }
         assert_eq!(names(&ward.office, &format!("/v1/members?sort=birth_date&unit={}&limit=2", ward.a)).await.len(), 3);
         ward.office.get("/v1/members?sort=created_at").await.refused(400, "invalid_parameter");
+    }
+
+    async fn a_list_of_many_units_examines_so_many_records_a_page_and_misses_none(server: empty) {
+        let ward = server.ward().await;
+        let bulk = server.peer("bulk", &[(Role::CommitteeOffice, reference(ROOT))]).await;
+        let ids: Vec<Uuid> = (0..2_600).map(|_| Uuid::now_v7()).collect();
+        for (part, some) in ids.chunks(500).enumerate() {
+            let name = |n: usize| format!("Lê {part} {n} {}", if part == 5 && n == 99 { "Yến" } else { ["An", "Bình", "Chi"][n % 3] });
+            let mut items: Vec<_> = some.iter().enumerate().map(|(n, id)| items::member(*id, &ward.a, &name(n))).collect();
+            if part == 5 {
+                items.last_mut().unwrap().fields.insert("employment_status".into(), json!("retired"));
+            }
+            bulk.write(items).await;
+        }
+        let last = json!(ids.last().unwrap());
+        let office = &ward.office;
+        // What no index finds: a page that examined enough is empty and says where to go on; nothing is missed.
+        let first = office.get("/v1/members?employment_status=retired&count=exact").await.is(200);
+        assert_eq!((&first.body["items"], &first.body["total"]), (&json!([]), &json!(1)));
+        assert!(first.body["next_cursor"].is_string() && first.header("link").contains("next"), "{}", first.text);
+        let retired = "/v1/members?employment_status=retired";
+        for path in [retired.to_owned(), format!("{retired}&sort=-id"), format!("{retired}&sort=full_name&limit=500"), format!("{retired}&sort=-updated_at")] {
+            let found = office.all(&path).await.0;
+            assert_eq!((found.len(), &found[0]["id"]), (1, &last), "{path}");
+        }
+        // What an index finds is one page, however many stand before it.
+        for path in ["/v1/members?q=yen%20le".to_owned(), format!("{retired}&unit={}", ward.a), format!("/v1/members?q=yen&unit={}&subtree=true", ward.ward)] {
+            let found = office.get(&path).await.is(200);
+            assert_eq!((&found.body["items"][0]["id"], found.body.get("next_cursor")), (&last, None), "{path}");
+        }
+        let none = office.get("/v1/members?q=khong").await.is(200);
+        assert_eq!((&none.body["items"], none.body.get("next_cursor")), (&json!([]), None));
+        // A page is as full as another, whatever it examines.
+        let (all, mut pages) = (office.all("/v1/members?sex=male&limit=500").await.0, 0);
+        let mut path = "/v1/members?sex=male&limit=500&sort=full_name".to_owned();
+        let mut seen = std::collections::BTreeSet::new();
+        loop {
+            let page = office.get(&path).await.is(200);
+            pages += 1;
+            seen.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["id"].to_string()));
+            let Some(cursor) = page.body["next_cursor"].as_str() else { break };
+            path = format!("/v1/members?cursor={cursor}");
+        }
+        assert_eq!((all.len(), seen.len(), pages), (2_600, 2_600, 6));
     }
 
     async fn a_rename_while_a_snapshot_is_read_skips_nobody(server: empty) {

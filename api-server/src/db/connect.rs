@@ -1,6 +1,6 @@
 //! Opening databases: the URL, the settings of a connection, one worker's read connections, the writer's own.
 
-use super::{Db, DbError};
+use super::{Db, DbError, Loads, Sql};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::sqlite::SqliteConnection;
 use diesel_async::pooled_connection::bb8::Pool;
@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Where a database is. The scheme chooses the engine; an unknown one is refused.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Database {
 const TRANSACTIONS_A_WORKER: u32 = 6;
 /// How long a read waits for a connection before it is answered `503`.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// Statements that read much and run at once on SQLite, in the whole process.
+const LONG_READS: usize = 2;
 /// Connections for single statements, a worker: two, so that a slow one does not stop all.
 const SHARED_A_WORKER: usize = 2;
 
@@ -205,6 +208,38 @@ impl Reads {
                     shared.borrow_mut().retain(|one| !Rc::ptr_eq(one, &connection));
                 }
                 answer
+            }
+        }
+    }
+
+    /// Runs one statement that reads much. SQLite runs it on a thread of its own, with a connection of its own, so that the
+    /// worker goes on; [`LONG_READS`] run at once, the next wait, and fail after [`CONNECTION_WAIT`].
+    pub async fn long<Row, U>(&self, sql: Sql<Row>) -> Result<Vec<U>, DbError>
+    where
+        U: Send + 'static,
+        Row: Send + 'static,
+        for<'q, 'p> Sql<Row>: Loads<'q, SqliteConnection, U> + Loads<'q, &'p AsyncPgConnection, U>,
+    {
+        match self {
+            Reads::Lite { path, .. } => {
+                static RUNNING: Semaphore = Semaphore::const_new(LONG_READS);
+                let busy = || query_error(diesel::ConnectionError::BadConnection("database is locked by reads".into()));
+                let turn = tokio::time::timeout(CONNECTION_WAIT, RUNNING.acquire()).await;
+                let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
+                let path = path.clone();
+                let work = move || {
+                    // The turn ends with the statement, also where nobody waits for its answer any more.
+                    let _turn = turn;
+                    let mut connection = open_sqlite(&path)?;
+                    sql.loads(&mut connection).now_or_never().unwrap_or(Err(DbError::NotFound))
+                };
+                tokio::task::spawn_blocking(work).await.unwrap_or(Err(DbError::NotFound))
+            }
+            Reads::Pg { .. } => {
+                self.single(
+                    async |db| if let Db::Pg(c) = db { sql.loads(&mut &**c).await } else { Err(DbError::NotFound) },
+                )
+                .await
             }
         }
     }

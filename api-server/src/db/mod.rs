@@ -5,6 +5,7 @@ pub mod engine;
 pub mod migrate;
 pub mod schema;
 pub mod sql;
+pub mod texts;
 pub mod types;
 
 use diesel::result::QueryResult;

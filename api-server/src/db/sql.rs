@@ -1,6 +1,7 @@
 //! Query nodes of the engine: statements over a table that is known by name only, written once for both
 //! engines and cached by their text. Typed queries over fixed tables use diesel's own builder.
 
+use super::texts;
 use super::types::{At, Guid, Id, Instant, Type, Value};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
@@ -16,6 +17,8 @@ use std::marker::PhantomData;
 #[derive(Debug, Clone)]
 pub struct Sql<Row = ()> {
     parts: Vec<Part>,
+    /// Whether its text is one of many: then it is prepared anew each time, unless it is often used.
+    rare: bool,
     row: PhantomData<Row>,
 }
 
@@ -38,7 +41,7 @@ enum Part {
 impl<Row> Sql<Row> {
     /// A statement that begins with `text`.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Sql { parts: vec![Part::Text(text.into())], row: PhantomData }
+        Sql { parts: vec![Part::Text(text.into())], rare: false, row: PhantomData }
     }
 
     /// Adds text. Never pass what a caller sent: that is bound.
@@ -83,6 +86,29 @@ impl<Row> Sql<Row> {
         self.parts.extend(other.parts);
     }
 
+    /// Says that callers choose what the text is put together from. A connection keeps every text that it has prepared
+    /// for ever: of such texts it keeps those that are used again and again, [`texts::KEPT`] at most.
+    #[must_use]
+    pub fn of_callers(mut self) -> Self {
+        self.rare = !texts::is_kept(self.text_hash());
+        self
+    }
+
+    fn text_hash(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => text.hash(&mut hasher),
+                Part::Bind(_) => hasher.write_u8(1),
+                Part::In(column, ids) => (2, column, ids.len().next_power_of_two()).hash(&mut hasher),
+                Part::InInts(column, numbers) => (3, column, numbers.len().next_power_of_two()).hash(&mut hasher),
+                Part::Word { column, .. } => (4, column).hash(&mut hasher),
+            }
+        }
+        hasher.finish()
+    }
+
     /// Adds a test whether a word of a key column begins with a pattern (`text::word_pattern`).
     pub fn push_word(&mut self, column: &'static str, pattern: &str) {
         self.parts.push(Part::Word { column, glob: format!("* {pattern}*"), regex: format!(" {pattern}") });
@@ -125,6 +151,9 @@ where
 
 impl<Row> QueryFragment<Sqlite> for Sql<Row> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        if self.rare {
+            out.unsafe_to_cache_prepared();
+        }
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_sql(text),
@@ -163,6 +192,9 @@ where
 
 impl<Row> QueryFragment<Pg> for Sql<Row> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if self.rare {
+            out.unsafe_to_cache_prepared();
+        }
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_sql(text),

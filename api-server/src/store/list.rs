@@ -8,6 +8,7 @@ use super::filter::{Asked, Filter, Test};
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{COMMON_SORTS, Kind, Sort};
 use super::scope::{FEW_UNITS, ROOT, Scope, Units};
+use crate::db::connect::Reads;
 use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Sql, Type, Value, Verbs};
 use crate::on;
 use cell_records_types::{Class, FieldSpec, Timestamp};
@@ -136,7 +137,7 @@ impl List {
                 None => None,
             };
             let sql = self.page_sql(class, &units, scope, until.as_ref(), matches!(db, Db::Lite(_)));
-            let mut rows: Vec<(EnvelopeRow, String)> = on!(db, c => sql.all(c))?;
+            let mut rows: Vec<(EnvelopeRow, String)> = on!(db, c => sql.of_callers().all(c))?;
             let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
             let more = rows.len() > limit;
             if until.is_some() && rows.len() < limit && window != most {
@@ -188,15 +189,15 @@ impl List {
         self.conditions(&mut sql, scope, |test| self.is_in_order(test));
         self.after(&mut sql);
         sql.push(format!(" ORDER BY {} LIMIT 1 OFFSET {}", self.order("t."), rows - 1));
-        let row: Option<(Option<At>, Id, String)> = on!(db, c => sql.first_row(c))?;
+        let row: Option<(Option<At>, Id, String)> = on!(db, c => sql.of_callers().first_row(c))?;
         Ok(row.map(|(at, id, key)| (self.place(&key, at.unwrap_or(At(0))), id.0)))
     }
 
-    /// How many records the whole list has.
+    /// How many records the whole list has. A count over many units reads them all: SQLite does so off the worker.
     ///
     /// # Errors
     /// A field that no grant reads; a failing database.
-    pub async fn count(&self, db: &mut Db<'_>, scope: &Scope) -> Result<i64, ListError> {
+    pub async fn count(&self, reads: &Reads, scope: &Scope) -> Result<i64, ListError> {
         let units = self.units(scope)?;
         if units.is_empty() {
             return Ok(0);
@@ -205,8 +206,12 @@ impl List {
             Sql::<BigInt>::new(format!("SELECT count(*) FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
         self.filter(&mut sql, scope, |_| false);
         in_units(&mut sql, "t.unit_id", &units);
-        let count: Option<i64> = on!(db, c => sql.first_row(c))?;
-        Ok(count.unwrap_or(0))
+        let sql = sql.of_callers();
+        let count: Vec<i64> = match units {
+            Units::Few(_) => reads.single(async |db| on!(db, c => sql.all(c))).await?,
+            Units::All | Units::Under(..) => reads.long(sql).await?,
+        };
+        Ok(count.first().copied().unwrap_or(0))
     }
 
     fn type_of(&self, column: &str) -> Type {

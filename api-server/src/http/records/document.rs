@@ -242,7 +242,8 @@ fn list(kind: &'static Kind, examples: &Examples) -> Operation {
         format!("Lists {} that the caller sees.", kind.plural.replace('_', " ")),
         "Pages by key: a record whose sort key stays is neither skipped nor doubled while others write. The next page needs \
          `cursor` only; other parameters must then be as before, but for `limit`. A filter, sort, search or count on a field \
-         works over the grants that may read it; with none such: `403 field_not_readable`.",
+         works over the grants that may read it; with none such: `403 field_not_readable`. Over many units a call examines a bounded \
+         number of records: a page may be short, even empty, and still have a `next_cursor`: only a page without one is the last.",
     )
     .parameter(parameter("limit", Query, number(1, super::query::MAX_LIMIT), "Items of a page; default 50."))
     .parameter(parameter("cursor", Query, text(), "Where the page begins: `next_cursor` of the page before."))
@@ -257,7 +258,8 @@ fn list(kind: &'static Kind, examples: &Examples) -> Operation {
             "q",
             Query,
             text(),
-            "Words that names begin with, blind to case and diacritics: `hoang thi` finds `Hoàng Thị`.",
+            "Words that names begin with, blind to case and diacritics: `hoang thi` finds `Hoàng Thị`. The list is then sorted by \
+             name, unless `sort` says otherwise.",
         ));
     }
     for filter in kind.filters {

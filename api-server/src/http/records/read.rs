@@ -41,14 +41,8 @@ impl From<ListError> for ApiError {
 /// `GET /v1/{types}`
 pub async fn list(Of(kind): Of, app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let asked = Asked::read(&app, &who, kind, &request).await?;
-    let ((records, next), total) = app
-        .reads
-        .single(async |db| {
-            let page = asked.list.page(db, &who.scope).await?;
-            let total = if asked.count { Some(asked.list.count(db, &who.scope).await?) } else { None };
-            Ok::<_, ListError>((page, total))
-        })
-        .await?;
+    let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope).await).await?;
+    let total = if asked.count { Some(asked.list.count(&app.reads, &who.scope).await?) } else { None };
     let mut body = String::with_capacity(64 + records.len() * 1_024);
     body.push_str(r#"{"items":["#);
     for (index, record) in records.iter().enumerate() {
