@@ -222,7 +222,7 @@ mod tests {
                     };
                     assert!(leads(&needed), "{} found by {needed}: {indexes:?}", kind.plural);
                 }
-                for child in kind.sides {
+                for child in kind.child_tables {
                     let (columns, _) = table(&mut own, child.table).await;
                     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
                     assert_eq!(

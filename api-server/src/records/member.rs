@@ -1,11 +1,11 @@
-//! `member`: columns, side tables, filters and rules (docs/DOMAIN.md, Members).
+//! `member`: columns, child tables, filters and rules (docs/DOMAIN.md, Members).
 
-use crate::db::{Column, Sql, Type, Value};
-use crate::store::filter::{Asked, Filter, Own, Takes, Test};
-use crate::store::list::in_units;
-use crate::store::registry::{Side, Sort, UNIT};
+mod filters;
+
+use crate::db::{Column, Type, Value};
+use crate::store::filter::{Filter, Test};
+use crate::store::registry::{ChildTable, Sort};
 use crate::store::rules::{Action, Change, Slice, Verdict};
-use crate::store::scope::Units;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS, OUT_OF_RANGE,
@@ -14,8 +14,8 @@ use cell_records_types::faults::{
 };
 use cell_records_types::text::{name_key, words_key};
 use cell_records_types::{
-    Class, Date, EducationLevel, EmploymentStatus, FieldSpec, Member, MemberStatus, PoliticalTheoryLevel, Position,
-    Sex, Stay, StayVia, Unit, UnitState,
+    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
+    Unit, UnitState,
 };
 use uuid::Uuid;
 
@@ -25,65 +25,6 @@ const FIRST_BIRTH_YEAR: i16 = 1880;
 const AGE_OF_ADMISSION: i16 = 18;
 /// Probation in months; a shorter one is a warning (docs/DOMAIN.md, Members).
 const PROBATION_MONTHS: i32 = 12;
-
-const fn by_number(condition: fn(&Asked<'_>) -> Sql) -> Own {
-    Own { takes: Takes::Text, description: "Equal to this.", finds_few: true, asks_unit: false, condition }
-}
-
-fn numbered(asked: &Asked<'_>, kind: &'static str) -> Sql {
-    Sql::new("t.id IN (SELECT member_id FROM member_numbers WHERE number = ")
-        .bind(asked.value())
-        .text(" AND kind = ")
-        .bind(kind)
-        .text(")")
-}
-
-static PROFILE_NUMBER: Own = by_number(|asked| numbered(asked, "profile"));
-static PERSONAL_ID: Own = by_number(|asked| numbered(asked, "personal"));
-
-/// `at`: those whose stay on a day was in the list's unit.
-static STAY_AT: Own = Own {
-    takes: Takes::Day,
-    description: "With `unit`: by the unit of this date, among those that the caller sees today.",
-    finds_few: false,
-    asks_unit: true,
-    condition: |asked| {
-        let mut sql = Sql::new("t.id IN (SELECT s.member_id FROM member_stays AS s WHERE s.from_date <= ")
-            .bind(asked.value())
-            .text(" AND (s.to_date IS NULL OR s.to_date > ")
-            .bind(asked.value())
-            .text(")");
-        match asked.unit {
-            Some((unit, subtree)) => {
-                // Which units lie under one that the caller does not see is nothing that it may learn.
-                let subtree = subtree && asked.scope.reads(UNIT, unit).is_some();
-                in_units(&mut sql, "s.unit_id", &asked.scope.within(Units::All, unit, subtree));
-            }
-            None => sql.push(" AND s.member_id = t.id"),
-        }
-        sql.text(")")
-    },
-};
-
-/// `duplicates=number`: those that share a number with another that the caller reads.
-static DUPLICATES: Own = Own {
-    takes: Takes::Word("number"),
-    description: "Those that share a number with another that the caller reads.",
-    finds_few: false,
-    asks_unit: false,
-    condition: |asked| {
-        let mut sql = Sql::new(
-            "EXISTS (SELECT 1 FROM member_numbers AS a JOIN member_numbers AS b ON b.number = a.number AND b.kind = a.kind \
-             JOIN members AS o ON o.id = b.member_id WHERE a.member_id = t.id AND b.member_id <> t.id",
-        );
-        let sensitive: Vec<&FieldSpec> =
-            asked.kind.fields.iter().filter(|field| field.class == Class::Sensitive).collect();
-        let units = asked.scope.units(asked.kind, &sensitive);
-        in_units(&mut sql, "o.unit_id", &units);
-        in_units(&mut sql, "t.unit_id", &units);
-        sql.text(")")
-    },
-};
 
 impl Slice for Member {
     const COLUMNS: &'static [Column] = &[
@@ -98,8 +39,8 @@ impl Slice for Member {
         Column::new("name_key", Type::Text),
         Column::new("other_names", Type::Text),
     ];
-    const SIDES: &'static [Side] = &[
-        Side {
+    const CHILD_TABLES: &'static [ChildTable] = &[
+        ChildTable {
             table: "member_numbers",
             owner: "member_id",
             columns: &[
@@ -108,7 +49,7 @@ impl Slice for Member {
                 Column::new("number", Type::Text),
             ],
         },
-        Side {
+        ChildTable {
             table: "member_stays",
             owner: "member_id",
             columns: &[
@@ -141,10 +82,10 @@ impl Slice for Member {
         Filter { name: "birth_year_to", field: "birth_date", test: Test::DateTo("birth_date") },
         Filter { name: "admission_from", field: "admission_date", test: Test::DateFrom("admission_date") },
         Filter { name: "admission_to", field: "admission_date", test: Test::DateTo("admission_date") },
-        Filter { name: "at", field: "unit_since", test: Test::Own(&STAY_AT) },
-        Filter { name: "profile_number", field: "profile_number", test: Test::Own(&PROFILE_NUMBER) },
-        Filter { name: "personal_id", field: "personal_id", test: Test::Own(&PERSONAL_ID) },
-        Filter { name: "duplicates", field: "personal_id", test: Test::Own(&DUPLICATES) },
+        Filter { name: "at", field: "unit_since", test: Test::Own(&filters::STAY_AT) },
+        Filter { name: "profile_number", field: "profile_number", test: Test::Own(&filters::PROFILE_NUMBER) },
+        Filter { name: "personal_id", field: "personal_id", test: Test::Own(&filters::PERSONAL_ID) },
+        Filter { name: "duplicates", field: "personal_id", test: Test::Own(&filters::DUPLICATES) },
     ];
     const SORTS: &'static [Sort] = &[
         // Namesakes by age: the index that finds them for the rules gives this order.
@@ -180,7 +121,7 @@ impl Slice for Member {
         ]
     }
 
-    fn sides(&self) -> Vec<Vec<Vec<Value>>> {
+    fn child_rows(&self) -> Vec<Vec<Vec<Value>>> {
         let numbers =
             numbers(self).into_iter().map(|(_, kind, number)| vec![self.id.into(), kind.into(), number.into()]);
         let stay = |unit: Uuid, from: Date, to: Option<Date>| {
@@ -227,7 +168,7 @@ fn identity(member: &Member) -> (String, String) {
     (name_key(&member.full_name), member.birth_date.to_string())
 }
 
-/// A member's numbers: the field that holds each, its kind in the side table, the number.
+/// A member's numbers: the field that holds each, its kind in the child table, the number.
 fn numbers(member: &Member) -> Vec<(&'static str, &'static str, String)> {
     let mut numbers = Vec::new();
     numbers.extend(member.personal_id.as_ref().map(|number| ("personal_id", "personal", number.to_string())));
@@ -243,7 +184,7 @@ fn numbers(member: &Member) -> Vec<(&'static str, &'static str, String)> {
 }
 
 fn holders(kind: &'static str, number: &str) -> Lookup {
-    Lookup::side::<Member>("member_numbers", [("number", number.into()), ("kind", kind.into())])
+    Lookup::child::<Member>("member_numbers", [("number", number.into()), ("kind", kind.into())])
 }
 
 fn namesakes(member: &Member) -> Lookup {

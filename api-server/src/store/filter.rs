@@ -2,8 +2,8 @@
 //! What only one type asks is a [`Own`] test in that type's slice.
 
 use super::registry::Kind;
-use super::scope::Scope;
-use crate::db::{Sql, Value};
+use super::scope::{Scope, Units};
+use crate::db::{Id, Sql, Value};
 use cell_records_types::{CodeList, Date, PartialDate};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -212,6 +212,30 @@ impl Test {
                 .bind(asked.value())
                 .text(")"),
             Test::Own(own) => (own.condition)(asked),
+        }
+    }
+}
+
+/// Adds that a column names one of these units. Many are tested row by row, so that the sort's index leads.
+pub fn in_units<Row>(sql: &mut Sql<Row>, column: &'static str, units: &Units) {
+    let ids = |units: &[Uuid]| units.iter().copied().map(Id).collect::<Vec<_>>();
+    match units {
+        Units::All => {}
+        // One unit is compared directly, so that an index that leads with it also gives the order.
+        Units::Few(few) if few.len() == 1 => {
+            sql.push(format!(" AND {column} = "));
+            sql.push_bind(few.first().copied());
+        }
+        Units::Few(few) => {
+            sql.push(" AND ");
+            sql.push_any(column, ids(few));
+        }
+        Units::Under(roots, single) => {
+            sql.push(format!(" AND (EXISTS (SELECT 1 FROM unit_ancestors AS u WHERE u.unit_id = {column} AND "));
+            sql.push_any("u.ancestor_id", ids(roots));
+            sql.push(") OR ");
+            sql.push_any(column, ids(single));
+            sql.push(")");
         }
     }
 }

@@ -183,16 +183,16 @@ fn write_kind<'a>(out: &mut Flush<'a>, kind: &'static Kind, records: &[Pair<'a>]
     out.add(inserts);
     out.add(updates);
     out.add(bodies);
-    write_sides(out, kind, records);
+    write_children(out, kind, records);
 }
 
-fn write_sides<'a>(out: &mut Flush<'a>, kind: &'static Kind, records: &[Pair<'a>]) {
-    for (index, side) in kind.sides.iter().enumerate() {
+fn write_children<'a>(out: &mut Flush<'a>, kind: &'static Kind, records: &[Pair<'a>]) {
+    for (index, child) in kind.child_tables.iter().enumerate() {
         let rows = |record: &'a Stored| {
-            let rows = record.side_rows().get(index).filter(|_| record.is_live());
+            let rows = record.child_rows().get(index).filter(|_| record.is_live());
             rows.map(Vec::as_slice).unwrap_or_default()
         };
-        let mut new = Rows::new(Write::Insert, side.table, side.columns);
+        let mut new = Rows::new(Write::Insert, child.table, child.columns);
         // A row is found by its leading columns that are never null.
         let mut gone: BTreeMap<usize, Rows<'a>> = BTreeMap::new();
         for (before, after) in records {
@@ -200,8 +200,8 @@ fn write_sides<'a>(out: &mut Flush<'a>, kind: &'static Kind, records: &[Pair<'a>
             let has = rows(after);
             for row in had.iter().filter(|row| !has.contains(row)) {
                 let full = row.iter().take_while(|cell| !cell.is_null()).count();
-                let columns = || side.columns.iter().take(full).copied().collect::<Vec<_>>();
-                let gone = gone.entry(full).or_insert_with(|| Rows::new(Write::Delete, side.table, columns()));
+                let columns = || child.columns.iter().take(full).copied().collect::<Vec<_>>();
+                let gone = gone.entry(full).or_insert_with(|| Rows::new(Write::Delete, child.table, columns()));
                 gone.push(row.iter().take(full).map(Cell::from));
             }
             for row in has.iter().filter(|row| !had.contains(row)) {

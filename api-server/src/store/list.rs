@@ -4,7 +4,7 @@
 //! pass along an index that gives its order: the sort's own, or of few units their ordered heads, merged. Only then are
 //! the bodies of the page fetched.
 
-use super::filter::{Asked, Filter, Test};
+use super::filter::{Asked, Filter, Test, in_units};
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{COMMON_SORTS, Kind, Sort};
 use super::scope::{FEW_UNITS, ROOT, Scope, Units};
@@ -384,26 +384,5 @@ impl List {
     }
 }
 
-/// Adds that a column names one of these units. Many are tested row by row, so that the sort's index leads.
-pub fn in_units<Row>(sql: &mut Sql<Row>, column: &'static str, units: &Units) {
-    let ids = |units: &[Uuid]| units.iter().copied().map(Id).collect::<Vec<_>>();
-    match units {
-        Units::All => {}
-        // One unit is compared directly, so that an index that leads with it also gives the order.
-        Units::Few(few) if few.len() == 1 => {
-            sql.push(format!(" AND {column} = "));
-            sql.push_bind(few.first().copied());
-        }
-        Units::Few(few) => {
-            sql.push(" AND ");
-            sql.push_any(column, ids(few));
-        }
-        Units::Under(roots, single) => {
-            sql.push(format!(" AND (EXISTS (SELECT 1 FROM unit_ancestors AS u WHERE u.unit_id = {column} AND "));
-            sql.push_any("u.ancestor_id", ids(roots));
-            sql.push(") OR ");
-            sql.push_any(column, ids(single));
-            sql.push(")");
-        }
-    }
-}
+#[cfg(test)]
+mod plans;

@@ -1,7 +1,7 @@
 //! Loading what a set of writes asked for in vain: one statement a type and shape, sent together.
 
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
-use super::registry::{KINDS, Kind, RecordKey, Side};
+use super::registry::{KINDS, Kind, RecordKey, ChildTable};
 use super::write_set::{Count, Counts, ExternalKey, LOOKUP_LIMIT, Lookup, Missing, WriteSet};
 use crate::db::sql::Find;
 use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs, engine};
@@ -60,7 +60,7 @@ fn parts(missing: Missing) -> Vec<Part> {
     for lookup in missing.lookups {
         let Some(kind) = Kind::named(lookup.kind) else { continue };
         let columns = lookup.matching.iter().map(|(column, _)| *column).collect();
-        shapes.entry((kind.order, lookup.side, columns)).or_insert((kind, Vec::new())).1.push(lookup);
+        shapes.entry((kind.order, lookup.child, columns)).or_insert((kind, Vec::new())).1.push(lookup);
     }
     parts.extend(shapes.into_values().map(|(kind, lookups)| Part::Lookups(kind, lookups)));
     if !missing.referrers.is_empty() {
@@ -121,10 +121,10 @@ async fn find_matching(db: &mut Db<'_>, kind: &'static Kind, lookups: &[Lookup])
     let Some(first) = lookups.first() else { return Ok(Vec::new()) };
     let columns = envelope_columns(Class::Sensitive, "");
     let table = kind.plural;
-    let (select, tail) = match first.side.and_then(|table| kind.sides.iter().find(|side| side.table == table)) {
+    let (select, tail) = match first.child.and_then(|table| kind.child_tables.iter().find(|child| child.table == table)) {
         None => (format!("SELECT {columns} FROM {table}"), format!(" AND deleted_at IS NULL LIMIT {LOOKUP_LIMIT}")),
-        Some(Side { table: side, owner, .. }) => (
-            format!("SELECT {columns} FROM {table} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {side}"),
+        Some(ChildTable { table: child, owner, .. }) => (
+            format!("SELECT {columns} FROM {table} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {child}"),
             format!(") LIMIT {LOOKUP_LIMIT}"),
         ),
     };

@@ -96,7 +96,7 @@ impl std::ops::Deref for Stored {
 struct Memo {
     typed: OnceLock<Option<Typed>>,
     cells: OnceLock<Vec<Cell>>,
-    side_rows: OnceLock<Vec<Vec<Vec<Cell>>>>,
+    child_rows: OnceLock<Vec<Vec<Vec<Cell>>>>,
     references: OnceLock<Vec<RecordKey>>,
 }
 
@@ -132,9 +132,9 @@ impl Stored {
         self.memo.cells.get_or_init(|| self.any().map_or_else(Vec::new, |typed| self.kind.cells(typed)))
     }
 
-    /// The rows of each of its type's side tables.
-    pub fn side_rows(&self) -> &[Vec<Vec<Cell>>] {
-        self.memo.side_rows.get_or_init(|| self.any().map_or_else(Vec::new, |typed| self.kind.side_rows(typed)))
+    /// The rows of each of its type's child tables.
+    pub fn child_rows(&self) -> &[Vec<Vec<Cell>>] {
+        self.memo.child_rows.get_or_init(|| self.any().map_or_else(Vec::new, |typed| self.kind.child_rows(typed)))
     }
 
     /// The records that its fields point to, itself excepted: a delete of one of them is refused.

@@ -48,7 +48,7 @@ pub const COMMON_SORTS: [Sort; 2] = [Sort::indexed("id", &[]), Sort::indexed("up
 
 /// A table that holds several rows a record, such as a member's numbers.
 #[derive(Debug, Clone, Copy)]
-pub struct Side {
+pub struct ChildTable {
     /// Its name.
     pub table: &'static str,
     /// The column of the record's id, which comes first in a row.
@@ -77,8 +77,8 @@ pub struct Kind {
     pub sorts: &'static [Sort],
     /// What follows `unit_id` in the index that leads with it.
     pub unit_index: &'static [&'static str],
-    /// Its side tables.
-    pub sides: &'static [Side],
+    /// Its child tables.
+    pub child_tables: &'static [ChildTable],
     /// The field that `q` searches.
     pub search: Option<&'static str>,
     /// Fields that have a default.
@@ -90,7 +90,7 @@ pub struct Kind {
     parse: fn(serde_json::Value) -> Option<Typed>,
     cut: fn(&Typed) -> Body,
     cells: fn(&Typed) -> Vec<Value>,
-    side_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
+    child_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
     references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     schema_names: fn() -> [String; 3],
@@ -110,7 +110,7 @@ impl Kind {
             filters: T::FILTERS,
             sorts: T::SORTS,
             unit_index: T::UNIT_INDEX,
-            sides: T::SIDES,
+            child_tables: T::CHILD_TABLES,
             search: T::SEARCH,
             defaulted: T::DEFAULTED,
             order,
@@ -119,7 +119,7 @@ impl Kind {
             parse: |value| serde_json::from_value::<T>(value).ok().map(|record| Arc::new(record) as Typed),
             cut: |typed| typed.downcast_ref::<T>().map(cut::typed).unwrap_or_default(),
             cells: |typed| typed.downcast_ref::<T>().map(T::columns).unwrap_or_default(),
-            side_rows: |typed| typed.downcast_ref::<T>().map(T::sides).unwrap_or_default(),
+            child_rows: |typed| typed.downcast_ref::<T>().map(T::child_rows).unwrap_or_default(),
             references: |typed| typed.downcast_ref::<T>().map(references_of).unwrap_or_default(),
             decide: rules::decide::<T>,
             schema_names: || [T::name(), T::New::name(), T::Patch::name()].map(Cow::into_owned),
@@ -152,9 +152,9 @@ impl Kind {
         (self.cells)(record)
     }
 
-    /// The rows of each side table.
-    pub fn side_rows(&self, record: &Typed) -> Vec<Vec<Vec<Value>>> {
-        (self.side_rows)(record)
+    /// The rows of each child table.
+    pub fn child_rows(&self, record: &Typed) -> Vec<Vec<Vec<Value>>> {
+        (self.child_rows)(record)
     }
 
     /// The records that a typed record points to: type and id.

@@ -3,7 +3,7 @@
 
 use super::filter::Filter;
 use super::record::{Fields, Stored, Typed};
-use super::registry::{Kind, Side, Sort};
+use super::registry::{Kind, ChildTable, Sort};
 use super::scope::Scope;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
@@ -27,7 +27,7 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     /// that is sorted by these merges their heads.
     const UNIT_INDEX: &'static [&'static str] = &[];
     /// Tables that hold several rows a record.
-    const SIDES: &'static [Side] = &[];
+    const CHILD_TABLES: &'static [ChildTable] = &[];
     /// The field that `q` searches, as `q` works only over the grants that may read it; absent: no search. The columns
     /// `name_key` and `other_names` hold the words.
     const SEARCH: Option<&'static str> = None;
@@ -43,8 +43,8 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     /// The cells of [`Slice::COLUMNS`], in order.
     fn columns(&self) -> Vec<Value>;
 
-    /// The rows of each of [`Slice::SIDES`], in order.
-    fn sides(&self) -> Vec<Vec<Vec<Value>>> {
+    /// The rows of each of [`Slice::CHILD_TABLES`], in order.
+    fn child_rows(&self) -> Vec<Vec<Vec<Value>>> {
         Vec::new()
     }
 

@@ -19,13 +19,13 @@ pub const LOOKUP_LIMIT: i64 = 1_001;
 /// Identifies an external id: system, record type, value.
 pub type ExternalKey = (String, &'static str, String);
 
-/// Live records whose cells, or whose row in a side table, have these values.
+/// Live records whose cells, or whose row in a child table, have these values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lookup {
     /// Name of the record type.
     pub kind: &'static str,
-    /// A side table to look in; absent: the type's own table.
-    pub side: Option<&'static str>,
+    /// A child table to look in; absent: the type's own table.
+    pub child: Option<&'static str>,
     /// Columns and their values. `unit_id` may be among them.
     pub matching: Vec<(&'static str, Value)>,
 }
@@ -36,21 +36,21 @@ type Shape = (Option<&'static str>, Vec<&'static str>);
 impl Lookup {
     /// The records of `T` with these cells.
     pub fn of<T: RecordType>(matching: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
-        Lookup { kind: T::NAME, side: None, matching: matching.into_iter().collect() }
+        Lookup { kind: T::NAME, child: None, matching: matching.into_iter().collect() }
     }
 
-    /// The records of `T` with such a row in a side table.
-    pub fn side<T: RecordType>(table: &'static str, matching: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
-        Lookup { kind: T::NAME, side: Some(table), matching: matching.into_iter().collect() }
+    /// The records of `T` with such a row in a child table.
+    pub fn child<T: RecordType>(table: &'static str, matching: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        Lookup { kind: T::NAME, child: Some(table), matching: matching.into_iter().collect() }
     }
 
     fn shape(&self) -> Shape {
-        (self.side, self.matching.iter().map(|(column, _)| *column).collect())
+        (self.child, self.matching.iter().map(|(column, _)| *column).collect())
     }
 
     /// Whether a record is one of them.
     fn finds(&self, record: &Stored) -> bool {
-        match self.side {
+        match self.child {
             None => self.matching.iter().all(|(column, value)| has(record, column, value)),
             Some(_) => matches_of(record, &self.shape()).contains(self),
         }
@@ -432,19 +432,19 @@ fn at<'a>(columns: &[Column], row: &'a [Value], name: &str) -> Option<&'a Value>
     columns.iter().position(|column| column.name == name).and_then(|index| row.get(index))
 }
 
-/// The look-ups of a shape that find a record: one, or one for each row of a side table.
-fn matches_of(record: &Stored, (side, columns): &Shape) -> Vec<Lookup> {
+/// The look-ups of a shape that find a record: one, or one for each row of a child table.
+fn matches_of(record: &Stored, (child, columns): &Shape) -> Vec<Lookup> {
     let kind = record.kind;
     let lookup = |cell: &dyn Fn(&str) -> Option<Value>| {
         let matching: Option<Vec<_>> =
             columns.iter().map(|column| cell(column).map(|value| (*column, value))).collect();
-        matching.map(|matching| Lookup { kind: kind.name, side: *side, matching })
+        matching.map(|matching| Lookup { kind: kind.name, child: *child, matching })
     };
-    match side {
+    match child {
         None => lookup(&|name| cell(record, name)).into_iter().collect(),
         Some(table) => {
-            let sides = kind.sides.iter().zip(record.side_rows()).filter(|(side, _)| side.table == *table);
-            let rows = sides.flat_map(|(side, rows)| rows.iter().map(|row| (side.columns, row)));
+            let children = kind.child_tables.iter().zip(record.child_rows()).filter(|(child, _)| child.table == *table);
+            let rows = children.flat_map(|(child, rows)| rows.iter().map(|row| (child.columns, row)));
             rows.filter_map(|(columns, row)| lookup(&|name| at(columns, row, name).cloned())).collect()
         }
     }
