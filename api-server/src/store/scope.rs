@@ -19,6 +19,7 @@ pub const DEEPEST_TREE: usize = 16;
 /// what a write of one unit costs does not grow with the number of units.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
+    /// Hashed fast, with a key of this process: ids may be made by callers.
     nodes: imbl::GenericHashMap<Uuid, Node, foldhash::fast::RandomState, imbl::shared_ptr::DefaultSharedPtr>,
 }
 
