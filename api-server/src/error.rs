@@ -128,6 +128,11 @@ impl ApiError {
         error
     }
 
+    /// Parameters that are unknown or have no valid value, by name; nothing when there are none.
+    pub fn parameters(faults: Vec<(String, String)>) -> Option<Self> {
+        (!faults.is_empty()).then(|| ApiError { named: faults, ..ApiError::new(&INVALID_PARAMETER) })
+    }
+
     /// A header with no valid value.
     pub fn header(name: &str, why: impl Into<String>) -> Self {
         let mut error = ApiError::new(&INVALID_HEADER);

@@ -44,10 +44,10 @@ async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResul
     }
     let mut params = Params::of(&request)?;
     let mut wanted = Wanted {
-        before: params.number("before_seq", 0, i64::MAX)?,
+        before: params.number("before_seq", 0, i64::MAX),
         action: params.take("action"),
-        actor: params.parsed("actor", "a UUID")?,
-        subject: params.parsed("subject", "a UUID")?,
+        actor: params.parsed("actor", "a UUID"),
+        subject: params.parsed("subject", "a UUID"),
     };
     let page = pages::Wanted::<i64>::of(&mut params, &app, &who, format!("audit {wanted:?}"))?;
     params.end()?;

@@ -40,7 +40,7 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
     /// # Errors
     /// `400` or `403` when the cursor is none, another caller's or another query's.
     pub fn of(params: &mut Params, app: &App, who: &Who, query: String) -> ApiResult<Self> {
-        let limit = params.number("limit", 1, MOST)?.unwrap_or(ITEMS);
+        let limit = params.number("limit", 1, MOST).unwrap_or(ITEMS);
         // Filters may be long; a cursor is not.
         let query = tokens::digest(query.as_bytes());
         let Some(text) = params.take("cursor") else { return Ok(Wanted { limit, after: None, query }) };

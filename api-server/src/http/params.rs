@@ -1,4 +1,5 @@
-//! Parameters of a query: each is taken by name; what is left over, sent twice or badly formed is refused by name.
+//! Parameters of a query: each is taken by name; what is left over, sent twice or badly formed is refused by name, all
+//! of it at once.
 
 use crate::error::{ApiError, ApiResult};
 use actix_web::HttpRequest;
@@ -6,39 +7,64 @@ use actix_web::web::Query;
 use std::collections::HashSet;
 use std::str::FromStr;
 
-/// The parameters of a request that nobody took yet.
+/// The parameters of a request that nobody took yet, and the faults of those that were.
+///
+/// A parameter with a fault reads as if it were absent; [`Params::end`] must be asked before anything is done with
+/// what was read.
 #[derive(Debug, Clone)]
 pub struct Params {
     left: Vec<(String, String)>,
     known: Vec<String>,
+    faults: Vec<(String, String)>,
+}
+
+/// Why a parameter could not be read.
+#[derive(Debug)]
+pub enum Fault {
+    /// It has no valid value: says what is valid.
+    Value(String),
+    /// What it took to read it failed, such as the database.
+    Call(ApiError),
+}
+
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        Fault::Call(error)
+    }
 }
 
 impl Params {
     /// The parameters of a request.
     ///
     /// # Errors
-    /// `400` when the query cannot be read or names a parameter twice.
+    /// `400` when the query cannot be read.
     pub fn of(request: &HttpRequest) -> ApiResult<Self> {
         let read = Query::<Vec<(String, String)>>::from_query(request.query_string());
-        Params::new(read.map_err(|_| ApiError::parameter("query", "the query cannot be read"))?.into_inner())
+        let read = read.map_err(|_| ApiError::parameter("query", "the query cannot be read"))?;
+        Ok(Params::new(read.into_inner()))
     }
 
     /// These parameters.
-    ///
-    /// # Errors
-    /// `400` when one is named twice or holds control characters.
-    pub fn new(left: Vec<(String, String)>) -> ApiResult<Self> {
-        let mut names = HashSet::with_capacity(left.len());
-        for (name, value) in &left {
-            if !names.insert(name) {
-                return Err(ApiError::parameter(name, "given twice"));
-            }
+    pub fn new(sent: Vec<(String, String)>) -> Self {
+        let mut params = Params { left: Vec::with_capacity(sent.len()), known: Vec::new(), faults: Vec::new() };
+        let mut names = HashSet::with_capacity(sent.len());
+        for (name, value) in sent {
+            if !names.insert(name.clone()) {
+                params.fault(&name, "given twice");
             // No stored text has them, and PostgreSQL takes no NUL in any.
-            if value.chars().any(char::is_control) {
-                return Err(ApiError::parameter(name, "must not contain control characters"));
+            } else if value.chars().any(char::is_control) {
+                params.fault(&name, "must not contain control characters");
+                params.known.push(name);
+            } else {
+                params.left.push((name, value));
             }
         }
-        Ok(Params { left, known: Vec::new() })
+        params
+    }
+
+    /// Notes that a parameter has no valid value; `why` names the valid ones.
+    pub fn fault(&mut self, name: &str, why: impl Into<String>) {
+        self.faults.push((name.to_owned(), why.into()));
     }
 
     /// A parameter's text.
@@ -48,46 +74,98 @@ impl Params {
         Some(self.left.swap_remove(index).1)
     }
 
-    /// A parameter of a type; `what` names what is valid.
-    ///
-    /// # Errors
-    /// `400` when it has no valid value.
-    pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> ApiResult<Option<T>> {
-        let Some(text) = self.take(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| ApiError::parameter(name, format!("must be {what}")))
-    }
-
-    /// A whole number between bounds.
-    ///
-    /// # Errors
-    /// `400` when it has no valid value.
-    pub fn number(&mut self, name: &str, low: i64, high: i64) -> ApiResult<Option<i64>> {
-        let what = format!("a whole number from {low} to {high}");
-        match self.parsed::<i64>(name, &what)? {
-            Some(number) if !(low..=high).contains(&number) => {
-                Err(ApiError::parameter(name, format!("must be {what}")))
+    /// A parameter as `read` understands it, which else says what is valid.
+    pub fn read<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        match read(&self.take(name)?) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.fault(name, why);
+                None
             }
-            number => Ok(number),
         }
     }
 
-    /// `true` or `false`; absent is `false`.
+    /// The value of a parameter that was taken, where it took more than its text to read it.
     ///
     /// # Errors
-    /// `400` when it has no valid value.
-    pub fn flag(&mut self, name: &str) -> ApiResult<bool> {
-        Ok(self.parsed(name, "true or false")?.unwrap_or(false))
+    /// What failed besides.
+    pub fn checked<T>(&mut self, name: &str, value: Result<T, Fault>) -> ApiResult<Option<T>> {
+        match value {
+            Ok(value) => Ok(Some(value)),
+            Err(Fault::Value(why)) => {
+                self.fault(name, why);
+                Ok(None)
+            }
+            Err(Fault::Call(error)) => Err(error),
+        }
     }
 
-    /// Refuses what nobody took.
+    /// A parameter of a type; `what` names what is valid.
+    pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
+        self.read(name, |text| text.parse().map_err(|_| format!("must be {what}")))
+    }
+
+    /// A whole number between bounds.
+    pub fn number(&mut self, name: &str, low: i64, high: i64) -> Option<i64> {
+        self.read(name, |text| {
+            let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+            number.ok_or_else(|| format!("must be a whole number from {low} to {high}"))
+        })
+    }
+
+    /// One of some words.
+    pub fn word(&mut self, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        self.read(name, |text| {
+            let word = words.iter().find(|word| **word == text).copied();
+            word.ok_or_else(|| format!("must be {}", words.join(" or ")))
+        })
+    }
+
+    /// `true` or `false`; absent is `false`.
+    pub fn flag(&mut self, name: &str) -> bool {
+        self.parsed(name, "true or false").unwrap_or(false)
+    }
+
+    /// Refuses what has a fault and what nobody took.
     ///
     /// # Errors
-    /// `400` naming it and the parameters that there are.
-    pub fn end(self) -> ApiResult<()> {
-        let Some((name, _)) = self.left.first() else { return Ok(()) };
-        let mut known = self.known;
-        known.sort();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Err(ApiError::parameter(name, format!("unknown here; known: {known}")))
+    /// `400` naming all of it, with the parameters that there are.
+    pub fn end(mut self) -> ApiResult<()> {
+        self.known.sort();
+        self.known.dedup();
+        let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
+        for (name, _) in &self.left {
+            self.faults.push((name.clone(), format!("unknown here; known: {known}")));
+        }
+        ApiError::parameters(self.faults).map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(sent: &[(&str, &str)]) -> Params {
+        Params::new(sent.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn all_faults_are_named_at_once() {
+        let mut params =
+            params(&[("limit", "abc"), ("sort", "zzz"), ("wait", "1"), ("wait", "2"), ("q", "\0"), ("x", "")]);
+        assert_eq!(params.number("limit", 1, 9), None);
+        assert_eq!(params.word("sort", &["id", "name"]), None);
+        assert_eq!(params.number("wait", 0, 9), Some(1));
+        assert_eq!(params.take("q"), None);
+        let mut named: Vec<String> = params.end().unwrap_err().named.into_iter().map(|(name, _)| name).collect();
+        named.sort();
+        assert_eq!(named, ["limit", "q", "sort", "wait", "x"]);
+    }
+
+    #[test]
+    fn what_is_valid_has_no_faults() {
+        let mut params = params(&[("limit", "9"), ("flag", "true")]);
+        assert_eq!((params.number("limit", 1, 9), params.flag("flag"), params.flag("other")), (Some(9), true, false));
+        params.end().unwrap();
     }
 }

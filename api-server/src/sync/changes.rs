@@ -129,13 +129,13 @@ impl Asked {
     async fn of(app: &App, who: &Who, request: &HttpRequest) -> ApiResult<Self> {
         let mut params = Params::of(request)?;
         let cursor = params.take("cursor");
-        let types = params.take("types").map(|text| types(&text)).transpose()?;
-        let units = params.take("units").map(|text| references(&text)).transpose()?;
-        let limit = number(&mut params, "limit", (1, usize::try_from(MAX_PULL_LIMIT).unwrap_or(LIMIT)), LIMIT)?;
-        let max_bytes = number(&mut params, "max_bytes", MAX_BYTES_BETWEEN, MAX_BYTES)?;
-        let from = one_of(&mut params, "from", ["snapshot", "now"])?;
-        let own = one_of(&mut params, "own", ["full", "brief"])?;
-        let wait = number(&mut params, "wait", (0, usize::try_from(WAIT_SECONDS).unwrap_or(0)), 0)?;
+        let types = params.read("types", types);
+        let units = params.read("units", references);
+        let limit = number(&mut params, "limit", (1, usize::try_from(MAX_PULL_LIMIT).unwrap_or(LIMIT)), LIMIT);
+        let max_bytes = number(&mut params, "max_bytes", MAX_BYTES_BETWEEN, MAX_BYTES);
+        let from = params.word("from", &["snapshot", "now"]);
+        let own = params.word("own", &["full", "brief"]);
+        let wait = number(&mut params, "wait", (0, usize::try_from(WAIT_SECONDS).unwrap_or(0)), 0);
         params.end()?;
         let units = match units {
             None => None,
@@ -172,31 +172,25 @@ impl Asked {
     }
 }
 
-fn number(params: &mut Params, name: &str, (low, high): (usize, usize), default: usize) -> ApiResult<usize> {
+fn number(params: &mut Params, name: &str, (low, high): (usize, usize), default: usize) -> usize {
     let bound = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
-    let number = params.number(name, bound(low), bound(high))?;
-    Ok(number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default))
+    let number = params.number(name, bound(low), bound(high));
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
 }
 
-fn one_of(params: &mut Params, name: &str, words: [&'static str; 2]) -> ApiResult<Option<&'static str>> {
-    let Some(text) = params.take(name) else { return Ok(None) };
-    let word = words.into_iter().find(|word| *word == text);
-    word.map(Some).ok_or_else(|| ApiError::parameter(name, format!("must be {}", words.join(" or "))))
-}
-
-fn types(text: &str) -> ApiResult<u32> {
+fn types(text: &str) -> Result<u32, String> {
     let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let unknown = || ApiError::parameter("types", format!("must be some of: {}", known()));
+    let unknown = || format!("must be some of: {}", known());
     text.split(',').try_fold(0, |types, name| Kind::named(name).map(|kind| types | bit(kind)).ok_or_else(unknown))
 }
 
-fn references(text: &str) -> ApiResult<Vec<Reference>> {
-    let wrong = || ApiError::parameter("units", format!("must be 1 to {MAX_UNITS} UUIDs or ext:<system>:<value>"));
+fn references(text: &str) -> Result<Vec<Reference>, String> {
+    let wrong = || format!("must be 1 to {MAX_UNITS} UUIDs or ext:<system>:<value>");
     let parsed = text.split(',').map(|one| match one.parse() {
         Ok(Reference::Item(_)) | Err(()) => Err(wrong()),
         Ok(reference) => Ok(reference),
     });
-    let units = parsed.collect::<ApiResult<Vec<Reference>>>()?;
+    let units = parsed.collect::<Result<Vec<Reference>, String>>()?;
     if units.len() > MAX_UNITS { Err(wrong()) } else { Ok(units) }
 }
 

@@ -5,7 +5,7 @@ use crate::auth::caller::Who;
 use crate::auth::seal;
 use crate::db::{At, Value};
 use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
-use crate::http::params::Params;
+use crate::http::params::{Fault, Params};
 use crate::state::App;
 use crate::store::filter::{Filter, Takes};
 use crate::store::list::{Condition, List, Place};
@@ -139,58 +139,46 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
     if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
         return Err(ApiError::parameter("query", format!("must not be longer than {LONGEST_QUERY} bytes")));
     }
-    let mut params = Params::new(pairs.clone())?;
-    let limit = params.number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let mut params = Params::new(pairs.clone());
+    let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let unit = params.take("unit");
-    let subtree = params.flag("subtree")?;
+    let subtree = params.flag("subtree");
     let unit = match unit {
-        Some(text) => Some((reference(app, who, "unit", UNIT, &text).await?, subtree)),
-        None if subtree => return Err(ApiError::parameter("subtree", "needs the parameter unit")),
-        None => None,
-    };
-    let (sort, descending) = match params.take("sort") {
         Some(text) => {
-            let name = text.strip_prefix('-').unwrap_or(&text);
-            let sort = kind.sort(name).ok_or_else(|| {
-                let names: Vec<&str> = kind.sorts.iter().chain(&COMMON_SORTS).map(|sort| sort.name).collect();
-                ApiError::parameter(
-                    "sort",
-                    format!("must be one of: {}; descending with - before it", names.join(", ")),
-                )
-            })?;
-            (Some(sort), text.starts_with('-'))
+            let unit = reference(app, who, UNIT, &text).await;
+            params.checked("unit", unit)?.map(|unit| (unit, subtree))
         }
-        None => (None, false),
-    };
-    let words = if kind.search.is_some() { params.take("q") } else { None };
-    let words = match words {
-        Some(text) => {
-            let words: Vec<String> =
-                fold(&text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(word_pattern).collect();
-            if words.is_empty() {
-                return Err(ApiError::parameter("q", "must hold a word"));
+        None => {
+            if subtree {
+                params.fault("subtree", "needs the parameter unit");
             }
-            words
+            None
         }
-        None => Vec::new(),
     };
+    let sort = params.read("sort", |text| {
+        let name = text.strip_prefix('-').unwrap_or(text);
+        let sort = kind.sort(name).ok_or_else(|| {
+            let names: Vec<&str> = kind.sorts.iter().chain(&COMMON_SORTS).map(|sort| sort.name).collect();
+            format!("must be one of: {}; descending with - before it", names.join(", "))
+        })?;
+        Ok((sort, text.starts_with('-')))
+    });
+    let descending = sort.is_some_and(|(_, descending)| descending);
+    let sort = sort.map(|(sort, _)| sort);
+    let words = if kind.search.is_some() { params.read("q", words) } else { None }.unwrap_or_default();
     // The order of names is the one that a search finds its way in.
     let by_name = || kind.sorts.iter().find(|sort| sort.columns.first() == Some(&"name_key")).copied();
     let sort = if words.is_empty() { sort } else { sort.or_else(by_name) };
-    let updated_since = params.parsed::<Timestamp>("updated_since", "a timestamp, such as 2026-01-31T00:00:00Z")?;
-    let count = match params.take("count").as_deref() {
-        None => false,
-        Some("exact") => true,
-        Some(_) => return Err(ApiError::parameter("count", "must be exact")),
-    };
-    let fields = match params.take("fields") {
-        Some(text) => fields(kind, &text)?,
-        None => Vec::new(),
-    };
+    let updated_since = params.parsed::<Timestamp>("updated_since", "a timestamp, such as 2026-01-31T00:00:00Z");
+    let count = params.word("count", &["exact"]).is_some();
+    let fields = params.read("fields", |text| fields(kind, text)).unwrap_or_default();
     let mut conditions = Vec::new();
     for filter in kind.filters {
         if let Some(text) = params.take(filter.name) {
-            conditions.push(Condition { filter: *filter, values: values(app, who, filter, &text).await? });
+            let values = values(app, who, filter, &text).await;
+            if let Some(values) = params.checked(filter.name, values)? {
+                conditions.push(Condition { filter: *filter, values });
+            }
         }
     }
     params.end()?;
@@ -201,30 +189,35 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
 /// Names of the envelope that `fields` may choose.
 const ENVELOPE: [&str; 7] = ["id", "type", "version", "unit_id", "external_ids", "created_at", "updated_at"];
 
-fn fields(kind: &Kind, text: &str) -> ApiResult<Vec<String>> {
+/// The words of a search.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let words: Vec<String> =
+        fold(text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(word_pattern).collect();
+    if words.is_empty() { Err("must hold a word".into()) } else { Ok(words) }
+}
+
+fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, String> {
     let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
     let unknown = |name: &&String| !ENVELOPE.contains(&name.as_str()) && kind.field(name).is_none();
     match names.iter().find(unknown) {
         None => Ok(names),
         Some(name) => {
             let known: Vec<&str> = ENVELOPE.into_iter().chain(kind.fields.iter().map(|field| field.name)).collect();
-            Err(ApiError::parameter("fields", format!("there is no {name}; known: {}", known.join(", "))))
+            Err(format!("there is no {name}; known: {}", known.join(", ")))
         }
     }
 }
 
-async fn reference(app: &App, who: &Who, name: &str, kind: &'static Kind, text: &str) -> ApiResult<Uuid> {
+async fn reference(app: &App, who: &Who, kind: &'static Kind, text: &str) -> Result<Uuid, Fault> {
     let found = resolve(app, who, kind, text).await?;
-    found.ok_or_else(|| {
-        ApiError::parameter(name, "nothing is found under this reference; it must be a UUID or ext:<system>:<value>")
-    })
+    let why = "nothing is found under this reference; it must be a UUID or ext:<system>:<value>";
+    found.ok_or_else(|| Fault::Value(why.into()))
 }
 
-async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> ApiResult<Vec<Value>> {
+async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> Result<Vec<Value>, Fault> {
     if let Takes::Reference(target) = filter.test.takes() {
-        let target = Kind::named(target).ok_or_else(|| ApiError::new(&crate::error::INTERNAL))?;
-        return Ok(vec![reference(app, who, filter.name, target, text).await?.into()]);
+        let target = Kind::named(target).ok_or_else(|| Fault::Call(ApiError::new(&crate::error::INTERNAL)))?;
+        return Ok(vec![reference(app, who, target, text).await?.into()]);
     }
-    let read = filter.test.takes().read(text);
-    read.map_err(|what| ApiError::parameter(filter.name, format!("must be {what}")))
+    filter.test.takes().read(text).map_err(|what| Fault::Value(format!("must be {what}")))
 }

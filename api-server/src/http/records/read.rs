@@ -86,7 +86,7 @@ pub async fn get(
 ) -> ApiResult<HttpResponse> {
     let record = of_path(&app, &who, kind, &path).await?;
     let mut params = Params::of(&request)?;
-    let as_of = params.parsed::<Timestamp>("as_of", "a timestamp, such as 2026-01-31T00:00:00Z")?;
+    let as_of = params.parsed::<Timestamp>("as_of", "a timestamp, such as 2026-01-31T00:00:00Z");
     params.end()?;
     let record = match as_of {
         None => live(record)?,
@@ -136,7 +136,7 @@ pub async fn history(
     let id = resolve(&app, &who, kind, &path).await?.ok_or_else(not_found)?;
     let record = find_as(&app, &who, kind, id, Class::Public).await?.ok_or_else(not_found)?;
     let mut params = Params::of(&request)?;
-    let limit = params.number("limit", 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let below = match params.take("cursor") {
         None => None,
         Some(cursor) => {

@@ -148,7 +148,7 @@ pub async fn after_rights(app: &App, who: &Who, kind: &'static Kind, path: &str,
 pub async fn submit(app: &App, who: &Who, request: &HttpRequest, item: Item, body: &Body) -> ApiResult<HttpResponse> {
     let kind = item.kind;
     let mut params = Params::of(request)?;
-    let dry_run = params.flag("dry_run")?;
+    let dry_run = params.flag("dry_run");
     params.end()?;
     let key =
         if request.method() == actix_web::http::Method::POST { idempotency::key(request, &body.0)? } else { None };
