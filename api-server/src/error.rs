@@ -1,8 +1,6 @@
 //! Errors as callers see them: the table of codes with their statuses and both texts, and the one body.
 //! The only place that knows statuses. What happened inside is logged at the edge and never leaves.
 
-use crate::db::{DbError, engine};
-use crate::store::writer::WriteError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use cell_records_types::faults::{Fault, FaultCode};
@@ -46,6 +44,7 @@ error_codes! {
     REFRESH_FAILED 401 "refresh_failed" "The refresh token is not valid any more." "Mã làm mới không còn hiệu lực.";
     FORBIDDEN 403 "forbidden" "You may see this, but not do it." "Bạn được xem nhưng không có quyền thực hiện.";
     FIELD_NOT_READABLE 403 "field_not_readable" "You may not read this field, so it cannot filter or sort." "Bạn không có quyền đọc trường này nên không thể lọc hay sắp xếp theo nó.";
+    TYPE_NOT_READABLE 403 "type_not_readable" "You read no records of this type anywhere." "Bạn không có quyền đọc loại bản ghi này ở bất kỳ đâu.";
     CURSOR_FOREIGN 403 "cursor_foreign" "The cursor belongs to another caller." "Con trỏ thuộc về người gọi khác.";
     NOT_FOUND 404 "not_found" "Nothing is found here." "Không tìm thấy.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";
@@ -185,38 +184,5 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         // The body is written at the edge, where the request's id and language are known.
         HttpResponse::new(self.status_code())
-    }
-}
-
-impl From<DbError> for ApiError {
-    fn from(error: DbError) -> Self {
-        if engine::is_unavailable(&error) {
-            tracing::warn!(%error, "the database is not available");
-            ApiError::new(&UNAVAILABLE)
-        } else {
-            tracing::error!(%error, "a query failed");
-            ApiError::new(&INTERNAL)
-        }
-    }
-}
-
-impl From<WriteError> for ApiError {
-    fn from(error: WriteError) -> Self {
-        ApiError::new(match error {
-            WriteError::Unavailable => &UNAVAILABLE,
-            WriteError::OutcomeUnknown => &OUTCOME_UNKNOWN,
-            WriteError::Refused => &NOT_UNIQUE,
-            WriteError::Internal => &INTERNAL,
-            WriteError::EpochChanged => &EPOCH_CHANGED,
-            WriteError::KeyReused => &IDEMPOTENCY_KEY_REUSED,
-            WriteError::TooLarge => &TOO_LARGE_FOR_ONE_WRITE,
-            WriteError::Unauthorised => &UNAUTHENTICATED,
-        })
-    }
-}
-
-impl From<crate::auth::passwords::Busy> for ApiError {
-    fn from(_: crate::auth::passwords::Busy) -> Self {
-        ApiError::new(&UNAVAILABLE)
     }
 }

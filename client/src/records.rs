@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 pub struct Tagged<A> {
     /// The record.
     pub record: A,
-    /// The `ETag`, quotes included, such as `"3.5f2c91ab"`. Empty only where a dry run's answer has none.
+    /// The `ETag`, quotes included, such as `"3.5f2c91ab.personal"`. Empty only where a dry run's answer has none.
     pub etag: String,
 }
 

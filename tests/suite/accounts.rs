@@ -88,7 +88,7 @@ on_both_engines! {
         let listed = admin.get(&grants).await.is(200).body;
         let grant = items(&listed).iter().find(|grant| grant["role"] == "cell_secretary").unwrap()["id"].as_str().unwrap().to_owned();
         admin.delete(&format!("{grants}/{grant}"), "*").await.is(204);
-        caller.becomes(&path, 404).await;
+        caller.becomes(&path, 403).await.refused(403, "type_not_readable");
         admin.delete(&format!("{grants}/{grant}"), "*").await.refused(404, "not_found");
         admin.post(&grants, json!({"role": "cell_secretary", "unit_id": ward.a})).await.is(201);
         caller.becomes(&path, 200).await;

@@ -151,9 +151,9 @@ on_both_engines! {
                 assert!(refused.body["detail"].as_str().unwrap().contains(if query.starts_with("profile") { "profile_number" } else { "personal_id" }));
             }
         }
-        // Who reads nothing of the type gets an empty list, whatever is asked.
+        // Who reads nothing of the type is refused, whatever is asked.
         let reader = server.acting(Role::FrontendReader, &ward.ward).await;
-        assert_eq!(total(&reader, "/v1/members?count=exact&q=nguyen&personal_id=040080000001").await, 0);
+        reader.get("/v1/members?count=exact&q=nguyen&personal_id=040080000001").await.refused(403, "type_not_readable");
         let auditor = server.acting(Role::Auditor, ROOT).await;
         let unit = auditor.get(&format!("/v1/units/{}", ward.a)).await.is(200).body;
         assert!(unit.get("name").is_some() && unit.get("notes").is_none());
@@ -185,7 +185,7 @@ on_both_engines! {
         let grant = |from: i64, until: i64| NewGrant { from: Some(hour(from)), until: Some(hour(until)), ..over(Role::CellSecretary, &ward.a) };
         for (from, until, sees) in [(-2, -1, false), (-1, 1, true), (1, 2, false)] {
             let caller = server.granted(vec![grant(from, until)]).await;
-            caller.get(&format!("/v1/members/{id}")).await.is(if sees { 200 } else { 404 });
+            caller.get(&format!("/v1/members/{id}")).await.is(if sees { 200 } else { 403 });
             assert_eq!(caller.get("/v1/me").await.is(200).body["grants"].as_array().unwrap().len(), usize::from(sees));
         }
     }

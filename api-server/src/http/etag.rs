@@ -1,13 +1,21 @@
-//! Entity tags of records: version and epoch, so that a version of a lost timeline never matches.
+//! Entity tags of records: version and epoch, so that a version of a lost timeline never matches, and what of the
+//! record the caller reads, so that a copy is not taken for the whole after its holder got more rights. A write asks
+//! for the version and epoch alone: whoever reads less of a record builds on the same version.
 
 use crate::error::{ApiError, ApiResult};
 use crate::store::items::Expected;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use cell_records_types::Class;
 
-/// The tag of a version: `"3.5f2c91ab"`.
-pub fn tag(version: i64, epoch: &str) -> String {
-    format!("\"{version}.{}\"", short(epoch))
+/// The tag of a version as a caller of this class reads it: `"3.5f2c91ab.personal"`; where fields above the class were
+/// named to the caller, with a checksum of their sorted names: `"3.5f2c91ab.personal.9ae0daaf"`.
+pub fn tag(version: i64, epoch: &str, class: Class, named: &[&str]) -> String {
+    let (epoch, class) = (short(epoch), class.code());
+    if named.is_empty() {
+        return format!("\"{version}.{epoch}.{class}\"");
+    }
+    format!("\"{version}.{epoch}.{class}.{:08x}\"", crc32fast::hash(named.join(",").as_bytes()))
 }
 
 fn short(epoch: &str) -> &str {
@@ -32,14 +40,45 @@ pub fn if_match(request: &HttpRequest, epoch: &str) -> ApiResult<Expected> {
     let Some(inner) = inner else {
         return Err(ApiError::header("if-match", "must be one entity tag in quotes, as ETag gave it, or *"));
     };
-    let version =
-        inner.split_once('.').filter(|(_, of)| *of == short(epoch)).and_then(|(version, _)| version.parse().ok());
+    let mut parts = inner.split('.');
+    let (version, of) = (parts.next().and_then(|version| version.parse().ok()), parts.next());
     // A tag of another epoch, or of another server, matches no version.
-    Ok(Expected::Exactly(version.unwrap_or(0)))
+    Ok(Expected::Exactly(version.filter(|_| of == Some(short(epoch))).unwrap_or(0)))
 }
 
 /// Whether `If-None-Match` names this tag: the caller has the record already.
 pub fn is_known(request: &HttpRequest, tag: &str) -> bool {
     let Ok(Some(list)) = header(request, &IF_NONE_MATCH) else { return false };
     list == "*" || list.split(',').any(|one| one.trim().trim_start_matches("W/") == tag.trim_start_matches("W/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    const EPOCH: &str = "5f2c91ab-0000-4000-8000-000000000001";
+
+    fn expected(sent: &str) -> ApiResult<Expected> {
+        if_match(&TestRequest::get().insert_header((IF_MATCH, sent)).to_http_request(), EPOCH)
+    }
+
+    #[test]
+    fn a_tag_names_the_view_and_a_write_asks_for_the_version_alone() {
+        let tags = [
+            tag(3, EPOCH, Class::Personal, &[]),
+            tag(3, EPOCH, Class::Sensitive, &[]),
+            tag(3, EPOCH, Class::Personal, &["ethnicity"]),
+            tag(3, EPOCH, Class::Personal, &["ethnicity", "religion"]),
+        ];
+        for (index, tag) in tags.iter().enumerate() {
+            assert!(!tags[..index].contains(tag), "{tag}");
+            assert_eq!(expected(tag).unwrap(), Expected::Exactly(3), "{tag}");
+        }
+        assert_eq!(expected("\"3.5f2c91ab\"").unwrap(), Expected::Exactly(3));
+        for other in ["\"3.5f2c91ac.personal\"", "\"x.5f2c91ab\"", "\"3\"", "\"\""] {
+            assert_eq!(expected(other).unwrap(), Expected::Exactly(0), "{other}");
+        }
+        assert!(expected("3.5f2c91ab").is_err());
+    }
 }

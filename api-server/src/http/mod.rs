@@ -3,6 +3,7 @@
 pub mod administration;
 pub mod audit;
 pub mod body;
+pub mod causes;
 pub mod client;
 pub mod cors;
 pub mod edge;

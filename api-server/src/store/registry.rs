@@ -7,14 +7,13 @@ use super::record::{Body, Fields, Stored, Typed, envelope_columns, references_of
 use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
-use crate::http::openapi::add_schema;
 use cell_records_types as types;
 use cell_records_types::{Class, FieldSpec};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 use utoipa::ToSchema;
-use utoipa::openapi::Components;
+use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
 /// Identifies a record: the position of its type in the registry, and its id. An id alone is unique within a type only.
@@ -57,6 +56,9 @@ pub struct ChildTable {
     pub columns: &'static [Column],
 }
 
+/// Schemas by name, as an OpenAPI document takes them.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
+
 /// A record type as the engine sees it.
 pub struct Kind {
     /// Name on the wire.
@@ -94,7 +96,7 @@ pub struct Kind {
     references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     schema_names: fn() -> [String; 3],
-    add_schemas: fn(&mut Components),
+    schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
 }
 
@@ -123,10 +125,10 @@ impl Kind {
             references: |typed| typed.downcast_ref::<T>().map(references_of).unwrap_or_default(),
             decide: rules::decide::<T>,
             schema_names: || [T::name(), T::New::name(), T::Patch::name()].map(Cow::into_owned),
-            add_schemas: |components| {
-                add_schema::<T>(components);
-                add_schema::<T::New>(components);
-                add_schema::<T::Patch>(components);
+            schemas: |schemas| {
+                add_schemas::<T>(schemas);
+                add_schemas::<T::New>(schemas);
+                add_schemas::<T::Patch>(schemas);
             },
             selects: [const { OnceLock::new() }; 4],
         }
@@ -177,9 +179,11 @@ impl Kind {
         (self.schema_names)()
     }
 
-    /// Adds the type's schemas to the OpenAPI document.
-    pub fn add_schemas(&self, components: &mut Components) {
-        (self.add_schemas)(components);
+    /// The type's schemas and those that they refer to, by name.
+    pub fn schemas(&self) -> Schemas {
+        let mut schemas = Schemas::new();
+        (self.schemas)(&mut schemas);
+        schemas
     }
 
     /// The declaration of a field.
@@ -215,6 +219,11 @@ impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
+}
+
+fn add_schemas<T: ToSchema>(schemas: &mut Schemas) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
 }
 
 /// All record types, units first, each after those that it refers to: the order of a snapshot.

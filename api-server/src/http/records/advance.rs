@@ -1,5 +1,6 @@
 //! The steps of an evaluation round.
 
+use super::collection::must_read;
 use super::write;
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
@@ -23,7 +24,7 @@ use serde_json::{Map, Value, json};
     tag = "evaluation_rounds",
     params(
         ("id" = String, Path, description = "The round: a UUID or `ext:<system>:<value>`"),
-        ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab\""),
+        ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab.internal\""),
         ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is kept"),
     ),
     request_body(content = Advance, example = json!({"to": "self_rating"})),
@@ -43,6 +44,7 @@ pub async fn advance_round(
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let Some(kind) = Kind::named(EvaluationRound::NAME) else { return Err(ApiError::new(&crate::error::INTERNAL)) };
+    must_read(&who, kind)?;
     let expected = write::expected(&app, &who, kind, &path, &request).await?;
     let form = match (body.and_then(|body| body.form::<Advance>().map(|(form, _)| (body, form))), expected) {
         (Ok(form), expected) if expected != Expected::Missing => form,

@@ -1,107 +1,18 @@
-//! The description of the calls that every record type has, made from the registry as the routes are.
+//! The descriptions of the calls that every record type has, made from the registry. The table of the calls
+//! ([`super::calls`]) says which of them belongs to which route.
 
+use super::examples::Examples;
+use super::parts::{
+    body, dry_run, filtered, flag, id, if_match, json_response, key, number, one_of, page, parameter, text, timestamp,
+};
 use crate::http::openapi::Problems;
-use crate::store::filter::{Filter, Takes};
-use crate::store::registry::{COMMON_SORTS, KINDS, Kind};
+use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use utoipa::IntoResponses;
-use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{AnyOf, ArrayBuilder, ObjectBuilder, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::{ContentBuilder, HeaderBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema};
-
-/// Adds the paths and schemas of all record types.
-pub fn describe(api: &mut OpenApi) {
-    for kind in &KINDS {
-        kind.add_schemas(api.components.get_or_insert_default());
-    }
-    let examples: Vec<Examples> = KINDS.iter().map(|kind| Examples::of(kind, api)).collect();
-    for (kind, examples) in KINDS.iter().zip(&examples) {
-        let collection = format!("/v1/{}", kind.plural);
-        let mut add = |path: &str, method, operation: Operation| {
-            api.paths.add_path_operation(format!("{collection}{path}"), vec![method], operation);
-        };
-        add("", HttpMethod::Get, list(kind, examples));
-        add("", HttpMethod::Post, create(kind, examples));
-        add("/{id}", HttpMethod::Get, get(kind, examples));
-        add("/{id}", HttpMethod::Patch, update(kind, examples));
-        add("/{id}", HttpMethod::Delete, delete(kind));
-        add("/{id}/restore", HttpMethod::Post, restore(kind, examples));
-        add("/{id}/history", HttpMethod::Get, history(kind, examples));
-    }
-}
-
-/// Bodies that fit the schemas.
-struct Examples {
-    answer: Value,
-    create: Value,
-}
-
-impl Examples {
-    fn of(kind: &Kind, api: &OpenApi) -> Self {
-        let [answer, create, _] = kind.schema_names();
-        let mut answer = example(&Ref::from_schema_name(answer).into(), api, 0);
-        if let Value::Object(answer) = &mut answer {
-            answer.insert("type".into(), json!(kind.name));
-            answer.insert("version".into(), json!(1));
-            answer.insert("external_ids".into(), json!([{"system": "demo", "value": "0001"}]));
-        }
-        let mut create = example(&Ref::from_schema_name(create).into(), api, 0);
-        if let Value::Object(create) = &mut create
-            && kind.name != "unit"
-        {
-            create.insert("unit_id".into(), json!("ext:demo:cell-01"));
-        }
-        Examples { answer, create }
-    }
-}
-
-/// A value that fits a schema: its own example, or its required parts.
-fn example(schema: &RefOr<Schema>, api: &OpenApi, depth: usize) -> Value {
-    let schema = match schema {
-        RefOr::T(schema) => schema,
-        RefOr::Ref(to) => {
-            let name = to.ref_location.rsplit('/').next().unwrap_or_default();
-            let found = api.components.as_ref().and_then(|components| components.schemas.get(name));
-            return found.filter(|_| depth < 8).map_or(Value::Null, |found| example(found, api, depth + 1));
-        }
-    };
-    match schema {
-        Schema::Object(object) => {
-            if let Some(one) =
-                object.examples.first().or_else(|| object.enum_values.as_ref().and_then(|values| values.first()))
-            {
-                return one.clone();
-            }
-            let is = |kind: Type| object.schema_type == SchemaType::Type(kind);
-            if is(Type::Object) {
-                let parts = object.properties.iter().filter(|(name, _)| object.required.contains(name));
-                return Value::Object(
-                    parts.map(|(name, part)| (name.clone(), example(part, api, depth + 1))).collect::<Map<_, _>>(),
-                );
-            }
-            if is(Type::Integer) || is(Type::Number) {
-                return json!(1);
-            }
-            if is(Type::Boolean) {
-                return json!(true);
-            }
-            match &object.format {
-                Some(SchemaFormat::Custom(format)) if format == "uuid" => json!("01890a5d-ac96-774b-bcce-b302099a8057"),
-                Some(SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Uuid)) => {
-                    json!("01890a5d-ac96-774b-bcce-b302099a8057")
-                }
-                _ => json!("Văn bản"),
-            }
-        }
-        Schema::Array(_) => json!([]),
-        Schema::OneOf(one) => one.items.first().map_or(Value::Null, |item| example(item, api, depth + 1)),
-        Schema::AnyOf(any) => any.items.first().map_or(Value::Null, |item| example(item, api, depth + 1)),
-        Schema::AllOf(all) => all.items.first().map_or(Value::Null, |item| example(item, api, depth + 1)),
-        _ => Value::Null,
-    }
-}
+use utoipa::openapi::path::{Operation, OperationBuilder, ParameterIn};
+use utoipa::openapi::schema::{AnyOf, ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, ResponseBuilder, Schema};
 
 fn operation(kind: &Kind, name: &str, summary: String, description: &str) -> OperationBuilder {
     let operation = OperationBuilder::new()
@@ -114,86 +25,10 @@ fn operation(kind: &Kind, name: &str, summary: String, description: &str) -> Ope
         .fold(operation, |operation, (status, problem)| operation.response(status, problem))
 }
 
-fn parameter(name: &str, place: ParameterIn, schema: Schema, description: &str) -> Parameter {
-    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(place)
-        .required(required)
-        .schema(Some(schema))
-        .description(Some(description))
-        .build()
-}
-
-fn text() -> Schema {
-    ObjectBuilder::new().schema_type(Type::String).build().into()
-}
-
-fn flag() -> Schema {
-    ObjectBuilder::new().schema_type(Type::Boolean).build().into()
-}
-
-fn number(low: i64, high: i64) -> Schema {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(low)).maximum(Some(high)).build().into()
-}
-
-fn timestamp() -> Schema {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::DateTime)))
-        .build()
-        .into()
-}
-
-fn one_of(values: impl IntoIterator<Item = String>) -> Schema {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values)).build().into()
-}
-
-fn id() -> Parameter {
-    ParameterBuilder::new()
-        .name("id")
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .schema(Some(text()))
-        .description(Some("The record: a UUID or `ext:<system>:<value>`."))
-        .example(Some(json!("01890a5d-ac96-774b-bcce-b302099a8057")))
-        .build()
-}
-
 /// The type in words, with its article.
 fn a(kind: &Kind) -> String {
     let article = if kind.name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
     format!("{article} {}", kind.name.replace('_', " "))
-}
-
-fn if_match(required: bool) -> Parameter {
-    let mut one = parameter(
-        "If-Match",
-        ParameterIn::Header,
-        text(),
-        "The `ETag` that the write builds on, or `*`. Without it: `428`; another version: `412`.",
-    );
-    // A missing one has an answer of its own, so the document does not let clients and tools leave it out by accident.
-    one.required = if required { Required::True } else { Required::False };
-    one
-}
-
-fn dry_run() -> Parameter {
-    parameter("dry_run", ParameterIn::Query, flag(), "Whether everything runs and nothing is kept.")
-}
-
-fn key() -> Parameter {
-    parameter(
-        "Idempotency-Key",
-        ParameterIn::Header,
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(crate::http::idempotency::LONGEST))
-            .build()
-            .into(),
-        "A repeat under the same key answers what the first call did. Kept 7 days.",
-    )
 }
 
 fn one(kind: &Kind) -> RefOr<Schema> {
@@ -201,29 +36,8 @@ fn one(kind: &Kind) -> RefOr<Schema> {
     Ref::from_schema_name(answer).into()
 }
 
-fn json_response(description: &str, schema: RefOr<Schema>, example: Value, tagged: bool) -> utoipa::openapi::Response {
-    let content = ContentBuilder::new().schema(Some(schema)).example(Some(example)).build();
-    let response = ResponseBuilder::new().description(description).content("application/json", content);
-    if tagged {
-        let mut tag = HeaderBuilder::new().schema(Some(text())).build();
-        tag.description = Some("Version and epoch: for `If-Match` and `If-None-Match`.".into());
-        return response.header("ETag", tag).build();
-    }
-    response.build()
-}
-
-fn page(items: RefOr<Schema>) -> Schema {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("items", ArrayBuilder::new().items(items))
-        .property("next_cursor", text())
-        .property("total", number(0, i64::MAX))
-        .required("items")
-        .build()
-        .into()
-}
-
-fn list(kind: &'static Kind, examples: &Examples) -> Operation {
+/// `GET /v1/{types}`
+pub fn list(kind: &Kind, examples: &Examples) -> Operation {
     use ParameterIn::Query;
     let sorts =
         kind.sorts.iter().chain(&COMMON_SORTS).flat_map(|sort| [sort.name.to_owned(), format!("-{}", sort.name)]);
@@ -275,22 +89,8 @@ fn list(kind: &'static Kind, examples: &Examples) -> Operation {
         .build()
 }
 
-fn filtered(filter: &Filter) -> Parameter {
-    let schema = match filter.test.takes() {
-        Takes::Number => ObjectBuilder::new().schema_type(Type::Integer).build().into(),
-        Takes::Flag => flag(),
-        Takes::Word(word) => one_of([word.to_owned()]),
-        Takes::Codes(_) | Takes::Text | Takes::Reference(_) | Takes::PartialDate | Takes::Day => text(),
-    };
-    parameter(filter.name, ParameterIn::Query, schema, &filter.test.description())
-}
-
-fn body(schema: String, example: Value) -> utoipa::openapi::request_body::RequestBody {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).example(Some(example)).build();
-    RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build()
-}
-
-fn create(kind: &Kind, examples: &Examples) -> Operation {
+/// `POST /v1/{types}`
+pub fn create(kind: &Kind, examples: &Examples) -> Operation {
     let [_, create, _] = kind.schema_names();
     operation(
         kind,
@@ -306,7 +106,8 @@ fn create(kind: &Kind, examples: &Examples) -> Operation {
     .build()
 }
 
-fn get(kind: &Kind, examples: &Examples) -> Operation {
+/// `GET /v1/{types}/{id}`
+pub fn get(kind: &Kind, examples: &Examples) -> Operation {
     operation(kind, "get", format!("Reads {}.", a(kind)), "A deleted record is `410` with the time of its deletion.")
         .parameter(id())
         .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it stood at this timestamp."))
@@ -321,7 +122,8 @@ fn get(kind: &Kind, examples: &Examples) -> Operation {
         .build()
 }
 
-fn update(kind: &Kind, examples: &Examples) -> Operation {
+/// `PATCH /v1/{types}/{id}`
+pub fn update(kind: &Kind, examples: &Examples) -> Operation {
     let [_, _, patch] = kind.schema_names();
     let mut change = body(patch, json!({}));
     if let Some(content) = change.content.get("application/json").cloned() {
@@ -343,7 +145,8 @@ fn update(kind: &Kind, examples: &Examples) -> Operation {
     .build()
 }
 
-fn delete(kind: &Kind) -> Operation {
+/// `DELETE /v1/{types}/{id}`
+pub fn delete(kind: &Kind, _: &Examples) -> Operation {
     operation(kind, "delete", format!("Deletes {}.", a(kind)), "`409 still_referenced` while live records point to it.")
         .parameter(id())
         .parameter(if_match(true))
@@ -352,7 +155,8 @@ fn delete(kind: &Kind) -> Operation {
         .build()
 }
 
-fn restore(kind: &Kind, examples: &Examples) -> Operation {
+/// `POST /v1/{types}/{id}/restore`
+pub fn restore(kind: &Kind, examples: &Examples) -> Operation {
     operation(
         kind,
         "restore",
@@ -367,7 +171,8 @@ fn restore(kind: &Kind, examples: &Examples) -> Operation {
     .build()
 }
 
-fn history(kind: &Kind, examples: &Examples) -> Operation {
+/// `GET /v1/{types}/{id}/history`
+pub fn history(kind: &Kind, examples: &Examples) -> Operation {
     let entry = Ref::from_schema_name("HistoryEntry");
     let example = json!({"items": [{"version": 1, "op": "create", "at": "2026-01-31T08:00:00Z", "changed": [], "record": examples.answer.clone()}]});
     operation(

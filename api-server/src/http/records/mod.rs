@@ -1,54 +1,31 @@
 //! The calls that every record type has. Generic over the registry: a type's routes say which type they mean.
 
 pub mod advance;
+pub mod calls;
+pub mod collection;
 pub mod document;
+pub mod examples;
+pub mod parts;
 pub mod query;
 pub mod read;
 pub mod types;
+pub mod view;
 pub mod write;
 
 use crate::auth::caller::Who;
-use crate::error::{ApiError, ApiResult, INTERNAL, NOT_FOUND};
+use crate::error::{ApiError, ApiResult, NOT_FOUND};
 use crate::state::App;
 use crate::store::load;
-use crate::store::record::{Stored, show};
-use crate::store::registry::{KINDS, Kind};
-use actix_web::dev::Payload;
-use actix_web::web;
-use actix_web::{FromRequest, HttpRequest};
+use crate::store::record::Stored;
+use crate::store::registry::Kind;
 use cell_records_types::{Class, Reference};
-use std::future::{Ready, ready};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-/// The record type of a route.
-#[derive(Clone, Copy)]
-pub struct Of(pub &'static Kind);
-
-impl FromRequest for Of {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.app_data::<Of>().copied().ok_or_else(|| ApiError::new(&INTERNAL)))
-    }
-}
-
-/// Registers the routes of every record type, and those about the types. [`document`] describes the same.
-///
-/// Each type has a scope of its own: a path of another type, or of none, is told by the scope's prefix alone, where
-/// single resources would each try their pattern on it.
+/// Registers the routes of every record type, and those about the types.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(types::record_types).service(types::code_lists).service(advance::advance_round);
-    for kind in &KINDS {
-        let scope = web::scope(&format!("/v1/{}", kind.plural))
-            .app_data(Of(kind))
-            .service(web::resource("").get(read::list).post(write::create))
-            .service(web::resource("/{id}").get(read::get).patch(write::update).delete(write::delete))
-            .service(web::resource("/{id}/history").get(read::history))
-            .service(web::resource("/{id}/restore").post(write::restore));
-        config.map(|config| config.service(scope));
-    }
+    calls::routes(config);
 }
 
 /// The id that a path or a parameter means: a UUID as it is, an external id where the caller sees its record.
@@ -99,11 +76,4 @@ pub async fn of_path(app: &App, who: &Who, kind: &'static Kind, text: &str) -> A
     let not_found = || ApiError::new(&NOT_FOUND);
     let id = resolve(app, who, kind, text).await?.ok_or_else(not_found)?;
     find(app, who, kind, id).await?.ok_or_else(not_found)
-}
-
-/// A record as JSON text under the caller's mask.
-pub fn text(who: &Who, record: &Stored) -> String {
-    let mut text = String::with_capacity(1024);
-    show(&who.scope, record, &mut text);
-    text
 }

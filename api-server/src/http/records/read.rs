@@ -1,7 +1,9 @@
 //! Reading records: list, one record, as it stood, its history.
 
+use super::collection::Collection;
 use super::query::{Asked, DEFAULT_LIMIT, MAX_LIMIT};
-use super::{Of, find_as, of_path, resolve, text};
+use super::view::View;
+use super::{find_as, of_path, resolve};
 use crate::auth::caller::Who;
 use crate::auth::seal;
 use crate::error::{self, ApiError, ApiResult};
@@ -9,9 +11,7 @@ use crate::http::etag;
 use crate::http::params::Params;
 use crate::state::App;
 use crate::store::history::{self, Version};
-use crate::store::list::ListError;
 use crate::store::record::{Stored, show};
-use crate::store::scope::FEW_UNITS;
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -23,23 +23,8 @@ use std::fmt::Write;
 
 const JSON: &str = "application/json";
 
-impl From<ListError> for ApiError {
-    fn from(error: ListError) -> Self {
-        match error {
-            ListError::NotReadable(field) => {
-                ApiError::new(&error::FIELD_NOT_READABLE).detail(format!("field: {field}"))
-            }
-            ListError::TooWide(sort) => ApiError::parameter(
-                "sort",
-                format!("{sort} orders a list of at most {FEW_UNITS} units: narrow it with unit, or sort by id"),
-            ),
-            ListError::Database(error) => error.into(),
-        }
-    }
-}
-
 /// `GET /v1/{types}`
-pub async fn list(Of(kind): Of, app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+pub async fn list(Collection { kind, who }: Collection, app: App, request: HttpRequest) -> ApiResult<HttpResponse> {
     let asked = Asked::read(&app, &who, kind, &request).await?;
     let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope).await).await?;
     let total = if asked.count { Some(asked.list.count(&app.reads, &who.scope).await?) } else { None };
@@ -52,7 +37,7 @@ pub async fn list(Of(kind): Of, app: App, who: Who, request: HttpRequest) -> Api
         if asked.fields.is_empty() {
             show(&who.scope, record, &mut body);
         } else {
-            body.push_str(&chosen(&text(&who, record), &asked.fields));
+            body.push_str(&chosen(&view(&who, record)?.text(record), &asked.fields));
         }
     }
     body.push(']');
@@ -78,9 +63,8 @@ fn chosen(record: &str, fields: &[String]) -> String {
 
 /// `GET /v1/{types}/{id}`
 pub async fn get(
-    Of(kind): Of,
+    Collection { kind, who }: Collection,
     app: App,
-    who: Who,
     path: Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
@@ -92,11 +76,17 @@ pub async fn get(
         None => live(record)?,
         Some(at) => live(stood(&app, &who, &record, at).await?)?,
     };
-    let tag = etag::tag(record.version, &who.view.epoch);
+    let view = view(&who, &record)?;
+    let tag = view.tag(&record, &who.view.epoch);
     if etag::is_known(&request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
-    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).content_type(JSON).body(text(&who, &record)))
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).content_type(JSON).body(view.text(&record)))
+}
+
+/// What the caller reads of a record.
+fn view<'a>(who: &'a Who, record: &Stored) -> ApiResult<View<'a>> {
+    View::of(&who.scope, record).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }
 
 /// Refuses a deleted record.
@@ -126,9 +116,8 @@ const PREFIX: &str = "ch1.";
 
 /// `GET /v1/{types}/{id}/history`
 pub async fn history(
-    Of(kind): Of,
+    Collection { kind, who }: Collection,
     app: App,
-    who: Who,
     path: Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
@@ -179,7 +168,7 @@ pub async fn history(
 /// A version as the caller may see it: under the mask of the unit that it stood in.
 fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<HistoryEntry> {
     let record = &version.record;
-    who.scope.reads(record.kind, record.unit_id)?;
+    let view = View::of(&who.scope, record)?;
     Some(HistoryEntry {
         version: record.version,
         op: version.op.clone(),
@@ -188,6 +177,6 @@ fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<Histor
         origin: record.origin.clone(),
         request_id: version.request_id.clone(),
         changed: history::changed(&who.scope, before, record),
-        record: record.is_live().then(|| serde_json::from_str(&text(who, record)).unwrap_or_default()),
+        record: record.is_live().then(|| serde_json::from_str(&view.text(record)).unwrap_or_default()),
     })
 }

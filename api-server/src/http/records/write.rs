@@ -1,6 +1,8 @@
 //! Writing records: create, merge patch, delete, restore. Each is a command of one item; the writer decides.
 
-use super::{Of, find, of_path};
+use super::collection::Collection;
+use super::view::View;
+use super::{find, of_path};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::{self, Body};
@@ -11,7 +13,7 @@ use crate::state::App;
 use crate::store::decide::{Decided, Refusal};
 use crate::store::items::{Command, Expected, Item};
 use crate::store::load;
-use crate::store::record::{Stored, show};
+use crate::store::record::Stored;
 use crate::store::registry::Kind;
 use crate::store::writer::{Done, Outcome};
 use actix_web::web::Path;
@@ -23,9 +25,8 @@ use serde_json::{Map, Value, json};
 
 /// `POST /v1/{types}`
 pub async fn create(
-    Of(kind): Of,
+    Collection { kind, who }: Collection,
     app: App,
-    who: Who,
     request: HttpRequest,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
@@ -49,9 +50,8 @@ pub async fn create(
 
 /// `PATCH /v1/{types}/{id}`
 pub async fn update(
-    Of(kind): Of,
+    Collection { kind, who }: Collection,
     app: App,
-    who: Who,
     path: Path<String>,
     request: HttpRequest,
     body: Result<Body, ApiError>,
@@ -69,9 +69,8 @@ pub async fn update(
 
 /// `DELETE /v1/{types}/{id}`
 pub async fn delete(
-    Of(kind): Of,
+    Collection { kind, who }: Collection,
     app: App,
-    who: Who,
     path: Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
@@ -82,9 +81,8 @@ pub async fn delete(
 
 /// `POST /v1/{types}/{id}/restore`
 pub async fn restore(
-    Of(kind): Of,
+    Collection { kind, who }: Collection,
     app: App,
-    who: Who,
     path: Path<String>,
     request: HttpRequest,
     body: Result<Body, ApiError>,
@@ -171,18 +169,18 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
     let Some(record) = decided.record.as_ref().filter(|_| decided.status != ItemStatus::Deleted) else {
         return nothing;
     };
-    let mut body = String::with_capacity(1024);
-    if !show(&done.scope, record, &mut body) {
+    let Some(view) = View::of(&done.scope, record) else {
         // Moved to where the caller does not read: it is said that it is done, and no more.
         return nothing;
-    }
-    let mut headers = vec![("etag", etag::tag(record.version, &done.epoch))];
+    };
+    let mut headers = vec![("etag", view.tag(record, &done.epoch))];
     let status = if decided.status == ItemStatus::Created {
         headers.push(("location", format!("/v1/{}/{}", kind.plural, record.id)));
         201
     } else {
         200
     };
+    let mut body = view.text(record);
     if !decided.warnings.is_empty() {
         let warning = |fault: &faults::Fault| json!({"pointer": fault.pointer, "code": fault.code.code, "message": fault.message(vietnamese)});
         let warnings: Vec<Value> = decided.warnings.iter().map(warning).collect();
@@ -235,13 +233,10 @@ async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: 
 }
 
 fn with_current(error: ApiError, done: &Done, record: &Stored) -> ApiError {
-    let mut text = String::new();
-    if !show(&done.scope, record, &mut text) {
-        return error;
-    }
+    let Some(view) = View::of(&done.scope, record) else { return error };
     error
-        .with("etag", etag::tag(record.version, &done.epoch))
-        .with("current", serde_json::from_str::<Value>(&text).unwrap_or_default())
+        .with("etag", view.tag(record, &done.epoch))
+        .with("current", serde_json::from_str::<Value>(&view.text(record)).unwrap_or_default())
 }
 
 /// A few of the records that point to a record, among those that the caller sees.

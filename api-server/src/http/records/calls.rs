@@ -1,0 +1,80 @@
+//! THE table of the calls that every record type has. Routes and their descriptions in the OpenAPI document are both
+//! made from it, so what is routed is documented.
+
+use super::collection::OfType;
+use super::examples::Examples;
+use super::{document, read, write};
+use crate::store::registry::{KINDS, Kind};
+use actix_web::http::Method;
+use actix_web::{Route, Scope, web};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// A call.
+struct Call {
+    method: HttpMethod,
+    /// What follows `/v1/{types}`.
+    path: &'static str,
+    /// Leads a route to the handler.
+    to: fn(Route) -> Route,
+    describe: fn(&Kind, &Examples) -> Operation,
+}
+
+/// The calls; those of one path stand together.
+#[rustfmt::skip]
+static CALLS: [Call; 7] = [
+    Call { method: HttpMethod::Get,    path: "",              to: |route| route.to(read::list),     describe: document::list },
+    Call { method: HttpMethod::Post,   path: "",              to: |route| route.to(write::create),  describe: document::create },
+    Call { method: HttpMethod::Get,    path: "/{id}",         to: |route| route.to(read::get),      describe: document::get },
+    Call { method: HttpMethod::Patch,  path: "/{id}",         to: |route| route.to(write::update),  describe: document::update },
+    Call { method: HttpMethod::Delete, path: "/{id}",         to: |route| route.to(write::delete),  describe: document::delete },
+    Call { method: HttpMethod::Post,   path: "/{id}/restore", to: |route| route.to(write::restore), describe: document::restore },
+    Call { method: HttpMethod::Get,    path: "/{id}/history", to: |route| route.to(read::history),  describe: document::history },
+];
+
+/// Registers the routes of every record type.
+///
+/// Each type has a scope of its own: a path of another type, or of none, is told by the scope's prefix alone, where
+/// single resources would each try their pattern on it.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    for kind in &KINDS {
+        config.map(|config| config.service(scope(kind)));
+    }
+}
+
+fn scope(kind: &'static Kind) -> Scope {
+    let scope = web::scope(&format!("/v1/{}", kind.plural)).app_data(OfType(kind));
+    CALLS.chunk_by(|one, next| one.path == next.path).fold(scope, |scope, calls| {
+        let path = calls.first().map_or("", |call| call.path);
+        let route = |call: &Call| (call.to)(Route::new().method(method(&call.method)));
+        scope.service(calls.iter().map(route).fold(web::resource(path), |resource, route| resource.route(route)))
+    })
+}
+
+const fn method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// Adds the paths and schemas of all record types to the document.
+pub fn describe(api: &mut OpenApi) {
+    for kind in &KINDS {
+        api.components.get_or_insert_default().schemas.extend(kind.schemas());
+    }
+    let examples: Vec<Examples> = KINDS.iter().map(|kind| Examples::of(kind, api)).collect();
+    for (kind, examples) in KINDS.iter().zip(&examples) {
+        for call in &CALLS {
+            let path = format!("/v1/{}{}", kind.plural, call.path);
+            api.paths.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, examples));
+        }
+    }
+}
