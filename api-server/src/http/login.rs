@@ -1,6 +1,6 @@
 //! Logging in and out: `/v1/auth/…`. None of it needs an access token.
 
-use super::body::Body;
+use super::body::{Body, FormBody};
 use super::openapi::Problems;
 use super::{client, idempotency};
 use crate::auth::caller::{TokenKey, Who, system_by_token};
@@ -10,8 +10,8 @@ use crate::state::App;
 use crate::store::accounts;
 use crate::store::audit::{self, By};
 use crate::store::scope::ROOT;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::web::{Bytes, Query};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -189,9 +189,9 @@ async fn logout(app: App, request: HttpRequest, body: Result<Body, ApiError>) ->
     responses((status = 200, description = "Exchanged", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900})), Problems)
 )]
 #[post("/v1/auth/token")]
-async fn token(app: App, request: HttpRequest, body: Result<Bytes, actix_web::Error>) -> ApiResult<HttpResponse> {
+async fn token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
-    let form = Form::read(&request, body)?;
+    let form = Form::read(&body?)?;
     let refused = || ApiError::new(&error::UNAUTHENTICATED).with("error", "invalid_client");
     let (code, secret) = form.credentials(&request).ok_or_else(refused)?;
     if !tokens::is_well_formed(&secret, tokens::ACCESS) {
@@ -216,14 +216,8 @@ async fn token(app: App, request: HttpRequest, body: Result<Bytes, actix_web::Er
 struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn read(request: &HttpRequest, body: Result<Bytes, actix_web::Error>) -> ApiResult<Form> {
-        let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !media.trim().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-            return Err(ApiError::new(&error::UNSUPPORTED_MEDIA_TYPE)
-                .detail("send the body as application/x-www-form-urlencoded"));
-        }
-        let body = body.map_err(|_| ApiError::new(&error::TOO_LARGE))?;
-        let text = std::str::from_utf8(&body).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
+    fn read(FormBody(body): &FormBody) -> ApiResult<Form> {
+        let text = std::str::from_utf8(body).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
         let form = Query::<Vec<(String, String)>>::from_query(text).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
         let form = Form(form.into_inner());
         if form.get("grant_type") != Some("client_credentials") {
