@@ -4,6 +4,7 @@
 
 use crate::auth::keys::MasterKey;
 use crate::auth::passwords::{self, Cost};
+use crate::auth::proxies::TrustedProxies;
 use crate::db::Url;
 use cell_records_types::accounts::SystemCode;
 use cell_records_types::faults::Report;
@@ -45,6 +46,11 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "ORIGINS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors_origins: Option<String>,
+    /// Addresses and networks of the proxies in front of the server, comma separated, such as
+    /// `10.0.0.5,fd00::/8`; from these alone `Forwarded` and `X-Forwarded-For` are believed [default: none].
+    #[arg(long, global = true, value_name = "NETWORKS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_proxies: Option<String>,
     /// This server's own code, in `origin` and `via` of what it exchanges [default: local].
     #[arg(long, global = true, value_name = "CODE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +95,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// `CELL_RECORDS_WORKERS`: threads that answer requests; default one a processor.
     pub workers: Option<usize>,
+    /// `CELL_RECORDS_TRUSTED_PROXIES`: from whom `Forwarded` and `X-Forwarded-For` are believed; default nobody.
+    pub trusted_proxies: TrustedProxies,
     /// `CELL_RECORDS_CORS_ORIGINS`: origins that may call from a browser; default none.
     pub cors_origins: Vec<String>,
 }
@@ -180,6 +188,8 @@ impl Config {
             http: Http {
                 listen: listen.ok_or("listen: must be ADDRESS:PORT, such as 127.0.0.1:8080")?,
                 workers: settings.workers.map(usize::from),
+                trusted_proxies: TrustedProxies::parse(settings.trusted_proxies.as_deref().unwrap_or_default())
+                    .map_err(|why| named("trusted_proxies", why))?,
                 cors_origins: origins(settings.cors_origins.as_deref().unwrap_or_default())?,
             },
             accounts: Accounts {
@@ -253,6 +263,7 @@ impl Environment {
             let slot = match name {
                 "DATABASE_URL" => &mut settings.database_url,
                 "LISTEN" => &mut settings.listen,
+                "TRUSTED_PROXIES" => &mut settings.trusted_proxies,
                 "CORS_ORIGINS" => &mut settings.cors_origins,
                 "SYSTEM_CODE" => &mut settings.system_code,
                 "LOG" => &mut settings.log,
@@ -303,6 +314,7 @@ mod tests {
             ("CELL_RECORDS_MASTER_KEY", "hunter2", "master_key"),
             ("CELL_RECORDS_CORS_ORIGINS", "https://a.vn/path", "cors_origins"),
             ("CELL_RECORDS_LOG_FORMAT", "xml", "log_format"),
+            ("CELL_RECORDS_TRUSTED_PROXIES", "10.0.0.0/33", "trusted_proxies"),
         ] {
             let why = load(&[(variable, value)], Settings::default()).err().unwrap();
             assert!(why.contains(named) && !why.contains("hunter2"), "{why}");

@@ -2,13 +2,13 @@
 
 use crate::auth::caller::{TokenCache, USE_WRITTEN_EVERY};
 use crate::auth::passwords::Hasher;
-use crate::auth::throttle::Throttle;
+use crate::auth::throttle::{self, Throttle};
 use crate::config::Config;
-use crate::db::{Database, migrate};
+use crate::db::{Database, DbError, migrate};
 use crate::state::Shared;
 use crate::store::live::Live;
-use crate::store::tokens;
 use crate::store::writer::Writer;
+use crate::store::{audit, tokens};
 use crate::{build_app, demo, document, setup};
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
@@ -16,7 +16,7 @@ use actix_web::web::Data;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
@@ -50,20 +50,30 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
     // Makes the hash that unknown users are compared with: the first of them must not wait longer than others.
     hasher.verify(String::new(), None).await.map_err(|_| "hashing a password took too long")?;
     let admin_password = setup::root_and_admin(&database, &writer, &hasher, accounts.admin_password.as_deref()).await?;
+    let throttle = Throttle::default();
+    let logins = known_logins(&database).await.map_err(|error| format!("the log of logins cannot be read: {error}"))?;
+    throttle.knows(logins, Instant::now());
     let shared = Shared {
         database,
         live,
         writer,
         keys,
         hasher,
-        throttle: Throttle::default(),
+        throttle,
         tokens: TokenCache::default(),
         server_code: accounts.system_code.clone(),
         cors: config.http.cors_origins.clone(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
         ready: AtomicBool::new(!config.demo),
         ending: AtomicBool::new(false),
     };
     Ok(Opened { shared: Arc::new(shared), admin_password })
+}
+
+/// The accounts that logged in last, and from where.
+async fn known_logins(database: &Database) -> Result<Vec<(String, String)>, DbError> {
+    let mut own = database.open().await?;
+    audit::latest_logins(&mut own.db(), i64::try_from(throttle::KEPT).unwrap_or(i64::MAX)).await
 }
 
 /// A server that listens.

@@ -3,6 +3,7 @@
 use crate::auth::caller::TokenCache;
 use crate::auth::keys::KeySet;
 use crate::auth::passwords::Hasher;
+use crate::auth::proxies::TrustedProxies;
 use crate::auth::throttle::Throttle;
 use crate::db::connect::Reads;
 use crate::db::{Database, DbError};
@@ -36,6 +37,8 @@ pub struct Shared {
     pub server_code: String,
     /// Origins that may call from a browser; empty: none.
     pub cors: Vec<String>,
+    /// The proxies that say truly where a request comes from.
+    pub trusted_proxies: TrustedProxies,
     /// Whether everything that must be loaded is: `/readyz`.
     pub ready: AtomicBool,
     /// Whether the server is told to end: requests that wait answer at once.

@@ -5,6 +5,7 @@ pub mod jwt;
 pub mod keys;
 pub mod passwords;
 pub mod policy;
+pub mod proxies;
 pub mod seal;
 pub mod sessions;
 pub mod throttle;

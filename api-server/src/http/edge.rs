@@ -2,6 +2,7 @@
 //! error, the headers of every answer. Handlers say what happened; here it is put into words.
 
 use super::RequestId;
+use super::client::ClientAddress;
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError};
 use actix_web::body::{BoxBody, MessageBody};
@@ -40,6 +41,10 @@ pub async fn edge(
         request.head_mut().method = Method::GET;
     }
     request.extensions_mut().insert(RequestId(id.clone()));
+    let client = ClientAddress::find(&request);
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let mut response = match outcome {
         Ok(Ok(response)) => response.map_into_boxed_body(),
@@ -62,12 +67,10 @@ pub async fn edge(
     let status = response.status().as_u16();
     // To the microsecond: more digits are noise.
     let milliseconds = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-    match caller {
-        Some(caller) => {
-            tracing::info!(%method, route, status, milliseconds, request_id = %id, %caller, "{method} {route} {status}")
-        }
-        None => tracing::info!(%method, route, status, milliseconds, request_id = %id, "{method} {route} {status}"),
-    }
+    let address = client.map(|ClientAddress(address)| tracing::field::display(address));
+    let caller = caller.map(tracing::field::display);
+    // A field that is nothing is left out.
+    tracing::info!(%method, route, status, milliseconds, request_id = %id, address, caller, "{method} {route} {status}");
     Ok(response)
 }
 

@@ -4,7 +4,8 @@ use super::body::{Body, FormBody};
 use super::openapi::Problems;
 use super::{client, idempotency};
 use crate::auth::caller::{TokenKey, Who, system_by_token};
-use crate::auth::{jwt, sessions, throttle, tokens};
+use crate::auth::throttle::Attempt;
+use crate::auth::{jwt, sessions, tokens};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts;
@@ -30,7 +31,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Logs a user in.
 ///
 /// The access token lives 15 minutes. The refresh token renews it, once; the session ends 30 days after its last
-/// refresh. After 5 failures the account must wait, after 20 the address: `429` with `Retry-After`.
+/// refresh. After 5 failures at an account the address must wait, after 20 at others too, but for the accounts that logged
+/// in from there before: `429` with `Retry-After`.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
     responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
@@ -39,16 +41,17 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (login, _) = body?.form::<Login>()?;
-    let names = [throttle::account(&login.username), throttle::address(&client::network(&request))];
-    may_try(&app, &names)?;
+    let attempt = Attempt::new(&login.username, client::address(&request));
+    may_try(&app, &request, &attempt)?;
     let found = app.reads.single(async |db| accounts::by_name(db, CallerKind::User, &login.username).await).await?;
     let hash = found.as_ref().filter(|account| !account.disabled).and_then(|account| account.password_hash.clone());
     let fits = app.hasher.verify(login.password.to_string(), hash).await?;
     // Attempts that were made at the same time do not get around the count.
-    may_try(&app, &names)?;
+    may_try(&app, &request, &attempt)?;
     let by = client::by(&request, None);
     let Some(account) = found.filter(|_| fits) else {
-        app.throttle.failed(&names, Instant::now());
+        app.throttle.failed(&attempt, Instant::now());
+        log_failure(&request, "wrong username or password");
         return Err(login_failed(&app, by, &login.username).await);
     };
     let hash = account.password_hash.clone();
@@ -63,16 +66,25 @@ async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> 
         })
     });
     let opened = opened.await?.ok_or_else(|| ApiError::new(&error::LOGIN_FAILED))?;
-    let [user, _] = &names;
-    app.throttle.succeeded(user);
+    app.throttle.succeeded(attempt, Instant::now());
     answer(&app, opened).await
 }
 
-fn may_try(app: &App, names: &[String]) -> ApiResult<()> {
-    match app.throttle.wait(names, Instant::now()) {
-        Some(wait) => Err(wait_for(wait)),
+fn may_try(app: &App, request: &HttpRequest, attempt: &Attempt) -> ApiResult<()> {
+    match app.throttle.wait(attempt, Instant::now()) {
+        Some(wait) => {
+            log_failure(request, "too many failures");
+            Err(wait_for(wait))
+        }
         None => Ok(()),
     }
+}
+
+/// The one line of a failed login. Its form is a promise: programs such as fail2ban read the address out of it
+/// (`failed login from <address>`). The name is left out: it may be a password in the wrong field.
+fn log_failure(request: &HttpRequest, why: &str) {
+    let By { address, request_id, .. } = client::by(request, None);
+    tracing::warn!(address, request_id, "failed login from {}: {why}", address.as_deref().unwrap_or("unknown"));
 }
 
 /// `429` with the whole seconds to wait.

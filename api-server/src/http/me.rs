@@ -5,7 +5,8 @@ use super::body::Body;
 use super::openapi::Problems;
 use super::{client, login, pages};
 use crate::auth::caller::Who;
-use crate::auth::{passwords, policy, sessions, throttle};
+use crate::auth::throttle::Attempt;
+use crate::auth::{passwords, policy, sessions};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Changes};
@@ -63,14 +64,14 @@ async fn change_own_password(
     let (form, _) = body?.form::<PasswordChange>()?;
     let account = who.identity.account;
     // Whoever found a session open must not find out the password by trying.
-    let names = [throttle::account(&who.identity.name)];
-    if let Some(wait) = app.throttle.wait(&names, Instant::now()) {
+    let attempt = Attempt::new(&who.identity.name, client::address(&request));
+    if let Some(wait) = app.throttle.wait(&attempt, Instant::now()) {
         return Err(login::wait_for(wait));
     }
     let found = app.reads.single(async |db| accounts::by_id(db, CallerKind::User, account).await).await?;
     let hash = found.and_then(|account| account.password_hash);
     if !app.hasher.verify(form.current_password.to_string(), hash.clone()).await? {
-        app.throttle.failed(&names, Instant::now());
+        app.throttle.failed(&attempt, Instant::now());
         return Err(ApiError::fault("/current_password", &WRONG_PASSWORD));
     }
     if !passwords::is_acceptable(&form.new_password, &who.identity.name) {

@@ -113,3 +113,17 @@ pub async fn list(db: &mut Db<'_>, roots: &[Uuid], wanted: &Wanted, limit: i64) 
     };
     Ok(rows.into_iter().map(event).collect())
 }
+
+/// The users who logged in last, with the address that they came from: at most `limit`, the latest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn latest_logins(db: &mut Db<'_>, limit: i64) -> Result<Vec<(String, String)>, DbError> {
+    // Bounded by the events that are read, not by the logins among them: there is no index on `action`.
+    let sql = Sql::<(Text, Text)>::new(
+        "SELECT a.name, e.address FROM (SELECT actor, address, action FROM audit_events ORDER BY seq DESC LIMIT ",
+    )
+    .bind(limit)
+    .text(") AS e JOIN accounts AS a ON a.id = e.actor WHERE e.action = 'login' AND e.address IS NOT NULL");
+    on!(db, c => sql.all(c))
+}

@@ -141,6 +141,7 @@ impl Server {
             keys: KeySet::load(&keys::generate(None).unwrap(), None).unwrap(),
             hasher: Hasher::new(Cost::Test),
             throttle: Default::default(),
+            trusted_proxies: Default::default(),
             tokens: Default::default(),
             server_code: "here".into(),
             cors: Vec::new(),
