@@ -6,6 +6,7 @@ use crate::auth::keys::MasterKey;
 use crate::auth::passwords::{self, Cost};
 use crate::auth::proxies::TrustedProxies;
 use crate::db::Url;
+use crate::http::connection::ANSWER_TIMEOUT;
 use cell_records_types::accounts::SystemCode;
 use cell_records_types::faults::Report;
 use cell_records_types::fields::Field;
@@ -15,8 +16,11 @@ use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
+/// Most connections at a time where nothing is set.
+const MAX_CONNECTIONS: u32 = 10_000;
 /// What the names of the variables begin with.
 const PREFIX: &str = "CELL_RECORDS_";
 /// Variables of the tests' own: not settings.
@@ -46,6 +50,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "ORIGINS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors_origins: Option<String>,
+    /// Most connections at a time, 1 to 1000000; more wait to be taken [default: 10000].
+    #[arg(long, global = true, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections: Option<u32>,
     /// Addresses and networks of the proxies in front of the server, comma separated, such as
     /// `10.0.0.5,fd00::/8`; from these alone `Forwarded` and `X-Forwarded-For` are believed [default: none].
     #[arg(long, global = true, value_name = "NETWORKS")]
@@ -95,6 +103,11 @@ pub struct Http {
     pub listen: SocketAddr,
     /// `CELL_RECORDS_WORKERS`: threads that answer requests; default one a processor.
     pub workers: Option<usize>,
+    /// `CELL_RECORDS_MAX_CONNECTIONS`: most connections at a time, shared out evenly among the workers; more wait to
+    /// be taken; default [`MAX_CONNECTIONS`]. Each takes a file descriptor of the process.
+    pub max_connections: usize,
+    /// How long a client may leave an answer untaken before its connection is cut: [`ANSWER_TIMEOUT`], but in tests.
+    pub answer_timeout: Duration,
     /// `CELL_RECORDS_TRUSTED_PROXIES`: from whom `Forwarded` and `X-Forwarded-For` are believed; default nobody.
     pub trusted_proxies: TrustedProxies,
     /// `CELL_RECORDS_CORS_ORIGINS`: origins that may call from a browser; default none.
@@ -121,6 +134,13 @@ pub struct Log {
     pub filter: String,
     /// `CELL_RECORDS_LOG_FORMAT` is `json`; default `text`.
     pub json: bool,
+}
+
+impl Http {
+    /// Threads that answer requests.
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
 }
 
 impl Config {
@@ -163,6 +183,10 @@ impl Config {
         if settings.workers.is_some_and(|workers| !(1..=256).contains(&workers)) {
             return Err("workers: must be 1 to 256".into());
         }
+        let max_connections = settings.max_connections.unwrap_or(MAX_CONNECTIONS);
+        if !(1..=1_000_000).contains(&max_connections) {
+            return Err("max_connections: must be 1 to 1000000".into());
+        }
         let system_code = settings.system_code.unwrap_or_else(|| "local".into());
         let mut report = Report::default();
         SystemCode::check(&mut system_code.as_str().into(), &mut report);
@@ -188,6 +212,8 @@ impl Config {
             http: Http {
                 listen: listen.ok_or("listen: must be ADDRESS:PORT, such as 127.0.0.1:8080")?,
                 workers: settings.workers.map(usize::from),
+                max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
+                answer_timeout: ANSWER_TIMEOUT,
                 trusted_proxies: TrustedProxies::parse(settings.trusted_proxies.as_deref().unwrap_or_default())
                     .map_err(|why| named("trusted_proxies", why))?,
                 cors_origins: origins(settings.cors_origins.as_deref().unwrap_or_default())?,
@@ -275,6 +301,11 @@ impl Environment {
                     settings.workers = Some(workers);
                     continue;
                 }
+                "MAX_CONNECTIONS" => {
+                    let most = value.parse().map_err(|_| format!("{variable}: must be a whole number"))?;
+                    settings.max_connections = Some(most);
+                    continue;
+                }
                 _ => return Err(format!("unknown setting {variable}")),
             };
             *slot = Some(value);
@@ -314,6 +345,7 @@ mod tests {
             ("CELL_RECORDS_MASTER_KEY", "hunter2", "master_key"),
             ("CELL_RECORDS_CORS_ORIGINS", "https://a.vn/path", "cors_origins"),
             ("CELL_RECORDS_LOG_FORMAT", "xml", "log_format"),
+            ("CELL_RECORDS_MAX_CONNECTIONS", "0", "max_connections"),
             ("CELL_RECORDS_TRUSTED_PROXIES", "10.0.0.0/33", "trusted_proxies"),
         ] {
             let why = load(&[(variable, value)], Settings::default()).err().unwrap();

@@ -28,6 +28,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 fn routes(config: &mut ServiceConfig<'_>) {
     http::health::routes(config);
     http::openapi::routes(config);
+    http::docs::routes(config);
     http::records::routes(config);
     http::login::routes(config);
     sync::routes(config);
@@ -69,7 +70,8 @@ pub fn build_app(
         .into_utoipa_app()
         .configure(routes)
         .into_app()
+        // Inside the edge, so that what it refuses gets the body of every error too.
+        .wrap(Compress::default())
         .wrap(from_fn(http::edge::edge))
         .wrap(Condition::new(!closed, cors))
-        .wrap(Compress::default())
 }

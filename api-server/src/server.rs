@@ -5,18 +5,18 @@ use crate::auth::passwords::Hasher;
 use crate::auth::throttle::{self, Throttle};
 use crate::config::Config;
 use crate::db::{Database, DbError, migrate};
+use crate::http::connection;
 use crate::state::Shared;
 use crate::store::live::Live;
 use crate::store::writer::Writer;
 use crate::store::{audit, tokens};
 use crate::{build_app, demo, document, setup};
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
@@ -24,8 +24,6 @@ use tokio::task::JoinHandle;
 const LAST_REQUESTS: u64 = 30;
 /// Connections that may wait to be taken.
 const WAITING: u32 = 2_048;
-/// A client that sends no request head for so long is cut off.
-const REQUEST_HEAD: Duration = Duration::from_secs(10);
 
 /// What a database is worked on with, by servers and by the command line alike.
 pub struct Opened {
@@ -102,16 +100,18 @@ pub async fn start(config: &Config) -> Result<Running, String> {
     let Opened { shared, admin_password } = open(config).await?;
     let document = Data::new(document());
     let workers = shared.clone();
-    let mut server = HttpServer::new(move || build_app(workers.clone(), document.clone()))
+    let threads = config.http.workers();
+    let server = actix_server::Server::build()
         // Who runs the server decides on signals.
         .disable_signals()
         .shutdown_timeout(LAST_REQUESTS)
-        .client_request_timeout(REQUEST_HEAD);
-    if let Some(workers) = config.http.workers {
-        server = server.workers(workers);
-    }
-    let server = server.listen(listener).map_err(|error| format!("listen: {error}"))?;
-    let addr = server.addrs().first().copied().unwrap_or(listen);
+        .workers(threads)
+        .max_concurrent_connections(config.http.max_connections.div_ceil(threads));
+    let (ending, answer_timeout) = (server.graceful_shutdown_signal(), config.http.answer_timeout);
+    let addr = listener.local_addr().unwrap_or(listen);
+    let worker =
+        move || connection::service(build_app(workers.clone(), document.clone()), answer_timeout, ending.clone());
+    let server = server.listen("http", listener, worker).map_err(|error| format!("listen: {error}"))?;
     let server = server.run();
     let handle = server.handle();
     let uses = tokio::spawn(write_uses(shared.clone()));

@@ -155,6 +155,7 @@ async fn with_problem(response: ServiceResponse, id: &str, vietnamese: bool) -> 
 async fn of_framework(request: &HttpRequest, status: StatusCode) -> ApiError {
     if !matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
         let code = match status {
+            StatusCode::NOT_ACCEPTABLE => &error::NOT_ACCEPTABLE,
             StatusCode::PAYLOAD_TOO_LARGE => &error::TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => &error::UNSUPPORTED_MEDIA_TYPE,
             status if status.is_client_error() => &error::BAD_REQUEST,

@@ -1,10 +1,11 @@
 //! The OpenAPI document: put together from the handlers' own descriptions and, for the calls that every record type
 //! has, from the registry ([`super::records::document`]). What is routed is documented, for both come from one place.
 
-use crate::error::{ERROR_CODES, ErrorCode};
+use super::files::StaticFile;
+use crate::error::{ApiResult, ERROR_CODES, ErrorCode};
 use crate::store::registry::Kind;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::problem::{Problem, ProblemFault};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub struct Document {
     pub api: utoipa::openapi::OpenApi,
     /// The same as JSON text.
     pub text: String,
+    /// The text, as it is sent.
+    file: StaticFile,
 }
 
 #[derive(OpenApi)]
@@ -106,7 +109,8 @@ impl Document {
     pub fn new(api: utoipa::openapi::OpenApi) -> Self {
         let mut text = api.to_pretty_json().unwrap_or_default();
         text.push('\n');
-        Document { api, text }
+        let file = StaticFile::new("application/json", text.clone());
+        Document { api, text, file }
     }
 
     /// The methods of a path, as `Allow` names them.
@@ -136,18 +140,14 @@ pub fn add_schema<T: ToSchema>(components: &mut Components) {
     components.schemas.extend(found);
 }
 
-/// Registers the routes of the document and of the page that shows it.
+/// Registers the route of the document.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(openapi_json).map(|config| {
-        let page =
-            utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json"));
-        config.service(actix_web::web::redirect("/docs", "/docs/")).service(page)
-    });
+    config.service(openapi_json);
 }
 
 /// This document.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Value, example = json!({"openapi": "3.1.0"}))))]
 #[get("/openapi.json")]
-async fn openapi_json(document: Data<Document>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document.text.clone())
+async fn openapi_json(document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
+    document.file.answer(&request).await
 }

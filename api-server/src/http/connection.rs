@@ -1,0 +1,129 @@
+//! The connections of the server. The framework bounds how long a request may take to arrive; here it is bounded how
+//! long an answer may take to leave, so that clients which do not read cannot hold memory.
+
+use actix_http::HttpService;
+use actix_rt::net::{ActixStream, Ready};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::http::KeepAlive;
+use std::future::{Future, ready};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// A client that sends no request head for so long is cut off.
+const REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// An idle connection is kept for so long.
+const IDLE: Duration = Duration::from_secs(5);
+/// A client that takes fewer bytes of an answer than [`LEAST_TAKEN`] for so long is cut off.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// See [`ANSWER_TIMEOUT`]. So an answer to a slow client goes on, and a byte now and then does not hold one up.
+const LEAST_TAKEN: usize = 16 * 1024;
+
+/// The service of one worker: an application, behind connections that are cut when their answers are not taken within
+/// `answer_timeout`.
+pub fn service<A, S, B>(
+    app: A,
+    answer_timeout: Duration,
+    ending: GracefulShutdownSignal,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = actix_http::error::DispatchError, InitError = ()>
+where
+    A: IntoServiceFactory<S, actix_http::Request>,
+    S: ServiceFactory<
+            actix_http::Request,
+            Config = AppConfig,
+            Response = ServiceResponse<B>,
+            Error = actix_web::Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+    let http = HttpService::build()
+        .keep_alive(KeepAlive::Timeout(IDLE))
+        .client_request_timeout(REQUEST_HEAD)
+        .graceful_shutdown_signal(move || {
+            let ending = ending.clone();
+            async move { ending.notified().await }
+        })
+        .h1(map_config(app, |()| AppConfig::default()));
+    fn_service(move |stream: TcpStream| {
+        let peer: Option<SocketAddr> = stream.peer_addr().ok();
+        ready(Ok((Connection { stream, answer_timeout, waiting: None }, peer)))
+    })
+    .and_then(http)
+}
+
+/// A connection whose client must take what it is sent.
+struct Connection {
+    stream: TcpStream,
+    answer_timeout: Duration,
+    /// Since the client did not take all at once.
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    end: Pin<Box<Sleep>>,
+    taken: usize,
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        match &written {
+            Poll::Ready(Ok(count)) => {
+                if let Some(waiting) = &mut self.waiting {
+                    waiting.taken += count;
+                    if waiting.taken >= LEAST_TAKEN {
+                        self.waiting = None;
+                    }
+                }
+                written
+            }
+            Poll::Ready(Err(_)) => written,
+            Poll::Pending => {
+                let limit = self.answer_timeout;
+                let waiting = self.waiting.get_or_insert_with(|| Waiting { end: Box::pin(sleep(limit)), taken: 0 });
+                if waiting.end.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let peer = self.stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.ip().to_string());
+                tracing::info!(%peer, "a connection is cut: its answer was not taken within {} s", limit.as_secs_f32());
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+
+    /// Called when everything was written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.waiting = None;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl ActixStream for Connection {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(&self.stream, cx)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(&self.stream, cx)
+    }
+}

@@ -1,0 +1,85 @@
+//! Files that do not change while the server runs: compressed once, at their first use, and sent piece by piece, so
+//! that a client which does not read holds a piece and not a file.
+
+use crate::error::{ApiError, ApiResult, NOT_ACCEPTABLE};
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::{AcceptEncoding, CONTENT_ENCODING, Encoding, Header, VARY};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::OnceCell;
+
+/// Bytes that a connection holds of a file at a time.
+const PIECE: usize = 16 * 1024;
+/// What a file is sent as: gzip, for every browser and tool takes it, or as it is.
+static CODINGS: [Encoding; 2] = [Encoding::gzip(), Encoding::identity()];
+
+/// A file.
+pub struct StaticFile {
+    content_type: String,
+    plain: Bytes,
+    gzip: OnceCell<Bytes>,
+}
+
+impl StaticFile {
+    /// A file of this type.
+    pub fn new(content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        StaticFile { content_type: content_type.into(), plain: bytes.into(), gzip: OnceCell::new() }
+    }
+
+    /// The answer to a request for it.
+    ///
+    /// # Errors
+    /// `406` when the caller takes neither gzip nor the file as it is.
+    pub async fn answer(&self, request: &HttpRequest) -> ApiResult<HttpResponse> {
+        let accepted =
+            AcceptEncoding::parse(request).map_err(|_| ApiError::header("accept-encoding", "cannot be read"))?;
+        let coding = accepted.negotiate(CODINGS.iter()).ok_or_else(|| ApiError::new(&NOT_ACCEPTABLE))?;
+        let gzip = if coding == Encoding::gzip() { self.gzip().await } else { None };
+        // That it is `identity` is said too, or the answer would be compressed again for each request.
+        let (coding, bytes) = gzip.map_or_else(|| ("identity", self.plain.clone()), |gzip| ("gzip", gzip));
+        Ok(HttpResponse::Ok()
+            .content_type(self.content_type.as_str())
+            .insert_header((CONTENT_ENCODING, coding))
+            .insert_header((VARY, "accept-encoding"))
+            .body(Pieces(bytes)))
+    }
+
+    /// The file as gzip; nothing where the server ends before it is made.
+    async fn gzip(&self) -> Option<Bytes> {
+        let make = || async {
+            let plain = self.plain.clone();
+            let packed = web::block(move || {
+                let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 3), Compression::default());
+                encoder.write_all(&plain)?;
+                encoder.finish()
+            });
+            packed.await.map_err(drop)?.map(Bytes::from).map_err(drop)
+        };
+        self.gzip.get_or_try_init(make).await.ok().cloned()
+    }
+}
+
+/// A body that is handed over piece by piece.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.0.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.0.len().min(PIECE);
+        Poll::Ready(Some(Ok(self.0.split_to(length))))
+    }
+}
