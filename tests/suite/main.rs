@@ -15,6 +15,7 @@ mod bad_input;
 mod concurrency;
 mod crash;
 mod cursors;
+mod edge;
 mod evaluations;
 mod history;
 mod idempotency;

@@ -95,13 +95,25 @@ pub fn run(engine: Engine, data: Data, test: impl AsyncFnOnce(&Server)) {
 
 impl Server {
     async fn on(engine: Engine, database: Arc<TestDatabase>) -> Self {
-        let running = server::start(&config(&database.url)).await.unwrap();
+        Server::configured(engine, database, |_| ()).await
+    }
+
+    async fn configured(engine: Engine, database: Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(&database.url);
+        change(&mut config);
+        let running = server::start(&config).await.unwrap();
         Server { url: format!("http://{}", running.addr), running, engine, database }
     }
 
     /// Another server on the same database. The test stops it.
     pub async fn another(&self) -> Server {
         Server::on(self.engine, self.database.clone()).await
+    }
+
+    /// Stops this server and starts another on the same database, with settings of its own. The test stops it.
+    pub async fn restarted_with(&self, change: impl FnOnce(&mut Config)) -> Server {
+        self.running.handle.stop(false).await;
+        Server::configured(self.engine, self.database.clone(), change).await
     }
 
     /// Keeps the database as it is now, for a server that is [`put_back`](Server::put_back) later. Nobody may write.
