@@ -71,10 +71,12 @@ impl Database {
     }
 
     /// Opens a connection of its own: the writer's, or a command's.
-    pub async fn open(&self) -> Result<Own, DbError> {
+    pub async fn open(&self) -> Result<DedicatedConnection, DbError> {
         match &self.url {
-            Url::Sqlite(path) => open_sqlite(path).map(Own::Lite),
-            Url::Postgres(url) => open_postgres(url, "").await.map(|connection| Own::Pg(Box::new(connection))),
+            Url::Sqlite(path) => open_sqlite(path).map(DedicatedConnection::Lite),
+            Url::Postgres(url) => {
+                open_postgres(url, "").await.map(|connection| DedicatedConnection::Pg(Box::new(connection)))
+            }
         }
     }
 
@@ -148,19 +150,19 @@ async fn open_postgres(url: &str, further: &str) -> Result<AsyncPgConnection, Db
 }
 
 /// A connection that nobody else uses.
-pub enum Own {
+pub enum DedicatedConnection {
     /// Of the embedded engine.
     Lite(SqliteConnection),
     /// Of PostgreSQL.
     Pg(Box<AsyncPgConnection>),
 }
 
-impl Own {
+impl DedicatedConnection {
     /// The connection, to run queries on.
     pub fn db(&mut self) -> Db<'_> {
         match self {
-            Own::Lite(c) => Db::Lite(c),
-            Own::Pg(c) => Db::Pg(c),
+            DedicatedConnection::Lite(c) => Db::Lite(c),
+            DedicatedConnection::Pg(c) => Db::Pg(c),
         }
     }
 }

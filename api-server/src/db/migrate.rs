@@ -2,7 +2,7 @@
 //! are the runner's: `ENVELOPE` becomes the columns that every record table begins with, and `WITHOUT ROWID`, which
 //! keeps a child table of SQLite in its key alone, is left out on PostgreSQL.
 
-use super::connect::{Database, Own, Url};
+use super::connect::{Database, DedicatedConnection, Url};
 use diesel::backend::Backend;
 use diesel::connection::BoxableConnection;
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
@@ -117,7 +117,7 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
             }
             block_on(async {
                 let mut own = database.open().await.map_err(|error| format!("cannot open the database: {error}"))?;
-                let Own::Lite(connection) = &mut own else { return Ok(0) };
+                let DedicatedConnection::Lite(connection) = &mut own else { return Ok(0) };
                 connection
                     .exclusive_transaction(|c| Ok(c.run_pending_migrations(SQLITE).map(|done| done.len())))
                     .map_err(|error: diesel::result::Error| format!("cannot migrate: {error}"))?
@@ -134,7 +134,7 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
             )
             .await
             .map_err(|error| format!("cannot lock for migration: {error}"))?;
-            let Own::Pg(mut connection) = own else { return Ok(0) };
+            let DedicatedConnection::Pg(mut connection) = own else { return Ok(0) };
             diesel_async::SimpleAsyncConnection::batch_execute(&mut *connection, "SET statement_timeout = 0")
                 .await
                 .map_err(|error| format!("cannot migrate: {error}"))?;

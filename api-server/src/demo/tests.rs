@@ -3,7 +3,7 @@ use super::{
     random, register, units,
 };
 use crate::db::Sql;
-use crate::db::connect::{Database, Own, Url};
+use crate::db::connect::{Database, DedicatedConnection, Url};
 use crate::db::migrate::migrate;
 use crate::on;
 use crate::store::decide::Decided;
@@ -191,7 +191,7 @@ async fn started(url: Url) -> (Database, Writer) {
     (database, writer)
 }
 
-async fn number(own: &mut Own, sql: &str) -> i64 {
+async fn number(own: &mut DedicatedConnection, sql: &str) -> i64 {
     use crate::db::Verbs;
     let sql = Sql::<BigInt>::new(sql.to_owned());
     on!(&mut own.db(), c => sql.first_row::<i64>(c)).unwrap().unwrap()

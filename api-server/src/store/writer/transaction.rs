@@ -2,7 +2,7 @@
 
 use super::worker::Worker;
 use super::{WriteError, keys};
-use crate::db::connect::Own;
+use crate::db::connect::DedicatedConnection;
 use crate::db::engine::{self, CommitError};
 use crate::db::sql::Rows;
 use crate::db::{At, Db, DbError, Sql, Verbs};
@@ -61,7 +61,7 @@ impl From<DbError> for Failure {
 impl Worker {
     /// Opens a transaction with the clock taken first. A kept connection that turns out to be gone is replaced once:
     /// nothing was sent on it.
-    pub(super) async fn begin(&mut self) -> Result<(Own, Clock, Timestamp), Failure> {
+    pub(super) async fn begin(&mut self) -> Result<(DedicatedConnection, Clock, Timestamp), Failure> {
         if let Some(own) = self.own.take() {
             match begin_on(own).await {
                 Ok(begun) => return Ok(begun),
@@ -77,7 +77,7 @@ impl Worker {
     }
 
     /// Ends a transaction without keeping anything. A connection that cannot even do that is dropped.
-    pub(super) async fn roll_back(&mut self, mut own: Own) {
+    pub(super) async fn roll_back(&mut self, mut own: DedicatedConnection) {
         if engine::batch(&mut own.db(), "ROLLBACK").await.is_ok() {
             self.own = Some(own);
         }
@@ -86,7 +86,7 @@ impl Worker {
     /// Writes rows and commits. When the answer is lost, a new connection looks the batch up under the clock.
     pub(super) async fn commit(
         &mut self,
-        mut own: Own,
+        mut own: DedicatedConnection,
         rows: &[Rows<'_>],
         clock: &Clock,
         before: &Clock,
@@ -130,7 +130,7 @@ impl Worker {
     }
 }
 
-async fn begin_on(mut own: Own) -> Result<(Own, Clock, Timestamp), DbError> {
+async fn begin_on(mut own: DedicatedConnection) -> Result<(DedicatedConnection, Clock, Timestamp), DbError> {
     let ((), (clock, now)) =
         engine::both(&mut own.db(), async |db| engine::begin_write(db).await, async |db| Clock::read(db, true).await)
             .await?;

@@ -4,7 +4,7 @@ use super::keys::{self, ByKey, Kept};
 use super::refused::{self, Attempt, TRIES};
 use super::transaction::{self, Failure};
 use super::{AccountWork, Done, Job, Outcome, Reply, State, WriteError, WriteTx};
-use crate::db::connect::Own;
+use crate::db::connect::DedicatedConnection;
 use crate::db::engine::Prepared;
 use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
 use crate::on;
@@ -52,7 +52,7 @@ type Results = Vec<Result<Outcome, WriteError>>;
 /// The writer's thread.
 pub(super) struct Worker {
     pub(super) database: Database,
-    pub(super) own: Option<Own>,
+    pub(super) own: Option<DedicatedConnection>,
     /// The statements that the connection has prepared.
     pub(super) prepared: Prepared,
     live: Arc<Live>,
@@ -254,7 +254,7 @@ impl Worker {
     /// Decides a set, loading what it lacks, until nothing is missing.
     async fn work(
         &mut self,
-        own: &mut Own,
+        own: &mut DedicatedConnection,
         clock: &mut Clock,
         now: Timestamp,
         commands: &[&Command],
