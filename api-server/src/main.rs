@@ -1,15 +1,13 @@
 //! The command line.
 
-use cell_records_server::config::{Config, Log, Settings};
+use cell_records_server::config::{Config, Settings};
 use cell_records_server::db::{Database, migrate};
 use cell_records_server::operator::Operator;
-use cell_records_server::{demo, document, server};
+use cell_records_server::{demo, document, logging, server};
 use clap::{Parser, Subcommand};
-use std::io::IsTerminal;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 mod commands;
 
@@ -75,7 +73,7 @@ async fn run(cli: Cli) -> Result<(), String> {
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut config = Config::load(&cli.settings, cli.config.as_deref(), variables)?;
-    log_to_stderr(&config.log);
+    logging::start(&config.log);
     match cli.command {
         Command::Serve { demo } => {
             config.demo = demo;
@@ -152,13 +150,4 @@ fn tell_password(password: Option<&str>) {
     if let Some(password) = password {
         println!("The user admin was made, with the password {password}\nIt is shown only now: log in and change it.");
     }
-}
-
-fn log_to_stderr(log: &Log) {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    // A line that cannot be written (a full disk) would be told to standard error too, which panics.
-    let lines = lines.log_internal_errors(false);
-    if log.json { lines.json().init() } else { lines.init() }
 }
