@@ -15,6 +15,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, Role};
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl};
+use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -48,28 +49,26 @@ const KEPT: usize = 10_000;
 pub const USE_WRITTEN_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Verified tokens by their digest, and when systems' tokens were last used.
-#[derive(Default)]
 pub struct TokenCache {
-    kept: Mutex<(i64, HashMap<String, Arc<Identity>>)>,
+    /// With the revocation counter at which each was verified. When it is full the least used go.
+    kept: Cache<String, (i64, Arc<Identity>)>,
     used: Mutex<HashMap<Uuid, Timestamp>>,
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        TokenCache { kept: Cache::new(KEPT), used: Mutex::default() }
+    }
 }
 
 impl TokenCache {
     fn get(&self, digest: &str, auth_rev: i64) -> Option<Arc<Identity>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        (kept.0 == auth_rev).then(|| kept.1.get(digest).cloned()).flatten()
+        let (rev, identity) = self.kept.get(digest)?;
+        (rev == auth_rev).then_some(identity)
     }
 
     fn put(&self, digest: String, auth_rev: i64, identity: &Arc<Identity>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.0 > auth_rev {
-            return;
-        }
-        if kept.0 < auth_rev || kept.1.len() >= KEPT {
-            kept.0 = auth_rev;
-            kept.1.clear();
-        }
-        kept.1.insert(digest, identity.clone());
+        self.kept.insert(digest, (auth_rev, identity.clone()));
     }
 
     /// Notes that a token was used.

@@ -6,7 +6,7 @@ use crate::db::{At, Db, DbError, Guid, Id, Sql, Verbs, engine};
 use crate::on;
 use cell_records_types::Timestamp;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use std::collections::HashMap;
+use quick_cache::sync::Cache;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -103,9 +103,16 @@ const CONFIRMED_FOR: Duration = Duration::from_millis(800);
 const ACCOUNTS_KEPT: usize = 10_000;
 
 /// What is kept, behind a lock that is never held across an await.
-#[derive(Default)]
 pub struct Live {
     kept: Mutex<Kept>,
+    /// Accounts' grants with the counter at which they were read. When it is full the least used go.
+    grants: Cache<Uuid, (i64, Arc<Vec<Grant>>)>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Live { kept: Mutex::default(), grants: Cache::new(ACCOUNTS_KEPT) }
+    }
 }
 
 #[derive(Default)]
@@ -116,8 +123,6 @@ struct Kept {
     offset: i64,
     tree: Arc<Tree>,
     tree_rev: Option<i64>,
-    grants: HashMap<Uuid, Arc<Vec<Grant>>>,
-    grants_rev: i64,
 }
 
 /// One consistent view of what is kept.
@@ -194,18 +199,13 @@ impl Live {
 
     /// The account's grants at this view's `auth_rev`, if they are kept.
     pub fn grants(&self, account: Uuid, auth_rev: i64) -> Option<Arc<Vec<Grant>>> {
-        let kept = self.kept();
-        (kept.grants_rev == auth_rev).then(|| kept.grants.get(&account).cloned()).flatten()
+        let (rev, grants) = self.grants.get(&account)?;
+        (rev == auth_rev).then_some(grants)
     }
 
     /// Keeps an account's grants that were read at this `auth_rev` or later.
     pub fn keep_grants(&self, account: Uuid, auth_rev: i64, grants: &Arc<Vec<Grant>>) {
-        let mut kept = self.kept();
-        if kept.grants_rev != auth_rev || kept.grants.len() >= ACCOUNTS_KEPT {
-            kept.grants.clear();
-            kept.grants_rev = auth_rev;
-        }
-        kept.grants.insert(account, grants.clone());
+        self.grants.insert(account, (auth_rev, grants.clone()));
     }
 
     /// A caller's scope in this view. `only` narrows it to some of the account's grants.
@@ -227,5 +227,32 @@ impl Live {
             scope.grants.retain(|grant| only.contains(&grant.id));
         }
         Ok(scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_accounts_costs_nobody_who_is_at_work_a_query() {
+        let (live, grants) = (Live::default(), Arc::new(Vec::new()));
+        let busy = Uuid::now_v7();
+        live.keep_grants(busy, 1, &grants);
+        for number in 0..3 * ACCOUNTS_KEPT {
+            live.keep_grants(Uuid::now_v7(), 1, &grants);
+            if number % 50 == 0 {
+                assert!(live.grants(busy, 1).is_some(), "forgotten after {number} others");
+            }
+        }
+        assert!(live.grants.len() <= ACCOUNTS_KEPT);
+    }
+
+    #[test]
+    fn grants_hold_at_the_counter_at_which_they_were_read_only() {
+        let (live, account) = (Live::default(), Uuid::now_v7());
+        live.keep_grants(account, 2, &Arc::new(Vec::new()));
+        assert!(live.grants(account, 2).is_some());
+        assert!(live.grants(account, 1).is_none() && live.grants(account, 3).is_none());
     }
 }
