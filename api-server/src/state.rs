@@ -5,7 +5,7 @@ use crate::auth::keys::KeySet;
 use crate::auth::passwords::Hasher;
 use crate::auth::proxies::TrustedProxies;
 use crate::auth::throttle::Throttle;
-use crate::db::connect::Reads;
+use crate::db::reads::Reads;
 use crate::db::{Database, DbError};
 use crate::error::{ApiError, ApiResult};
 use crate::store::live::{Live, View};

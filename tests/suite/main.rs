@@ -13,6 +13,7 @@ mod accounts;
 mod audit;
 mod bad_input;
 mod concurrency;
+mod connections;
 mod crash;
 mod cursors;
 mod edge;

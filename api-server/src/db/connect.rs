@@ -1,17 +1,15 @@
-//! Opening databases: the URL, the settings of a connection, one worker's read connections, the writer's own.
+//! Opening databases: the URL, the settings of a connection, the writer's own. What workers read on is in `reads`.
 
-use super::{Db, DbError, Loads, Sql};
+use super::reads::Reads;
+use super::{Db, DbError};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::sqlite::SqliteConnection;
-use diesel_async::pooled_connection::bb8::Pool;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
-use futures_util::FutureExt;
-use std::cell::{Cell, RefCell};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Where a database is. The scheme chooses the engine; an unknown one is refused.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,25 +42,57 @@ impl Url {
     }
 }
 
+impl fmt::Display for Url {
+    /// As a log may show it: without a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Url::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Url::Postgres(url) => {
+                let config: tokio_postgres::Config = url.parse().unwrap_or_default();
+                let hosts = config.get_hosts().iter().map(|host| match host {
+                    tokio_postgres::config::Host::Tcp(name) => name.clone(),
+                    tokio_postgres::config::Host::Unix(folder) => folder.display().to_string(),
+                });
+                let hosts: Vec<String> = hosts.collect();
+                let ports: Vec<String> = config.get_ports().iter().map(u16::to_string).collect();
+                write!(f, "postgres://")?;
+                if let Some(user) = config.get_user() {
+                    write!(f, "{user}@")?;
+                }
+                write!(f, "{}", hosts.join(","))?;
+                if !ports.is_empty() {
+                    write!(f, ":{}", ports.join(","))?;
+                }
+                write!(f, "/{}", config.get_dbname().unwrap_or_default())
+            }
+        }
+    }
+}
+
 /// A database that servers, commands and tests open.
 #[derive(Clone)]
 pub struct Database {
     url: Url,
+    commits: Arc<Commits>,
+    workers: usize,
 }
 
-/// The most connections that one worker reads on, for transactions; single statements share two more.
-const TRANSACTIONS_A_WORKER: u32 = 6;
-/// How long a read waits for a connection before it is answered `503`.
-const CONNECTION_WAIT: Duration = Duration::from_secs(5);
-/// Statements that read much and run at once on SQLite, in the whole process.
-const LONG_READS: usize = 2;
-/// Connections for single statements, a worker: two, so that a slow one does not stop all.
-const SHARED_A_WORKER: usize = 2;
+/// How long opening a connection to PostgreSQL may take, its settings included.
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// The page cache of the writer's SQLite connection, in KiB: the index pages that a large set touches.
+const WRITER_CACHE_KIB: usize = 24 * 1024;
 
 impl Database {
-    /// A database at `url`. Nothing is opened yet.
+    /// A database at `url`, to be read by as many workers as the machine has processors. Nothing is opened yet.
     pub fn new(url: Url) -> Self {
-        Database { url }
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        Database { url, commits: Arc::default(), workers }
+    }
+
+    /// The same, to be read by so many workers: what memory caches may take together is shared out among them.
+    #[must_use]
+    pub fn for_workers(self, workers: usize) -> Self {
+        Database { workers, ..self }
     }
 
     /// Where it is.
@@ -71,9 +101,12 @@ impl Database {
     }
 
     /// Opens a connection of its own: the writer's, or a command's.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or PostgreSQL does not answer within five seconds.
     pub async fn open(&self) -> Result<DedicatedConnection, DbError> {
         match &self.url {
-            Url::Sqlite(path) => open_sqlite(path).map(DedicatedConnection::Lite),
+            Url::Sqlite(path) => open_sqlite(path, WRITER_CACHE_KIB).map(DedicatedConnection::Lite),
             Url::Postgres(url) => {
                 open_postgres(url, "").await.map(|connection| DedicatedConnection::Pg(Box::new(connection)))
             }
@@ -82,71 +115,109 @@ impl Database {
 
     /// One worker's read connections. They belong to the thread and the runtime that uses them.
     pub fn reads(&self) -> Reads {
-        match &self.url {
-            Url::Sqlite(path) => Reads::Lite { path: path.clone(), idle: RefCell::default() },
-            Url::Postgres(url) => {
-                let mut config = ManagerConfig::default();
-                config.custom_setup = Box::new(|url| {
-                    async move { open_postgres(url, READ_SETTINGS).await.map_err(connection_error) }.boxed()
-                });
-                let manager = AsyncDieselConnectionManager::new_with_config(url.clone(), config);
-                let pool = Pool::builder()
-                    .max_size(TRANSACTIONS_A_WORKER)
-                    .test_on_check_out(false)
-                    .connection_timeout(CONNECTION_WAIT)
-                    .build_unchecked(manager);
-                Reads::Pg { url: url.clone(), shared: RefCell::default(), turn: Cell::new(0), pool }
-            }
-        }
+        Reads::of(self, self.workers)
+    }
+
+    /// Says that a commit is under way until the value is dropped. The writer holds it around each commit, and answers
+    /// its callers after that: reads that are kept open then begin anew, so that a caller reads what it wrote.
+    #[must_use]
+    pub fn committing(&self) -> Committing {
+        self.commits.0.fetch_add(1, Ordering::AcqRel);
+        Committing(self.commits.clone())
+    }
+
+    pub(super) fn commits(&self) -> &Arc<Commits> {
+        &self.commits
     }
 }
 
-fn connection_error(error: DbError) -> diesel::ConnectionError {
-    diesel::ConnectionError::BadConnection(error.to_string())
+/// Counts the commits of this process, by two each: an odd number says that one is under way.
+#[derive(Default)]
+pub(super) struct Commits(AtomicU64);
+
+impl Commits {
+    /// The count, unless a commit is under way.
+    pub(super) fn settled(&self) -> Option<u64> {
+        let count = self.0.load(Ordering::Acquire);
+        count.is_multiple_of(2).then_some(count)
+    }
 }
 
-fn query_error(error: diesel::ConnectionError) -> DbError {
-    let kind = diesel::result::DatabaseErrorKind::UnableToSendCommand;
-    DbError::DatabaseError(kind, Box::new(error.to_string()))
+/// A commit that is under way, until this is dropped.
+pub struct Committing(Arc<Commits>);
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
-/// Settings of a SQLite connection: readers beside one writer, nothing acknowledged before it is on disk.
+/// A connection that could not be made, as an error of a query.
+pub(super) fn cannot_connect(why: impl Into<String>) -> DbError {
+    DbError::DatabaseError(diesel::result::DatabaseErrorKind::UnableToSendCommand, Box::new(why.into()))
+}
+
+/// Settings of a SQLite connection: readers beside one writer, nothing acknowledged before it is on disk. Nothing is
+/// mapped: mapped pages count as this process's memory, once a connection. The log is cut back to 64 MB when it begins
+/// anew, so that its size tells whether readers hold it up.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -65536;
-    PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
+    PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864;
+    PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
-fn open_sqlite(path: &Path) -> Result<SqliteConnection, DbError> {
-    let mut connection = SqliteConnection::establish(&path.to_string_lossy()).map_err(query_error)?;
-    connection.batch_execute(SQLITE_SETTINGS)?;
+/// Opens a SQLite file with so many KiB of page cache.
+pub(super) fn open_sqlite(path: &Path, cache_kib: usize) -> Result<SqliteConnection, DbError> {
+    let opened = SqliteConnection::establish(&path.to_string_lossy());
+    let mut connection = opened.map_err(|error| cannot_connect(error.to_string()))?;
+    connection.batch_execute(&format!("{SQLITE_SETTINGS} PRAGMA cache_size = -{cache_kib};"))?;
     Ok(connection)
 }
 
 /// Settings of a PostgreSQL session: a dead server cannot keep the clock, and no statement runs for ever.
-const POSTGRES_SETTINGS: &str = "SET application_name = 'cell-records'; SET statement_timeout = '60s';
+const POSTGRES_SETTINGS: &str = "SET application_name = 'cell-records'; SET statement_timeout = '10s';
     SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '5s'; SET TIME ZONE 'UTC';
     SET client_min_messages = warning; SET jit = off;";
 
 /// Further settings of a session that reads: its statements are few, short and alike, so planning one anew for each of
 /// its calls would cost more than running it. The writer's tables may grow from nothing under one plan: it plans anew.
-const READ_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan;";
+/// What a reader has given up is given up by PostgreSQL too.
+pub(super) const READ_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET statement_timeout = '5s';";
 
-async fn open_postgres(url: &str, further: &str) -> Result<AsyncPgConnection, DbError> {
-    let config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
-        query_error(diesel::ConnectionError::BadConnection(error.to_string()))
-    })?;
-    let bad = |error: tokio_postgres::Error| query_error(diesel::ConnectionError::BadConnection(error.to_string()));
+/// Opens a PostgreSQL session.
+pub(super) async fn open_postgres(url: &str, further: &str) -> Result<AsyncPgConnection, DbError> {
+    let opened = tokio::time::timeout(CONNECT_LIMIT, connect(url, further)).await;
+    opened.unwrap_or_else(|_| Err(cannot_connect("connecting: no answer within 5 s")))
+}
+
+async fn connect(url: &str, further: &str) -> Result<AsyncPgConnection, DbError> {
+    let bad = |error: tokio_postgres::Error| cannot_connect(with_causes(&error));
+    let refused = |error: diesel::ConnectionError| cannot_connect(with_causes(&error));
+    let config: tokio_postgres::Config = url.parse().map_err(bad)?;
     let mut connection = if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
         let mut roots = rustls::RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let (client, driver) = config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls)).await.map_err(bad)?;
-        AsyncPgConnection::try_from_client_and_connection(client, driver).await.map_err(query_error)?
+        AsyncPgConnection::try_from_client_and_connection(client, driver).await.map_err(refused)?
     } else {
         let (client, driver) = config.connect(tokio_postgres::NoTls).await.map_err(bad)?;
-        AsyncPgConnection::try_from_client_and_connection(client, driver).await.map_err(query_error)?
+        AsyncPgConnection::try_from_client_and_connection(client, driver).await.map_err(refused)?
     };
     connection.batch_execute(&format!("{POSTGRES_SETTINGS}{further}")).await?;
     Ok(connection)
+}
+
+/// An error and what caused it, in one line: the outer text alone is often no more than "db error".
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 /// A connection that nobody else uses.
@@ -167,154 +238,18 @@ impl DedicatedConnection {
     }
 }
 
-/// One worker's read connections.
-pub enum Reads {
-    /// SQLite: as many as reads are under way on this thread, which is one but inside a read.
-    Lite {
-        /// The database file.
-        path: PathBuf,
-        /// Connections that nobody uses now.
-        idle: RefCell<Vec<SqliteConnection>>,
-    },
-    /// PostgreSQL: shared, pipelined connections for single statements, a small pool for transactions.
-    Pg {
-        /// The database's URL.
-        url: String,
-        /// The shared connections.
-        shared: RefCell<Vec<Rc<AsyncPgConnection>>>,
-        /// Whose turn it is.
-        turn: Cell<usize>,
-        /// For read transactions.
-        pool: Pool<AsyncPgConnection>,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Reads {
-    /// Runs single statements, each on its own.
-    pub async fn single<T, E: From<DbError>>(
-        &self,
-        work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        match self {
-            Reads::Lite { .. } => {
-                let mut connection = self.lite()?;
-                let answer = work(&mut Db::Lite(&mut connection)).await;
-                self.give_back(connection);
-                answer
-            }
-            Reads::Pg { url, shared, turn, .. } => {
-                let connection = shared_connection(url, shared, turn).await?;
-                let answer = work(&mut Db::Pg(&connection)).await;
-                if answer.is_err() {
-                    // It may be the connection's fault: the next read opens a new one.
-                    shared.borrow_mut().retain(|one| !Rc::ptr_eq(one, &connection));
-                }
-                answer
-            }
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("sqlite://./data/ward.db", "sqlite://./data/ward.db"),
+            ("postgres://ward:hunter2@db.example:5433/ward?sslmode=require", "postgres://ward@db.example:5433/ward"),
+            ("postgresql://ward@localhost/ward?password=hunter2", "postgres://ward@localhost/ward"),
+        ] {
+            assert_eq!(Url::parse(url).unwrap_or_else(|why| panic!("{why}")).to_string(), shown);
         }
     }
-
-    /// Runs one statement that reads much. SQLite runs it on a thread of its own, with a connection of its own, so that the
-    /// worker goes on; [`LONG_READS`] run at once, the next wait, and fail after [`CONNECTION_WAIT`].
-    pub async fn long<Row, U>(&self, sql: Sql<Row>) -> Result<Vec<U>, DbError>
-    where
-        U: Send + 'static,
-        Row: Send + 'static,
-        for<'q, 'p> Sql<Row>: Loads<'q, SqliteConnection, U> + Loads<'q, &'p AsyncPgConnection, U>,
-    {
-        match self {
-            Reads::Lite { path, .. } => {
-                static RUNNING: Semaphore = Semaphore::const_new(LONG_READS);
-                let busy = || query_error(diesel::ConnectionError::BadConnection("database is locked by reads".into()));
-                let turn = tokio::time::timeout(CONNECTION_WAIT, RUNNING.acquire()).await;
-                let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
-                let path = path.clone();
-                let work = move || {
-                    // The turn ends with the statement, also where nobody waits for its answer any more.
-                    let _turn = turn;
-                    let mut connection = open_sqlite(&path)?;
-                    sql.loads(&mut connection).now_or_never().unwrap_or(Err(DbError::NotFound))
-                };
-                tokio::task::spawn_blocking(work).await.unwrap_or(Err(DbError::NotFound))
-            }
-            Reads::Pg { .. } => {
-                self.single(
-                    async |db| if let Db::Pg(c) = db { sql.loads(&mut &**c).await } else { Err(DbError::NotFound) },
-                )
-                .await
-            }
-        }
-    }
-
-    /// Runs statements that must all see one state: a read-only transaction.
-    pub async fn snapshot<T, E: From<DbError>>(
-        &self,
-        work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        match self {
-            Reads::Lite { .. } => {
-                let mut connection = self.lite()?;
-                connection.batch_execute("BEGIN")?;
-                let answer = work(&mut Db::Lite(&mut connection)).await;
-                connection.batch_execute("ROLLBACK")?;
-                self.give_back(connection);
-                answer
-            }
-            Reads::Pg { pool, .. } => {
-                let mut connection = pool.get().await.map_err(|error| {
-                    query_error(diesel::ConnectionError::BadConnection(format!("connection closed: {error}")))
-                })?;
-                type Manager = <AsyncPgConnection as diesel_async::AsyncConnection>::TransactionManager;
-                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Manager::begin_transaction_sql(&mut *connection, begin).await?;
-                let answer = work(&mut Db::Pg(&connection)).await;
-                // Nothing was written; when even this fails the pool throws the connection away.
-                let end = Manager::rollback_transaction(&mut *connection).await;
-                if answer.is_ok() {
-                    end?;
-                }
-                answer
-            }
-        }
-    }
-
-    fn lite(&self) -> Result<SqliteConnection, DbError> {
-        let Reads::Lite { path, idle } = self else { return Err(DbError::NotFound) };
-        let kept = idle.borrow_mut().pop();
-        kept.map_or_else(|| open_sqlite(path), Ok)
-    }
-
-    fn give_back(&self, connection: SqliteConnection) {
-        if let Reads::Lite { idle, .. } = self {
-            idle.borrow_mut().push(connection);
-        }
-    }
-}
-
-async fn shared_connection(
-    url: &str,
-    shared: &RefCell<Vec<Rc<AsyncPgConnection>>>,
-    turn: &Cell<usize>,
-) -> Result<Rc<AsyncPgConnection>, DbError> {
-    turn.set(turn.get().wrapping_add(1));
-    {
-        let mut open = shared.borrow_mut();
-        open.retain_mut(|connection| match Rc::get_mut(connection) {
-            // Nobody uses it now: a closed one is noticed here.
-            Some(own) => !diesel_async::pooled_connection::PoolableConnection::is_broken(own),
-            None => true,
-        });
-        if open.len() >= SHARED_A_WORKER
-            && let Some(connection) = open.get(turn.get() % open.len())
-        {
-            return Ok(connection.clone());
-        }
-    }
-    let opened = tokio::time::timeout(CONNECTION_WAIT, open_postgres(url, READ_SETTINGS)).await;
-    let opened = opened.unwrap_or_else(|_| {
-        Err(query_error(diesel::ConnectionError::BadConnection("connection closed: no answer".into())))
-    })?;
-    let connection = Rc::new(opened);
-    shared.borrow_mut().push(connection.clone());
-    Ok(connection)
 }

@@ -6,6 +6,7 @@ use super::types::{At, Instant, Value};
 use super::{Column, Db, DbError, Sql, Verbs, Write};
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, QueryResult};
+use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -16,7 +17,7 @@ use std::task::Poll;
 pub async fn batch(db: &mut Db<'_>, sql: &str) -> QueryResult<()> {
     match db {
         Db::Lite(c) => c.batch_execute(sql),
-        Db::Pg(c) => (&mut &**c).batch_execute(sql).await,
+        Db::Pg(c) => super::limited((&mut &**c).batch_execute(sql)).await,
     }
 }
 
@@ -189,6 +190,33 @@ pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[R
     }
 }
 
+/// The tables and views of the database that no extension brought.
+pub async fn tables(db: &mut Db<'_>) -> QueryResult<Vec<String>> {
+    let sql = match db {
+        Db::Lite(_) => {
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        }
+        Db::Pg(_) => {
+            "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
+             AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS (SELECT FROM pg_depend \
+             WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')"
+        }
+    };
+    let sql = Sql::<Text>::new(sql);
+    crate::on!(db, c => sql.all(c))
+}
+
+/// The engine's name and version.
+pub async fn version(db: &mut Db<'_>) -> QueryResult<String> {
+    let (name, sql) = match db {
+        Db::Lite(_) => ("SQLite", "SELECT sqlite_version()"),
+        Db::Pg(_) => ("PostgreSQL", "SELECT current_setting('server_version')"),
+    };
+    let sql = Sql::<Text>::new(sql);
+    let version: Option<String> = crate::on!(db, c => sql.first_row(c))?;
+    Ok(format!("{name} {}", version.unwrap_or_default()))
+}
+
 /// Whether the database refused a write for what stands in it (the backstop of a rule).
 pub fn is_constraint(error: &DbError) -> bool {
     matches!(
@@ -203,6 +231,21 @@ pub fn is_constraint(error: &DbError) -> bool {
             _
         )
     )
+}
+
+/// Whether the connection itself failed: what else comes over it fails too, and who opens another may succeed.
+pub fn is_connection_lost(error: &DbError) -> bool {
+    match error {
+        DbError::BrokenTransactionManager => true,
+        DbError::DatabaseError(kind, information) => {
+            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+                // Said by a session that was ended, as its last words.
+                || ["terminating connection", "the database system is"]
+                    .iter()
+                    .any(|known| information.message().contains(known))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the database could not be reached, is full, or is too busy: the caller may try again.

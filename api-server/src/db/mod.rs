@@ -2,7 +2,9 @@
 
 pub mod connect;
 pub mod engine;
+pub mod file;
 pub mod migrate;
+pub mod reads;
 pub mod schema;
 pub mod sql;
 pub mod texts;
@@ -11,6 +13,7 @@ pub mod types;
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncPgConnection;
+use std::time::Duration;
 
 pub use connect::{Database, Url};
 pub use sql::{Column, Sql, Write};
@@ -129,7 +132,7 @@ where
 {
     async fn loads(self, c: &mut &'p AsyncPgConnection) -> QueryResult<Vec<U>> {
         use futures_util::TryStreamExt;
-        self.internal_load(c).await?.try_collect().await
+        limited(async { self.internal_load(c).await?.try_collect().await }).await
     }
 }
 
@@ -147,8 +150,18 @@ where
     Q: diesel_async::methods::ExecuteDsl<&'p AsyncPgConnection>,
 {
     async fn runs(self, c: &mut &'p AsyncPgConnection) -> QueryResult<usize> {
-        Q::execute(self, c).await
+        limited(Q::execute(self, c)).await
     }
+}
+
+/// How long a call to PostgreSQL may take, by our own clock: a little more than by that of its session. Reads have less
+/// for all their calls together.
+const CALL_LIMIT: Duration = Duration::from_secs(12);
+
+/// Ends a call that PostgreSQL does not answer. Its connection is of no use afterwards.
+async fn limited<T>(call: impl Future<Output = QueryResult<T>>) -> QueryResult<T> {
+    let no_answer = |_| Err(connect::cannot_connect("no answer within 12 s"));
+    tokio::time::timeout(CALL_LIMIT, call).await.unwrap_or_else(no_answer)
 }
 
 impl Db<'_> {

@@ -144,7 +144,7 @@ async fn add(
             })
         },
         async |id| {
-            let held = app.reads.single(async |db| grants::list(db, holder).await.map_err(ApiError::from)).await?;
+            let held = app.reads.single(async |db| grants::list(db, holder).await).await?;
             let grant =
                 held.into_iter().find(|grant| grant.id == id).ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
             Ok(serde_json::to_string(&on_the_wire(grant)).unwrap_or_default())

@@ -29,7 +29,7 @@ async fn readyz(app: App) -> ApiResult<HttpResponse> {
     if !app.ready.load(Ordering::Acquire) {
         return Err(ApiError::new(&UNAVAILABLE).detail("the server is still loading"));
     }
-    app.reads.single(async |db| app.live.confirm(db).await.map_err(ApiError::from)).await?;
+    app.reads.single(async |db| app.live.confirm(db).await).await?;
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }
 

@@ -8,7 +8,7 @@ use super::filter::{Asked, Filter, Test, in_units};
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{COMMON_SORTS, Kind, Sort};
 use super::scope::{FEW_UNITS, ROOT, Scope, Units};
-use crate::db::connect::Reads;
+use crate::db::reads::Reads;
 use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Sql, Type, Value, Verbs};
 use crate::on;
 use cell_records_types::{Class, FieldSpec, Timestamp};
@@ -59,6 +59,15 @@ pub enum ListError {
     TooWide(&'static str),
     /// The database failed.
     Database(DbError),
+}
+
+impl crate::db::reads::Failure for ListError {
+    fn database(&self) -> Option<&DbError> {
+        match self {
+            ListError::Database(error) => Some(error),
+            ListError::NotReadable(_) | ListError::TooWide(_) => None,
+        }
+    }
 }
 
 impl From<DbError> for ListError {
@@ -208,7 +217,7 @@ impl List {
         in_units(&mut sql, "t.unit_id", &units);
         let sql = sql.of_callers();
         let count: Vec<i64> = match units {
-            Units::Few(_) => reads.single(async |db| on!(db, c => sql.all(c))).await?,
+            Units::Few(_) => reads.single(async |db| on!(db, c => sql.clone().all(c))).await?,
             Units::All | Units::Under(..) => reads.long(sql).await?,
         };
         Ok(count.first().copied().unwrap_or(0))

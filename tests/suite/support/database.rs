@@ -97,6 +97,59 @@ impl TestDatabase {
         }
     }
 
+    /// A database without anything in it: on SQLite not even a file.
+    pub fn nothing(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => {
+                let file = folder().join(format!("{}.db", number()));
+                TestDatabase { url: Url::Sqlite(file.clone()), place: Place::File(file) }
+            }
+            Engine::Postgres => {
+                let name = format!("cell_records_{}_{}", std::process::id(), number());
+                let create = [format!("CREATE DATABASE {name}")];
+                // Its runtime cannot be started inside a test's.
+                std::thread::spawn(move || execute(&create)).join().unwrap();
+                TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Postgres(name) }
+            }
+        }
+    }
+
+    /// The same database by way of a port of this machine. PostgreSQL only.
+    pub fn through(&self, port: u16) -> Self {
+        let Url::Postgres(url) = &self.url else { panic!("a SQLite file has no port") };
+        let (before, name) = url.rsplit_once('/').unwrap();
+        let user = before.rsplit_once('@').map_or(before, |(user, _)| user);
+        TestDatabase { url: Url::Postgres(format!("{user}@127.0.0.1:{port}/{name}")), place: Place::Kept }
+    }
+
+    /// Host and port of the PostgreSQL that it is on.
+    pub fn address(&self) -> String {
+        let Url::Postgres(url) = &self.url else { panic!("a SQLite file has no address") };
+        let config: tokio_postgres::Config = url.parse().unwrap();
+        let [tokio_postgres::config::Host::Tcp(host)] = config.get_hosts() else { panic!("not reached by TCP") };
+        format!("{host}:{}", config.get_ports().first().unwrap_or(&5432))
+    }
+
+    /// The process ids of the sessions on it but the asking one, sorted. SQLite has none.
+    pub fn sessions(&self) -> Vec<i32> {
+        let Url::Postgres(url) = self.url.clone() else { return Vec::new() };
+        let ask = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                let driver = tokio::spawn(connection);
+                let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                           AND pid <> pg_backend_pid() ORDER BY pid";
+                let pids = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+                drop(client);
+                let _ = driver.await;
+                pids
+            })
+        };
+        // Its runtime cannot be started inside the test's.
+        std::thread::spawn(ask).join().unwrap()
+    }
+
     /// A copy of a template that nobody uses.
     pub fn copy(template: &TestDatabase) -> Self {
         match &template.url {
@@ -167,7 +220,7 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         match &self.place {
             Place::File(file) => {
-                for suffix in ["", "-wal", "-shm"] {
+                for suffix in ["", "-wal", "-shm", "-lock"] {
                     let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
                 }
             }

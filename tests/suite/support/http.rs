@@ -103,6 +103,16 @@ impl Server {
 }
 
 impl Caller {
+    /// The same at another server.
+    pub fn at(&self, base: &str) -> Caller {
+        Caller { base: base.into(), ..self.clone() }
+    }
+
+    /// The same with another token, or none.
+    pub fn with(&self, token: Option<&str>) -> Caller {
+        Caller { token: token.map(str::to_owned), ..self.clone() }
+    }
+
     /// Begins a request.
     pub fn call(&self, method: Method, path: &str) -> Call {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));

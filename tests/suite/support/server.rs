@@ -116,6 +116,16 @@ impl Server {
         Server::configured(self.engine, self.database.clone(), change).await
     }
 
+    /// Another server on the same database, which it reaches by way of a port of this machine. The test stops it.
+    pub async fn through(&self, port: u16) -> Server {
+        Server::on(self.engine, Arc::new(self.database.through(port))).await
+    }
+
+    /// Tries to start another server on the same database.
+    pub async fn second(&self) -> Result<Running, String> {
+        server::start(&config(&self.database.url)).await
+    }
+
     /// Keeps the database as it is now, for a server that is [`put_back`](Server::put_back) later. Nobody may write.
     pub fn backup(&self) -> Arc<TestDatabase> {
         Arc::new(TestDatabase::copy(&self.database))

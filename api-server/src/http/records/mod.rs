@@ -37,8 +37,7 @@ pub async fn resolve(app: &App, who: &Who, kind: &'static Kind, text: &str) -> A
         Ok(Reference::Id(id)) => Ok(Some(id)),
         Ok(Reference::External { system, value }) => {
             let key = [(system, kind.name, value)];
-            let found =
-                app.reads.single(async |db| load::find_external(db, &key).await.map_err(ApiError::from)).await?;
+            let found = app.reads.recent(async |db| load::find_external(db, &key).await).await?;
             let Some((_, id)) = found.into_iter().next() else { return Ok(None) };
             Ok(find(app, who, kind, id).await?.map(|record| record.id))
         }
@@ -63,8 +62,7 @@ pub(crate) async fn find_as(
     id: Uuid,
     class: Class,
 ) -> ApiResult<Option<Stored>> {
-    let found =
-        app.reads.single(async |db| load::find_records(db, kind, &[id], class).await.map_err(ApiError::from)).await?;
+    let found = app.reads.recent(async |db| load::find_records(db, kind, &[id], class).await).await?;
     Ok(found.into_iter().next().filter(|record| who.scope.reads(kind, record.unit_id).is_some()))
 }
 

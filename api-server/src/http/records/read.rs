@@ -99,7 +99,7 @@ pub fn live(record: Stored) -> ApiResult<Stored> {
 
 /// A record as it stood at a time, where the caller may see that version.
 async fn stood(app: &App, who: &Who, record: &Stored, at: Timestamp) -> ApiResult<Stored> {
-    let found = app.reads.single(async |db| history::at(db, record, at).await.map_err(ApiError::from)).await?;
+    let found = app.reads.recent(async |db| history::at(db, record, at).await).await?;
     let seen = found.filter(|version| who.scope.reads(record.kind, version.record.unit_id).is_some());
     seen.map(|version| version.record).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }
@@ -142,10 +142,7 @@ pub async fn history(
     };
     params.end()?;
     // One more than the page: the version before its last tells what that one changed, and that more follow.
-    let mut versions = app
-        .reads
-        .single(async |db| history::versions(db, &record, below, limit + 1).await.map_err(ApiError::from))
-        .await?;
+    let mut versions = app.reads.single(async |db| history::versions(db, &record, below, limit + 1).await).await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = versions.len() > size;
     let items: Vec<HistoryEntry> = (0..versions.len().min(size))

@@ -241,10 +241,7 @@ fn with_current(error: ApiError, done: &Done, record: &Stored) -> ApiError {
 
 /// A few of the records that point to a record, among those that the caller sees.
 async fn pointing(app: &App, who: &Who, record: &Stored) -> Value {
-    let found = app
-        .reads
-        .single(async |db| load::find_pointing(db, record.kind, record.id).await.map_err(ApiError::from))
-        .await;
+    let found = app.reads.single(async |db| load::find_pointing(db, record.kind, record.id).await).await;
     let mut named = Vec::new();
     for (kind, id) in found.unwrap_or_default() {
         if named.len() < NAMED && matches!(find(app, who, kind, id).await, Ok(Some(_))) {

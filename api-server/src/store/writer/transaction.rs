@@ -91,6 +91,7 @@ impl Worker {
         clock: &Clock,
         before: &Clock,
     ) -> Result<(), Failure> {
+        let _committing = self.database.committing();
         let committed = engine::write_and_commit(&mut own.db(), &mut self.prepared, rows).await;
         match committed {
             Ok(()) => {

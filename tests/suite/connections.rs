@@ -1,0 +1,141 @@
+//! What becomes of requests when connections to the database end, hang or are kept open.
+
+use crate::support::actors::demo;
+use crate::support::http::Caller;
+use crate::support::items::{member, update};
+use crate::support::proxy::Proxy;
+use crate::support::{Engine, on_both_engines};
+use cell_records_client::types::accounts::Role;
+use cell_records_server::db::Url;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const CELL: &str = "ext:demo:cell-01";
+/// What has not happened by then never happens.
+const SOON: Duration = Duration::from_secs(20);
+/// The longest that a read takes when the database hangs: its limit, and a busy machine.
+const A_READ: Duration = Duration::from_secs(8);
+/// The same for a write, whose statements may take longer.
+const A_WRITE: Duration = Duration::from_secs(30);
+
+/// Reads of each kind: single statements, a list, a transaction.
+const READS: [&str; 4] =
+    ["/v1/members/ext:demo:member-0001", "/v1/members?limit=5", "/v1/sync/changes?types=member&limit=5", "/readyz"];
+
+on_both_engines! {
+    async fn reads_go_on_when_the_database_has_ended_idle_connections(server: demo) {
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        for _ in 0..5 {
+            // Two shared connections and the pool's first.
+            for path in READS {
+                caller.get(path).await.is(200);
+                caller.get(path).await.is(200);
+            }
+            server.database.cut_connections();
+            for path in READS {
+                caller.get(path).await.is(200);
+            }
+        }
+    }
+
+    async fn a_refused_read_costs_no_session_of_the_database(server: demo) {
+        let secretary = server.acting(Role::CellSecretary, "ext:demo:ward").await;
+        let readable = async || {
+            for _ in 0..4 {
+                secretary.get("/v1/members?limit=1").await.is(200);
+            }
+        };
+        readable().await;
+        let before = server.database.sessions();
+        for _ in 0..10 {
+            secretary.get("/v1/members?personal_id=040080000001").await.refused(403, "field_not_readable");
+        }
+        readable().await;
+        assert_eq!(server.database.sessions(), before);
+    }
+
+    async fn a_database_that_hangs_costs_503_within_the_limits_and_no_restart(server: demo) {
+        if server.engine == Engine::Sqlite {
+            // It is in this process.
+            return;
+        }
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        let proxy = Proxy::to(server.database.address()).await;
+        let hanging = server.through(proxy.port).await;
+        let there = hanging.bearer(caller.token.as_deref());
+        for path in READS {
+            there.get(path).await.is(200);
+        }
+        create(&there).await.is(201);
+        proxy.hang(true);
+        let begun = Instant::now();
+        let write = create(&there);
+        let reads = futures_util::future::join_all(READS.map(|path| (path, there.get(path))).map(async |(path, read)| {
+            let answer = read.await;
+            assert!(begun.elapsed() < A_READ, "{path} took {:?}", begun.elapsed());
+            answer.refused(503, "unavailable");
+        }));
+        let (write, _) = tokio::join!(write, reads);
+        assert_eq!(write.status, 503, "{}", write.text);
+        assert!(begun.elapsed() < A_WRITE, "a write took {:?}", begun.elapsed());
+        // One that comes when the connections are given up already, and new ones do not open.
+        let begun = Instant::now();
+        there.get(READS[0]).await.refused(503, "unavailable");
+        there.get("/readyz").await.refused(503, "unavailable");
+        assert!(begun.elapsed() < 2 * A_READ);
+        proxy.hang(false);
+        let begun = Instant::now();
+        while there.get("/readyz").await.status != 200 || create(&there).await.status != 201 {
+            assert!(begun.elapsed() < SOON, "it does not recover");
+        }
+        for path in READS {
+            there.get(path).await.is(200);
+        }
+        hanging.running.handle.stop(false).await;
+    }
+
+    async fn a_caller_reads_what_it_wrote(server: demo) {
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        let id = Uuid::now_v7();
+        peer.write(vec![member(id, CELL, "Một Người")]).await;
+        for version in 1..60 {
+            let phone = format!("+849123456{version:02}");
+            peer.write(vec![update("member", id, version, json!({"phone": phone}))]).await;
+            let read = peer.get(&format!("/v1/members/{id}"), &[]).await;
+            assert_eq!(read.body["phone"], phone, "version {version}");
+        }
+    }
+
+    async fn what_another_process_commits_is_read_within_a_moment(server: demo) {
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        let path = "/v1/members/ext:demo:member-0001";
+        let id = caller.get(path).await.is(200).id();
+        let id = server.database.uuid(id.parse().unwrap());
+        server.database.sql(&[format!("UPDATE members SET version = 77 WHERE id = {id}")]);
+        let begun = Instant::now();
+        // Each of these reads comes before the one before it is forgotten.
+        while caller.get(path).await.is(200).body["version"] != 77 {
+            assert!(begun.elapsed() < Duration::from_secs(1), "it still reads the old one");
+        }
+    }
+
+    async fn an_idle_server_holds_up_no_checkpoint(server: demo) {
+        let Url::Sqlite(file) = &server.database.url else { return };
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        caller.get("/v1/members/ext:demo:member-0001").await.is(200);
+        let connection = rusqlite::Connection::open(file).unwrap();
+        // Something that the open read does not see.
+        connection.execute_batch("UPDATE members SET version = version").unwrap();
+        let begun = Instant::now();
+        let ended = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).unwrap() == 0;
+        while !ended() {
+            assert!(begun.elapsed() < Duration::from_secs(1), "a read transaction stays open");
+        }
+    }
+}
+
+fn create(caller: &Caller) -> crate::support::http::Call {
+    let body = json!({"unit_id": CELL, "full_name": "Một Người", "sex": "male", "birth_date": "1970-03-02", "admission_date": "2001-05-19"});
+    caller.post("/v1/members", body)
+}
