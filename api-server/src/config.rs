@@ -38,6 +38,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
+    /// Let a SQLite file be one that others than its owner may read: `true` or `false` [default: false].
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_readable_by_others: Option<bool>,
     /// Address and port to listen on; port 0 picks one and logs it [default: 127.0.0.1:8080].
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +90,9 @@ pub struct Settings {
 pub struct Config {
     /// `CELL_RECORDS_DATABASE_URL`; default `sqlite://./data/cell-records.db`.
     pub database: Url,
+    /// `CELL_RECORDS_DATABASE_READABLE_BY_OTHERS`: whether a SQLite file may be one that others than its owner may read;
+    /// default `false`: the start is refused.
+    pub database_readable_by_others: bool,
     /// How it is reached.
     pub http: Http,
     /// Who it is, and its secrets.
@@ -209,6 +216,7 @@ impl Config {
         EnvFilter::try_new(&log.filter).map_err(|error| named("log", error.to_string()))?;
         Ok(Config {
             database: Url::parse(url).map_err(|why| named("database_url", why))?,
+            database_readable_by_others: settings.database_readable_by_others.unwrap_or_default(),
             http: Http {
                 listen: listen.ok_or("listen: must be ADDRESS:PORT, such as 127.0.0.1:8080")?,
                 workers: settings.workers.map(usize::from),
@@ -296,6 +304,11 @@ impl Environment {
                 "LOG_FORMAT" => &mut settings.log_format,
                 "ADMIN_PASSWORD" => &mut settings.admin_password,
                 "MASTER_KEY" => &mut settings.master_key,
+                "DATABASE_READABLE_BY_OTHERS" => {
+                    let allowed = value.parse().map_err(|_| format!("{variable}: must be true or false"))?;
+                    settings.database_readable_by_others = Some(allowed);
+                    continue;
+                }
                 "WORKERS" => {
                     let workers = value.parse().map_err(|_| format!("{variable}: must be a whole number"))?;
                     settings.workers = Some(workers);
@@ -339,6 +352,7 @@ mod tests {
             ("CELL_RECORDS_LISTEN", "nowhere", "listen"),
             ("CELL_RECORDS_WORKERS", "many", "CELL_RECORDS_WORKERS"),
             ("CELL_RECORDS_WORKERS", "0", "workers"),
+            ("CELL_RECORDS_DATABASE_READABLE_BY_OTHERS", "hunter2", "CELL_RECORDS_DATABASE_READABLE_BY_OTHERS"),
             ("CELL_RECORDS_DATABASE_URL", "mysql://u:hunter2@h/d", "database_url"),
             ("CELL_RECORDS_SYSTEM_CODE", "Not A Slug", "system_code"),
             ("CELL_RECORDS_ADMIN_PASSWORD", "hunter2", "admin_password"),

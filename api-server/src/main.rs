@@ -1,8 +1,8 @@
 //! The command line.
 
 use cell_records_server::config::{Config, Settings};
-use cell_records_server::db::{Database, migrate};
 use cell_records_server::operator::Operator;
+use cell_records_server::state::Shared;
 use cell_records_server::{demo, document, logging, server};
 use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -36,11 +36,18 @@ enum Command {
         /// Also load the demo ward, once; the server is ready after it.
         #[arg(long)]
         demo: bool,
+        /// Load the demo also into a database that has units of its own.
+        #[arg(long, requires = "demo")]
+        yes: bool,
     },
     /// Bring the database up to date, and nothing else.
     Migrate,
     /// Load the demo ward, once.
-    Demo,
+    Demo {
+        /// Also into a database that has units of its own.
+        #[arg(long)]
+        yes: bool,
+    },
     /// People: their accounts, passwords and grants.
     #[command(subcommand)]
     User(commands::UserCommand),
@@ -75,18 +82,19 @@ async fn run(cli: Cli) -> Result<(), String> {
     let mut config = Config::load(&cli.settings, cli.config.as_deref(), variables)?;
     logging::start(&config.log);
     match cli.command {
-        Command::Serve { demo } => {
+        Command::Serve { demo, yes } => {
             config.demo = demo;
-            serve(&config).await
+            serve(&config, yes).await
         }
         Command::Migrate => {
-            let done = migrate::migrate(&Database::new(config.database))?;
+            let done = server::migrate(&config)?;
             println!("{done} migrations run");
             Ok(())
         }
-        Command::Demo => {
+        Command::Demo { yes } => {
             let opened = server::open(&config).await?;
             tell_password(opened.admin_password.as_deref());
+            may_load_demo(&opened.shared, yes).await?;
             let loaded = demo::load(&opened.shared).await?;
             println!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
             Ok(())
@@ -99,9 +107,17 @@ async fn run(cli: Cli) -> Result<(), String> {
 }
 
 async fn operator(config: &Config) -> Result<Operator, String> {
-    let opened = server::open(config).await?;
-    tell_password(opened.admin_password.as_deref());
-    Ok(Operator::new(opened))
+    Ok(Operator::new(server::open_made(config).await?))
+}
+
+/// Refuses to mix the demo with units of the operator's own, unless that is asked for.
+async fn may_load_demo(shared: &Shared, yes: bool) -> Result<(), String> {
+    if !yes && demo::would_mix(shared).await? {
+        return Err("the database has units of its own, and the demo's cannot be taken out again: \
+                    give --yes to load the demo beside them"
+            .into());
+    }
+    Ok(())
 }
 
 /// Prints a text. Who reads only its beginning closes the pipe: that is no failure.
@@ -112,11 +128,12 @@ fn print(text: &str) -> Result<(), String> {
     }
 }
 
-async fn serve(config: &Config) -> Result<(), String> {
+async fn serve(config: &Config, yes: bool) -> Result<(), String> {
     let running = server::start(config).await?;
     tell_password(running.admin_password.as_deref());
     let work = async {
         if config.demo {
+            may_load_demo(&running.shared, yes).await?;
             let loaded = running.load_demo().await?;
             tracing::info!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
         }

@@ -4,7 +4,8 @@ use crate::auth::caller::{TokenCache, USE_WRITTEN_EVERY};
 use crate::auth::passwords::Hasher;
 use crate::auth::throttle::{self, Throttle};
 use crate::config::Config;
-use crate::db::{Database, DbError, migrate};
+use crate::db::file::{self, ServerLock};
+use crate::db::{Database, DbError, Url, engine, migrate};
 use crate::http::connection;
 use crate::state::Shared;
 use crate::store::live::Live;
@@ -31,15 +32,53 @@ pub struct Opened {
     pub shared: Arc<Shared>,
     /// The password that was made for `admin` just now: shown once, by whoever started this.
     pub admin_password: Option<String>,
+    /// How many migrations were run just now.
+    pub migrations: usize,
 }
 
-/// Opens a database: migrates it, completes its first start, and starts its writer.
+/// Brings the database to this program's schema, and makes it where it is not there. Answers how many migrations it ran.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn migrate(config: &Config) -> Result<usize, String> {
+    check_private(config)?;
+    migrate::migrate(&Database::new(config.database.clone()))
+}
+
+fn check_private(config: &Config) -> Result<(), String> {
+    match &config.database {
+        Url::Sqlite(path) if !config.database_readable_by_others => file::check_private(path),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a database: makes it where it is not there, migrates it, completes its first start, and starts its writer.
 ///
 /// # Errors
 /// A sentence for the operator.
 pub async fn open(config: &Config) -> Result<Opened, String> {
+    let migrations = migrate(config)?;
+    let mut opened = open_migrated(config).await?;
+    let Shared { database, writer, hasher, .. } = &*opened.shared;
+    opened.admin_password =
+        setup::root_and_admin(database, writer, hasher, config.accounts.admin_password.as_deref()).await?;
+    Ok(Opened { migrations, ..opened })
+}
+
+/// Opens a database that a server has made, for a command that works beside it: makes and migrates nothing.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn open_made(config: &Config) -> Result<Opened, String> {
+    check_private(config)?;
     let database = Database::new(config.database.clone());
-    migrate::migrate(&database)?;
+    migrate::must_be_current(&database).await?;
+    setup::must_be_complete(&database).await?;
+    open_migrated(config).await
+}
+
+async fn open_migrated(config: &Config) -> Result<Opened, String> {
+    let database = Database::new(config.database.clone()).for_workers(config.http.workers());
     let accounts = &config.accounts;
     let keys = setup::clock_and_keys(&database, accounts.master_key.as_ref()).await?;
     let live = Arc::new(Live::default());
@@ -47,7 +86,6 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
     let hasher = Hasher::new(accounts.password_cost);
     // Makes the hash that unknown users are compared with: the first of them must not wait longer than others.
     hasher.verify(String::new(), None).await.map_err(|_| "hashing a password took too long")?;
-    let admin_password = setup::root_and_admin(&database, &writer, &hasher, accounts.admin_password.as_deref()).await?;
     let throttle = Throttle::default();
     let logins = known_logins(&database).await.map_err(|error| format!("the log of logins cannot be read: {error}"))?;
     throttle.knows(logins, Instant::now());
@@ -65,7 +103,7 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
         ready: AtomicBool::new(!config.demo),
         ending: AtomicBool::new(false),
     };
-    Ok(Opened { shared: Arc::new(shared), admin_password })
+    Ok(Opened { shared: Arc::new(shared), admin_password: None, migrations: 0 })
 }
 
 /// The accounts that logged in last, and from where.
@@ -97,7 +135,15 @@ pub async fn start(config: &Config) -> Result<Running, String> {
     // First of all: a start that cannot listen must not make a password that nobody gets to see.
     let listen = config.http.listen;
     let listener = listener(listen).map_err(|error| format!("listen: cannot listen on {listen}: {error}"))?;
-    let Opened { shared, admin_password } = open(config).await?;
+    let lock = match &config.database {
+        Url::Sqlite(path) => {
+            file::make(path)?;
+            Some(ServerLock::take(path).await?)
+        }
+        Url::Postgres(_) => None,
+    };
+    let Opened { shared, admin_password, migrations } = open(config).await?;
+    let about = about(&shared.database, migrations).await?;
     let document = Data::new(document());
     let workers = shared.clone();
     let threads = config.http.workers();
@@ -115,9 +161,23 @@ pub async fn start(config: &Config) -> Result<Running, String> {
     let server = server.run();
     let handle = server.handle();
     let uses = tokio::spawn(write_uses(shared.clone()));
-    let server = tokio::spawn(server);
-    tracing::info!("listening on http://{addr}");
+    let server = tokio::spawn(async move {
+        let ended = server.await;
+        drop(lock);
+        ended
+    });
+    tracing::info!("{about}, listening on http://{addr}");
     Ok(Running { addr, handle, shared, admin_password, server, uses })
+}
+
+/// What runs on what: the beginning of the line that says that the server listens.
+async fn about(database: &Database, migrations: usize) -> Result<String, String> {
+    let unreachable = |error| format!("the database does not answer: {error}");
+    let mut connection = database.open().await.map_err(unreachable)?;
+    let engine = engine::version(&mut connection.db()).await.map_err(unreachable)?;
+    let (url, schema) = (database.url(), migrate::newest(database));
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(format!("cell-records {version} on {engine}, {url}, schema {schema} ({migrations} migrations run now)"))
 }
 
 fn listener(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {

@@ -127,6 +127,20 @@ pub async fn root_and_admin(
     Ok((inserted && made).then_some(secret))
 }
 
+/// Refuses a database whose first start is not complete.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn must_be_complete(database: &Database) -> Result<(), String> {
+    let mut connection = database.open().await.map_err(unreachable)?;
+    let mut db = connection.db();
+    let admin = accounts::by_name(&mut db, CallerKind::User, ADMIN).await.map_err(unreachable)?;
+    if admin.is_none() {
+        return Err("the first start of the database is not complete: start `cell-records serve` first".into());
+    }
+    Ok(())
+}
+
 async fn root_is_there(db: &mut Db<'_>) -> Result<bool, DbError> {
     let sql = Sql::<BigInt>::new("SELECT version FROM units WHERE id = ").bind(ROOT);
     let found: Option<i64> = on!(db, c => sql.first_row(c))?;

@@ -4,16 +4,14 @@ use crate::concurrency::random;
 use crate::support::actors::demo;
 use crate::support::copies::Puller;
 use crate::support::items::member;
-use crate::support::peers::Peer;
-use crate::support::{Server, on_both_engines};
+use crate::support::on_both_engines;
+use crate::support::process::Process;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{PushBatch, PushItem};
 use cell_records_client::types::{Member, Reference};
 use cell_records_client::{Client, RetryPolicy};
-use cell_records_server::db::Url;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -25,82 +23,6 @@ const PUSHERS: usize = 3;
 /// How often the server is killed: `CELL_RECORDS_TEST_KILLS`.
 fn kills() -> usize {
     std::env::var("CELL_RECORDS_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
-}
-
-/// A process of the server, which is killed with this value.
-struct Process {
-    child: Child,
-    address: String,
-}
-
-impl Process {
-    /// Starts one on the test's database, whose server in this process must have stopped.
-    fn start(server: &Server) -> Self {
-        let own = std::env::current_exe().unwrap();
-        let program = own.parent().and_then(std::path::Path::parent).unwrap().join("cell-records");
-        assert!(program.exists(), "{} is missing: build it with `cargo build --workspace --bins`", program.display());
-        let database = match &server.database.url {
-            Url::Sqlite(file) => format!("sqlite://{}", file.display()),
-            Url::Postgres(url) => url.clone(),
-        };
-        let mut child = Command::new(program)
-            .arg("serve")
-            .env("CELL_RECORDS_DATABASE_URL", database)
-            .env("CELL_RECORDS_LISTEN", "127.0.0.1:0")
-            .env("CELL_RECORDS_WORKERS", "1")
-            .env("CELL_RECORDS_LOG", "info")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = Vec::new();
-        let address = loop {
-            let Some(Ok(line)) = lines.next() else { panic!("the server did not start: {said:#?}") };
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.trim().to_owned();
-            }
-            said.push(line);
-        };
-        // Who does not read stops the writer of a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Process { child, address }
-    }
-
-    fn client(&self, peer: &Peer, retry: RetryPolicy) -> Client {
-        let client = Client::builder(&format!("http://{}", self.address)).access_token(&peer.token.token);
-        client.retry(retry).build().unwrap()
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Waits until it has ended by itself. Answers whether it says that all went well.
-    fn ended(&mut self) -> bool {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
-            }
-            assert!(begun.elapsed() < SOON, "the server does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 fn id(item: &PushItem) -> Uuid {
@@ -150,7 +72,7 @@ on_both_engines! {
         server.running.handle.stop(true).await;
         let mut made = 0;
         let mut puller: Option<Puller> = None;
-        let mut process = Process::start(server);
+        let mut process = Process::start(&server.database);
         for round in 0..kills() {
             let client = process.client(&peer, RetryPolicy::never());
             let pushers: Vec<_> = (0..PUSHERS).map(|number| tokio::spawn(push_until_gone(client.clone(), number))).collect();
@@ -161,7 +83,7 @@ on_both_engines! {
             for pusher in pushers {
                 outcomes.push(pusher.await.unwrap());
             }
-            process = Process::start(server);
+            process = Process::start(&server.database);
             let client = process.client(&peer, RetryPolicy::default());
             for (acknowledged, lost) in outcomes {
                 for item in acknowledged.iter().flat_map(|batch| &batch.items) {
@@ -192,7 +114,7 @@ on_both_engines! {
     async fn a_server_that_is_told_to_end_finishes_what_runs(server: demo) {
         let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
         server.running.handle.stop(true).await;
-        let mut process = Process::start(server);
+        let mut process = Process::start(&server.database);
         let items: Vec<PushItem> = (0..50).map(|_| member(Uuid::now_v7(), "ext:demo:cell-01", "Người cuối")).collect();
         let body = serde_json::to_string(&PushBatch::new(items.clone())).unwrap();
         // Half of a request is on its way …
@@ -220,7 +142,7 @@ on_both_engines! {
         assert!(answer.starts_with("HTTP/1.1 207"), "{answer}");
         assert!(answer.contains("\"created\":50"), "{answer}");
         assert!(process.ended(), "it says that something went wrong");
-        let process = Process::start(server);
+        let process = Process::start(&server.database);
         let client = process.client(&peer, RetryPolicy::never());
         for item in &items {
             assert!(present(&client, id(item)).await);

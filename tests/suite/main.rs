@@ -38,5 +38,6 @@ mod rules;
 mod scope_changes;
 mod servers;
 mod sessions;
+mod starts;
 mod tokens;
 mod units;

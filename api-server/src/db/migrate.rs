@@ -3,10 +3,15 @@
 //! keeps a child table of SQLite in its key alone, is left out on PostgreSQL.
 
 use super::connect::{Database, DedicatedConnection, Url};
+use super::{Db, DbError, Sql, Verbs, engine, file};
+use crate::on;
 use diesel::backend::Backend;
 use diesel::connection::BoxableConnection;
+use diesel::connection::Connection;
 use diesel::migration::{self, Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
-use diesel_async::AsyncMigrationHarness;
+use diesel::sql_types::Text;
+use diesel::sqlite::SqliteConnection;
+use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::MigrationHarness;
 use include_dir::{Dir, include_dir};
 use std::fmt;
@@ -36,7 +41,7 @@ const SQLITE: Merged = Merged { engine: "sqlite" };
 const POSTGRES: Merged = Merged { engine: "postgres" };
 
 impl Merged {
-    fn all(&self) -> Vec<Script> {
+    fn scripts(&self) -> Vec<Script> {
         let folders = ["common", self.engine].into_iter().filter_map(|folder| FOLDER.get_dir(folder));
         let mut all: Vec<Script> = folders
             .flat_map(Dir::dirs)
@@ -56,7 +61,7 @@ impl Merged {
 
 impl<DB: Backend> MigrationSource<DB> for Merged {
     fn migrations(&self) -> migration::Result<Vec<Box<dyn Migration<DB>>>> {
-        Ok(self.all().into_iter().map(|script| Box::new(script) as Box<dyn Migration<DB>>).collect())
+        Ok(self.scripts().into_iter().map(|script| Box::new(script) as Box<dyn Migration<DB>>).collect())
     }
 }
 
@@ -101,21 +106,29 @@ impl<DB: Backend> Migration<DB> for Script {
     }
 }
 
+/// The table in which diesel notes which migrations ran.
+const APPLIED: &str = "__diesel_schema_migrations";
+/// A table that each of our databases has.
+const OURS: &str = "sync_clock";
+
 /// Brings the database to this program's schema. Returns how many migrations it ran. Several servers may
 /// do so at once: the second waits for the first.
 ///
 /// # Errors
-/// A sentence for the operator.
+/// A sentence for the operator: also when the database is something else's, or of a newer program. Nothing is changed
+/// then.
 pub fn migrate(database: &Database) -> Result<usize, String> {
     // The harness of PostgreSQL needs a runtime of several threads, whatever the caller runs on.
     let database = database.clone();
     let run = move || match database.url() {
         Url::Sqlite(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| format!("cannot create the folder of the database: {error}"))?;
-            }
+            file::make(path)?;
             block_on(async {
+                // First without our settings, which would change the file of another program.
+                let plain = SqliteConnection::establish(&path.to_string_lossy());
+                let mut plain = plain.map_err(|error| format!("cannot open the database: {error}"))?;
+                pending(&mut Db::Lite(&mut plain), &known(database.url())).await?;
+                drop(plain);
                 let mut own = database.open().await.map_err(|error| format!("cannot open the database: {error}"))?;
                 let DedicatedConnection::Lite(connection) = &mut own else { return Ok(0) };
                 connection
@@ -125,19 +138,19 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
             })
         }
         Url::Postgres(_) => block_on(async {
-            let mut guard = database.open().await.map_err(|error| format!("cannot reach the database: {error}"))?;
-            let own = database.open().await.map_err(|error| format!("cannot reach the database: {error}"))?;
-            // Two servers that start together migrate one after the other. The lock goes with its connection.
-            super::engine::batch(
-                &mut guard.db(),
-                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock(7303014)",
-            )
-            .await
-            .map_err(|error| format!("cannot lock for migration: {error}"))?;
-            let DedicatedConnection::Pg(mut connection) = own else { return Ok(0) };
-            diesel_async::SimpleAsyncConnection::batch_execute(&mut *connection, "SET statement_timeout = 0")
-                .await
-                .map_err(|error| format!("cannot migrate: {error}"))?;
+            let unreachable = |error| format!("cannot reach the database: {error}");
+            let cannot_migrate = |error| format!("cannot migrate: {error}");
+            let guard = database.open().await.map_err(unreachable)?;
+            let own = database.open().await.map_err(unreachable)?;
+            let (DedicatedConnection::Pg(mut guard), DedicatedConnection::Pg(mut connection)) = (guard, own) else {
+                return Ok(0);
+            };
+            // Two servers that start together migrate one after the other, however long that takes. The lock goes with
+            // its connection.
+            let lock = "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock(7303014)";
+            guard.batch_execute(lock).await.map_err(|error| format!("cannot lock for migration: {error}"))?;
+            pending(&mut Db::Pg(&connection), &known(database.url())).await?;
+            connection.batch_execute("SET statement_timeout = 0").await.map_err(cannot_migrate)?;
             let mut harness = AsyncMigrationHarness::new(*connection);
             let done = harness.run_pending_migrations(POSTGRES).map(|done| done.len());
             drop(guard);
@@ -145,6 +158,67 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
         }),
     };
     std::thread::spawn(run).join().unwrap_or_else(|_| Err("the migration panicked".into()))
+}
+
+/// Refuses a database that is not there or not up to date: for commands that work on what a server made.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn must_be_current(database: &Database) -> Result<(), String> {
+    let none = || format!("there is no database yet at {}: start `cell-records serve` first", database.url());
+    if let Url::Sqlite(path) = database.url()
+        && !path.exists()
+    {
+        return Err(none());
+    }
+    let mut own = database.open().await.map_err(|error| format!("cannot open the database: {error}"))?;
+    let known = known(database.url());
+    match pending(&mut own.db(), &known).await? {
+        0 => Ok(()),
+        all if all == known.len() => Err(none()),
+        _ => Err("the database is of an older program: run `cell-records migrate` first".into()),
+    }
+}
+
+/// The version of this program's schema: that of its last migration.
+pub fn newest(database: &Database) -> String {
+    known(database.url()).pop().unwrap_or_default()
+}
+
+fn known(url: &Url) -> Vec<String> {
+    let source = match url {
+        Url::Sqlite(_) => SQLITE,
+        Url::Postgres(_) => POSTGRES,
+    };
+    source.scripts().iter().map(|script| script.name.version().to_string()).collect()
+}
+
+/// How many of the known migrations a database lacks.
+///
+/// # Errors
+/// A sentence for the operator, when the database is something else's or of a newer program.
+async fn pending(db: &mut Db<'_>, known: &[String]) -> Result<usize, String> {
+    let unreadable = |error: DbError| format!("cannot read the database: {error}");
+    let mut tables = engine::tables(db).await.map_err(unreadable)?;
+    let has_applied = tables.iter().any(|table| table == APPLIED);
+    tables.retain(|table| table != APPLIED);
+    let is_ours = tables.iter().any(|table| table == OURS);
+    let applied: Vec<String> = if has_applied {
+        let sql = Sql::<Text>::new("SELECT version FROM __diesel_schema_migrations ORDER BY version");
+        on!(db, c => sql.all(c)).map_err(unreadable)?
+    } else {
+        Vec::new()
+    };
+    let newer = applied.iter().rfind(|version| !known.contains(version));
+    match newer {
+        Some(version) if is_ours => Err(format!(
+            "the database is of a newer program: it has the migration {version}, and this one ({}) knows none after {}",
+            env!("CARGO_PKG_VERSION"),
+            known.last().map_or("", String::as_str)
+        )),
+        None if is_ours || tables.is_empty() => Ok(known.iter().filter(|one| !applied.contains(one)).count()),
+        _ => Err("the database holds tables of something else: give cell-records a database of its own".into()),
+    }
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
@@ -155,24 +229,21 @@ fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{Sql, Type};
-    use crate::on;
+    use crate::db::Type;
     use crate::store::filter::Test;
     use crate::store::record;
     use crate::store::registry::{COMMON_SORTS, KINDS};
-    use diesel::sql_types::Text;
 
     #[test]
     fn both_engines_have_the_same_migrations() {
         let names = |all: Vec<Script>| all.iter().map(|script| script.name.to_string()).collect::<Vec<_>>();
-        let lite = names(SQLITE.all());
-        assert_eq!(lite, names(POSTGRES.all()));
+        let lite = names(SQLITE.scripts());
+        assert_eq!(lite, names(POSTGRES.scripts()));
         assert!(lite.len() >= 10 && lite.iter().all(|name| name.as_bytes()[14] == b'_'), "{lite:?}");
     }
 
     /// The columns of a table in order, each with its type, and of each index its columns.
-    async fn table(own: &mut Own, name: &str) -> (Vec<(String, String)>, Vec<String>) {
-        use crate::db::Verbs;
+    async fn table(own: &mut DedicatedConnection, name: &str) -> (Vec<(String, String)>, Vec<String>) {
         let columns = Sql::<(Text, Text)>::new("SELECT name, type FROM pragma_table_info(").bind(name).text(")");
         let indexes = Sql::<Text>::new(
             "SELECT (SELECT group_concat(c.name, ',') FROM pragma_index_info(i.name) AS c) FROM pragma_index_list(",

@@ -44,6 +44,25 @@ pub async fn load(shared: &Shared) -> Result<bool, String> {
     load_into(&shared.database, &shared.writer).await
 }
 
+/// Whether loading the demo now would put it beside units that somebody else made.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn would_mix(shared: &Shared) -> Result<bool, String> {
+    if is_loaded(&shared.database).await? {
+        return Ok(false);
+    }
+    let asked = async {
+        let mut connection = shared.database.open().await?;
+        let mut db = connection.db();
+        let sql = Sql::<Text>::new("SELECT 'own' FROM units WHERE deleted_at IS NULL AND id <> ").bind(ROOT);
+        let sql = sql.text(" LIMIT 1");
+        let found: Option<String> = on!(&mut db, c => sql.first_row(c))?;
+        Ok::<_, DbError>(found.is_some())
+    };
+    asked.await.map_err(|error| format!("cannot load the demo: the database does not answer: {error}"))
+}
+
 /// Loads the demo ward through a writer.
 async fn load_into(database: &Database, writer: &Writer) -> Result<bool, String> {
     if is_loaded(database).await? {

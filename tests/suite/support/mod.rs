@@ -6,6 +6,7 @@ pub mod database;
 pub mod http;
 pub mod items;
 pub mod peers;
+pub mod process;
 pub mod proxy;
 pub mod server;
 pub mod ward;
