@@ -22,6 +22,7 @@ mod history;
 mod idempotency;
 mod jwt;
 mod lists;
+mod logs;
 mod masks;
 mod members;
 mod model;
