@@ -130,6 +130,19 @@ impl WriteTx<'_> {
     }
 }
 
+/// How long a caller waits for what becomes of its write of up to a thousand items: it is this long only when the database
+/// does not answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+async fn answered<T>(wait: oneshot::Receiver<Result<T, WriteError>>, items: usize) -> Result<T, WriteError> {
+    let limit = ANSWER_LIMIT * u32::try_from(items / 1_000 + 1).unwrap_or(u32::MAX);
+    match tokio::time::timeout(limit, wait).await {
+        Ok(Ok(result)) => result,
+        // The writer is gone, or goes on without this caller.
+        Ok(Err(_)) | Err(_) => Err(WriteError::OutcomeUnknown),
+    }
+}
+
 /// The way in: hands commands to the writer's thread.
 #[derive(Clone)]
 pub struct Writer {
@@ -170,7 +183,7 @@ impl Writer {
     /// # Errors
     /// When it has no outcome.
     pub async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
-        let bytes = command.bytes;
+        let (bytes, items) = (command.bytes, command.items.len());
         if self.state.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes > QUEUE_BYTES.max(bytes) {
             self.state.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return Err(WriteError::Unavailable);
@@ -180,7 +193,7 @@ impl Writer {
             self.state.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return Err(WriteError::Unavailable);
         }
-        wait.await.unwrap_or(Err(WriteError::OutcomeUnknown))
+        answered(wait, items).await
     }
 
     /// Hands in work on accounts and waits until it is committed.
@@ -204,7 +217,7 @@ impl Writer {
             })
         });
         self.queue.try_send(Job::Accounts(work, reply)).map_err(|_| WriteError::Unavailable)?;
-        wait.await.unwrap_or(Err(WriteError::OutcomeUnknown))?;
+        answered(wait, 1).await?;
         result.try_recv().map_err(|_| WriteError::Internal)
     }
 
