@@ -57,7 +57,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_sqlite_file_has_one_server_and_postgresql_has_many(server: empty) {
+    async fn a_database_file_has_one_server(server: empty) {
         let second = server.second().await;
         match server.engine {
             Engine::Sqlite => assert!(second.err().unwrap().contains("another server")),

@@ -247,7 +247,7 @@ mod tests {
         for (url, shown) in [
             ("sqlite://./data/ward.db", "sqlite://./data/ward.db"),
             ("postgres://ward:hunter2@db.example:5433/ward?sslmode=require", "postgres://ward@db.example:5433/ward"),
-            ("postgresql://ward@localhost/ward?password=hunter2", "postgres://ward@localhost/ward"),
+            ("postgresql://ward@localhost/ward?password=hunter2", "postgres://ward@localhost:5432/ward"),
         ] {
             assert_eq!(Url::parse(url).unwrap_or_else(|why| panic!("{why}")).to_string(), shown);
         }
