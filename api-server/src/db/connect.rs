@@ -178,9 +178,10 @@ const POSTGRES_SETTINGS: &str = "SET application_name = 'cell-records'; SET stat
     SET client_min_messages = warning; SET jit = off;";
 
 /// Further settings of a session that reads: its statements are few, short and alike, so planning one anew for each of
-/// its calls would cost more than running it. The writer's tables may grow from nothing under one plan: it plans anew.
-/// What a reader has given up is given up by PostgreSQL too.
-pub(super) const READ_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET statement_timeout = '5s';";
+/// its calls would cost more than running it, and starting further processes for one too. The writer's tables may grow
+/// from nothing under one plan: it plans anew. What a reader has given up is given up by PostgreSQL too.
+pub(super) const READ_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan;
+    SET max_parallel_workers_per_gather = 0; SET statement_timeout = '5s';";
 
 /// Opens a PostgreSQL session.
 pub(super) async fn open_postgres(url: &str, further: &str) -> Result<AsyncPgConnection, DbError> {

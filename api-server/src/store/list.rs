@@ -267,7 +267,7 @@ impl List {
         until: Option<&Place>,
         lite: bool,
     ) -> Sql<(EnvelopeSql, Text)> {
-        let (table, rows) = (self.kind.plural, self.rows());
+        let table = self.kind.plural;
         let by_unit = self.sort().columns == self.kind.unit_index;
         let one = matches!(units, Units::Few(few) if few.len() == 1);
         let mut sql = Sql::new(format!("SELECT {}, {} FROM (", envelope_columns(class, "m."), self.key("m.")));
@@ -281,24 +281,32 @@ impl List {
             Units::Few(_) if !by_unit => {
                 self.sorted(&mut sql, scope, &Units::All, |_| false, |sql| in_units(sql, "t.unit_id", units));
             }
-            units => {
+            // The ids first where the index alone finds them: PostgreSQL would read every row that it examines.
+            _ if self.examined(units) == Some(EXAMINED_ENTRIES) => {
+                self.walk(&mut sql, format!("SELECT id FROM {table}"), units, scope, until);
+            }
+            _ => {
+                let mut sql = Sql::new("");
                 let columns = envelope_columns(class, "t.");
-                sql = Sql::new(format!(
-                    "SELECT {columns}, {} FROM {table} AS t WHERE deleted_at IS NULL",
-                    self.key("t.")
-                ));
-                self.filter(&mut sql, scope, |_| false);
-                self.after(&mut sql);
-                if let Some(until) = until {
-                    self.compare(&mut sql, until, if self.descending { ">=" } else { "<=" });
-                }
-                in_units(&mut sql, "t.unit_id", units);
-                sql.push(format!(" ORDER BY {} LIMIT {rows}", self.order("t.")));
+                self.walk(&mut sql, format!("SELECT {columns}, {} FROM {table}", self.key("t.")), units, scope, until);
                 return sql;
             }
         }
         sql.push(format!(") AS p CROSS JOIN {table} AS m WHERE m.id = p.id ORDER BY {}", self.order("m.")));
         sql
+    }
+
+    /// A page in one walk along an index.
+    fn walk<Row>(&self, sql: &mut Sql<Row>, select: String, units: &Units, scope: &Scope, until: Option<&Place>) {
+        sql.push(select);
+        sql.push(" AS t WHERE deleted_at IS NULL");
+        self.filter(sql, scope, |_| false);
+        self.after(sql);
+        if let Some(until) = until {
+            self.compare(sql, until, if self.descending { ">=" } else { "<=" });
+        }
+        in_units(sql, "t.unit_id", units);
+        sql.push(format!(" ORDER BY {} LIMIT {}", self.order("t."), self.rows()));
     }
 
     /// The ids of a page out of few rows, which are sorted. `found` adds the condition that finds them by an index.
