@@ -73,7 +73,7 @@ impl Operator {
     /// # Errors
     /// When there is none.
     pub async fn account(&self, kind: CallerKind, name: &str) -> Outcome<Account> {
-        let found = self.read(async |db| accounts::by_name(db, kind, name).await).await?;
+        let found = self.read(async |db| accounts::by_name(db, kind.clone(), name).await).await?;
         found.ok_or_else(|| format!("there is no {kind} {name}"))
     }
 

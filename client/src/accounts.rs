@@ -194,7 +194,7 @@ impl Client {
     /// Ends the session that this client holds, if it holds one. With a password, the next call opens another.
     pub async fn end(&self) -> Result<()> {
         match self.inner.credentials.end().await {
-            Some(refresh) => self.logout(&RefreshToken { refresh_token: refresh.into() }).await,
+            Some(refresh) => self.logout(&RefreshToken::new(refresh)).await,
             None => Ok(()),
         }
     }

@@ -98,7 +98,7 @@ impl ClientBuilder {
     /// Calls as a person: logs in at the first call, renews the 15-minute access token before it ends, and logs in
     /// again when the session has ended.
     pub fn login(mut self, username: impl Into<String>, password: impl Into<String>) -> Self {
-        let login = Login { username: username.into().into(), password: password.into().into() };
+        let login = Login::new(username.into(), password.into());
         self.credentials = Credentials::Session { login: Some(login), live: Default::default() };
         self
     }

@@ -56,7 +56,7 @@ impl Credentials {
         // Taken out before it is sent: when this call is given up halfway, or the answer is lost, the token may
         // be spent, and spending it again would end the session. Then the password opens a new one.
         if let Some(refresh) = live.refresh.take() {
-            let body = RefreshToken { refresh_token: refresh.clone().into() };
+            let body = RefreshToken::new(refresh.clone());
             match tokens(inner, &["v1", "auth", "refresh"], &body).await {
                 Ok(tokens) => *live = Live::new(tokens),
                 Err(error) if error.is_unsent() => {

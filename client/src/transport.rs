@@ -208,13 +208,7 @@ impl Inner {
 }
 
 fn problem(status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
-    let problem = serde_json::from_slice(body).unwrap_or_else(|_| Problem {
-        kind: "about:blank".to_owned(),
-        title: "An answer that is not this service's own".to_owned(),
-        status,
-        code: format!("http_{status}"),
-        ..Problem::default()
-    });
+    let problem = serde_json::from_slice(body).unwrap_or_else(|_| Problem::without_body(status));
     // Only the form in seconds: the service sends no other, and a proxy's date would need a trusted clock.
     let retry_after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     Error::Problem { problem: Box::new(problem), status, retry_after: retry_after.map(Duration::from_secs) }

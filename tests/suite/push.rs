@@ -30,7 +30,7 @@ fn body(items: &[PushItem]) -> String {
 
 /// What became of each item.
 pub fn statuses(answer: &PushAnswer) -> Vec<ItemStatus> {
-    answer.items.iter().map(|item| item.status).collect()
+    answer.items.iter().map(|item| item.status.clone()).collect()
 }
 
 /// The faults of an item: pointer and code.
@@ -249,7 +249,7 @@ on_both_engines! {
         batch.answer = PushReturn::Representation;
         let answer = peer.push_batch(&batch).await;
         let one = &answer.items[0];
-        assert_eq!((one.status, one.told), (ItemStatus::Created, true));
+        assert_eq!((&one.status, one.told), (&ItemStatus::Created, true));
         assert_eq!(one.warnings.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect::<Vec<_>>(), [("/fields/admission_date", "under_age")]);
         assert_eq!(Value::Object(one.record.clone().unwrap()), get(&peer, "members", id).await.body);
     }

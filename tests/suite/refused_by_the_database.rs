@@ -110,7 +110,7 @@ on_both_engines! {
             member(Uuid::now_v7(), CELL, "Quách Văn An"),
         ]).await;
         use ItemStatus::{Conflict, Created};
-        assert_eq!(answer.items.iter().map(|item| item.status).collect::<Vec<_>>(), [Created, Conflict, Created]);
+        assert_eq!(answer.items.iter().map(|item| item.status.clone()).collect::<Vec<_>>(), [Created, Conflict, Created]);
         // Nobody can belong to it, neither in this server's mind nor in the database.
         let orphan = peer.push(vec![member(Uuid::now_v7(), &bad.to_string(), "Quách Văn Bình")]).await;
         assert_eq!(orphan.items[0].status, ItemStatus::Invalid);
@@ -149,7 +149,7 @@ on_both_engines! {
             known_as(member(Uuid::now_v7(), CELL, "Quách Văn Giang"), "city", "M-2"),
         ]).await;
         use ItemStatus::{Conflict, Created};
-        assert_eq!(answer.items.iter().map(|item| item.status).collect::<Vec<_>>(), [Conflict, Created]);
+        assert_eq!(answer.items.iter().map(|item| item.status.clone()).collect::<Vec<_>>(), [Conflict, Created]);
         assert_eq!(answer.items[0].conflict.as_ref().unwrap().reason, ConflictReason::Unique);
     }
 }

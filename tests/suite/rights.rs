@@ -69,7 +69,7 @@ impl Access {
 }
 
 /// Fields of a record above the class: none may be there.
-fn assert_masked(kind: &Kind, role: Role, class: Class, record: &Value) {
+fn assert_masked(kind: &Kind, role: &Role, class: Class, record: &Value) {
     for spec in kind.fields {
         let shown = record.get(spec.name).is_some();
         assert!(!shown || spec.class <= class, "{role} reads {}.{}: {record}", kind.name, spec.name);
@@ -83,7 +83,7 @@ fn allowed(body: &Value, kind: &Kind, class: Class) -> Value {
     body
 }
 
-async fn inside(ward: &Ward, caller: &Caller, role: Role, kind: &'static Kind, access: Access) {
+async fn inside(ward: &Ward, caller: &Caller, role: &Role, kind: &'static Kind, access: Access) {
     let (collection, made) = (format!("/v1/{}", kind.plural), ward.record(kind, &ward.a).await);
     let path = format!("{collection}/{}", made.id());
     let (office, missing) = (&ward.office, format!("missing right: {}:write", kind.name));
@@ -245,13 +245,13 @@ on_both_engines! {
             }
         }
         for (column, role) in ROLES.into_iter().enumerate() {
-            let caller = server.acting(role, &ward.a).await;
+            let caller = server.acting(role.clone(), &ward.a).await;
             for (kind, theirs) in KINDS.iter().zip(&theirs) {
                 if table(kind.name)[column].reads().is_none() {
                     closed(&caller, kind, &theirs.id(), ward.body(kind, &ward.b).await).await;
                     continue;
                 }
-                inside(&ward, &caller, role, kind, table(kind.name)[column]).await;
+                inside(&ward, &caller, &role, kind, table(kind.name)[column]).await;
                 outside(&caller, kind, &theirs.id()).await;
                 // Nothing can be made there either.
                 let made = caller.post(&format!("/v1/{}", kind.plural), ward.body(kind, &ward.b).await).await;
@@ -280,7 +280,7 @@ on_both_engines! {
                 continue;
             }
             let read = cell.get(&path).await.is(200);
-            assert_masked(kind, Role::CommitteeOffice, kind.class, &read.body);
+            assert_masked(kind, &Role::CommitteeOffice, kind.class, &read.body);
             let (field, value, _) = change(kind);
             cell.patch(&path, read.etag(), json!({field: value})).await.refused(403, "forbidden");
             cell.delete(&path, read.etag()).await.refused(403, "forbidden");
@@ -363,7 +363,7 @@ on_both_engines! {
         let user = admin.post("/v1/users", json!({"username": "ai-do", "display_name": "Ai đó", "password": "con mèo trên mái nhà"}))
             .await.is(201).id();
         for role in ROLES.into_iter().filter(|role| *role != Role::Administrator) {
-            let caller = server.acting(role, ROOT).await;
+            let caller = server.acting(role.clone(), ROOT).await;
             for (path, methods) in operations(server).await {
                 let administers = ["/v1/users", "/v1/systems", "/v1/audit_events"].iter().any(|begin| path.starts_with(begin));
                 if !administers {

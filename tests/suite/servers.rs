@@ -93,7 +93,7 @@ on_both_engines! {
         let elsewhere = peer.at(&second);
         let push = || async {
             let batch = PushBatch::new(vec![member(Uuid::now_v7(), "ext:demo:cell-01", "Một Người")]);
-            elsewhere.push(&batch, &Uuid::new_v4().to_string()).await.unwrap().items[0].status
+            elsewhere.push(&batch, &Uuid::new_v4().to_string()).await.unwrap().items[0].status.clone()
         };
         assert!(push().await.is_success());
         let mut puller = Puller::new(elsewhere.clone());

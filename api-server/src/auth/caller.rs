@@ -121,7 +121,7 @@ impl Who {
     /// # Errors
     /// `403`.
     pub fn must_hold(&self, role: Role, unit: Uuid) -> ApiResult<()> {
-        if self.scope.holds(unit, |held| held == role) { Ok(()) } else { Err(ApiError::forbidden(role)) }
+        if self.scope.holds(unit, |held| *held == role) { Ok(()) } else { Err(ApiError::forbidden(role)) }
     }
 }
 
@@ -207,6 +207,7 @@ async fn verify(app: &App, token: &str, digest: &str, view: &View) -> ApiResult<
         .single(async |db| match claims.kind {
             CallerKind::User => user_by_session(db, claims.sid, view.now).await,
             CallerKind::System => system_by_token(db, TokenKey::Id(claims.sid), view.now).await,
+            CallerKind::Unknown(_) => Ok(None),
         })
         .await?;
     Ok(identity

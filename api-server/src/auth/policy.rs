@@ -68,17 +68,17 @@ static TABLE: [Row; 9] = [
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.
-pub fn rights(role: Role, kind: &str) -> Option<Rights> {
-    let column = ROLES.iter().position(|one| *one == role)?;
+pub fn rights(role: &Role, kind: &str) -> Option<Rights> {
+    let column = ROLES.iter().position(|one| one == role)?;
     TABLE.iter().find(|(name, _)| *name == kind).and_then(|(_, row)| row.get(column).copied().flatten())
 }
 
 /// Whether a role may bring a round to states that need the committee's lead.
-pub const fn approves(role: Role) -> bool {
+pub const fn approves(role: &Role) -> bool {
     matches!(role, Role::CommitteeLead)
 }
 
 /// Whether a role reads `audit_events`.
-pub const fn audits(role: Role) -> bool {
+pub const fn audits(role: &Role) -> bool {
     matches!(role, Role::Auditor)
 }

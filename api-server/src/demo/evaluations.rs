@@ -20,12 +20,12 @@ pub const MEMBERS: [(i16, [(&str, usize); 4]); 2] = [
 /// The one cell of 2014 that was not `clean_strong`. The article does not say which: any will do.
 pub const COMPLETED_CELL: u64 = 17;
 
-fn scheme_of(kind: SubjectKind) -> Uuid {
-    ids::id(Of::Scheme, if kind == SubjectKind::Member { 1 } else { 2 })
+fn scheme_of(kind: &SubjectKind) -> Uuid {
+    ids::id(Of::Scheme, if *kind == SubjectKind::Member { 1 } else { 2 })
 }
 
-fn round_of(kind: SubjectKind, year: i16) -> Uuid {
-    let kind = if kind == SubjectKind::Member { 10_000 } else { 20_000 };
+fn round_of(kind: &SubjectKind, year: i16) -> Uuid {
+    let kind = if *kind == SubjectKind::Member { 10_000 } else { 20_000 };
     ids::id(Of::Round, kind + u64::try_from(year).unwrap_or(0))
 }
 
@@ -41,7 +41,7 @@ fn scheme(kind: SubjectKind, external: &str, name: &str, levels: [(&str, &str, &
         })
         .collect();
     NewEvaluationScheme {
-        id: Some(scheme_of(kind)),
+        id: Some(scheme_of(&kind)),
         unit_id: units::reference(units::ward()),
         external_ids: ids::external(external),
         valid_to: Some(day(2015, 1, 1)),
@@ -79,10 +79,10 @@ pub fn schemes() -> Vec<NewEvaluationScheme> {
 
 fn round(kind: SubjectKind, external: &str, year: i16) -> NewEvaluationRound {
     NewEvaluationRound {
-        id: Some(round_of(kind, year)),
+        id: Some(round_of(&kind, year)),
         unit_id: units::reference(units::ward()),
         external_ids: ids::external(external),
-        ..NewEvaluationRound::new(scheme_of(kind), Year(i32::from(year)))
+        ..NewEvaluationRound::new(scheme_of(&kind), Year(i32::from(year)))
     }
 }
 
@@ -132,7 +132,7 @@ fn of_year(
                 id: Some(ids::id(Of::MemberEvaluation, seed * 10_000 + person.number)),
                 unit_id: units::reference(units::cell(person.cell)),
                 final_level: Some(level.into()),
-                ..NewMemberEvaluation::new(round_of(SubjectKind::Member, year), person.id())
+                ..NewMemberEvaluation::new(round_of(&SubjectKind::Member, year), person.id())
             };
             (person.number, result)
         })
@@ -147,7 +147,7 @@ pub fn of_cells() -> Vec<NewUnitEvaluation> {
         id: Some(ids::id(Of::UnitEvaluation, 20_140_000 + cell)),
         unit_id: units::reference(units::cell(cell)),
         final_level: Some(if cell == COMPLETED_CELL { "completed" } else { "clean_strong" }.into()),
-        ..NewUnitEvaluation::new(round_of(SubjectKind::Cell, 2014))
+        ..NewUnitEvaluation::new(round_of(&SubjectKind::Cell, 2014))
     };
     units::cells().iter().map(|cell| result(cell.number)).collect()
 }

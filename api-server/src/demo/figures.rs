@@ -44,7 +44,7 @@ impl When {
     fn as_of(self) -> Option<(Option<Date>, DatePrecision)> {
         match self {
             When::AsOf(year) => Some((Some(day(year, 12, 31)), DatePrecision::Year)),
-            When::Unknown => Some((None, DatePrecision::Unknown)),
+            When::Unknown => Some((None, DatePrecision::NotKnown)),
             When::Year(_) | When::NearlyThreeYears => None,
         }
     }
@@ -196,7 +196,7 @@ pub fn figures() -> Vec<NewReportedFigure> {
     let mut figures = Vec::new();
     for group in groups() {
         for (of, value) in group.values {
-            let mut one = figure(group.indicator, group.when, (*value).into(), group.measure, group.words);
+            let mut one = figure(group.indicator, group.when, (*value).into(), group.measure.clone(), group.words);
             one.dimensions = dimensions(of);
             figures.push(one);
         }

@@ -153,12 +153,12 @@ const GIVEN_FEMALE: [&str; 60] = [
 ];
 
 /// A full name, family name first.
-pub fn full_name(random: &mut Random, sex: Sex) -> String {
+pub fn full_name(random: &mut Random, sex: &Sex) -> String {
     loop {
         let family = random.weighted(&FAMILY);
         let (middle, given) = match sex {
             Sex::Female => (random.weighted(&MIDDLE_FEMALE), random.one(&GIVEN_FEMALE)),
-            Sex::Male | Sex::Unspecified => (random.weighted(&MIDDLE_MALE), random.one(&GIVEN_MALE)),
+            Sex::Male | Sex::Unspecified | Sex::Unknown(_) => (random.weighted(&MIDDLE_MALE), random.one(&GIVEN_MALE)),
         };
         // "Thị Hồng Hồng" is no name, nor is "Hà Hà".
         if !middle.ends_with(given) && family != given && !middle.ends_with(family) {

@@ -78,7 +78,7 @@ pub fn offices(people: &[Person]) -> Vec<Office> {
         let Some(person) = candidates(people, serial * 4).into_iter().next() else { continue };
         busy.insert(person.number);
         let mut one = office(serial, external, units::ward(), (code, body), person);
-        one.record.basis = basis;
+        one.record.basis = basis.clone();
         one.record.term_id = Some(term().into());
         if basis == PositionBasis::ByElection {
             one.record.from = BY_ELECTION;

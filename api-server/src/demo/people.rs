@@ -94,7 +94,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
     let born = match admitted {
         Some(admitted) => later(admitted, -i64::from(random.between(20 * 366, 34 * 366))),
         None => {
-            let age = age(&mut random, cell.kind);
+            let age = age(&mut random, &cell.kind);
             random.day_of(YEAR - age)
         }
     };
@@ -106,7 +106,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
         _ => PartialDate { year, month: Some(born.0.month()), day: Some(born.0.day()) },
     };
     let name = loop {
-        let name = names::full_name(&mut random, sex);
+        let name = names::full_name(&mut random, &sex);
         if name != NOT_INVENTED && known.insert((name_key(&name), birth.to_string())) {
             break name;
         }
@@ -123,7 +123,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
     let official = (official <= LAST_DAY).then_some(official);
     let (since, via) = match admitted {
         Some(admitted) => (admitted, StayVia::Admission),
-        None => stay(&mut random, cell.kind, admission),
+        None => stay(&mut random, &cell.kind, admission),
     };
     let record = NewMember {
         id: Some(id(number)),
@@ -141,7 +141,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
     Person { number, cell: cell.number, birth, official, admission, since, record }
 }
 
-fn age(random: &mut Random, kind: CellType) -> i16 {
+fn age(random: &mut Random, kind: &CellType) -> i16 {
     match kind {
         CellType::Residential => match random.below(100) {
             0..8 => random.between(24, 34),
@@ -156,8 +156,8 @@ fn age(random: &mut Random, kind: CellType) -> i16 {
 }
 
 /// Since when a member is in the cell, and how it came: many residents moved here, most of them when they retired.
-fn stay(random: &mut Random, kind: CellType, admission: Date) -> (Date, StayVia) {
-    let admitted_here = if kind == CellType::Residential { 28 } else { 45 };
+fn stay(random: &mut Random, kind: &CellType, admission: Date) -> (Date, StayVia) {
+    let admitted_here = if *kind == CellType::Residential { 28 } else { 45 };
     if admission >= day(1985, 1, 1) && random.percent(admitted_here) {
         return (admission, StayVia::Admission);
     }
@@ -198,7 +198,7 @@ fn life(mut record: NewMember, random: &mut Random, cell: &Cell, year: i16) -> N
         66..92 => Theory::Intermediate,
         92..97 => Theory::Advanced,
         97 => Theory::Bachelor,
-        _ => Theory::Unknown,
+        _ => Theory::NotKnown,
     });
     let retires = if record.sex == Sex::Female { 55 } else { 60 };
     let (status, work) = match cell.kind {

@@ -60,7 +60,7 @@ fn nothing_of_it_has_a_fault_or_an_id_twice() {
 fn the_cells_are_those_of_the_article() {
     let units = units::records();
     let cells: Vec<&NewUnit> = units.iter().filter(|unit| unit.kind == UnitKind::Cell).collect();
-    let types = counted(cells.iter().map(|cell| cell.cell_type.unwrap().code()));
+    let types = counted(cells.iter().map(|cell| cell.cell_type.as_ref().unwrap().code()));
     let expected = [
         (CellType::Residential, 17),
         (CellType::School, 3),
@@ -97,7 +97,7 @@ fn the_members_are_plausible() {
     let admitted =
         |from: Date| people.iter().filter(|person| person.admission >= from && person.admission <= last).count();
     assert_eq!((admitted(random::day(2014, 1, 1)), admitted(random::day(2012, 3, 13))), (8, 31));
-    let statuses = counted(members.iter().map(|member| member.status.unwrap().code()));
+    let statuses = counted(members.iter().map(|member| member.status.as_ref().unwrap().code()));
     assert_eq!((statuses["official"], statuses["probationary"]), (1_160, 8));
     let women = members.iter().filter(|member| member.sex == Sex::Female).count();
     assert!((400..600).contains(&women), "{women}");

@@ -38,8 +38,8 @@ pub fn id(text: &str) -> ApiResult<Uuid> {
 pub async fn visible(app: &App, who: &Who, kind: CallerKind, id_text: &str) -> ApiResult<Account> {
     administered(who)?;
     let id = id(id_text)?;
-    let found = app.reads.single(async |db| accounts::by_id(db, kind, id).await).await?;
-    let administers = |account: &Account| who.scope.holds(account.unit, |role| role == Role::Administrator);
+    let found = app.reads.single(async |db| accounts::by_id(db, kind.clone(), id).await).await?;
+    let administers = |account: &Account| who.scope.holds(account.unit, |role| *role == Role::Administrator);
     found.filter(administers).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }
 
@@ -54,7 +54,7 @@ pub async fn changeable(app: &App, who: &Who, kind: CallerKind, id_text: &str) -
         return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers the own account"));
     }
     let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
-    if grants.iter().any(|grant| !who.scope.holds(grant.unit, |role| role == Role::Administrator)) {
+    if grants.iter().any(|grant| !who.scope.holds(grant.unit, |role| *role == Role::Administrator)) {
         return Err(ApiError::new(&error::FORBIDDEN).detail("the account holds grants outside your units"));
     }
     Ok(account)
@@ -68,7 +68,7 @@ pub async fn unit(app: &App, who: &Who, reference: &Ref<Unit>) -> ApiResult<Uuid
     let found = app.reads.single(async |db| accounts::unit_of(db, &reference.to).await).await?;
     let seen = found.filter(|unit| who.scope.reads(UNIT, *unit).is_some());
     let unit = seen.ok_or_else(|| ApiError::fault("/unit_id", &REFERENCE_NOT_FOUND))?;
-    if !who.scope.holds(unit, |role| role == Role::Administrator) {
+    if !who.scope.holds(unit, |role| *role == Role::Administrator) {
         return Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT));
     }
     Ok(unit)

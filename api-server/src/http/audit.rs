@@ -37,7 +37,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ]})), Problems))]
 #[get("/v1/audit_events")]
 async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let audits = who.scope.grants.iter().filter(|grant| policy::audits(grant.role));
+    let audits = who.scope.grants.iter().filter(|grant| policy::audits(&grant.role));
     let roots: Vec<Uuid> = audits.map(|grant| grant.unit).collect();
     if roots.is_empty() {
         return Err(ApiError::forbidden(Role::Auditor));

@@ -36,7 +36,7 @@ async fn me(who: Who) -> ApiResult<HttpResponse> {
     let Who { identity, scope, .. } = who;
     Ok(HttpResponse::Ok().json(Me {
         id: identity.account,
-        kind: identity.kind,
+        kind: identity.kind.clone(),
         name: identity.name.clone(),
         display_name: identity.display_name.clone(),
         unit_id: identity.unit,
@@ -150,25 +150,25 @@ async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path
 ]})), Problems))]
 #[get("/v1/roles")]
 async fn roles(_who: Who) -> HttpResponse {
-    let of_role = |role: Role| {
+    let of_role = |role: &Role| {
         let label = Role::LIST.codes.iter().find(|code| code.code == role.code());
         let types = KINDS.iter().filter_map(|kind| {
             let rights = policy::rights(role, kind.name)?;
             let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
             Some(TypeRights {
                 kind: kind.name.into(),
-                reads: rights.reads,
-                writes: rights.writes,
+                reads: rights.reads.code().into(),
+                writes: rights.writes.map(|class| class.code().into()),
                 except: texts(rights.except),
                 only: texts(rights.only),
             })
         });
         RoleRights {
-            role,
+            role: role.clone(),
             label_vi: label.map(|label| label.label_vi.to_owned()).unwrap_or_default(),
             label_en: label.map(|label| label.label_en.to_owned()).unwrap_or_default(),
             types: types.collect(),
         }
     };
-    pages::whole(Role::ALL.iter().copied().map(of_role).collect())
+    pages::whole(Role::ALL.iter().map(of_role).collect())
 }

@@ -39,7 +39,7 @@ impl Slice for EvaluationRound {
     }
 
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
-        let steps = change.changed(|round| round.state) && change.before.is_some();
+        let steps = change.changed(|round| round.state.clone()) && change.before.is_some();
         if !change.importing && !steps && change.before.is_some_and(|before| before.state.is_closed()) {
             return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
         }
@@ -79,8 +79,8 @@ fn results(round: Uuid) -> Count {
 fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verdict) {
     let Some(before) = change.before else { return };
     let round = &change.after;
-    let (from, to) = (before.state, round.state);
-    let back = to == RoundState::Reviewing && from > RoundState::Reviewing;
+    let (from, to) = (&before.state, &round.state);
+    let back = *to == RoundState::Reviewing && *from > RoundState::Reviewing;
     if to.is_closed() || back {
         let leads = change.scope.holds(round.unit_id, policy::approves);
         if !leads {
@@ -88,13 +88,13 @@ fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verd
             return;
         }
     }
-    if from.next() != Some(to) && !back {
+    if from.next().as_ref() != Some(to) && !back {
         return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {to}"));
     }
     if back && round.state_reason.is_none() {
         return verdict.fault_about("reason", &REASON_REQUIRED, format!("{from} → {to}"));
     }
-    if to == RoundState::Approved {
+    if *to == RoundState::Approved {
         cap(round, set, verdict);
     }
 }
@@ -116,6 +116,7 @@ fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
             .filter(|(level, _)| capped_rank.is_some_and(|rank| level.rank <= rank + 1))
             .map(|(_, count)| count)
             .sum(),
+        CapBase::Unknown(_) => return,
     };
     let most = base * i64::from(cap.percent.0) / 100;
     if capped > most {

@@ -110,9 +110,9 @@ impl Slice for Member {
         vec![
             status(self).code().into(),
             self.sex.code().into(),
-            self.education_level.unwrap_or(EducationLevel::Unknown).code().into(),
-            self.political_theory_level.unwrap_or(PoliticalTheoryLevel::Unknown).code().into(),
-            self.employment_status.map(|status| status.code().to_owned()).into(),
+            self.education_level.as_ref().unwrap_or(&EducationLevel::NotKnown).code().into(),
+            self.political_theory_level.as_ref().unwrap_or(&PoliticalTheoryLevel::NotKnown).code().into(),
+            self.employment_status.as_ref().map(|status| status.code().to_owned()).into(),
             self.birth_date.to_string().into(),
             self.admission_date.to_string().into(),
             self.unit_since.unwrap_or(self.admission_date).to_string().into(),
@@ -161,7 +161,7 @@ impl Slice for Member {
 }
 
 fn status(member: &Member) -> MemberStatus {
-    member.status.unwrap_or(MemberStatus::Probationary)
+    member.status.clone().unwrap_or(MemberStatus::Probationary)
 }
 
 fn identity(member: &Member) -> (String, String) {
@@ -205,8 +205,8 @@ fn complete(change: &mut Change<'_, Member>, set: &WriteSet) {
         && change.before.is_some_and(|before| before.party_age_start == Some(age_counts_from(before)));
     let member = &mut change.after;
     member.status.get_or_insert(MemberStatus::Probationary);
-    member.education_level.get_or_insert(EducationLevel::Unknown);
-    member.political_theory_level.get_or_insert(PoliticalTheoryLevel::Unknown);
+    member.education_level.get_or_insert(EducationLevel::NotKnown);
+    member.political_theory_level.get_or_insert(PoliticalTheoryLevel::NotKnown);
     // What was computed follows what it was computed from.
     if computed_age {
         member.party_age_start = None;
@@ -222,7 +222,7 @@ fn complete(change: &mut Change<'_, Member>, set: &WriteSet) {
         let (from, to) = (before.unit_since.unwrap_or(before.admission_date), member.unit_since.unwrap_or(set.today));
         // A stay that would not last a day leaves none.
         if !history_sent && from < to {
-            let via = before.unit_via.unwrap_or(StayVia::Admission);
+            let via = before.unit_via.clone().unwrap_or(StayVia::Admission);
             let mut stays: Vec<Stay> = before.unit_history.iter().flat_map(|stays| stays.iter().cloned()).collect();
             stays.push(Stay { unit_id: before.unit_id.into(), from, to, via });
             member.unit_history = Some(stays.into());
@@ -275,7 +275,7 @@ fn number_fits(member: &Member, verdict: &mut Verdict) {
             let fits = match member.sex {
                 Sex::Male => code % 2 == 0,
                 Sex::Female => code % 2 == 1,
-                Sex::Unspecified => true,
+                Sex::Unspecified | Sex::Unknown(_) => true,
             };
             if !fits {
                 verdict.warn("personal_id", &ID_MISMATCH, "sex");
@@ -288,7 +288,7 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet
     let member = &change.after;
     let now = status(member);
     if let Some(before) = change.before.map(status).filter(|_| !change.importing && change.action == Action::Update)
-        && !before.may_become(now)
+        && !before.may_become(&now)
     {
         verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, format!("{before} → {now}"));
     }

@@ -36,7 +36,7 @@ impl Slice for Position {
         vec![
             member(self).into(),
             self.position_code.code().into(),
-            self.body.map(|body| body.code().to_owned()).into(),
+            self.body.as_ref().map(|body| body.code().to_owned()).into(),
             self.from.to_string().into(),
             self.to.map(|to| to.to_string()).into(),
         ]

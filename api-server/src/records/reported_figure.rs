@@ -30,7 +30,7 @@ impl Slice for ReportedFigure {
             (*self.indicator_code).into(),
             self.measure.code().into(),
             self.period_from.map(|from| from.to_string()).into(),
-            self.status.unwrap_or(FigureStatus::Recorded).code().into(),
+            self.status.as_ref().unwrap_or(&FigureStatus::Recorded).code().into(),
         ]
     }
 
@@ -62,7 +62,8 @@ impl Slice for ReportedFigure {
         };
         let as_of = figure
             .as_of_precision
-            .map(|precision| (precision == DatePrecision::Unknown) == figure.as_of_date.is_none());
+            .as_ref()
+            .map(|precision| (*precision == DatePrecision::NotKnown) == figure.as_of_date.is_none());
         // Either the one or the other, and that whole; a date without its precision is neither.
         let valid = match (period, as_of) {
             (Some(whole), None) => whole && figure.as_of_date.is_none(),

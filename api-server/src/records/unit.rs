@@ -62,7 +62,7 @@ impl Slice for Unit {
             // Sorted by, so never null: a unit without a code comes first.
             self.code.as_deref().unwrap_or_default().into(),
             self.kind.code().into(),
-            self.cell_type.map(|kind| kind.code().to_owned()).into(),
+            self.cell_type.as_ref().map(|kind| kind.code().to_owned()).into(),
             state(self).code().into(),
             order_key(&self.name).into(),
             words_key(self.short_name.as_deref()).into(),
@@ -93,7 +93,7 @@ fn parent(unit: &Unit) -> Option<Uuid> {
 }
 
 fn state(unit: &Unit) -> UnitState {
-    unit.state.unwrap_or(UnitState::Active)
+    unit.state.clone().unwrap_or(UnitState::Active)
 }
 
 fn siblings(parent: Uuid, code: &str) -> Lookup {
@@ -140,7 +140,7 @@ fn place(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     if change.changed(self::parent) && set.tree.depth(parent) + set.tree.height(unit.id) > DEEPEST_TREE {
         return verdict.fault_about("parent_id", &UNIT_TOO_DEEP, DEEPEST_TREE.to_string());
     }
-    let allowed = match unit.kind {
+    let allowed = match &unit.kind {
         UnitKind::PartyGroup => above.kind.is_cell(),
         kind if kind.is_cell() => above.kind.is_committee(),
         _ => true,
@@ -163,16 +163,16 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     if !change.importing {
         let allowed = match change.before.map(state) {
             None => !matches!(now, UnitState::Merged | UnitState::Split),
-            Some(before) => before == now || may_become(before, now),
+            Some(before) => before == now || may_become(&before, &now),
         };
         if !allowed {
-            let from = change.before.map_or("–", |before| state(before).code());
+            let from = change.before.map_or_else(|| "–".to_owned(), |before| state(before).to_string());
             verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {now}"));
         }
         if now == UnitState::Dissolved && change.changed(state) {
             let on_strength = set.counts(&members(unit.id)).into_iter().any(|(status, count)| {
                 let status = status.as_deref().and_then(MemberStatus::from_code);
-                count > 0 && status.is_some_and(MemberStatus::counts_on_strength)
+                count > 0 && status.is_some_and(|status| status.counts_on_strength())
             });
             let parents = set.others::<Unit>(children(unit.id), unit.id).next().is_some();
             if on_strength || parents {
@@ -196,7 +196,7 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     }
 }
 
-fn may_become(from: UnitState, to: UnitState) -> bool {
+fn may_become(from: &UnitState, to: &UnitState) -> bool {
     use UnitState::{Active, Dissolved, Planned, Suspended};
     matches!((from, to), (Planned, Active) | (Active, Suspended | Dissolved) | (Suspended, Active | Dissolved))
 }

@@ -155,7 +155,7 @@ pub struct NewAccount {
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &mut WriteTx<'_>, by: &By, new: NewAccount) -> Result<Option<Account>, DbError> {
-    if by_name(&mut tx.db(), new.kind, &new.name).await?.is_some() {
+    if by_name(&mut tx.db(), new.kind.clone(), &new.name).await?.is_some() {
         return Ok(None);
     }
     let made = Account {

@@ -109,7 +109,7 @@ impl Item {
         let mut item = Item::new(kind, push.op, push.id, expected, push.fields, "/fields");
         item.name = push.name;
         item.replace = push.replace;
-        item.origin = push.origin.map(|origin| origin.system);
+        item.origin = push.origin.map(|origin| origin.system.to_string());
         item.via = push.via;
         if let Some(ids) = push.external_ids {
             let mut report = Report::default();

@@ -213,7 +213,7 @@ impl Scope {
     /// The grants that read the type, with the class each reads it to.
     pub fn readers<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = (&'a Grant, Class)> {
         self.grants.iter().filter_map(move |grant| {
-            let rights = policy::rights(grant.role, kind.name)?;
+            let rights = policy::rights(&grant.role, kind.name)?;
             (rights.reads >= kind.class).then_some((grant, rights.reads))
         })
     }
@@ -257,15 +257,15 @@ impl Scope {
     /// What the caller may write of this type in this unit. Above a grant's subtree it only reads.
     pub fn writes(&self, kind: &Kind, unit: Uuid) -> Writes {
         let rights = self.grants.iter().filter_map(|grant| {
-            let rights = policy::rights(grant.role, kind.name)?;
+            let rights = policy::rights(&grant.role, kind.name)?;
             (rights.writes.is_some() && self.tree.covers(grant.unit, unit)).then_some(rights)
         });
         Writes { rights: rights.collect(), operator: self.is_operator() }
     }
 
     /// Whether the caller holds a role over a unit.
-    pub fn holds(&self, unit: Uuid, role: impl Fn(Role) -> bool) -> bool {
-        self.is_operator() || self.grants.iter().any(|grant| role(grant.role) && self.tree.covers(grant.unit, unit))
+    pub fn holds(&self, unit: Uuid, role: impl Fn(&Role) -> bool) -> bool {
+        self.is_operator() || self.grants.iter().any(|grant| role(&grant.role) && self.tree.covers(grant.unit, unit))
     }
 
     /// The most that the caller reads of this type anywhere: which columns a query asks for.

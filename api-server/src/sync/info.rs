@@ -33,7 +33,7 @@ pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiRe
     let types = KINDS.iter().filter(|kind| who.scope.most(kind).is_some()).map(|kind| kind.name.to_owned());
     let grants = who.scope.grants.iter().map(|grant| Grant {
         id: grant.id,
-        role: grant.role,
+        role: grant.role.clone(),
         unit_id: grant.unit,
         from: grant.from,
         until: grant.until,
@@ -56,7 +56,7 @@ pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiRe
         idempotency_key_days: KEYS_KEPT_DAYS,
         caller: Me {
             id: who.identity.account,
-            kind: who.identity.kind,
+            kind: who.identity.kind.clone(),
             name: who.identity.name.clone(),
             display_name: who.identity.display_name.clone(),
             unit_id: who.identity.unit,

@@ -198,8 +198,8 @@ impl Form {
             Some(Refusal::Deleted) => of_table("", &error::GONE),
             Some(Refusal::Stale) => of_table("/if_version", &error::STALE_VERSION),
             Some(Refusal::Conflict(_, code)) => of_faults(code),
-            Some(Refusal::Blocked) => one("", item.status.code(), self.label(item.status)),
-            Some(Refusal::DuplicateMatch) => one("/external_ids", item.status.code(), self.label(item.status)),
+            Some(Refusal::Blocked) => one("", item.status.code(), self.label(&item.status)),
+            Some(Refusal::DuplicateMatch) => one("/external_ids", item.status.code(), self.label(&item.status)),
         }
     }
 
@@ -207,7 +207,7 @@ impl Form {
         if self.vietnamese { code.vi } else { code.en }
     }
 
-    fn label(&self, status: ItemStatus) -> String {
+    fn label(&self, status: &ItemStatus) -> String {
         let row = ItemStatus::LIST.codes.iter().find(|row| row.code == status.code());
         row.map_or("", |row| if self.vietnamese { row.label_vi } else { row.label_en }).to_owned()
     }
@@ -218,7 +218,7 @@ fn conflict(item: &Decided, scope: &Scope) -> Option<Conflict> {
     let reason = match item.refusal.as_ref()? {
         Refusal::Stale => ConflictReason::Version,
         Refusal::Deleted => ConflictReason::Deleted,
-        Refusal::Conflict(reason, _) => *reason,
+        Refusal::Conflict(reason, _) => reason.clone(),
         _ => return None,
     };
     let seen = item.record.as_ref().filter(|record| scope.reads(record.kind, record.unit_id).is_some());

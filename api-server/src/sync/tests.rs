@@ -163,7 +163,7 @@ impl Server {
         let Outcome::Done(done) = outcome else { panic!("no key was given") };
         let [item] = done.items.as_slice() else { panic!("one item") };
         assert!(item.faults.is_empty(), "{:?}", item.faults);
-        item.status
+        item.status.clone()
     }
 
     /// A statement on accounts, as the writer runs it.
@@ -263,13 +263,13 @@ impl Server {
         let mut roots: Vec<(Uuid, Role)> = Vec::new();
         for grant in &scope.grants {
             if units.is_empty() {
-                roots.push((grant.unit, grant.role));
+                roots.push((grant.unit, grant.role.clone()));
             }
             for unit in units {
                 if tree.covers(grant.unit, *unit) {
-                    roots.push((*unit, grant.role));
+                    roots.push((*unit, grant.role.clone()));
                 } else if tree.covers(*unit, grant.unit) {
-                    roots.push((grant.unit, grant.role));
+                    roots.push((grant.unit, grant.role.clone()));
                 }
             }
         }
@@ -277,7 +277,7 @@ impl Server {
         for record in self.records().await {
             let inside = roots.iter().any(|(root, role)| {
                 let reads =
-                    policy::rights(*role, record.kind.name).is_some_and(|rights| rights.reads >= record.kind.class);
+                    policy::rights(role, record.kind.name).is_some_and(|rights| rights.reads >= record.kind.class);
                 let near =
                     tree.covers(*root, record.unit_id) || record.kind.downward && tree.covers(record.unit_id, *root);
                 reads && near

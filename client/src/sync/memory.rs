@@ -97,14 +97,15 @@ impl Store for MemoryStore {
                     }
                 }
                 Change::Remove { kind, id, version, .. } => {
-                    if replaces(self.row(kind, *id).map(|row| row.held.version), *version, snapshot) {
-                        applied.removed += self.remove(kind, *id);
-                    }
+                    let held = self.row(kind, *id).map(|row| row.held.version);
+                    applied.removed += if replaces(held, *version, snapshot) { self.remove(kind, *id) } else { 0 };
                 }
                 Change::SnapshotEnd { counts } => {
                     applied.miscounted = next.miscounted(counts);
                     applied.swept += self.sweep(next.generation, true);
                 }
+                // An operation of a newer server.
+                _ => {}
             }
         }
         if self.state.judges(page) {

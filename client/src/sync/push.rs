@@ -1,7 +1,7 @@
 //! Pushing: the outbox in batches, each sent until its answer is stored.
 
 use super::session::{SyncSession, envelope};
-use super::store::{Batch, BatchLimits, Effect, Held, Outcome, Store};
+use super::store::{Batch, BatchLimits, Effect, Held, Outcome, Store, is_conflict};
 use crate::error::{Error, Result};
 use cell_records_types::Reference;
 use cell_records_types::problem::ProblemFault;
@@ -84,11 +84,7 @@ impl Pushed {
         for outcome in outcomes {
             match outcome {
                 Outcome::Done(_) => self.accepted += 1,
-                Outcome::Refused(result)
-                    if matches!(result.status, ItemStatus::Conflict | ItemStatus::DuplicateMatch) =>
-                {
-                    self.conflicts += 1;
-                }
+                Outcome::Refused(result) if is_conflict(&result.status) => self.conflicts += 1,
                 Outcome::Refused(_) => self.invalid += 1,
                 Outcome::Again => {}
             }
@@ -126,15 +122,18 @@ fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {
         Some(Reference::Id(id)) => Some(id),
         _ => None,
     };
-    Ok(match (result.status, result.id.or(named), result.record) {
-        (ItemStatus::Blocked, ..) => Outcome::Again,
-        (ItemStatus::Deleted, Some(id), _) => Outcome::Done(Effect::Remove { kind, id }),
-        (status, Some(id), Some(record)) if status.is_success() => {
-            let (version, unit_id) = envelope(&record)?;
-            Outcome::Done(Effect::Put { kind, id, held: Held { version, unit_id, record } })
-        }
-        (status, ..) if status.is_success() => Outcome::Done(Effect::Nothing),
-        (.., record) => Outcome::Refused(Box::new(ItemResult { record, ..result })),
+    Ok(match (&result.status, result.id.or(named)) {
+        (ItemStatus::Blocked, _) => Outcome::Again,
+        (ItemStatus::Deleted, Some(id)) => Outcome::Done(Effect::Remove { kind, id }),
+        (status, id) if status.is_success() => match (id, result.record) {
+            (Some(id), Some(record)) => {
+                let (version, unit_id) = envelope(&record)?;
+                Outcome::Done(Effect::Put { kind, id, held: Held { version, unit_id, record } })
+            }
+            _ => Outcome::Done(Effect::Nothing),
+        },
+        // A status of a newer server too: nobody but a person can say whether the item was taken.
+        _ => Outcome::Refused(Box::new(result)),
     })
 }
 
@@ -142,7 +141,7 @@ fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {
 fn other_life(item: &PushItem, error: &Error) -> Outcome {
     match item.if_version {
         Some(_) => {
-            let conflict = Conflict { reason: ConflictReason::Version, current_version: None, fields: Vec::new() };
+            let conflict = Conflict::new(ConflictReason::Version);
             refused(ItemStatus::Conflict, error, Some(conflict))
         }
         None => Outcome::Again,
@@ -151,24 +150,11 @@ fn other_life(item: &PushItem, error: &Error) -> Outcome {
 
 /// The result of an item whose batch was refused for it.
 fn refused(status: ItemStatus, error: &Error, conflict: Option<Conflict>) -> Outcome {
-    let errors = match error.problem() {
+    let mut result = ItemResult::new(0, status);
+    result.errors = match error.problem() {
         Some(problem) if !problem.errors.is_empty() => problem.errors.clone(),
-        _ => vec![ProblemFault {
-            pointer: String::new(),
-            code: error.code().unwrap_or_default().to_owned(),
-            message: error.to_string(),
-        }],
+        _ => vec![ProblemFault::new("", error.code().unwrap_or_default(), error.to_string())],
     };
-    Outcome::Refused(Box::new(ItemResult {
-        index: 0,
-        name: None,
-        id: None,
-        status,
-        version: None,
-        told: false,
-        record: None,
-        warnings: Vec::new(),
-        errors,
-        conflict,
-    }))
+    result.conflict = conflict;
+    Outcome::Refused(Box::new(result))
 }

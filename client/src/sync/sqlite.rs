@@ -126,6 +126,8 @@ impl Store for SqliteStore {
                         applied.miscounted = next.miscounted(counts);
                         applied.swept += sweep(&tx, next.generation, true)?;
                     }
+                    // An operation of a newer server.
+                    _ => {}
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use bytes::Bytes;
-use cell_records_types::sync::{Change, ChangesPage, ItemResult, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, Phase};
+use cell_records_types::sync::{Change, ChangesPage, ItemResult, ItemStatus, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, Phase};
 use cell_records_types::sync::{PushBatch, PushItem, PushReturn, SCHEMA};
 use cell_records_types::{Reference, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -264,12 +264,16 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Whether it meets something stored that may differ tomorrow (`conflict`, `duplicate_match`): somebody should
-    /// look at both sides. The others are dead letters: as they are, they will never be taken.
+    /// Whether it meets something stored that may differ tomorrow (`conflict`, `duplicate_match`, or a status of a
+    /// newer server): somebody should look at both sides. The others are dead letters: as they are, they will never
+    /// be taken.
     pub fn is_conflict(&self) -> bool {
-        use cell_records_types::sync::ItemStatus::{Conflict, DuplicateMatch};
-        matches!(self.result.status, Conflict | DuplicateMatch)
+        is_conflict(&self.result.status)
     }
+}
+
+pub(crate) fn is_conflict(status: &ItemStatus) -> bool {
+    matches!(status, ItemStatus::Conflict | ItemStatus::DuplicateMatch | ItemStatus::Unknown(_))
 }
 
 /// An item as the outbox keeps it.

@@ -84,7 +84,7 @@ async fn a_guarded_write_is_repeated_only_where_it_had_no_effect() {
 async fn a_secret_is_asked_for_once_and_without_a_key() {
     let stub = Stub::start(|_, _| Reply::Nothing);
     let client = stub.client().access_token("crt_x").build().unwrap();
-    let rotation = crate::types::accounts::Rotation { overlap_seconds: None, expires_at: None };
+    let rotation = crate::types::accounts::Rotation::new();
     let error = client.systems().rotate_token(TERM, TERM, &rotation).await.unwrap_err();
     assert!(matches!(error, Error::Network(_)));
     let seen = stub.seen();
@@ -105,12 +105,8 @@ async fn attempts_end_and_a_wait_that_is_too_long_is_the_callers() {
 }
 
 fn tokens(access: &str, refresh: &str) -> Tokens {
-    Tokens {
-        access_token: access.into(),
-        token_type: "Bearer".into(),
-        expires_in: 900,
-        refresh_token: Some(refresh.into()),
-    }
+    let tokens = json!({"access_token": access, "token_type": "Bearer", "expires_in": 900, "refresh_token": refresh});
+    serde_json::from_value(tokens).unwrap()
 }
 
 #[tokio::test]
@@ -268,12 +264,12 @@ async fn every_call_goes_where_the_contract_says() {
     let client = stub.client().access_token("crt_x").build().unwrap();
     let terms = client.records::<Term>();
     let first = Paging { limit: Some(9), cursor: Some("c".into()) };
-    let patch = AccountPatch { display_name: None, password: None, disabled: Some(true) };
-    let step = Advance { to: RoundState::Reviewing, reason: None };
-    let token = NewToken { name: "n".into(), expires_at: Timestamp::from_micros(0), grants: None };
-    let grant = NewGrant { role: Role::Auditor, unit_id: TERM.into(), from: None, until: None, fields: None };
-    let rotation = Rotation { overlap_seconds: None, expires_at: None };
-    let spent = RefreshToken { refresh_token: "crr_x".into() };
+    let patch = AccountPatch::new();
+    let step = Advance::new(RoundState::Reviewing);
+    let token = NewToken::new("n", Timestamp::from_micros(0));
+    let grant = NewGrant::new(Role::Auditor, TERM);
+    let rotation = Rotation::new();
+    let spent = RefreshToken::new("crr_x");
     let feed = ChangesQuery { from_now: true, wait: 9, max_bytes: Some(5), ..ChangesQuery::default() };
     macro_rules! refused { ($($call:expr),* $(,)?) => { $(assert_eq!($call.await.unwrap_err().status(), Some(404));)* } }
     refused![

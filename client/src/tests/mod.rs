@@ -1,5 +1,6 @@
 //! The crate against a server that says what a test tells it to.
 
 mod calls;
+mod next_year;
 mod stub;
 mod sync;

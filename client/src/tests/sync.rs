@@ -34,11 +34,11 @@ on_both_stores! {
     another_filter_begins_anew,
 }
 
-fn id(number: u128) -> Uuid {
+pub(super) fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_0000_0000_0000 + number)
 }
 
-fn record(number: u128, version: i64, name: &str) -> Value {
+pub(super) fn record(number: u128, version: i64, name: &str) -> Value {
     json!({"id": id(number), "type": "member", "version": version, "unit_id": id(0), "full_name": name})
 }
 
@@ -80,19 +80,19 @@ fn name<S: Store>(store: &S, number: u128) -> Option<String> {
     Some(held.record["full_name"].as_str().unwrap().to_owned())
 }
 
-fn held<S: Store>(store: &S) -> Vec<(u128, i64)> {
+pub(super) fn held<S: Store>(store: &S) -> Vec<(u128, i64)> {
     let base = id(0).as_u128();
     store.versions("member").unwrap().into_iter().map(|(id, version)| (id.as_u128() - base, version)).collect()
 }
 
-fn update(number: u128, version: i64) -> PushItem {
+pub(super) fn update(number: u128, version: i64) -> PushItem {
     let mut item = PushItem::new(PushOp::Update, "member");
     item.id = Some(Reference::Id(id(number)));
     item.if_version = Some(version);
     item
 }
 
-fn session<S: Store>(stub: &Stub, store: S) -> SyncSession<S> {
+pub(super) fn session<S: Store>(stub: &Stub, store: S) -> SyncSession<S> {
     let client = stub.client().access_token("crt_x").retry(RetryPolicy::never()).build().unwrap();
     SyncSession::new(client, store)
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 codes! {
     /// What a grant lets its holder do. The table of rights is printed at `GET /v1/roles`.
-    pub enum Role = "role" {
+    pub open enum Role = "role" {
         Administrator = "administrator" "Quản trị hệ thống" "Administrator";
         CommitteeOffice = "committee_office" "Văn phòng cấp ủy" "Committee office";
         CommitteeLead = "committee_lead" "Lãnh đạo cấp ủy" "Committee lead";
@@ -42,6 +42,7 @@ object! {
 /// A grant that an account holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Grant {
     /// The grant's id.
     pub id: Uuid,
@@ -100,6 +101,7 @@ fn slug(text: &str, also: &[u8]) -> bool {
 /// A person's account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct User {
     /// The account's id.
     pub id: Uuid,
@@ -153,6 +155,7 @@ object! {
 /// A city's or a province's program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct System {
     /// The account's id.
     pub id: Uuid,
@@ -201,6 +204,7 @@ impl crate::fields::Field for Uuid {
 /// A new token with its secret, shown this once.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct IssuedToken {
     /// The token's id.
     pub id: Uuid,
@@ -219,6 +223,7 @@ impl std::fmt::Debug for IssuedToken {
 /// A system's token, without its secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Token {
     /// The token's id.
     pub id: Uuid,
@@ -296,6 +301,7 @@ object! {
 /// What a login, a refresh or a token exchange answers.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Tokens {
     /// A JWT, to be sent as `Authorization: Bearer`.
     pub access_token: String,
@@ -317,7 +323,7 @@ impl std::fmt::Debug for Tokens {
 
 codes! {
     /// The kinds of callers.
-    pub enum CallerKind = "caller_kind" {
+    pub open enum CallerKind = "caller_kind" {
         User = "user" "Người dùng" "User";
         System = "system" "Hệ thống" "System";
     }
@@ -326,6 +332,7 @@ codes! {
 /// Who the caller is, and what it may do now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Me {
     /// The account's id.
     pub id: Uuid,
@@ -344,6 +351,7 @@ pub struct Me {
 /// A user's session: one login and its refreshes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Session {
     /// The session's id.
     pub id: Uuid,
@@ -358,6 +366,7 @@ pub struct Session {
 /// What one role may do with one record type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct RoleRights {
     /// The role.
     pub role: Role,
@@ -372,16 +381,18 @@ pub struct RoleRights {
 /// Up to which class a type is read and written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct TypeRights {
     /// Name of the record type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Reads up to this class.
-    pub reads: crate::Class,
+    /// Reads up to this class. A newer server may have more classes.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Class))]
+    pub reads: String,
     /// Writes up to this class; absent: writes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub writes: Option<crate::Class>,
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Class, nullable = false))]
+    pub writes: Option<String>,
     /// Fields that it may not write all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<String>,
@@ -393,6 +404,7 @@ pub struct TypeRights {
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct AuditEvent {
     /// Position in the log.
     pub seq: i64,

@@ -1,10 +1,12 @@
 //! Enums of the contract with their Vietnamese and English labels, and the macro that declares one.
 
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// An enum of the contract, as `GET /v1/code_lists` answers it.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct CodeList {
     /// Name of the list.
     pub name: &'static str,
@@ -15,6 +17,7 @@ pub struct CodeList {
 /// One code of a list.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Code {
     /// What stands on the wire.
     pub code: &'static str,
@@ -26,21 +29,85 @@ pub struct Code {
 
 /// Declares an enum of the contract: variants with their codes and labels.
 ///
+/// An `open enum` may stand in answers: a newer server may send a code that this version does not know, and then
+/// reads as `Unknown`. What a body brings is refused by the check of its field, not by the parser. A `closed enum`
+/// is only sent, or is a table that must be complete.
+///
 /// ```text
 /// codes! {
 ///     /// Sex as recorded.
-///     pub enum Sex = "sex" { Male = "male" "Nam" "Male"; Female = "female" "Nữ" "Female"; }
+///     pub open enum Sex = "sex" { Male = "male" "Nam" "Male"; Female = "female" "Nữ" "Female"; }
 /// }
 /// ```
 #[macro_export]
 macro_rules! codes {
     // A code is taken as a token: wrapped as a literal, it would not be seen by utoipa's reading of `rename`.
-    ($(#[$meta:meta])* pub enum $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {
+    ($(#[$meta:meta])* pub closed enum $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name { $(#[doc = concat!($en, " (", $vi, ")")] #[serde(rename = $code)] $variant,)+ }
 
+        impl $name {
+            /// The code on the wire.
+            pub const fn code(self) -> &'static str {
+                match self { $($name::$variant => $code,)+ }
+            }
+        }
+
+        $crate::codes!(@both $name = $list { $($variant = $code $vi $en;)+ });
+    };
+    ($(#[doc = $doc:literal])* pub open enum $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+        pub enum $name {
+            $(#[doc = concat!($en, " (", $vi, ")")] $variant,)+
+            /// A code of a newer server. It is greater than all others.
+            Unknown(String),
+        }
+
+        impl $name {
+            /// The code on the wire.
+            pub fn code(&self) -> &str {
+                match self {
+                    $($name::$variant => $code,)+
+                    $name::Unknown(code) => code,
+                }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.code())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let code: std::borrow::Cow<'de, str> = $crate::codes::text(deserializer)?;
+                Ok($name::from_code(&code).unwrap_or_else(|| $name::Unknown(code.into_owned())))
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        const _: () = {
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    let description: Vec<&str> = [$($doc),*].into_iter().map(str::trim).collect();
+                    utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::String)
+                        .description(Some(description.join("\n")))
+                        .enum_values(Some([$($code),+]))
+                        .into()
+                }
+            }
+            impl utoipa::ToSchema for $name {}
+        };
+
+        $crate::codes!(@both $name = $list { $($variant = $code $vi $en;)+ });
+    };
+    (@both $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {
         impl $name {
             /// The list with its labels.
             pub const LIST: $crate::CodeList = $crate::CodeList {
@@ -48,15 +115,10 @@ macro_rules! codes {
                 codes: &[$($crate::codes::Code { code: $code, label_vi: $vi, label_en: $en }),+],
             };
 
-            /// Every value, in order.
+            /// Every value that this version knows, in order.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
-            /// The code on the wire.
-            pub const fn code(self) -> &'static str {
-                match self { $($name::$variant => $code,)+ }
-            }
-
-            /// The value of a code.
+            /// The value of a code that this version knows.
             pub fn from_code(code: &str) -> Option<Self> {
                 match code { $($code => Some($name::$variant),)+ _ => None }
             }
@@ -79,9 +141,20 @@ macro_rules! codes {
     };
 }
 
+/// Reads a text without a copy where the format allows it.
+///
+/// # Errors
+/// The format's, when it is no text.
+pub fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    /// Serde's own `Cow` always copies.
+    #[derive(serde::Deserialize)]
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+    <Borrowed<'de> as serde::Deserialize<'de>>::deserialize(deserializer).map(|text| text.0)
+}
+
 codes! {
     /// How closely a field is held. Each class includes those before it.
-    pub enum Class = "class" {
+    pub closed enum Class = "class" {
         Public = "public" "công khai" "Public";
         Internal = "internal" "nội bộ" "Internal";
         Personal = "personal" "cá nhân" "Personal";

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 codes! {
     /// Where a round stands; it moves one step at a time.
-    pub enum RoundState = "round_state" {
+    pub open enum RoundState = "round_state" {
         Draft = "draft" "Dự thảo" "Draft";
         SelfRating = "self_rating" "Tự đánh giá" "Self-rating";
         Reviewing = "reviewing" "Đang xem xét" "Reviewing";
@@ -27,13 +27,14 @@ impl Default for RoundState {
 
 impl RoundState {
     /// Whether nothing of the round changes any more.
-    pub fn is_closed(self) -> bool {
-        self >= RoundState::Approved
+    pub fn is_closed(&self) -> bool {
+        matches!(self, RoundState::Approved | RoundState::Submitted | RoundState::Locked)
     }
 
     /// The next step.
-    pub fn next(self) -> Option<Self> {
-        RoundState::ALL.get(self as usize + 1).copied()
+    pub fn next(&self) -> Option<Self> {
+        let at = RoundState::ALL.iter().position(|state| state == self)?;
+        RoundState::ALL.get(at + 1).cloned()
     }
 }
 

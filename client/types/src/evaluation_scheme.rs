@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 codes! {
     /// What a scheme evaluates.
-    pub enum SubjectKind = "subject_kind" {
+    pub open enum SubjectKind = "subject_kind" {
         Member = "member" "Đảng viên" "Member";
         Cell = "cell" "Chi bộ" "Cell";
         CommitteeCollective = "committee_collective" "Tập thể cấp ủy" "Committee collective";
@@ -17,7 +17,7 @@ codes! {
 
 codes! {
     /// How a criterion is judged.
-    pub enum CriterionKind = "criterion_kind" {
+    pub open enum CriterionKind = "criterion_kind" {
         Quantitative = "quantitative" "Định lượng" "Quantitative";
         Qualitative = "qualitative" "Định tính" "Qualitative";
     }
@@ -25,7 +25,7 @@ codes! {
 
 codes! {
     /// What a cap is a share of.
-    pub enum CapBase = "cap_base" {
+    pub open enum CapBase = "cap_base" {
         GoodOrBetter = "good_or_better" "Từ hoàn thành tốt trở lên" "Good or better";
         AllEvaluated = "all_evaluated" "Tổng số được đánh giá" "All evaluated";
     }
@@ -33,7 +33,7 @@ codes! {
 
 codes! {
     /// How a cap's number is rounded.
-    pub enum Rounding = "rounding" {
+    pub open enum Rounding = "rounding" {
         Floor = "floor" "Làm tròn xuống" "Down";
     }
 }

@@ -90,14 +90,34 @@ macro_rules! object {
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty,)* }
     }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        // For the OpenAPI document: in a body, the check refuses what is unknown.
         #[serde(deny_unknown_fields)]
+        #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
         pub struct $name {
             $($(#[$rmeta])* pub $required: $rtype,)*
             $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")]
               #[cfg_attr(feature = "openapi", schema(nullable = false))]
               pub $optional: Option<$otype>,)*
+        }
+
+        impl $name {
+            /// The required fields; the rest is absent.
+            #[allow(clippy::new_without_default, reason = "some objects have no required fields")]
+            pub fn new($($required: impl Into<$rtype>),*) -> Self {
+                $name { $($required: $required.into(),)* $($optional: None,)* }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            // In an answer, what a newer server adds is left out.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[derive(serde::Deserialize)]
+                struct Known { $($required: $rtype,)* $(#[serde(default)] $optional: Option<$otype>,)* }
+                let Known { $($required,)* $($optional,)* } = serde::Deserialize::deserialize(deserializer)?;
+                Ok($name { $($required,)* $($optional,)* })
+            }
         }
 
         impl $crate::fields::Field for $name {

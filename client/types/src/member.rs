@@ -4,7 +4,7 @@ use crate::{Date, List, PartialDate, Ref, Text, Unit, codes, form, object, recor
 
 codes! {
     /// Sex as recorded.
-    pub enum Sex = "sex" {
+    pub open enum Sex = "sex" {
         Male = "male" "Nam" "Male";
         Female = "female" "Nữ" "Female";
         Unspecified = "unspecified" "Không xác định" "Unspecified";
@@ -13,7 +13,7 @@ codes! {
 
 codes! {
     /// Where a membership stands.
-    pub enum MemberStatus = "member_status" {
+    pub open enum MemberStatus = "member_status" {
         Probationary = "probationary" "Dự bị" "Probationary";
         Official = "official" "Chính thức" "Official";
         TemporaryOut = "temporary_out" "Chuyển sinh hoạt tạm thời" "Temporarily elsewhere";
@@ -29,7 +29,7 @@ codes! {
 
 impl MemberStatus {
     /// Whether the member has left: `left_on` is then required.
-    pub const fn has_left(self) -> bool {
+    pub const fn has_left(&self) -> bool {
         matches!(
             self,
             MemberStatus::TransferredOut
@@ -41,19 +41,19 @@ impl MemberStatus {
     }
 
     /// Whether the member counts on the strength of its cell.
-    pub const fn counts_on_strength(self) -> bool {
+    pub const fn counts_on_strength(&self) -> bool {
         !self.has_left() && !matches!(self, MemberStatus::Abroad)
     }
 
     /// Whether the status may move to another.
-    pub fn may_become(self, next: Self) -> bool {
+    pub fn may_become(&self, next: &Self) -> bool {
         use MemberStatus::{Abroad, Official, Probationary, Suspended, TemporaryOut};
         match (self, next) {
             (Probationary, Official | TemporaryOut | Suspended)
             | (Official, TemporaryOut | Suspended)
             | (TemporaryOut | Suspended | Abroad, Probationary | Official) => true,
             (from, to) if from == to => true,
-            (Probationary | Official | TemporaryOut | Suspended | Abroad, to) => to.has_left() || to == Abroad,
+            (Probationary | Official | TemporaryOut | Suspended | Abroad, to) => to.has_left() || *to == Abroad,
             _ => false,
         }
     }
@@ -61,7 +61,7 @@ impl MemberStatus {
 
 codes! {
     /// Highest level of education.
-    pub enum EducationLevel = "education_level" {
+    pub open enum EducationLevel = "education_level" {
         Primary = "primary" "Tiểu học" "Primary";
         LowerSecondary = "lower_secondary" "Trung học cơ sở" "Lower secondary";
         UpperSecondary = "upper_secondary" "Trung học phổ thông" "Upper secondary";
@@ -70,25 +70,25 @@ codes! {
         University = "university" "Đại học" "University";
         Master = "master" "Thạc sĩ" "Master";
         Doctor = "doctor" "Tiến sĩ" "Doctor";
-        Unknown = "unknown" "Chưa rõ" "Unknown";
+        NotKnown = "unknown" "Chưa rõ" "Unknown";
     }
 }
 
 codes! {
     /// Level of political theory.
-    pub enum PoliticalTheoryLevel = "political_theory_level" {
+    pub open enum PoliticalTheoryLevel = "political_theory_level" {
         None = "none" "Chưa qua đào tạo" "None";
         Elementary = "elementary" "Sơ cấp" "Elementary";
         Intermediate = "intermediate" "Trung cấp" "Intermediate";
         Advanced = "advanced" "Cao cấp" "Advanced";
         Bachelor = "bachelor" "Cử nhân" "Bachelor";
-        Unknown = "unknown" "Chưa rõ" "Unknown";
+        NotKnown = "unknown" "Chưa rõ" "Unknown";
     }
 }
 
 codes! {
     /// What the member does.
-    pub enum EmploymentStatus = "employment_status" {
+    pub open enum EmploymentStatus = "employment_status" {
         Working = "working" "Đang công tác" "Working";
         Retired = "retired" "Hưu trí" "Retired";
         Student = "student" "Sinh viên, học sinh" "Student";
@@ -100,7 +100,7 @@ codes! {
 
 codes! {
     /// How a stay in a cell began.
-    pub enum StayVia = "stay_via" {
+    pub open enum StayVia = "stay_via" {
         Admission = "admission" "Kết nạp" "Admission";
         Transfer = "transfer" "Chuyển sinh hoạt" "Transfer";
         Reorganisation = "reorganisation" "Sắp xếp tổ chức" "Reorganisation";
@@ -110,7 +110,7 @@ codes! {
 
 codes! {
     /// Kinds of Party cards.
-    pub enum CardKind = "card_kind" {
+    pub open enum CardKind = "card_kind" {
         EightDigit = "eight_digit" "Thẻ 8 số" "Eight digits";
         TwelveDigit = "twelve_digit" "Thẻ 12 số" "Twelve digits";
         Electronic = "electronic" "Thẻ điện tử" "Electronic";
@@ -119,7 +119,7 @@ codes! {
 
 codes! {
     /// What became of a Party card.
-    pub enum CardState = "card_state" {
+    pub open enum CardState = "card_state" {
         Valid = "valid" "Đang dùng" "Valid";
         Replaced = "replaced" "Đã đổi" "Replaced";
         Lost = "lost" "Đã mất" "Lost";

@@ -5,7 +5,7 @@ use crate::{Date, Decimal, EvaluationRound, List, Member, Ref, Text, codes, obje
 
 codes! {
     /// Why a member was not evaluated.
-    pub enum ExcludedReason = "excluded_reason" {
+    pub open enum ExcludedReason = "excluded_reason" {
         Exempt = "exempt" "Được miễn sinh hoạt" "Exempt";
         ProbationaryNew = "probationary_new" "Đảng viên mới, dự bị" "New, probationary";
         Absent = "absent" "Vắng" "Absent";

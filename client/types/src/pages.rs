@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Page<T> {
     /// The page's items, in the order of the list.
     pub items: Vec<T>,
@@ -68,6 +69,7 @@ impl ListQuery {
 /// One version in a record's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct HistoryEntry {
     /// The version that this write made.
     pub version: i64,

@@ -4,7 +4,7 @@ use crate::{Date, Member, Ref, Term, Text, codes, object, record};
 
 codes! {
     /// Bodies of a committee.
-    pub enum Body = "body" {
+    pub open enum Body = "body" {
         ExecutiveCommittee = "executive_committee" "Ban Chấp hành" "Executive committee";
         StandingCommittee = "standing_committee" "Ban Thường vụ" "Standing committee";
         InspectionCommission = "inspection_commission" "Ủy ban Kiểm tra" "Inspection commission";
@@ -14,7 +14,7 @@ codes! {
 
 codes! {
     /// Offices.
-    pub enum PositionCode = "position_code" {
+    pub open enum PositionCode = "position_code" {
         CommitteeSecretary = "committee_secretary" "Bí thư cấp ủy" "Committee secretary";
         StandingDeputySecretary = "standing_deputy_secretary" "Phó Bí thư Thường trực" "Standing deputy secretary";
         DeputySecretary = "deputy_secretary" "Phó Bí thư" "Deputy secretary";
@@ -38,14 +38,14 @@ codes! {
 
 impl PositionCode {
     /// Whether a unit has only one of it at a time.
-    pub const fn is_single(self) -> bool {
+    pub const fn is_single(&self) -> bool {
         matches!(self, PositionCode::CommitteeSecretary | PositionCode::CellSecretary)
     }
 }
 
 codes! {
     /// How an office was come by.
-    pub enum PositionBasis = "position_basis" {
+    pub open enum PositionBasis = "position_basis" {
         Elected = "elected" "Bầu" "Elected";
         Appointed = "appointed" "Bổ nhiệm" "Appointed";
         Designated = "designated" "Chỉ định" "Designated";
@@ -56,7 +56,7 @@ codes! {
 
 codes! {
     /// Why an office ended.
-    pub enum EndReason = "end_reason" {
+    pub open enum EndReason = "end_reason" {
         TermEnd = "term_end" "Hết nhiệm kỳ" "End of term";
         Resigned = "resigned" "Xin thôi" "Resigned";
         Transferred = "transferred" "Chuyển công tác" "Transferred";

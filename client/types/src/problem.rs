@@ -6,6 +6,7 @@ use serde_json::Value;
 /// What went wrong, for a program (`code`) and for a person (`title`, `detail`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Problem {
     /// A URI reference of the kind of problem: `/problems/<code>`.
     #[serde(rename = "type")]
@@ -35,6 +36,7 @@ pub struct Problem {
 /// One fault of a body or query.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct ProblemFault {
     /// JSON Pointer into the body; for a query parameter or header, its name.
     pub pointer: String,
@@ -42,4 +44,24 @@ pub struct ProblemFault {
     pub code: String,
     /// In the language asked for.
     pub message: String,
+}
+
+impl Problem {
+    /// The problem of an answer that has no such body, such as a proxy's page: its code is `http_<status>`.
+    pub fn without_body(status: u16) -> Self {
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: "An answer that is not this service's own".to_owned(),
+            status,
+            code: format!("http_{status}"),
+            ..Problem::default()
+        }
+    }
+}
+
+impl ProblemFault {
+    /// A fault at a place.
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+        ProblemFault { pointer: pointer.into(), code: code.into(), message: message.into() }
+    }
 }

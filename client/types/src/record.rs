@@ -48,24 +48,17 @@ pub struct FieldSpec {
     pub check: fn(&mut Value, &mut Report),
 }
 
-/// The id that another system gave to a record.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ExternalId {
-    /// Code of a registered system.
-    pub system: Text<40>,
-    /// The id there.
-    pub value: Text<200>,
-}
-
-impl crate::fields::Field for ExternalId {
-    fn check(value: &mut Value, report: &mut Report) {
-        crate::fields::check_object(
-            value,
-            &[("system", true, Text::<40>::check), ("value", true, Text::<200>::check)],
-            report,
-        );
+crate::object! {
+    /// The id that another system gave to a record.
+    #[derive(Eq, PartialOrd, Ord, Hash)]
+    pub struct ExternalId {
+        required {
+            /// Code of a registered system.
+            system: Text<40>,
+            /// The id there.
+            value: Text<200>,
+        }
+        optional {}
     }
 }
 
@@ -94,6 +87,7 @@ macro_rules! record {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
         pub struct $name {
             /// The record's id (UUIDv7 when made by the server). Never reused.
             pub id: $crate::Uuid,

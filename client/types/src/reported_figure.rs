@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 
 codes! {
     /// How exactly an as-of date is known.
-    pub enum DatePrecision = "date_precision" {
+    pub open enum DatePrecision = "date_precision" {
         Day = "day" "Ngày" "Day";
         Month = "month" "Tháng" "Month";
         Year = "year" "Năm" "Year";
-        Unknown = "unknown" "Không rõ" "Unknown";
+        NotKnown = "unknown" "Không rõ" "Unknown";
     }
 }
 
 codes! {
     /// What is counted.
-    pub enum Measure = "measure" {
+    pub open enum Measure = "measure" {
         Person = "person" "Người" "Persons";
         Turn = "turn" "Lượt" "Turns";
         Entry = "entry" "Lượt quy hoạch" "Entries";
@@ -32,7 +32,7 @@ codes! {
 
 codes! {
     /// How exactly a number was given.
-    pub enum Qualifier = "qualifier" {
+    pub open enum Qualifier = "qualifier" {
         Exact = "exact" "Chính xác" "Exact";
         MoreThan = "more_than" "Hơn" "More than";
         AtLeast = "at_least" "Ít nhất" "At least";
@@ -44,7 +44,7 @@ codes! {
 
 codes! {
     /// What is thought of a figure.
-    pub enum FigureStatus = "figure_status" {
+    pub open enum FigureStatus = "figure_status" {
         Recorded = "recorded" "Đã ghi nhận" "Recorded";
         Confirmed = "confirmed" "Đã xác nhận" "Confirmed";
         Disputed = "disputed" "Còn tranh cãi" "Disputed";

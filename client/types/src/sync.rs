@@ -1,8 +1,8 @@
 //! The sync protocol on the wire: pages of the change feed, push batches and their results.
 
 use crate::problem::ProblemFault;
-use crate::{Ref, Reference, Timestamp, codes};
-use serde::{Deserialize, Serialize};
+use crate::{Ref, Reference, Text, Timestamp, codes, object};
+use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub const MAX_PULL_LIMIT: u32 = 2_000;
 
 codes! {
     /// Whether a page belongs to the first load or to what came after.
-    pub enum Phase = "sync_phase" {
+    pub open enum Phase = "sync_phase" {
         Snapshot = "snapshot" "toàn bộ" "Snapshot";
         Changes = "changes" "thay đổi" "Changes";
     }
@@ -26,6 +26,7 @@ codes! {
 /// One page of `GET /v1/sync/changes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct ChangesPage {
     /// Whether this page belongs to the first load.
     pub phase: Phase,
@@ -57,6 +58,10 @@ pub struct ChangesPage {
     pub scope_rev: String,
     /// The database's clock.
     pub server_time: Timestamp,
+    /// On a page that begins a snapshot: the references of `units` that name no unit in the caller's sight, as they
+    /// were sent. Such a unit counts as an empty one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_units: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -65,9 +70,10 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// One change of the feed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "op", rename_all = "snake_case")]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub enum Change {
     /// The record as it stands now. Apply when `version` is above the local one; after a reset, always.
     Upsert {
@@ -117,32 +123,81 @@ pub enum Change {
         /// Records sent in this snapshot, by type.
         counts: std::collections::BTreeMap<String, i64>,
     },
+    /// An `op` of a newer server, whole. Leave it.
+    #[serde(untagged, skip_deserializing)]
+    Unknown(Map<String, Value>),
+}
+
+impl<'de> Deserialize<'de> for Change {
+    // Serde's own way would read a known `op` with a fault in it as an unknown one, and the change would be lost.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Map::deserialize(deserializer)?;
+        let op = fields.get("op").and_then(Value::as_str).ok_or_else(|| D::Error::missing_field("op"))?.to_owned();
+        let mut parts = Parts(&mut fields);
+        let change = match op.as_str() {
+            "upsert" => Change::Upsert {
+                kind: parts.take("type")?,
+                id: parts.take("id")?,
+                version: parts.take("version")?,
+                unit_id: parts.take("unit_id")?,
+                changed_at: parts.take("changed_at")?,
+                origin: parts.take("origin")?,
+                record: match parts.0.remove("record") {
+                    // By far the largest part, and read already.
+                    Some(Value::Object(record)) => record,
+                    _ => return Err(D::Error::custom("`record` is no object")),
+                },
+            },
+            "own" => Change::Own { kind: parts.take("type")?, id: parts.take("id")?, version: parts.take("version")? },
+            "remove" => Change::Remove {
+                kind: parts.take("type")?,
+                id: parts.take("id")?,
+                version: parts.take("version")?,
+                reason: parts.take("reason")?,
+            },
+            "snapshot_end" => Change::SnapshotEnd { counts: parts.take("counts")? },
+            _ => Change::Unknown(fields),
+        };
+        Ok(change)
+    }
+}
+
+/// The parts of a change, taken out one by one.
+struct Parts<'f>(&'f mut Map<String, Value>);
+
+impl Parts<'_> {
+    fn take<T: serde::de::DeserializeOwned, E: serde::de::Error>(&mut self, name: &'static str) -> Result<T, E> {
+        T::deserialize(self.0.remove(name).unwrap_or(Value::Null))
+            .map_err(|cause| E::custom(format!("`{name}`: {cause}")))
+    }
 }
 
 codes! {
     /// Why a record leaves a copy.
-    pub enum RemoveReason = "remove_reason" {
+    pub open enum RemoveReason = "remove_reason" {
         Deleted = "deleted" "đã xóa" "Deleted";
         OutOfScope = "out_of_scope" "ngoài phạm vi" "Out of scope";
     }
 }
 
-/// Where a write came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Origin {
-    /// Code of the system.
-    pub system: String,
-    /// The system's own name of the event. It is not kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub event: Option<String>,
+object! {
+    /// Where a write came from.
+    #[derive(Eq)]
+    pub struct Origin {
+        required {
+            /// Code of the system.
+            system: Text<40>,
+        }
+        optional {
+            /// The system's own name of the event. It is not kept.
+            event: Text<200>,
+        }
+    }
 }
 
 codes! {
     /// What happens to a batch when an item is refused.
-    pub enum PushMode = "push_mode" {
+    pub closed enum PushMode = "push_mode" {
         Record = "record" "từng bản ghi" "Refused items are left out";
         All = "all" "tất cả" "Any refused item refuses the batch";
     }
@@ -150,7 +205,7 @@ codes! {
 
 codes! {
     /// What an item does.
-    pub enum PushOp = "push_op" {
+    pub closed enum PushOp = "push_op" {
         Upsert = "upsert" "tạo hoặc sửa" "Create or update";
         Create = "create" "tạo" "Create";
         Update = "update" "sửa" "Update";
@@ -161,7 +216,7 @@ codes! {
 
 codes! {
     /// How much a push answers.
-    pub enum PushReturn = "push_return" {
+    pub closed enum PushReturn = "push_return" {
         Minimal = "minimal" "tối thiểu" "Ids and versions";
         Representation = "representation" "đầy đủ" "The whole records";
     }
@@ -305,7 +360,7 @@ impl PushItem {
 
 codes! {
     /// What became of an item.
-    pub enum ItemStatus = "item_status" {
+    pub open enum ItemStatus = "item_status" {
         Created = "created" "đã tạo" "Created";
         Updated = "updated" "đã sửa" "Updated";
         Unchanged = "unchanged" "không đổi" "Unchanged";
@@ -323,7 +378,7 @@ codes! {
 
 impl ItemStatus {
     /// Whether the item stands as it was asked for.
-    pub const fn is_success(self) -> bool {
+    pub const fn is_success(&self) -> bool {
         matches!(
             self,
             ItemStatus::Created
@@ -339,6 +394,7 @@ impl ItemStatus {
 /// What a push answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct PushAnswer {
     /// The write transaction that holds the effect; absent when nothing was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -355,6 +411,7 @@ pub struct PushAnswer {
 /// What became of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct ItemResult {
     /// Position in the batch, from 0.
     pub index: usize,
@@ -391,9 +448,27 @@ pub struct ItemResult {
     pub conflict: Option<Conflict>,
 }
 
+impl ItemResult {
+    /// A result that says no more than this.
+    pub fn new(index: usize, status: ItemStatus) -> Self {
+        ItemResult {
+            index,
+            name: None,
+            id: None,
+            status,
+            version: None,
+            told: false,
+            record: None,
+            warnings: Vec::new(),
+            errors: Vec::new(),
+            conflict: None,
+        }
+    }
+}
+
 codes! {
     /// Why an item conflicts.
-    pub enum ConflictReason = "conflict_reason" {
+    pub open enum ConflictReason = "conflict_reason" {
         Version = "version" "phiên bản" "Another version stands";
         Deleted = "deleted" "đã xóa" "The record is deleted";
         Unique = "unique" "trùng" "Another record holds it";
@@ -405,6 +480,7 @@ codes! {
 /// Why an item conflicts with what is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Conflict {
     /// Why.
     pub reason: ConflictReason,
@@ -417,9 +493,17 @@ pub struct Conflict {
     pub fields: Vec<FieldConflict>,
 }
 
+impl Conflict {
+    /// A conflict of which no more is known.
+    pub fn new(reason: ConflictReason) -> Self {
+        Conflict { reason, current_version: None, fields: Vec::new() }
+    }
+}
+
 /// One field on which an item and the stored record differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct FieldConflict {
     /// The field.
     pub field: String,
@@ -434,6 +518,7 @@ pub struct FieldConflict {
 /// What `GET /v1/sync` answers: the protocol, its limits, and the caller's scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct SyncInfo {
     /// Versions of the protocol: `["1"]`.
     pub protocol: Vec<String>,
@@ -460,6 +545,7 @@ pub struct SyncInfo {
 /// Limits of the sync calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct SyncLimits {
     /// Most items of a push.
     pub push_items: usize,

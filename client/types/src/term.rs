@@ -4,7 +4,7 @@ use crate::{Date, Text, codes, record};
 
 codes! {
     /// How a term's number is counted after a reorganisation.
-    pub enum OrdinalBasis = "ordinal_basis" {
+    pub open enum OrdinalBasis = "ordinal_basis" {
         Continued = "continued" "Tiếp nối" "Continued";
         New = "new" "Tính mới" "New";
         Sum = "sum" "Cộng dồn" "Sum";

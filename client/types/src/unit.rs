@@ -4,7 +4,7 @@ use crate::{Date, Ref, Text, codes, record};
 
 codes! {
     /// What a unit is.
-    pub enum UnitKind = "unit_kind" {
+    pub open enum UnitKind = "unit_kind" {
         CentralCommittee = "central_committee" "Trung ương" "Central committee";
         ProvincialCommittee = "provincial_committee" "Tỉnh ủy" "Provincial committee";
         CityCommittee = "city_committee" "Thành ủy" "City committee";
@@ -28,12 +28,12 @@ codes! {
 
 impl UnitKind {
     /// Whether members belong to units of this kind.
-    pub const fn is_cell(self) -> bool {
+    pub const fn is_cell(&self) -> bool {
         matches!(self, UnitKind::Cell | UnitKind::GrassrootsCell)
     }
 
     /// Whether cells may stand under a unit of this kind.
-    pub const fn is_committee(self) -> bool {
+    pub const fn is_committee(&self) -> bool {
         matches!(
             self,
             UnitKind::CentralCommittee
@@ -49,7 +49,7 @@ impl UnitKind {
 
 codes! {
     /// Where a cell is.
-    pub enum CellType = "cell_type" {
+    pub open enum CellType = "cell_type" {
         Residential = "residential" "Khối dân cư" "Residential";
         Agency = "agency" "Cơ quan" "Agency";
         School = "school" "Trường học" "School";
@@ -66,7 +66,7 @@ codes! {
 
 codes! {
     /// The life of a unit.
-    pub enum UnitState = "unit_state" {
+    pub open enum UnitState = "unit_state" {
         Planned = "planned" "Dự kiến" "Planned";
         Active = "active" "Đang hoạt động" "Active";
         Suspended = "suspended" "Tạm ngừng" "Suspended";

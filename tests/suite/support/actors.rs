@@ -36,7 +36,7 @@ impl Server {
         };
         let system = admin.systems().create(&new).await.unwrap();
         for (role, unit) in grants {
-            admin.systems().grant(system.id, &grant(*role, unit.clone())).await.unwrap();
+            admin.systems().grant(system.id, &grant(role.clone(), unit.clone())).await.unwrap();
         }
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
         let token = NewToken { name: "test".into(), expires_at, grants: None };
@@ -51,7 +51,7 @@ impl Server {
             NewUser { username: name.into(), display_name: name.into(), password: PASSWORD.into(), unit_id: None };
         let user = admin.users().create(&new).await.unwrap();
         for (role, unit) in grants {
-            admin.users().grant(user.id, &grant(*role, unit.clone())).await.unwrap();
+            admin.users().grant(user.id, &grant(role.clone(), unit.clone())).await.unwrap();
         }
         (user, self.client().login(name, PASSWORD).build().unwrap())
     }

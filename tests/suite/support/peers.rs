@@ -70,7 +70,7 @@ impl Server {
         let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
         let mut peer = Peer { system, client, token, grants: Vec::new(), url: self.url.clone(), http };
         for (role, unit) in grants {
-            let id = self.grant(&peer, grant(*role, unit.clone())).await;
+            let id = self.grant(&peer, grant(role.clone(), unit.clone())).await;
             peer.grants.push(id);
         }
         peer

@@ -40,7 +40,7 @@ fn of(kind: &'static Kind, who: &Who, document: &Document) -> Value {
         .grants
         .iter()
         .filter_map(|grant| {
-            let rights = policy::rights(grant.role, kind.name)?;
+            let rights = policy::rights(&grant.role, kind.name)?;
             Some(json!({
                 "grant_id": grant.id, "role": grant.role, "unit_id": grant.unit, "reads": rights.reads, "writes": rights.writes,
                 "except": rights.except, "only": rights.only,

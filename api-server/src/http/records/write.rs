@@ -191,7 +191,7 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
 }
 
 /// Which code a refusal by state or uniqueness has.
-fn conflict_code(reason: ConflictReason, code: &FaultCode) -> &'static ErrorCode {
+fn conflict_code(reason: &ConflictReason, code: &FaultCode) -> &'static ErrorCode {
     match reason {
         ConflictReason::Referenced => &error::STILL_REFERENCED,
         ConflictReason::Unique => &error::NOT_UNIQUE,
@@ -220,7 +220,7 @@ async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: 
         Refusal::Stale => current(ApiError::new(&error::STALE_VERSION)),
         Refusal::Conflict(reason, code) => {
             let error =
-                ApiError { faults: ApiError::fault("", code).faults, ..ApiError::new(conflict_code(*reason, code)) };
+                ApiError { faults: ApiError::fault("", code).faults, ..ApiError::new(conflict_code(reason, code)) };
             match (reason, &decided.record) {
                 (ConflictReason::Referenced, Some(record)) => {
                     error.with("referenced_by", pointing(app, who, record).await)

@@ -92,7 +92,7 @@ impl KeptItem {
             Refusal::PreconditionRequired => KeptRefusal::PreconditionRequired,
             Refusal::Deleted => KeptRefusal::Deleted,
             Refusal::Stale => KeptRefusal::Stale,
-            Refusal::Conflict(reason, code) => KeptRefusal::Conflict(*reason, code.code.into()),
+            Refusal::Conflict(reason, code) => KeptRefusal::Conflict(reason.clone(), code.code.into()),
             Refusal::Invalid => KeptRefusal::Invalid,
             Refusal::Blocked => KeptRefusal::Blocked,
             Refusal::DuplicateMatch => KeptRefusal::DuplicateMatch,
@@ -102,7 +102,7 @@ impl KeptItem {
             faults.iter().map(one).collect()
         };
         KeptItem {
-            status: decided.status,
+            status: decided.status.clone(),
             kind: item.kind.name.into(),
             id: decided.id,
             version: decided.record.as_ref().map(|record| record.version),
@@ -122,7 +122,7 @@ impl KeptItem {
             KeptRefusal::Deleted => Refusal::Deleted,
             KeptRefusal::Stale => Refusal::Stale,
             KeptRefusal::Conflict(reason, code) => match FaultCode::named(code) {
-                Some(code) => Refusal::Conflict(*reason, code),
+                Some(code) => Refusal::Conflict(reason.clone(), code),
                 None => Refusal::Invalid,
             },
             KeptRefusal::Invalid => Refusal::Invalid,
@@ -137,7 +137,7 @@ impl KeptItem {
             kept.iter().filter_map(one).collect()
         };
         Decided {
-            status: self.status,
+            status: self.status.clone(),
             refusal,
             id: self.id,
             record: None,

@@ -12,12 +12,12 @@ use crate::store::live::Clock;
 use cell_records_types::Timestamp;
 use diesel::sql_types::BigInt;
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a batch's row is kept: longer than any commit whose answer is lost.
 const BATCHES_KEPT: Duration = Duration::from_secs(86_400);
-/// How often a commit whose answer was lost is looked up.
-const LOOKED_UP: usize = 10;
+/// How long a commit whose answer was lost is looked up: its callers wait for it, and all behind them.
+const LOOKED_UP_FOR: Duration = Duration::from_secs(15);
 /// The pause before each look.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -115,7 +115,8 @@ impl Worker {
     }
 
     async fn look_up(&mut self, clock: &Clock) -> Result<(), WriteError> {
-        for _ in 0..LOOKED_UP {
+        let begun = Instant::now();
+        while begun.elapsed() < LOOKED_UP_FOR {
             tokio::time::sleep(PAUSE).await;
             let Ok((mut own, ..)) = self.begin().await else { continue };
             let sql = Sql::<BigInt>::new("SELECT seq FROM batches WHERE batch = ").bind(clock.batch);
