@@ -72,12 +72,14 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later: the network, a timeout, 408, 429 and 5xx. It does not say
-    /// that repeating is harmless; see [`Error::is_unsent`].
+    /// Whether the same request may succeed later: the network, a timeout, 408, 429 and 5xx. Not so where TLS fails
+    /// (a certificate that is not trusted, no TLS at all) or the host's name does not exist: somebody must mend that.
+    /// It does not say that repeating is harmless; see [`Error::is_unsent`].
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Problem { status, .. } => matches!(status, 408 | 429 | 500..=599),
-            Error::Network(_) | Error::Timeout(_) => true,
+            Error::Network(cause) => !is_lasting(cause),
+            Error::Timeout(_) => true,
             Error::Decode(_) | Error::Refused(_) | Error::Store(_) => false,
         }
     }
@@ -118,6 +120,24 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+/// Whether a failure of the connection comes again until somebody mends a certificate, a name or a setting.
+fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        // The standard library has no other mark of a name that does not exist, as against a resolver out of reach.
+        let text = cause.to_string();
+        let nameless =
+            text.contains("failed to lookup address") && !text.contains("emporary") && !text.contains("ry again");
+        if nameless || cause.is::<rustls::Error>() {
+            return true;
+        }
+        // The `source` of an I/O error is that of its inner error: it passes the inner error over.
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
+    }
+    false
+}
+
 fn describe(problem: &Problem) -> String {
     let mut text = format!("{} ({}, {})", problem.title, problem.status, problem.code);
     if let Some(detail) = &problem.detail {
@@ -142,4 +162,20 @@ fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lasting;
+    use std::io::Error;
+
+    #[test]
+    fn only_what_somebody_must_mend_lasts() {
+        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_lasting(&Error::other(Error::other(tls))));
+        let lookup = |why: &str| Error::other(format!("failed to lookup address information: {why}"));
+        assert!(is_lasting(&lookup("Name or service not known")));
+        assert!(!is_lasting(&lookup("Temporary failure in name resolution")));
+        assert!(!is_lasting(&Error::from(std::io::ErrorKind::ConnectionRefused)));
+    }
 }
