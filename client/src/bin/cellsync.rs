@@ -1,8 +1,9 @@
 //! `cellsync`: keeps a local copy of a server's records in a SQLite file, from the command line.
 
 use anyhow::{Context, Result, bail};
+use aws_lc_rs::digest;
 use cell_records_client::Client;
-use cell_records_client::sync::{Filter, Pulled, Refused, SqliteStore, Store, SyncSession};
+use cell_records_client::sync::{Filter, Pulled, Refused, SqliteStore, State, Store, SyncSession};
 use cell_records_client::types::Timestamp;
 use cell_records_client::types::sync::{MAX_PUSH_BYTES, PushItem};
 use clap::{Args, Parser, Subcommand};
@@ -39,8 +40,11 @@ enum Command {
     /// After an interruption, run it without a file: what is in the outbox goes on where it stopped.
     Push {
         /// Push items, one JSON object a line, as `POST /v1/sync/push` takes them; `-` reads standard input.
-        /// Nothing is sent when a line is wrong.
+        /// Nothing is sent when a line is wrong. A file of the same content is taken once.
         file: Option<PathBuf>,
+        /// Takes the file although its content was taken before.
+        #[arg(long, requires = "file")]
+        again: bool,
         #[command(flatten)]
         server: Server,
         #[command(flatten)]
@@ -116,7 +120,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Pull { server, copy, choice } => pull(session(&server, &copy, choice)?).await,
-        Command::Push { file, server, copy } => push(file.as_deref(), &server, &copy).await,
+        Command::Push { file, again, server, copy } => push(file.as_deref(), again, &server, &copy).await,
         Command::Watch { server, copy, choice } => watch(session(&server, &copy, choice)?).await,
         Command::Status { copy } => status(&copy),
     }
@@ -161,6 +165,7 @@ async fn pull(mut session: SyncSession<SqliteStore>) -> Result<ExitCode> {
     let total = total?;
     let held: i64 = session.store().counts()?.values().sum();
     println!("pulled {}, {} records held, cursor current", changes(&total), human(held));
+    not_found(&session.store().state()?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -193,11 +198,15 @@ async fn stop() -> Result<()> {
     Ok(())
 }
 
-async fn push(file: Option<&Path>, server: &Server, copy: &Copy) -> Result<ExitCode> {
+async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) -> Result<ExitCode> {
     let mut session = session(server, copy, Choice { types: Vec::new(), units: Vec::new() })?;
     if let Some(file) = file {
-        let items = read(file)?;
-        session.enqueue(&items)?;
+        let (items, digest) = read(file)?;
+        if again {
+            session.enqueue(&items)?;
+        } else if let Some(at) = session.store_mut().enqueue_once(&digest, &items)? {
+            println!("{} was taken at {at} and is not taken again (--again does)", file.display());
+        }
     }
     let known = session.store().refused()?.last().map_or(0, |refused| refused.number);
     let bar = progress("{spinner} sending {msg} [{elapsed}]")?;
@@ -209,32 +218,41 @@ async fn push(file: Option<&Path>, server: &Server, copy: &Copy) -> Result<ExitC
     for refused in &refused {
         println!("{}", line(refused)?);
     }
-    let pushed = pushed?;
+    let pushed = match pushed {
+        Ok(pushed) => pushed,
+        Err(error) => {
+            let waiting = session.store().waiting()?;
+            bail!("{error}\n{waiting} items wait in the outbox; `cellsync push` without a file sends them");
+        }
+    };
     println!(
-        "pushed {} items: {} accepted, {} conflicts, {} invalid, {} still waiting",
-        human(pushed.accepted + pushed.conflicts + pushed.invalid),
+        "pushed {} items: {} accepted, {} conflicts, {} invalid, {} blocked, {} still waiting",
+        human(pushed.accepted + pushed.conflicts + pushed.invalid + pushed.blocked),
         human(pushed.accepted),
         human(pushed.conflicts),
         human(pushed.invalid),
+        human(pushed.blocked),
         human(pushed.waiting),
     );
     let all_well = refused.is_empty() && pushed.waiting == 0;
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Reads and checks all lines before any is used; names every wrong one.
-fn read(file: &Path) -> Result<Vec<PushItem>> {
+/// Reads and checks all lines before any is used; names every wrong one. Returns the digest of the whole, too.
+fn read(file: &Path) -> Result<(Vec<PushItem>, String)> {
     let input: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
         Box::new(BufReader::new(std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?))
     };
-    let (mut items, mut wrong) = (Vec::new(), 0);
+    let (mut items, mut wrong, mut digest) = (Vec::new(), 0, digest::Context::new(&digest::SHA256));
     for (number, text) in input.lines().enumerate() {
         let text = text.with_context(|| format!("reading {}", file.display()))?;
         if text.trim().is_empty() {
             continue;
         }
+        digest.update(text.as_bytes());
+        digest.update(b"\n");
         match item(&text) {
             Ok(item) => items.push(item),
             Err(error) => {
@@ -246,7 +264,8 @@ fn read(file: &Path) -> Result<Vec<PushItem>> {
     if wrong > 0 {
         bail!("{wrong} lines are wrong; nothing is sent");
     }
-    Ok(items)
+    let digest = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((items, digest))
 }
 
 fn item(line: &str) -> Result<PushItem> {
@@ -273,10 +292,10 @@ fn line(refused: &Refused) -> Result<String> {
     if let Some(conflict) = &result.conflict {
         text.push_str(&format!(" ({})", conflict.reason));
         if let Some(version) = conflict.current_version {
-            text.push_str(&format!(", version {version} stands"));
+            text.push_str(&format!(", the server has version {version}"));
         }
         for field in &conflict.fields {
-            text.push_str(&format!("; {}: {} stands, {} was sent", field.field, field.current, field.incoming));
+            text.push_str(&format!("; {}: the server has {}, {} was sent", field.field, field.current, field.incoming));
         }
     }
     for fault in &result.errors {
@@ -311,6 +330,7 @@ fn status(copy: &Copy) -> Result<ExitCode> {
     println!("server     {}", if state.server.is_empty() { "none yet" } else { &state.server });
     println!("types      {}", or_all(&state.filter.types));
     println!("units      {}", or_all(&state.filter.units));
+    not_found(&state);
     println!("cursor     {cursor}");
     for (kind, count) in store.counts()? {
         println!("held       {} {kind}", human(count));
@@ -319,6 +339,13 @@ fn status(copy: &Copy) -> Result<ExitCode> {
     println!("conflicts  {}", human(conflicts));
     println!("refused    {}", human(refused.len() - conflicts));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Names the units of the filter that the server did not find.
+fn not_found(state: &State) {
+    if !state.unknown_units.is_empty() {
+        println!("not found  {}: nothing is held of these units", state.unknown_units.join(", "));
+    }
 }
 
 /// What a pull did, in words.

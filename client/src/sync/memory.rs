@@ -1,12 +1,13 @@
 //! The store that forgets everything with the process: for tests, and for copies that are cheap to load.
 
+use super::refs::{Follow, Names};
 use super::store::{
-    Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
+    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
     replaces,
 };
 use crate::error::Result;
 use cell_records_types::Timestamp;
-use cell_records_types::sync::{Change, ChangesPage, ItemStatus, Phase, PushItem};
+use cell_records_types::sync::{Change, ChangesPage, ItemResult, ItemStatus, Phase, PushItem};
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
 
@@ -18,8 +19,11 @@ pub struct MemoryStore {
     outbox: VecDeque<Waiting>,
     /// The prepared batch: the first so many items of the outbox.
     batch: Option<Batch>,
-    refused: Vec<Refused>,
+    /// With the call that each came from.
+    refused: Vec<(i64, Refused)>,
     numbered: i64,
+    calls: i64,
+    digests: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +45,30 @@ impl MemoryStore {
 
     fn remove(&mut self, kind: &str, id: Uuid) -> usize {
         self.records.get_mut(kind).and_then(|rows| rows.remove(&id)).map_or(0, |_| 1)
+    }
+
+    /// Lets the copy follow an accepted item.
+    fn follow(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Put { kind, id, held } => {
+                let row = self.row(kind, *id);
+                if replaces(row.map(|row| row.held.version), held.version, false) {
+                    let pushed = self.state.loading;
+                    let seen = if pushed { row.map_or(0, |row| row.seen) } else { self.state.generation };
+                    let row = Row { held: held.clone(), seen, pushed };
+                    self.records.entry(kind.clone()).or_default().insert(*id, row);
+                }
+            }
+            Effect::Remove { kind, id } => drop(self.remove(kind, *id)),
+            Effect::Nothing => {}
+        }
+    }
+
+    fn refuse(&mut self, waiting: Waiting, result: &ItemResult) {
+        self.numbered += 1;
+        let refused =
+            Refused { number: self.numbered, at: Timestamp::now(), item: waiting.item, result: result.clone() };
+        self.refused.push((waiting.call, refused));
     }
 
     /// Deletes what the running snapshot did not name.
@@ -134,9 +162,18 @@ impl Store for MemoryStore {
     }
 
     fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
-        let waiting = items.iter().map(|item| Waiting::new(item, &self.state));
-        self.outbox.extend(waiting.collect::<Result<Vec<_>>>()?);
+        self.outbox.extend(Waiting::of_call(self.calls + 1, items, &self.state)?);
+        self.calls += 1;
         Ok(())
+    }
+
+    fn enqueue_once(&mut self, digest: &str, items: &[PushItem]) -> Result<Option<Timestamp>> {
+        if let Some(at) = self.digests.get(digest) {
+            return Ok(Some(*at));
+        }
+        self.enqueue(items)?;
+        self.digests.insert(digest.to_owned(), Timestamp::now());
+        Ok(None)
     }
 
     fn waiting(&self) -> Result<usize> {
@@ -152,7 +189,7 @@ impl Store for MemoryStore {
                     break;
                 }
             }
-            self.batch = filling.finish()?;
+            self.batch = filling.finish(&self.state)?;
         }
         Ok(self.batch.clone())
     }
@@ -162,49 +199,62 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<()> {
-        let batch = self.batch.take_if(|batch| batch.key == key && batch.items.len() == outcomes.len());
-        let batch = batch.ok_or_else(|| broken("no such batch is prepared"))?;
+    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<Option<usize>> {
+        let Some(batch) = self.batch.as_ref().filter(|batch| batch.key == key) else { return Ok(None) };
+        if batch.items.len() != outcomes.len() {
+            return Err(broken("a batch needs one outcome for each of its items"));
+        }
+        let follows = batch.revision == self.state.revision;
+        let (mut names, mut again, mut blocked) = (Names::default(), VecDeque::new(), 0);
         let settled: Vec<_> = self.outbox.drain(..batch.items.len()).collect();
+        self.batch = None;
         for (waiting, outcome) in settled.into_iter().zip(outcomes) {
+            names.settled(&waiting, outcome);
             match outcome {
-                Outcome::Done(Effect::Put { kind, id, held }) => {
-                    let row = self.row(kind, *id);
-                    if replaces(row.map(|row| row.held.version), held.version, false) {
-                        let pushed = self.state.loading;
-                        let seen = if pushed { row.map_or(0, |row| row.seen) } else { self.state.generation };
-                        let row = Row { held: held.clone(), seen, pushed };
-                        self.records.entry(kind.clone()).or_default().insert(*id, row);
-                    }
-                }
-                Outcome::Done(Effect::Remove { kind, id }) => drop(self.remove(kind, *id)),
-                Outcome::Done(Effect::Nothing) => {}
+                Outcome::Done(effect) if follows => self.follow(effect),
+                Outcome::Done(_) => {}
                 Outcome::Refused(result) => {
-                    if result.status == ItemStatus::NotFound
-                        && let Some(id) = waiting.record()
-                    {
+                    if let Some(id) = waiting.record().filter(|_| follows && result.status == ItemStatus::NotFound) {
                         self.remove(&waiting.item.kind, id);
                     }
-                    self.numbered += 1;
-                    self.refused.push(Refused {
-                        number: self.numbered,
-                        at: Timestamp::now(),
-                        item: waiting.item,
-                        result: (**result).clone(),
-                    });
+                    self.refuse(waiting, result);
                 }
-                Outcome::Again => self.outbox.push_back(waiting),
+                Outcome::Again => again.push_back(waiting),
             }
         }
-        Ok(())
+        again.append(&mut self.outbox);
+        for mut waiting in again {
+            match names.follow(&mut waiting) {
+                Follow::Stay | Follow::Rewritten => self.outbox.push_back(waiting),
+                Follow::Blocked(result) => {
+                    blocked += 1;
+                    self.refuse(waiting, &result);
+                }
+            }
+        }
+        Ok(Some(blocked))
     }
 
     fn refused(&self) -> Result<Vec<Refused>> {
-        Ok(self.refused.clone())
+        Ok(self.refused.iter().map(|(_, refused)| refused.clone()).collect())
     }
 
     fn forget_refused(&mut self, number: i64) -> Result<()> {
-        self.refused.retain(|refused| refused.number != number);
+        self.refused.retain(|(_, refused)| refused.number != number);
+        Ok(())
+    }
+
+    fn retry(&mut self, number: i64, item: &PushItem) -> Result<()> {
+        let again = Again::of(number, item, &self.refused)?;
+        self.enqueue(&again.items)?;
+        self.refused.retain(|(_, refused)| !again.numbers.contains(&refused.number));
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn backdate(&mut self, micros: i64) -> Result<()> {
+        let batch = self.batch.as_mut().ok_or_else(|| broken("no batch"))?;
+        batch.prepared_at = Timestamp::from_micros(batch.prepared_at.micros() - micros);
         Ok(())
     }
 }

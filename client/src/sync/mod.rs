@@ -29,6 +29,7 @@
 
 mod memory;
 mod push;
+mod refs;
 mod session;
 mod sqlite;
 mod store;

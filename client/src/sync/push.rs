@@ -3,11 +3,12 @@
 use super::session::{SyncSession, envelope};
 use super::store::{Batch, BatchLimits, Effect, Held, Outcome, Store, is_conflict};
 use crate::error::{Error, Result};
-use cell_records_types::Reference;
 use cell_records_types::problem::ProblemFault;
-use cell_records_types::sync::{Conflict, ConflictReason, ItemResult, ItemStatus, PushAnswer, PushItem};
+use cell_records_types::sync::{Conflict, ConflictReason, ItemResult, ItemStatus, PushAnswer, PushItem, PushOp};
+use cell_records_types::{Reference, Timestamp};
 
 /// What a push did.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pushed {
     /// Batches that the server answered.
@@ -18,7 +19,9 @@ pub struct Pushed {
     pub conflicts: usize,
     /// Items that the server cannot take as they are; they are in the store's refused items.
     pub invalid: usize,
-    /// Items that are still in the outbox: what they refer to was refused.
+    /// Items that were not done because they refer to a refused one; they are in the store's refused items.
+    pub blocked: usize,
+    /// Items that are still in the outbox.
     pub waiting: usize,
 }
 
@@ -27,14 +30,15 @@ enum Refusal {
     /// It is too large, or one item spoils it.
     Halve,
     /// The server is not the one that the versions were read from.
-    OtherLife,
+    OtherLog,
     /// It was applied, but what came of it may not be shown any more.
     Again,
 }
 
 impl<S: Store> SyncSession<S> {
     /// Sends the outbox, in order, in batches of at most 1,000 items and 8 MiB, and settles each item: an accepted
-    /// one leaves the outbox and its record enters the copy; a refused one moves to the store's refused items.
+    /// one leaves the outbox and its record enters the copy; a refused one moves to the store's refused items, and
+    /// what refers to it goes with it ([`Store::retry`] brings them back together).
     ///
     /// # Errors
     /// The network's, and those of the account (401, 403): the prepared batch then stays in the store, and the next
@@ -42,6 +46,12 @@ impl<S: Store> SyncSession<S> {
     pub async fn push(&mut self) -> Result<Pushed> {
         let (most, mut limits, mut total) = (BatchLimits::default(), BatchLimits::default(), Pushed::default());
         while let Some(batch) = self.store.prepare(limits)? {
+            if self.is_forgotten(&batch).await? {
+                self.pull_until_current(|_| ()).await?;
+                let outcomes: Vec<_> = batch.items.iter().map(forgotten).collect();
+                total.add(&outcomes, self.store.settle(&batch.key, &outcomes)?);
+                continue;
+            }
             let outcomes = match self.client.push_body(batch.body.clone(), &batch.key).await {
                 Ok(answer) => {
                     limits.items = limits.items.saturating_mul(2).min(most.items);
@@ -56,7 +66,7 @@ impl<S: Store> SyncSession<S> {
                     Some(Refusal::Halve) => {
                         batch.items.iter().map(|_| refused(ItemStatus::Invalid, &error, None)).collect()
                     }
-                    Some(Refusal::OtherLife) => batch.items.iter().map(|item| other_life(item, &error)).collect(),
+                    Some(Refusal::OtherLog) => batch.items.iter().map(|item| other_log(item, &error)).collect(),
                     Some(Refusal::Again) => {
                         self.store.release(&batch.key)?;
                         continue;
@@ -64,32 +74,51 @@ impl<S: Store> SyncSession<S> {
                     None => return Err(error),
                 },
             };
-            self.store.settle(&batch.key, &outcomes)?;
-            let settled = total.count(&outcomes);
+            let settled = total.add(&outcomes, self.store.settle(&batch.key, &outcomes)?);
             tracing::debug!(items = outcomes.len(), settled, "settled a batch");
-            if settled == 0 {
+            if !settled {
                 break;
             }
         }
         total.waiting = self.store.waiting()?;
         Ok(total)
     }
+
+    /// Whether the server may not know the batch's key any more, and would take a second sending for a first one.
+    async fn is_forgotten(&self, batch: &Batch) -> Result<bool> {
+        let age = Timestamp::now().micros().saturating_sub(batch.prepared_at.micros());
+        // A key lives for days: of a young batch the server need not be asked.
+        if age < DAY {
+            return Ok(false);
+        }
+        let days = self.client.sync_info().await?.idempotency_key_days;
+        Ok(age >= days.saturating_mul(DAY).saturating_sub(MARGIN))
+    }
 }
 
+/// In microseconds.
+const DAY: i64 = 24 * HOUR;
+/// Attempts may go on for so long after the check of a key's age.
+const MARGIN: i64 = HOUR;
+const HOUR: i64 = 3_600_000_000;
+
 impl Pushed {
-    /// Adds a batch; answers how many of its items left the outbox.
-    fn count(&mut self, outcomes: &[Outcome]) -> usize {
+    /// Adds a batch and how many further items it blocked, unless another process has ended it. Returns whether the
+    /// outbox has changed.
+    fn add(&mut self, outcomes: &[Outcome], blocked: Option<usize>) -> bool {
+        let Some(blocked) = blocked else { return true };
         self.batches += 1;
-        let before = self.accepted + self.conflicts + self.invalid;
+        self.blocked += blocked;
         for outcome in outcomes {
             match outcome {
                 Outcome::Done(_) => self.accepted += 1,
                 Outcome::Refused(result) if is_conflict(&result.status) => self.conflicts += 1,
+                Outcome::Refused(result) if result.status == ItemStatus::Blocked => self.blocked += 1,
                 Outcome::Refused(_) => self.invalid += 1,
                 Outcome::Again => {}
             }
         }
-        self.accepted + self.conflicts + self.invalid - before
+        outcomes.iter().any(|outcome| *outcome != Outcome::Again)
     }
 }
 
@@ -97,13 +126,19 @@ impl Pushed {
 fn refusal(error: &Error) -> Option<Refusal> {
     match (error.status()?, error.code()?) {
         (413, _) => Some(Refusal::Halve),
-        (400, "invalid_json" | "bad_request") => Some(Refusal::Halve),
-        (422, "invalid" | "too_large_for_one_write" | "idempotency_key_reused") => Some(Refusal::Halve),
-        (409, "epoch_changed") => Some(Refusal::OtherLife),
+        (400 | 422, code) if !code.starts_with("http_") && !about_the_envelope(error) => Some(Refusal::Halve),
+        (409, "epoch_changed") => Some(Refusal::OtherLog),
         // Under a new key, what was done is found unchanged, and the rest is judged by today's rights.
         (409, "rights_changed") => Some(Refusal::Again),
         _ => None,
     }
+}
+
+/// Whether the faults are of what every batch says, such as the schema date: then no item is to blame.
+fn about_the_envelope(error: &Error) -> bool {
+    let faults = error.problem().map(|problem| problem.errors.as_slice()).unwrap_or_default();
+    let of_items = |fault: &ProblemFault| fault.pointer.is_empty() || fault.pointer.starts_with("/items");
+    !faults.is_empty() && !faults.iter().any(of_items)
 }
 
 fn outcomes(batch: &Batch, answer: PushAnswer) -> Result<Vec<Outcome>> {
@@ -123,7 +158,6 @@ fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {
         _ => None,
     };
     Ok(match (&result.status, result.id.or(named)) {
-        (ItemStatus::Blocked, _) => Outcome::Again,
         (ItemStatus::Deleted, Some(id)) => Outcome::Done(Effect::Remove { kind, id }),
         (status, id) if status.is_success() => match (id, result.record) {
             (Some(id), Some(record)) => {
@@ -138,7 +172,7 @@ fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {
 }
 
 /// An item whose version belongs to a log that was lost cannot be judged by the server. The others are sent again.
-fn other_life(item: &PushItem, error: &Error) -> Outcome {
+fn other_log(item: &PushItem, error: &Error) -> Outcome {
     match item.if_version {
         Some(_) => {
             let conflict = Conflict::new(ConflictReason::Version);
@@ -146,6 +180,19 @@ fn other_life(item: &PushItem, error: &Error) -> Outcome {
         }
         None => Outcome::Again,
     }
+}
+
+/// An item of a batch whose key the server has forgotten. Done once already or not, one that names its version, or
+/// makes a new record, cannot do harm a second time; any other could write over what somebody has changed since.
+fn forgotten(item: &PushItem) -> Outcome {
+    if item.if_version.is_some() || item.op == PushOp::Create {
+        return Outcome::Again;
+    }
+    let mut result = ItemResult::new(0, ItemStatus::Conflict);
+    let message = "The answer to this item was lost for longer than the server remembers it. Compare, then send again.";
+    result.errors = vec![ProblemFault::new("", "outcome_unknown", message)];
+    result.conflict = Some(Conflict::new(ConflictReason::Version));
+    Outcome::Refused(Box::new(result))
 }
 
 /// The result of an item whose batch was refused for it.

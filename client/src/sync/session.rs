@@ -36,6 +36,7 @@ pub struct SyncSession<S> {
 }
 
 /// What a pull did.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pulled {
     /// Changes received.
@@ -182,6 +183,9 @@ impl<S: Store> SyncSession<S> {
         }
         self.fetch_own(&mut page).await?;
         let applied = self.store.apply(&page, &state)?;
+        if !page.unknown_units.is_empty() {
+            tracing::warn!(units = page.unknown_units.join(", "), "the server does not find these units");
+        }
         if applied.miscounted {
             tracing::warn!("the snapshot brought other numbers of records than the server counted");
         }

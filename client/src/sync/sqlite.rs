@@ -1,12 +1,13 @@
 //! The store in one SQLite file, which other programs may read while it is kept: table `records`.
 
+use super::refs::{Follow, Names};
 use super::store::{
-    Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
+    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
 };
 use crate::error::{Error, Result};
 use cell_records_types::Timestamp;
-use cell_records_types::sync::{Change, ChangesPage, ItemStatus, Phase, PushItem};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use cell_records_types::sync::{Change, ChangesPage, ItemResult, ItemStatus, Phase, PushItem};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -18,27 +19,31 @@ use uuid::Uuid;
 /// SELECT body ->> 'full_name' FROM records WHERE type = 'member' AND unit_id = '…';
 /// ```
 ///
-/// The file holds personal data: a new one is readable by its owner only. Several processes may use it in turn.
+/// The file holds personal data: a new one, and its folder, are for their owner only. Several processes may use it.
 #[derive(Debug)]
 pub struct SqliteStore {
     db: Connection,
 }
 
 /// `seen`: the snapshot's number when the server last named the record. `pushed`: written by a push during a
-/// snapshot. `batch`: the key of the prepared batch that the item is in.
+/// snapshot. `call`: the number of the call that put the item into the outbox; `digest`: of the file that the call
+/// read. `batch`: the key of the prepared batch that the item is in.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS records (
         type TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, unit_id TEXT NOT NULL, body TEXT NOT NULL,
         seen INTEGER NOT NULL, pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (type, id));
     CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS outbox (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, id TEXT, epoch TEXT, item TEXT NOT NULL,
-        batch TEXT);
+        number INTEGER PRIMARY KEY AUTOINCREMENT, call INTEGER NOT NULL, type TEXT NOT NULL, id TEXT, epoch TEXT,
+        item TEXT NOT NULL, batch TEXT);
+    CREATE TABLE IF NOT EXISTS calls (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, digest TEXT UNIQUE);
     CREATE INDEX IF NOT EXISTS outbox_by_record ON outbox (type, id);
     CREATE INDEX IF NOT EXISTS outbox_by_batch ON outbox (batch);
-    CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY, body BLOB NOT NULL);
+    CREATE TABLE IF NOT EXISTS batches (
+        key TEXT PRIMARY KEY, body BLOB NOT NULL, prepared_at TEXT NOT NULL, revision INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS refused (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, item TEXT NOT NULL, result TEXT NOT NULL);
+        number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, call INTEGER NOT NULL, item TEXT NOT NULL,
+        result TEXT NOT NULL);
     PRAGMA user_version = 1;";
 
 impl SqliteStore {
@@ -67,8 +72,16 @@ impl SqliteStore {
     }
 }
 
-/// Makes a new file that only its owner may read; SQLite gives its side files the same rights.
+/// Makes the file, and its folder, that only their owner may read; SQLite gives its side files the same rights.
+/// What is there already keeps its rights: its owner may have opened it to another program.
 fn private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -170,11 +183,19 @@ impl Store for SqliteStore {
 
     fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
         let tx = self.write()?;
-        let state = state(&tx)?;
-        for item in items {
-            wait(&tx, &Waiting::new(item, &state)?)?;
-        }
+        enqueue(&tx, None, items)?;
         Ok(tx.commit()?)
+    }
+
+    fn enqueue_once(&mut self, digest: &str, items: &[PushItem]) -> Result<Option<Timestamp>> {
+        let tx = self.write()?;
+        let before = tx.query_row("SELECT at FROM calls WHERE digest = ?1", [digest], |row| row.get::<_, String>(0));
+        if let Some(at) = before.optional()? {
+            return time(&at).map(Some);
+        }
+        enqueue(&tx, Some(digest), items)?;
+        tx.commit()?;
+        Ok(None)
     }
 
     fn waiting(&self) -> Result<usize> {
@@ -184,28 +205,33 @@ impl Store for SqliteStore {
 
     fn prepare(&mut self, limits: BatchLimits) -> Result<Option<Batch>> {
         let tx = self.write()?;
-        let prepared = tx.query_row("SELECT key, body FROM batches", [], |row| Ok((row.get(0)?, row.get(1)?)));
-        if let Some((key, body)) = prepared.optional()? {
-            let (key, body): (String, Vec<u8>) = (key, body);
+        let prepared = tx.query_row("SELECT key, body, prepared_at, revision FROM batches", [], |row| {
+            let at: String = row.get(2)?;
+            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, at, row.get(3)?))
+        });
+        if let Some((key, body, at, revision)) = prepared.optional()? {
             let items = batched(&tx, &key)?.into_iter().map(|(_, waiting)| waiting.item).collect();
-            return Ok(Some(Batch { key, body: body.into(), items }));
+            return Ok(Some(Batch { key, body: body.into(), items, prepared_at: time(&at)?, revision }));
         }
         let mut filling = Filling::default();
         let mut last = 0;
         {
-            let mut select = tx.prepare_cached("SELECT number, epoch, item FROM outbox ORDER BY number")?;
+            let mut select = tx.prepare_cached("SELECT number, call, epoch, item FROM outbox ORDER BY number")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                let item: String = row.get(2)?;
-                let waiting = Waiting { item: serde_json::from_str(&item).map_err(broken)?, epoch: row.get(1)? };
-                if !filling.take(&waiting, item.len(), limits) {
+                let waiting = waiting(row)?;
+                let length = serde_json::to_vec(&waiting.item).map_err(broken)?.len();
+                if !filling.take(&waiting, length, limits) {
                     break;
                 }
                 last = row.get(0)?;
             }
         }
-        let Some(batch) = filling.finish()? else { return Ok(None) };
-        tx.execute("INSERT INTO batches (key, body) VALUES (?1, ?2)", params![batch.key, &batch.body[..]])?;
+        let Some(batch) = filling.finish(&state(&tx)?)? else { return Ok(None) };
+        tx.execute(
+            "INSERT INTO batches (key, body, prepared_at, revision) VALUES (?1, ?2, ?3, ?4)",
+            params![batch.key, &batch.body[..], batch.prepared_at.to_string(), batch.revision],
+        )?;
         tx.execute("UPDATE outbox SET batch = ?1 WHERE number <= ?2", params![batch.key, last])?;
         tx.commit()?;
         Ok(Some(batch))
@@ -218,55 +244,64 @@ impl Store for SqliteStore {
         Ok(tx.commit()?)
     }
 
-    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<()> {
+    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<Option<usize>> {
         let tx = self.write()?;
         let state = state(&tx)?;
+        let revision = tx.query_row("SELECT revision FROM batches WHERE key = ?1", [key], |row| row.get::<_, i64>(0));
+        let Some(revision) = revision.optional()? else { return Ok(None) };
+        let follows = revision == state.revision;
         let items = batched(&tx, key)?;
-        if items.is_empty() || items.len() != outcomes.len() {
-            return Err(broken("no such batch is prepared"));
+        if items.len() != outcomes.len() {
+            return Err(broken("a batch needs one outcome for each of its items"));
         }
+        let mut names = Names::default();
         for ((number, waiting), outcome) in items.into_iter().zip(outcomes) {
-            tx.prepare_cached("DELETE FROM outbox WHERE number = ?1")?.execute([number])?;
+            names.settled(&waiting, outcome);
             match outcome {
-                Outcome::Done(Effect::Put { kind, id, held }) => pushed(&tx, kind, *id, held, &state)?,
-                Outcome::Done(Effect::Remove { kind, id }) => remove(&tx, kind, *id)?,
-                Outcome::Done(Effect::Nothing) => {}
+                Outcome::Done(Effect::Put { kind, id, held }) if follows => pushed(&tx, kind, *id, held, &state)?,
+                Outcome::Done(Effect::Remove { kind, id }) if follows => remove(&tx, kind, *id)?,
+                Outcome::Done(_) => {}
                 Outcome::Refused(result) => {
-                    if result.status == ItemStatus::NotFound
-                        && let Some(id) = waiting.record()
-                    {
+                    if let Some(id) = waiting.record().filter(|_| follows && result.status == ItemStatus::NotFound) {
                         remove(&tx, &waiting.item.kind, id)?;
                     }
-                    let item = serde_json::to_string(&waiting.item).map_err(broken)?;
-                    let result = serde_json::to_string(result).map_err(broken)?;
-                    tx.prepare_cached("INSERT INTO refused (at, item, result) VALUES (?1, ?2, ?3)")?
-                        .execute(params![Timestamp::now().to_string(), item, result])?;
+                    refuse(&tx, &waiting, result)?;
                 }
-                Outcome::Again => wait(&tx, &waiting)?,
+                Outcome::Again => continue,
             }
+            tx.prepare_cached("DELETE FROM outbox WHERE number = ?1")?.execute([number])?;
         }
         tx.execute("DELETE FROM batches WHERE key = ?1", [key])?;
-        Ok(tx.commit()?)
+        tx.execute("UPDATE outbox SET batch = NULL WHERE batch = ?1", [key])?;
+        let blocked = follow(&tx, &mut names)?;
+        tx.commit()?;
+        Ok(Some(blocked))
     }
 
     fn refused(&self) -> Result<Vec<Refused>> {
-        let mut select = self.db.prepare_cached("SELECT number, at, item, result FROM refused ORDER BY number")?;
-        let mut rows = select.query([])?;
-        let mut refused = Vec::new();
-        while let Some(row) = rows.next()? {
-            let at: String = row.get(1)?;
-            refused.push(Refused {
-                number: row.get(0)?,
-                at: at.parse().map_err(|_| broken("a time that is none"))?,
-                item: serde_json::from_str(&row.get::<_, String>(2)?).map_err(broken)?,
-                result: serde_json::from_str(&row.get::<_, String>(3)?).map_err(broken)?,
-            });
-        }
-        Ok(refused)
+        Ok(refused(&self.db)?.into_iter().map(|(_, refused)| refused).collect())
     }
 
     fn forget_refused(&mut self, number: i64) -> Result<()> {
         self.db.execute("DELETE FROM refused WHERE number = ?1", [number])?;
+        Ok(())
+    }
+
+    fn retry(&mut self, number: i64, item: &PushItem) -> Result<()> {
+        let tx = self.write()?;
+        let again = Again::of(number, item, &refused(&tx)?)?;
+        enqueue(&tx, None, &again.items)?;
+        for number in &again.numbers {
+            tx.execute("DELETE FROM refused WHERE number = ?1", [number])?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    #[cfg(test)]
+    fn backdate(&mut self, micros: i64) -> Result<()> {
+        let at = self.db.query_row("SELECT prepared_at FROM batches", [], |row| row.get::<_, String>(0))?;
+        let at = Timestamp::from_micros(time(&at)?.micros() - micros);
+        self.db.execute("UPDATE batches SET prepared_at = ?1", [at.to_string()])?;
         Ok(())
     }
 }
@@ -310,28 +345,100 @@ fn remove(tx: &Transaction, kind: &str, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Puts an item at the end of the outbox.
-fn wait(tx: &Transaction, waiting: &Waiting) -> Result<()> {
-    let item = serde_json::to_string(&waiting.item).map_err(broken)?;
-    tx.prepare_cached("INSERT INTO outbox (type, id, epoch, item) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        waiting.item.kind,
-        waiting.record().map(|id| id.to_string()),
-        waiting.epoch,
-        item
-    ])?;
+/// Puts the items of one call at the end of the outbox.
+fn enqueue(tx: &Transaction, digest: Option<&str>, items: &[PushItem]) -> Result<()> {
+    tx.execute("INSERT INTO calls (at, digest) VALUES (?1, ?2)", params![Timestamp::now().to_string(), digest])?;
+    let state = state(tx)?;
+    for waiting in Waiting::of_call(tx.last_insert_rowid(), items, &state)? {
+        let item = serde_json::to_string(&waiting.item).map_err(broken)?;
+        let id = waiting.record().map(|id| id.to_string());
+        tx.prepare_cached("INSERT INTO outbox (call, type, id, epoch, item) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![waiting.call, waiting.item.kind, id, waiting.epoch, item])?;
+    }
     Ok(())
+}
+
+/// A row of the outbox: number, call, epoch, item.
+fn waiting(row: &Row) -> Result<Waiting> {
+    let item = serde_json::from_str(&row.get::<_, String>(3)?).map_err(broken)?;
+    Ok(Waiting { item, epoch: row.get(2)?, call: row.get(1)? })
 }
 
 /// The items of a prepared batch, in its order.
 fn batched(tx: &Transaction, key: &str) -> Result<Vec<(i64, Waiting)>> {
-    let mut select = tx.prepare_cached("SELECT number, epoch, item FROM outbox WHERE batch = ?1 ORDER BY number")?;
+    let mut select =
+        tx.prepare_cached("SELECT number, call, epoch, item FROM outbox WHERE batch = ?1 ORDER BY number")?;
     let mut rows = select.query([key])?;
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
-        let item = serde_json::from_str(&row.get::<_, String>(2)?).map_err(broken)?;
-        items.push((row.get(0)?, Waiting { item, epoch: row.get(1)? }));
+        items.push((row.get(0)?, waiting(row)?));
     }
     Ok(items)
+}
+
+/// Lets the waiting items follow what became of those that they refer to. Returns how many are blocked by it.
+fn follow(tx: &Transaction, names: &mut Names) -> Result<usize> {
+    let mut blocked = 0;
+    let calls: Vec<i64> = names.calls().collect();
+    for call in calls {
+        let mut select = tx.prepare_cached(
+            "SELECT number, call, epoch, item FROM outbox WHERE call = ?1 AND instr(item, '\"ref:') ORDER BY number",
+        )?;
+        let mut rows = select.query([call])?;
+        let mut followers = Vec::new();
+        while let Some(row) = rows.next()? {
+            followers.push((row.get::<_, i64>(0)?, waiting(row)?));
+        }
+        for (number, mut waiting) in followers {
+            match names.follow(&mut waiting) {
+                Follow::Stay => {}
+                Follow::Rewritten => {
+                    let item = serde_json::to_string(&waiting.item).map_err(broken)?;
+                    tx.prepare_cached("UPDATE outbox SET item = ?2 WHERE number = ?1")?
+                        .execute(params![number, item])?;
+                }
+                Follow::Blocked(result) => {
+                    refuse(tx, &waiting, &result)?;
+                    tx.prepare_cached("DELETE FROM outbox WHERE number = ?1")?.execute([number])?;
+                    blocked += 1;
+                }
+            }
+        }
+    }
+    Ok(blocked)
+}
+
+fn refuse(tx: &Transaction, waiting: &Waiting, result: &ItemResult) -> Result<()> {
+    let item = serde_json::to_string(&waiting.item).map_err(broken)?;
+    let result = serde_json::to_string(result).map_err(broken)?;
+    tx.prepare_cached("INSERT INTO refused (at, call, item, result) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        Timestamp::now().to_string(),
+        waiting.call,
+        item,
+        result
+    ])?;
+    Ok(())
+}
+
+/// The refused items with their calls, oldest first.
+fn refused(db: &Connection) -> Result<Vec<(i64, Refused)>> {
+    let mut select = db.prepare_cached("SELECT number, at, call, item, result FROM refused ORDER BY number")?;
+    let mut rows = select.query([])?;
+    let mut refused = Vec::new();
+    while let Some(row) = rows.next()? {
+        let one = Refused {
+            number: row.get(0)?,
+            at: time(&row.get::<_, String>(1)?)?,
+            item: serde_json::from_str(&row.get::<_, String>(3)?).map_err(broken)?,
+            result: serde_json::from_str(&row.get::<_, String>(4)?).map_err(broken)?,
+        };
+        refused.push((row.get(2)?, one));
+    }
+    Ok(refused)
+}
+
+fn time(text: &str) -> Result<Timestamp> {
+    text.parse().map_err(|()| broken("not a timestamp"))
 }
 
 fn uuid(text: &str) -> Result<Uuid> {

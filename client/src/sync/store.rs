@@ -1,5 +1,6 @@
 //! What a local copy must be able to do, and the rules that every store keeps alike.
 
+use super::refs;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use cell_records_types::sync::{Change, ChangesPage, ItemResult, ItemStatus, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, Phase};
@@ -45,8 +46,13 @@ pub trait Store: Send {
     /// How many records are held, by type.
     fn counts(&self) -> Result<BTreeMap<String, i64>>;
 
-    /// Adds items to the outbox, in order. Each must name its record by `id` or external id.
+    /// Adds items to the outbox, in order, but each behind those that it refers to by `ref:<name>`. Each must name
+    /// its record by `id` or external id. A name means an item of the same call only.
     fn enqueue(&mut self, items: &[PushItem]) -> Result<()>;
+
+    /// Adds items to the outbox unless this was done under the same digest before; then nothing is added, and the
+    /// answer is when it was done.
+    fn enqueue_once(&mut self, digest: &str, items: &[PushItem]) -> Result<Option<Timestamp>>;
 
     /// How many items wait in the outbox, those in a prepared batch included.
     fn waiting(&self) -> Result<usize>;
@@ -58,14 +64,30 @@ pub trait Store: Send {
     /// Gives a prepared batch up: its key is forgotten, its items wait again.
     fn release(&mut self, key: &str) -> Result<()>;
 
-    /// Ends a prepared batch: one outcome for each of its items, in order.
-    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<()>;
+    /// Ends a prepared batch: one outcome for each of its items, in order. Returns how many items of the outbox
+    /// moved to the refused ones because they refer to an item that was refused; nothing when the batch has been
+    /// ended already, by another process.
+    ///
+    /// The copy follows the outcomes only while [`State::revision`] is that of the batch. Later, the feed has brought
+    /// what the batch did, or something newer, or will: a late answer must not undo that.
+    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<Option<usize>>;
 
     /// The items that the server refused, oldest first.
     fn refused(&self) -> Result<Vec<Refused>>;
 
     /// Forgets a refused item, once somebody has dealt with it.
     fn forget_refused(&mut self, number: i64) -> Result<()>;
+
+    /// Puts a refused item back into the outbox, as somebody has corrected it, together with the items that are
+    /// blocked because they refer to it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when no refused item has this number.
+    fn retry(&mut self, number: i64, item: &PushItem) -> Result<()>;
+
+    /// Makes the prepared batch look older.
+    #[cfg(test)]
+    fn backdate(&mut self, micros: i64) -> Result<()>;
 }
 
 /// Which records a copy holds.
@@ -80,6 +102,7 @@ pub struct Filter {
 }
 
 /// Where a copy stands.
+#[non_exhaustive]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -97,6 +120,10 @@ pub struct State {
     pub generation: i64,
     /// Whether the snapshot is still going on.
     pub loading: bool,
+    /// Counts the pages that brought changes, and the restarts.
+    pub revision: i64,
+    /// Units of the filter that the server did not find when the snapshot began: nothing is held of them.
+    pub unknown_units: Vec<String>,
     /// Records received in this snapshot, by type.
     pub received: BTreeMap<String, i64>,
     /// Whether records that the snapshot's sweep spared must be judged when the feed is current.
@@ -111,7 +138,8 @@ impl State {
     /// The state without a cursor, before a snapshot with this filter.
     pub fn anew(&self, filter: &Filter) -> State {
         let (filter, cursor, snapshot) = (filter.clone(), None, None);
-        State { filter, cursor, snapshot, loading: false, current: false, ..self.clone() }
+        let revision = self.revision + 1;
+        State { filter, cursor, snapshot, revision, loading: false, current: false, ..self.clone() }
     }
 
     /// The state behind a page that was asked for in the state `asked`.
@@ -122,7 +150,11 @@ impl State {
             next.generation += 1;
             next.snapshot = page.snapshot_id;
             next.received = BTreeMap::new();
+            next.unknown_units = page.unknown_units.clone();
             next.loading = true;
+        }
+        if begins || !page.changes.is_empty() {
+            next.revision += 1;
         }
         for change in &page.changes {
             match change {
@@ -164,6 +196,7 @@ pub(crate) fn replaces(held: Option<i64>, arriving: i64, snapshot: bool) -> bool
 }
 
 /// What a page did to the copy.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Records stored.
@@ -212,6 +245,10 @@ pub struct Batch {
     pub body: Bytes,
     /// Its items, in the order of the body.
     pub items: Vec<PushItem>,
+    /// When it was made, by the local clock.
+    pub prepared_at: Timestamp,
+    /// [`State::revision`] when it was made.
+    pub revision: i64,
 }
 
 /// What became of an item of a batch.
@@ -223,7 +260,7 @@ pub enum Outcome {
     ///
     /// [`ItemStatus::NotFound`]: cell_records_types::sync::ItemStatus::NotFound
     Refused(Box<ItemResult>),
-    /// It waits for the next round, behind the others.
+    /// It waits at its place, to be sent in another batch.
     Again,
 }
 
@@ -276,21 +313,58 @@ pub(crate) fn is_conflict(status: &ItemStatus) -> bool {
     matches!(status, ItemStatus::Conflict | ItemStatus::DuplicateMatch | ItemStatus::Unknown(_))
 }
 
+/// A refused item that is tried again, with those that are blocked because of it.
+pub(crate) struct Again {
+    pub(crate) numbers: Vec<i64>,
+    pub(crate) items: Vec<PushItem>,
+}
+
+impl Again {
+    /// Of all refused items, each with its call, oldest first.
+    pub(crate) fn of(number: i64, item: &PushItem, refused: &[(i64, Refused)]) -> Result<Self> {
+        let (call, first) = refused
+            .iter()
+            .find(|(_, refused)| refused.number == number)
+            .ok_or_else(|| Error::Refused(format!("no refused item has the number {number}")))?;
+        let blocked: Vec<&Refused> = refused
+            .iter()
+            .filter(|(of, refused)| of == call && refused.result.status == ItemStatus::Blocked)
+            .map(|(_, refused)| refused)
+            .collect();
+        let mut again = Again { numbers: vec![number], items: vec![item.clone()] };
+        if let Some(name) = &first.item.name {
+            let items = blocked.iter().map(|refused| (refused.number, &refused.item));
+            let together = refs::blocked_by(name, items);
+            again.items.extend(blocked.iter().filter(|one| together.contains(&one.number)).map(|one| one.item.clone()));
+            again.numbers.extend(together);
+            // What is blocked refers to it by this name.
+            if let Some(item) = again.items.first_mut() {
+                item.name = Some(name.clone());
+            }
+        }
+        Ok(again)
+    }
+}
+
 /// An item as the outbox keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Waiting {
     pub(crate) item: PushItem,
     /// The log's life in which its `if_version` was taken.
     pub(crate) epoch: Option<String>,
+    /// The call that put it into the outbox: names of items (`ref`) are of one call.
+    pub(crate) call: i64,
 }
 
 impl Waiting {
-    pub(crate) fn new(item: &PushItem, state: &State) -> Result<Self> {
-        if item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
+    /// The items of one call, each behind those that it refers to: where a batch ends, the named are never behind.
+    pub(crate) fn of_call(call: i64, items: &[PushItem], state: &State) -> Result<Vec<Self>> {
+        if items.iter().any(|item| item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty)) {
             return Err(Error::Refused("an item names its record by an id or an external id".to_owned()));
         }
-        let epoch = item.if_version.and(state.epoch.clone());
-        Ok(Waiting { item: item.clone(), epoch })
+        let waiting =
+            |item: &PushItem| Waiting { item: item.clone(), epoch: item.if_version.and(state.epoch.clone()), call };
+        Ok(refs::ordered(items).into_iter().map(waiting).collect())
     }
 
     /// The id of the record, where the item gives it.
@@ -308,6 +382,10 @@ pub(crate) struct Filling {
     items: Vec<PushItem>,
     epoch: Option<String>,
     bytes: usize,
+    /// The call of the last item.
+    call: i64,
+    /// Whether an item has a name or uses one.
+    linked: bool,
 }
 
 impl Filling {
@@ -320,8 +398,12 @@ impl Filling {
         let fits = self.items.len() < limits.items && self.bytes + length + 1 + Self::ENVELOPE <= limits.bytes;
         // Versions of two lives of the log cannot be compared, so they cannot share a batch.
         let same_life = self.epoch.is_none() || waiting.epoch.is_none() || self.epoch == waiting.epoch;
-        let taken = self.items.is_empty() || (fits && same_life);
+        // Two calls may use one name for two records.
+        let linked = self.linked || refs::is_linked(&waiting.item);
+        let same_call = self.call == waiting.call || !linked;
+        let taken = self.items.is_empty() || (fits && same_life && same_call);
         if taken {
+            (self.call, self.linked) = (waiting.call, linked);
             self.epoch = self.epoch.take().or_else(|| waiting.epoch.clone());
             self.bytes += length + 1;
             self.items.push(waiting.item.clone());
@@ -329,7 +411,7 @@ impl Filling {
         taken
     }
 
-    pub(crate) fn finish(self) -> Result<Option<Batch>> {
+    pub(crate) fn finish(self, state: &State) -> Result<Option<Batch>> {
         if self.items.is_empty() {
             return Ok(None);
         }
@@ -339,7 +421,13 @@ impl Filling {
         // Whole records in the answer: the copy has them at once, and the feed sends them briefly.
         batch.answer = PushReturn::Representation;
         let body = serde_json::to_vec(&batch).map_err(broken)?;
-        Ok(Some(Batch { key: Uuid::new_v4().to_string(), body: body.into(), items: batch.items }))
+        Ok(Some(Batch {
+            key: Uuid::new_v4().to_string(),
+            body: body.into(),
+            items: batch.items,
+            prepared_at: Timestamp::now(),
+            revision: state.revision,
+        }))
     }
 }
 

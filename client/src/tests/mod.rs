@@ -2,5 +2,6 @@
 
 mod calls;
 mod next_year;
+mod outbox;
 mod stub;
 mod sync;

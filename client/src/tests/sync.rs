@@ -13,12 +13,13 @@ macro_rules! on_both_stores {
     ($($test:ident),* $(,)?) => { $(
         #[tokio::test]
         async fn $test() {
-            properties::$test(MemoryStore::new()).await;
+            properties::$test(crate::sync::MemoryStore::new()).await;
             let folder = tempfile::tempdir().unwrap();
-            properties::$test(SqliteStore::open(&folder.path().join("copy.sqlite")).unwrap()).await;
+            properties::$test(crate::sync::SqliteStore::open(&folder.path().join("copy.sqlite")).unwrap()).await;
         }
     )* };
 }
+pub(super) use on_both_stores;
 
 on_both_stores! {
     an_older_version_changes_nothing_and_a_snapshot_replaces,
@@ -32,6 +33,7 @@ on_both_stores! {
     a_cursor_that_is_gone_leads_to_a_snapshot_and_a_sweep,
     own_writes_that_the_copy_lacks_are_fetched,
     another_filter_begins_anew,
+    a_unit_that_is_no_longer_found_empties_the_copy,
 }
 
 pub(super) fn id(number: u128) -> Uuid {
@@ -42,40 +44,40 @@ pub(super) fn record(number: u128, version: i64, name: &str) -> Value {
     json!({"id": id(number), "type": "member", "version": version, "unit_id": id(0), "full_name": name})
 }
 
-fn upsert(number: u128, version: i64, name: &str) -> Value {
+pub(super) fn upsert(number: u128, version: i64, name: &str) -> Value {
     json!({"op": "upsert", "type": "member", "id": id(number), "version": version, "unit_id": id(0),
            "changed_at": "2026-01-01T00:00:00Z", "record": record(number, version, name)})
 }
 
-fn remove(number: u128, version: i64) -> Value {
+pub(super) fn remove(number: u128, version: i64) -> Value {
     json!({"op": "remove", "type": "member", "id": id(number), "version": version, "reason": "out_of_scope"})
 }
 
-fn own(number: u128, version: i64) -> Value {
+pub(super) fn own(number: u128, version: i64) -> Value {
     json!({"op": "own", "type": "member", "id": id(number), "version": version})
 }
 
 /// A page of the feed; `snapshot` is the number of the snapshot that it belongs to.
-fn page(snapshot: Option<u128>, reset: bool, changes: &[Value], cursor: &str, has_more: bool) -> Value {
+pub(super) fn page(snapshot: Option<u128>, reset: bool, changes: &[Value], cursor: &str, has_more: bool) -> Value {
     json!({"phase": if snapshot.is_some() { "snapshot" } else { "changes" }, "reset": reset,
            "snapshot_id": snapshot.map(id), "changes": changes, "cursor": cursor, "has_more": has_more,
            "epoch": "e1", "schema": "2026-11", "scope_rev": "s", "server_time": "2026-01-01T00:00:00Z"})
 }
 
 /// A whole snapshot in one page.
-fn snapshot(number: u128, changes: &[Value], cursor: &str) -> Value {
+pub(super) fn snapshot(number: u128, changes: &[Value], cursor: &str) -> Value {
     let mut changes = changes.to_vec();
     changes.push(json!({"op": "snapshot_end", "counts": {"member": changes.len()}}));
     page(Some(number), true, &changes, cursor, true)
 }
 
-fn apply<S: Store>(store: &mut S, page: Value) -> crate::sync::Applied {
+pub(super) fn apply<S: Store>(store: &mut S, page: Value) -> crate::sync::Applied {
     let page: ChangesPage = serde_json::from_value(page).unwrap();
     let state = store.state().unwrap();
     store.apply(&page, &state).unwrap()
 }
 
-fn name<S: Store>(store: &S, number: u128) -> Option<String> {
+pub(super) fn name<S: Store>(store: &S, number: u128) -> Option<String> {
     let held = store.get("member", id(number)).unwrap()?;
     Some(held.record["full_name"].as_str().unwrap().to_owned())
 }
@@ -98,7 +100,7 @@ pub(super) fn session<S: Store>(stub: &Stub, store: S) -> SyncSession<S> {
 }
 
 /// A push's answer: for each item the status that `judge` gives, with a record where it is accepted.
-fn answer(seen: &Seen, judge: impl Fn(u128) -> &'static str) -> Reply {
+pub(super) fn answer(seen: &Seen, judge: impl Fn(u128) -> &'static str) -> Reply {
     let batch = seen.json();
     let results = batch["items"].as_array().unwrap().iter().enumerate().map(|(index, item)| {
         let number = Uuid::try_parse(item["id"].as_str().unwrap()).unwrap().as_u128() - id(0).as_u128();
@@ -202,29 +204,30 @@ mod properties {
     pub(super) async fn every_item_of_a_push_is_settled_by_its_result<S: Store>(mut store: S) {
         apply(&mut store, snapshot(100, &[upsert(1, 1, "a"), upsert(4, 1, "d"), upsert(5, 1, "e")], "a"));
         apply(&mut store, page(None, false, &[], "b", false));
-        let stub = Stub::start(|number, seen| {
+        let stub = Stub::start(|_, seen| {
             answer(seen, |item| match item {
                 1 => "updated",
                 2 => "conflict",
                 3 => "invalid",
                 4 => "not_found",
                 5 => "deleted",
-                _ if number == 0 => "blocked",
+                7 => "blocked",
                 _ => "duplicate_match",
             })
         });
-        store.enqueue(&[update(6, 1), update(1, 1), update(2, 1), update(3, 1), update(4, 1), update(5, 1)]).unwrap();
+        store.enqueue(&[7, 1, 2, 3, 4, 5, 6].map(|number| update(number, 1))).unwrap();
         let mut session = session(&stub, store);
         let pushed = session.push().await.unwrap();
         assert_eq!((pushed.accepted, pushed.conflicts, pushed.invalid, pushed.waiting), (2, 2, 2, 0));
+        assert_eq!((pushed.blocked, stub.seen().len()), (1, 1));
         assert_eq!(stub.seen()[0].json()["epoch"], "e1");
         assert_eq!(held(session.store()), [(1, 2)]);
         let refused = session.store().refused().unwrap();
         let conflicts: Vec<bool> = refused.iter().map(|refused| refused.is_conflict()).collect();
-        assert_eq!(conflicts, [true, false, false, true]);
-        assert_eq!(refused[3].item, update(6, 1));
+        assert_eq!(conflicts, [false, true, false, false, true]);
+        assert_eq!(refused[4].item, update(6, 1));
         session.store_mut().forget_refused(refused[0].number).unwrap();
-        assert_eq!(session.store().refused().unwrap().len(), 3);
+        assert_eq!(session.store().refused().unwrap().len(), 4);
         let nameless = PushItem::new(PushOp::Create, "member");
         assert!(matches!(session.enqueue(&[update(1, 1), nameless]), Err(crate::Error::Refused(_))));
         assert_eq!(session.store().waiting().unwrap(), 0);
@@ -298,6 +301,29 @@ mod properties {
         assert_eq!(lines, [2, 3, 4, 5].map(|number| format!("GET /v1/members/{}", id(number))));
     }
 
+    pub(super) async fn a_unit_that_is_no_longer_found_empties_the_copy<S: Store>(mut store: S) {
+        let filter = Filter { units: vec!["ext:demo:ward".into()], ..Filter::default() };
+        store.restart(&filter).unwrap();
+        apply(&mut store, snapshot(100, &[upsert(1, 1, "a"), upsert(2, 1, "b")], "old"));
+        let stub = Stub::start(|_, seen| {
+            if seen.line.contains("cursor=old") {
+                return problem(410, "cursor_gone");
+            }
+            if seen.line.contains("cursor=") {
+                return ok(page(None, false, &[], "end", false));
+            }
+            assert!(seen.line.contains("units=ext%3Ademo%3Award"), "{}", seen.line);
+            let mut empty = snapshot(101, &[], "new");
+            empty["unknown_units"] = json!(["ext:demo:ward"]);
+            ok(empty)
+        });
+        let mut session = session(&stub, store).with_filter(filter);
+        let total = session.pull_until_current(|_| ()).await.unwrap();
+        assert_eq!((held(session.store()), total.swept, total.current), (vec![], 2, true));
+        let state = session.store().state().unwrap();
+        assert_eq!((state.unknown_units, state.cursor.as_deref()), (vec!["ext:demo:ward".to_owned()], Some("end")));
+    }
+
     pub(super) async fn another_filter_begins_anew<S: Store>(mut store: S) {
         apply(&mut store, page(None, false, &[upsert(1, 1, "a")], "a", false));
         let stub = Stub::start(|_, _| ok(snapshot(100, &[], "b")));
@@ -336,7 +362,7 @@ async fn watching_waits_out_what_passes_and_asks_to_wait_only_when_current() {
 #[test]
 fn a_copy_in_a_file_survives_its_process_and_is_its_owners_only() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("copy.sqlite");
+    let path = folder.path().join("copies/of/the ward/copy.sqlite");
     let mut store = SqliteStore::open(&path).unwrap();
     apply(&mut store, page(None, false, &[upsert(1, 3, "a")], "a", false));
     store.enqueue(&[update(1, 3)]).unwrap();
@@ -348,7 +374,11 @@ fn a_copy_in_a_file_survives_its_process_and_is_its_owners_only() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let rights = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((rights(&path), rights(&path.with_extension("sqlite-wal"))), (0o600, 0o600));
+        for made in ["copies", "copies/of", "copies/of/the ward"] {
+            assert_eq!(rights(&folder.path().join(made)), 0o700, "{made}");
+        }
     }
 }
 
