@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::marker::PhantomData;
 use uuid::Uuid;
 
-/// Which part of a list to answer.
+/// Which part of a list to return.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Paging {
     /// Items a page; the server's default when absent.
@@ -35,22 +35,17 @@ impl Paging {
 pub trait Account: DeserializeOwned + Send + 'static {
     /// Last part of the collection's path.
     const PLURAL: &'static str;
-    /// Whether a create may carry an `Idempotency-Key`.
-    const KEYED: bool;
     /// What a create takes.
     type New: Serialize + Send + Sync;
 }
 
 impl Account for User {
     const PLURAL: &'static str = "users";
-    // The body holds a password, which no server should remember by a fingerprint; the username is unique anyway.
-    const KEYED: bool = false;
     type New = NewUser;
 }
 
 impl Account for System {
     const PLURAL: &'static str = "systems";
-    const KEYED: bool = true;
     type New = NewSystem;
 }
 
@@ -78,11 +73,9 @@ impl<T: Account> Accounts<T> {
     /// Makes an account.
     ///
     /// # Errors
-    /// `409 not_unique` when the username or code is taken; `422 invalid`.
+    /// `422 invalid`, with the fault `name_taken` when the username or code is taken.
     pub async fn create(&self, new: &T::New) -> Result<T> {
-        let path = ["v1", T::PLURAL];
-        let call = if T::KEYED { Call::keyed_post(&path, None)? } else { Call::plain_post(&path) };
-        self.client.fetch(call.json(new)?).await
+        self.client.fetch(Call::keyed_post(&["v1", T::PLURAL], None)?.json(new)?).await
     }
 
     /// One account.

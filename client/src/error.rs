@@ -1,14 +1,14 @@
-//! The one error of this crate: what the server said, or why nothing was heard from it.
+//! The one error of this crate: what the server said, or why no answer came.
 
 use cell_records_types::problem::Problem;
 use cell_records_types::sync::PushAnswer;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// What a call of this crate answers.
+/// What a call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call failed. The text tells the whole chain of causes (so there is no `source` that would tell it again),
+/// Why a call failed. The text has the whole chain of causes (so there is no `source` that would repeat it),
 /// and never a token, a password or a query string.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -108,7 +108,7 @@ impl Error {
 
 impl From<reqwest::Error> for Error {
     fn from(cause: reqwest::Error) -> Self {
-        // Filters and external ids stand in URLs, and may name people.
+        // URLs hold filters and external ids, which may name people.
         let cause = cause.without_url();
         if cause.is_timeout() { Error::Timeout(cause) } else { Error::Network(cause) }
     }

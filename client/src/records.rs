@@ -28,22 +28,22 @@ pub struct Records<T, A = T> {
     client: Client,
     dry_run: bool,
     key: Option<String>,
-    answers: PhantomData<fn() -> (T, A)>,
+    returns: PhantomData<fn() -> (T, A)>,
 }
 
 impl Client {
     /// The records of one type: `client.records::<Member>()`.
     pub fn records<T: RecordType>(&self) -> Records<T> {
-        Records { client: self.clone(), dry_run: false, key: None, answers: PhantomData }
+        Records { client: self.clone(), dry_run: false, key: None, returns: PhantomData }
     }
 }
 
 impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
-    /// Answers JSON objects. Needed with `fields=`, and wherever the caller's grants do not cover all required
+    /// Returns JSON objects. Needed with `fields=`, and wherever the caller's grants do not cover all required
     /// fields: what a caller may not read is absent, and then the typed form does not parse.
     #[must_use]
     pub fn raw(self) -> Records<T, Map<String, Value>> {
-        Records { client: self.client, dry_run: self.dry_run, key: self.key, answers: PhantomData }
+        Records { client: self.client, dry_run: self.dry_run, key: self.key, returns: PhantomData }
     }
 
     /// Writes run whole, rights and rules included, and keep nothing.
@@ -114,10 +114,10 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         self.client.fetch(call).await
     }
 
-    /// Changes the fields that the patch names. One that changes nothing answers the same version.
+    /// Changes the fields that the patch names. One that changes nothing returns the same version.
     ///
     /// # Errors
-    /// `412 stale_version` with the current record when another version stands; `422 invalid`. After a broken
+    /// `412 stale_version` with the current record when it has another version; `422 invalid`. After a broken
     /// connection the outcome is not known: read the record before trying again.
     pub async fn update(&self, record: impl Into<Ref<T>>, etag: &str, patch: &T::Patch) -> Result<Tagged<A>> {
         let call = Call::patch(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;

@@ -59,7 +59,7 @@ enum Command {
         #[command(flatten)]
         choice: Choice,
     },
-    /// Shows where the copy stands. Asks no server.
+    /// Shows the state of the copy. Asks no server.
     Status {
         #[command(flatten)]
         copy: Copy,
@@ -92,7 +92,7 @@ struct Copy {
 #[derive(Args)]
 struct Choice {
     /// Record types to hold, comma separated; default: as the copy was begun, else all that the token may read.
-    /// Another choice loads the copy anew.
+    /// Another choice loads the copy again.
     #[arg(long, value_delimiter = ',', value_name = "TYPE,…")]
     types: Vec<String>,
     /// Units to hold, each with all below it, comma separated: UUIDs or `ext:SYSTEM:VALUE`, at most 8; default: as
@@ -315,15 +315,15 @@ fn status(copy: &Copy) -> Result<ExitCode> {
     let conflicts = refused.iter().filter(|refused| refused.is_conflict()).count();
     let cursor = match state.synced_at {
         None => "none: nothing was pulled yet".to_owned(),
-        Some(_) if state.cursor.is_none() => "none: the next pull loads everything anew".to_owned(),
+        Some(_) if state.cursor.is_none() => "none: the next pull loads everything again".to_owned(),
         Some(at) => {
             let age = u64::try_from(Timestamp::now().micros().saturating_sub(at.micros())).unwrap_or(0);
-            let stands = match (state.loading, state.current) {
+            let position = match (state.in_snapshot, state.current) {
                 (true, _) => "first load unfinished",
                 (false, true) => "current then",
                 (false, false) => "behind",
             };
-            format!("{} old ({at}), {stands}", HumanDuration(Duration::from_micros(age)))
+            format!("{} old ({at}), {position}", HumanDuration(Duration::from_micros(age)))
         }
     };
     let or_all = |names: &[String]| if names.is_empty() { "all".to_owned() } else { names.join(", ") };
@@ -358,7 +358,7 @@ fn changes(pulled: &Pulled) -> String {
         text.push_str(&format!(", {} swept", human(pulled.swept)));
     }
     if pulled.restarted {
-        text.push_str(", the copy is loaded anew");
+        text.push_str(", the copy is loaded again");
     }
     if pulled.miscounted {
         text.push_str(", WARNING: the server counted other numbers in its snapshot");

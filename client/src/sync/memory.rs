@@ -53,7 +53,7 @@ impl MemoryStore {
             Effect::Put { kind, id, held } => {
                 let row = self.row(kind, *id);
                 if replaces(row.map(|row| row.held.version), held.version, false) {
-                    let pushed = self.state.loading;
+                    let pushed = self.state.in_snapshot;
                     let seen = if pushed { row.map_or(0, |row| row.seen) } else { self.state.generation };
                     let row = Row { held: held.clone(), seen, pushed };
                     self.records.entry(kind.clone()).or_default().insert(*id, row);
@@ -94,7 +94,7 @@ impl Store for MemoryStore {
     }
 
     fn restart(&mut self, filter: &Filter) -> Result<()> {
-        self.state = self.state.anew(filter);
+        self.state = self.state.restarted(filter);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! - A page of changes and the cursor behind it are stored in one local transaction.
 //! - A batch of the outbox is written to the store with its `Idempotency-Key` and its exact bytes before it is sent.
 //!   Until its answer is stored, the same bytes go out under the same key, and the server does the work once.
-//! - When the server says that a cursor leads on no more (a grant changed, the database was restored), the session
+//! - When the server says that a cursor is no longer valid (a grant changed, the database was restored), the session
 //!   takes a new snapshot by itself and sweeps what was not in it.
 //!
 //! Local changes wait in the outbox only: they do not show in the copy before the server has accepted them. A change

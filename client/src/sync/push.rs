@@ -13,7 +13,7 @@ use cell_records_types::{Reference, Timestamp};
 pub struct Pushed {
     /// Batches that the server answered.
     pub batches: usize,
-    /// Items that stand as they were asked for.
+    /// Items that were done as asked.
     pub accepted: usize,
     /// Items that met something else on the server; they are in the store's refused items.
     pub conflicts: usize,

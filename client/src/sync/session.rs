@@ -22,8 +22,8 @@ const PAGE: u32 = 1_000;
 const FETCHES: usize = 8;
 /// Seconds that a long poll waits.
 const WAIT: u32 = 50;
-/// An empty answer to a long poll that comes sooner than this is followed by as long a wait.
-const BREATH: Duration = Duration::from_secs(1);
+/// A long poll that returns nothing sooner than this is followed by as long a wait.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Keeps one local copy. Dropping it, or any call of it halfway, is safe at any moment.
 ///
@@ -47,15 +47,15 @@ pub struct Pulled {
     pub removed: usize,
     /// Records deleted because the snapshot did not name them.
     pub swept: usize,
-    /// Whether nothing more stood ready.
+    /// Whether the server had nothing more.
     pub current: bool,
     /// Whether it belonged to a snapshot.
     pub snapshot: bool,
-    /// Whether the server let the cursor go, so that a snapshot follows.
+    /// Whether the cursor was no longer valid, so that a snapshot follows.
     pub restarted: bool,
     /// Whether a snapshot ended with other numbers of records than the server counted.
     pub miscounted: bool,
-    /// Rows of the server's log still to be examined, up to 10,000; absent in a snapshot.
+    /// Rows of the server's log that are still to be read, up to 10,000; absent in a snapshot.
     pub behind: Option<i64>,
 }
 
@@ -73,7 +73,7 @@ impl Pulled {
 }
 
 impl<S: Store> SyncSession<S> {
-    /// A session that goes on where the store stands, with the filter that the store was filled with.
+    /// A session that continues from the state of the store, with the filter that the store was filled with.
     pub fn new(client: Client, store: S) -> Self {
         SyncSession { client, store, filter: None }
     }
@@ -112,12 +112,12 @@ impl<S: Store> SyncSession<S> {
     /// Fetches and applies one page.
     ///
     /// # Errors
-    /// What [`Client::changes`] says, but for a cursor that leads on no more: that is [`Pulled::restarted`].
+    /// What [`Client::changes`] says, but for a cursor that is no longer valid: that is [`Pulled::restarted`].
     pub async fn pull_once(&mut self) -> Result<Pulled> {
         self.pull(0, None).await
     }
 
-    /// Fetches and applies pages until the server has no more, and tells `each` of every one. Answers the sum.
+    /// Fetches and applies pages until the server has no more, and calls `each` with every one. Returns the sum.
     /// While a page is stored, the next one is on its way; on a runtime of several threads it is parsed meanwhile.
     pub async fn pull_until_current(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Pulled> {
         let (mut total, mut ahead) = (Pulled::default(), Ahead::default());
@@ -131,8 +131,8 @@ impl<S: Store> SyncSession<S> {
         }
     }
 
-    /// Follows the server by long polls, and tells `each` of every page that changed something. Passing failures
-    /// are waited out; only what waiting does not cure ends it. Drop the future to stop.
+    /// Follows the server by long polls, and calls `each` with every page that changed something. After temporary
+    /// failures it waits and tries again; only a failure that waiting does not cure ends it. Drop the future to stop.
     pub async fn watch(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Infallible> {
         let (mut wait, mut ahead) = (0, Ahead::default());
         loop {
@@ -140,18 +140,18 @@ impl<S: Store> SyncSession<S> {
             match self.pull(wait, Some(&mut ahead)).await {
                 Ok(page) => {
                     // A server or proxy that does not wait must not be asked in a tight loop.
-                    let hasty = wait > 0 && page.changes == 0 && begun.elapsed() < BREATH;
+                    let hasty = wait > 0 && page.changes == 0 && begun.elapsed() < SHORTEST;
                     wait = if page.current { WAIT } else { 0 };
                     if page.changes > 0 || page.swept > 0 || page.restarted {
                         each(&page);
                     }
                     if hasty {
-                        self.client.pause(BREATH).await;
+                        self.client.pause(SHORTEST).await;
                     }
                 }
                 Err(error) if error.is_retryable() => {
                     let pause = error.retry_after().unwrap_or_default().max(self.client.retry_cap());
-                    tracing::warn!(%error, wait_s = pause.as_secs(), "the server does not answer; waiting");
+                    tracing::warn!(%error, wait_s = pause.as_secs(), "the server cannot be reached; waiting");
                     self.client.pause(pause).await;
                 }
                 Err(error) => return Err(error),
@@ -169,7 +169,7 @@ impl<S: Store> SyncSession<S> {
         let mut page = match answer {
             // An unreadable cursor too: the server has other keys than when it was made.
             Err(error) if state.cursor.is_some() && matches!(error.code(), Some("cursor_gone" | "cursor_invalid")) => {
-                tracing::info!(code = error.code(), "the cursor leads on no more; taking a snapshot");
+                tracing::info!(code = error.code(), "the cursor is no longer valid; taking a snapshot");
                 self.store.restart(&state.filter)?;
                 return Ok(Pulled { restarted: true, ..Pulled::default() });
             }
@@ -280,9 +280,10 @@ impl Drop for Ahead {
     }
 }
 
-/// The record as it stands now; a removal when it is deleted or out of sight.
+/// The record as it is now; a removal when it is deleted or out of sight.
 async fn fetch(client: &Client, kind: &str, id: Uuid, version: i64) -> Result<Change> {
-    let found = client.fetch::<Map<String, Value>>(Call::get(&["v1", &plural(kind), &id.to_string()])).await;
+    let collection = collection(client, kind).await?;
+    let found = client.fetch::<Map<String, Value>>(Call::get(&["v1", &collection, &id.to_string()])).await;
     let kind = kind.to_owned();
     match found {
         Ok(record) => {
@@ -307,7 +308,7 @@ pub(super) fn envelope(record: &Map<String, Value>) -> Result<(i64, Uuid)> {
 }
 
 /// The path of a type's collection.
-fn plural(kind: &str) -> String {
+async fn collection(client: &Client, kind: &str) -> Result<String> {
     const fn names<T: RecordType>() -> (&'static str, &'static str) {
         (T::NAME, T::PLURAL)
     }
@@ -322,7 +323,12 @@ fn plural(kind: &str) -> String {
         names::<UnitEvaluation>(),
         names::<ReportedFigure>(),
     ];
-    let found = known.into_iter().find(|(name, _)| *name == kind);
-    // A type that a newer server has and this version does not know.
-    found.map_or_else(|| format!("{kind}s"), |(_, plural)| plural.to_owned())
+    if let Some((_, plural)) = known.into_iter().find(|(name, _)| *name == kind) {
+        return Ok(plural.to_owned());
+    }
+    // A guess would not do: a 404 of a path that does not exist would remove the record from the copy.
+    let types = client.record_types().await?.items;
+    let found = types.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(kind));
+    let path = found.and_then(|one| one.get("collection")?.as_str()?.strip_prefix("/v1/"));
+    path.map(str::to_owned).ok_or_else(|| Error::Decode(format!("the server does not describe the type {kind}")))
 }

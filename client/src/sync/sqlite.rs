@@ -96,7 +96,7 @@ impl Store for SqliteStore {
 
     fn restart(&mut self, filter: &Filter) -> Result<()> {
         let tx = self.write()?;
-        save(&tx, &state(&tx)?.anew(filter))?;
+        save(&tx, &state(&tx)?.restarted(filter))?;
         Ok(tx.commit()?)
     }
 
@@ -329,14 +329,22 @@ fn sweep(tx: &Transaction, generation: i64, spare_pushed: bool) -> Result<usize>
 /// Stores a record that a push answered. During a snapshot it does not count as seen there.
 fn pushed(tx: &Transaction, kind: &str, id: Uuid, held: &Held, state: &State) -> Result<()> {
     let body = serde_json::to_string(&held.record).map_err(broken)?;
-    let seen = if state.loading { 0 } else { state.generation };
+    let seen = if state.in_snapshot { 0 } else { state.generation };
     tx.prepare_cached(
         "INSERT INTO records (type, id, version, unit_id, body, seen, pushed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (type, id) DO UPDATE SET version = excluded.version, unit_id = excluded.unit_id,
          body = excluded.body, seen = max(seen, excluded.seen), pushed = excluded.pushed
          WHERE excluded.version >= version",
     )?
-    .execute(params![kind, id.to_string(), held.version, held.unit_id.to_string(), body, seen, state.loading])?;
+    .execute(params![
+        kind,
+        id.to_string(),
+        held.version,
+        held.unit_id.to_string(),
+        body,
+        seen,
+        state.in_snapshot
+    ])?;
     Ok(())
 }
 

@@ -14,16 +14,16 @@ use uuid::Uuid;
 /// A local copy with its outbox. Every method that writes does so in one local transaction: wholly, durably, or not
 /// at all. Methods block; they take milliseconds for a page.
 pub trait Store: Send {
-    /// Where the copy stands.
+    /// The state of the copy.
     fn state(&self) -> Result<State>;
 
-    /// Forgets the cursor, so that the next pull begins a snapshot, with this filter ([`State::anew`]).
+    /// Forgets the cursor, so that the next pull begins a snapshot, with this filter ([`State::restarted`]).
     /// The records stay until the snapshot's end sweeps them.
     fn restart(&mut self, filter: &Filter) -> Result<()>;
 
     /// Applies a page that was asked for in the state `asked`, and stores the page's cursor with it.
-    /// [`State::after`] says what the new state is; its server is that of `asked`. An [`Change::Own`] that is still in the page needs no more than
-    /// a mark that the record was seen.
+    /// [`State::after`] says what the new state is; its server is that of `asked`. For a [`Change::Own`] that is still in
+    /// the page, the record is only marked as seen.
     ///
     /// - In a snapshot every upsert replaces; afterwards only one whose version is not below the held one, and a
     ///   removal likewise.
@@ -75,7 +75,7 @@ pub trait Store: Send {
     /// The items that the server refused, oldest first.
     fn refused(&self) -> Result<Vec<Refused>>;
 
-    /// Forgets a refused item, once somebody has dealt with it.
+    /// Forgets a refused item, once somebody has handled it.
     fn forget_refused(&mut self, number: i64) -> Result<()>;
 
     /// Puts a refused item back into the outbox, as somebody has corrected it, together with the items that are
@@ -101,7 +101,7 @@ pub struct Filter {
     pub units: Vec<String>,
 }
 
-/// Where a copy stands.
+/// The state of a copy.
 #[non_exhaustive]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -110,16 +110,16 @@ pub struct State {
     pub server: String,
     /// What it holds.
     pub filter: Filter,
-    /// Where the next page begins; none before the first page, and after the server let it go.
+    /// Where the next page begins; none before the first page, and after a restart.
     pub cursor: Option<String>,
-    /// The life of the server's log.
+    /// The incarnation of the server's database: another one means that it was restored from a backup.
     pub epoch: Option<String>,
     /// The snapshot that the copy began with.
     pub snapshot: Option<Uuid>,
     /// Counts the snapshots: a record that bears a lower number was not seen since the last one began.
     pub generation: i64,
     /// Whether the snapshot is still going on.
-    pub loading: bool,
+    pub in_snapshot: bool,
     /// Counts the pages that brought changes, and the restarts.
     pub revision: i64,
     /// Units of the filter that the server did not find when the snapshot began: nothing is held of them.
@@ -128,7 +128,7 @@ pub struct State {
     pub received: BTreeMap<String, i64>,
     /// Whether records that the snapshot's sweep spared must be judged when the feed is current.
     pub spared: bool,
-    /// Whether the last page was the last that the server had.
+    /// Whether the server had nothing more after the last page.
     pub current: bool,
     /// The server's clock at the last page.
     pub synced_at: Option<Timestamp>,
@@ -136,10 +136,10 @@ pub struct State {
 
 impl State {
     /// The state without a cursor, before a snapshot with this filter.
-    pub fn anew(&self, filter: &Filter) -> State {
+    pub fn restarted(&self, filter: &Filter) -> State {
         let (filter, cursor, snapshot) = (filter.clone(), None, None);
         let revision = self.revision + 1;
-        State { filter, cursor, snapshot, revision, loading: false, current: false, ..self.clone() }
+        State { filter, cursor, snapshot, revision, in_snapshot: false, current: false, ..self.clone() }
     }
 
     /// The state behind a page that was asked for in the state `asked`.
@@ -151,17 +151,17 @@ impl State {
             next.snapshot = page.snapshot_id;
             next.received = BTreeMap::new();
             next.unknown_units = page.unknown_units.clone();
-            next.loading = true;
+            next.in_snapshot = true;
         }
         if begins || !page.changes.is_empty() {
             next.revision += 1;
         }
         for change in &page.changes {
             match change {
-                Change::Upsert { kind, .. } | Change::Own { kind, .. } if next.loading => {
+                Change::Upsert { kind, .. } | Change::Own { kind, .. } if next.in_snapshot => {
                     *next.received.entry(kind.clone()).or_default() += 1;
                 }
-                Change::SnapshotEnd { .. } => (next.loading, next.spared) = (false, true),
+                Change::SnapshotEnd { .. } => (next.in_snapshot, next.spared) = (false, true),
                 _ => {}
             }
         }
@@ -216,7 +216,7 @@ pub struct Held {
     pub version: i64,
     /// Its unit.
     pub unit_id: Uuid,
-    /// The flat record, masked as the caller's grants ask.
+    /// The flat record, with the fields that the caller may read.
     pub record: Map<String, Value>,
 }
 
@@ -236,7 +236,7 @@ impl Default for BatchLimits {
     }
 }
 
-/// A batch that stands in the store, ready to be sent any number of times.
+/// A batch that is stored, ready to be sent any number of times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// Its `Idempotency-Key`.
@@ -267,7 +267,7 @@ pub enum Outcome {
 /// What an accepted item does to the copy.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// The record as it stands now.
+    /// The record as it is now.
     Put {
         /// Name of the record type.
         kind: String,
@@ -283,7 +283,7 @@ pub enum Effect {
         /// The record.
         id: Uuid,
     },
-    /// The copy learns of it by the feed.
+    /// The feed will bring it.
     Nothing,
 }
 
@@ -350,7 +350,7 @@ impl Again {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Waiting {
     pub(crate) item: PushItem,
-    /// The log's life in which its `if_version` was taken.
+    /// The epoch in which its `if_version` was read.
     pub(crate) epoch: Option<String>,
     /// The call that put it into the outbox: names of items (`ref`) are of one call.
     pub(crate) call: i64,
@@ -396,12 +396,12 @@ impl Filling {
     /// the server and not kept for ever.
     pub(crate) fn take(&mut self, waiting: &Waiting, length: usize, limits: BatchLimits) -> bool {
         let fits = self.items.len() < limits.items && self.bytes + length + 1 + Self::ENVELOPE <= limits.bytes;
-        // Versions of two lives of the log cannot be compared, so they cannot share a batch.
-        let same_life = self.epoch.is_none() || waiting.epoch.is_none() || self.epoch == waiting.epoch;
+        // Versions of two epochs cannot be compared, so they cannot share a batch.
+        let same_epoch = self.epoch.is_none() || waiting.epoch.is_none() || self.epoch == waiting.epoch;
         // Two calls may use one name for two records.
         let linked = self.linked || refs::is_linked(&waiting.item);
         let same_call = self.call == waiting.call || !linked;
-        let taken = self.items.is_empty() || (fits && same_life && same_call);
+        let taken = self.items.is_empty() || (fits && same_epoch && same_call);
         if taken {
             (self.call, self.linked) = (waiting.call, linked);
             self.epoch = self.epoch.take().or_else(|| waiting.epoch.clone());

@@ -1,6 +1,6 @@
 //! A server of next year: everything that it may add without a new version of the protocol, it adds.
 
-use super::stub::{Reply, Stub, ok};
+use super::stub::{Reply, Stub, ok, problem};
 use super::sync::{held, id, record, session, update};
 use crate::sync::{MemoryStore, SqliteStore, Store};
 use crate::types::accounts::{CallerKind, Role};
@@ -127,4 +127,19 @@ async fn typed_lists_and_accounts_read_what_a_newer_server_adds() {
         (CallerKind::Unknown("device".into()), &Role::Unknown("archivist".into()))
     );
     assert_eq!(client.roles().await.unwrap().items[0].types[0].reads, "secret");
+}
+
+#[tokio::test]
+async fn an_own_write_of_an_unknown_type_is_fetched_from_where_the_server_says() {
+    let stub = Stub::start(|_, seen| match seen.line.split('?').next().unwrap() {
+        "GET /v1/sync/changes" => {
+            ok(page("changes", "a", json!([{"op": "own", "type": "city", "id": id(1), "version": 1}])))
+        }
+        "GET /v1/record_types" => ok(json!({"items": [{"name": "city", "collection": "/v1/cities"}]})),
+        line if line == format!("GET /v1/cities/{}", id(1)) => ok(record(1, 1, "a")),
+        _ => problem(404, "not_found"),
+    });
+    let mut session = session(&stub, MemoryStore::new());
+    assert_eq!(session.pull_once().await.unwrap().stored, 1);
+    assert_eq!(session.store().version("city", id(1)).unwrap(), Some(1));
 }

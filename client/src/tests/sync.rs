@@ -127,7 +127,7 @@ mod properties {
         let applied = apply(&mut store, page(Some(100), true, &[upsert(1, 2, "another life")], "d", true));
         assert_eq!((name(&store, 1), applied.stored), (Some("another life".into()), 1));
         let state = store.state().unwrap();
-        assert_eq!((state.cursor.as_deref(), state.loading, state.current), (Some("d"), true, false));
+        assert_eq!((state.cursor.as_deref(), state.in_snapshot, state.current), (Some("d"), true, false));
         assert_eq!(store.counts().unwrap()["member"], 1);
     }
 
@@ -142,7 +142,7 @@ mod properties {
         let end = json!({"op": "snapshot_end", "counts": {"member": 2}});
         let applied = apply(&mut store, page(Some(101), false, &[end], "d", true));
         assert_eq!((held(&store), applied.swept, applied.miscounted), (vec![(1, 1), (2, 1)], 1, true));
-        assert!(!store.state().unwrap().loading);
+        assert!(!store.state().unwrap().in_snapshot);
         // The feed's end judges again, and the item still waits.
         apply(&mut store, page(None, false, &[], "e", false));
         assert_eq!(held(&store), [(1, 1), (2, 1)]);
