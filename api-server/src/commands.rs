@@ -1,7 +1,8 @@
 //! The commands of the local operator on accounts: what they take and what they print.
 
-use cell_records_server::auth::tokens;
+use cell_records_server::auth::keys::MasterKey;
 use cell_records_server::operator::Operator;
+use cell_records_server::store::secrets;
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::CallerKind;
 use clap::Subcommand;
@@ -26,13 +27,16 @@ pub enum UserCommand {
     },
     /// List the users with their grants.
     List,
-    /// Shut a user out, or let it in again.
+    /// Disable a user, or enable it again.
     Disable {
         /// Login name.
         username: String,
-        /// Let it in again.
+        /// Enable it again.
         #[arg(long)]
         undo: bool,
+        /// Disable it even if nobody is left who administers the root.
+        #[arg(long)]
+        yes: bool,
     },
     /// Set a user's password. Without --password-stdin it is made, and shown once.
     Password {
@@ -68,11 +72,11 @@ pub enum SystemCommand {
     },
     /// List the systems with their grants.
     List,
-    /// Shut a system out, or let it in again; its tokens are revoked for good.
+    /// Disable a system, or enable it again; its tokens are revoked for good.
     Disable {
         /// Its code.
         code: String,
-        /// Let it in again.
+        /// Enable it again.
         #[arg(long)]
         undo: bool,
     },
@@ -134,16 +138,42 @@ pub enum TokenCommand {
     },
 }
 
-/// The password on standard input, or a new one, which is shown once.
-fn password(from_stdin: bool) -> Result<String, String> {
-    if from_stdin {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map_err(|_| "the password could not be read")?;
-        return Ok(line);
+/// What the operator does with the keys of the database.
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// Make a new signing key and wrap all keys anew. The key that it replaces verifies for half an hour more.
+    Rotate {
+        /// Read a new master key from standard input, in base64, and wrap the keys with it.
+        #[arg(long)]
+        new_master_key_stdin: bool,
+    },
+}
+
+/// A password for a user.
+struct Password {
+    text: String,
+    /// Whether it was made here, so that nobody knows it yet.
+    is_new: bool,
+}
+
+impl Password {
+    /// The one on standard input, or a new one.
+    fn take(from_stdin: bool) -> Result<Self, String> {
+        if from_stdin {
+            let mut text = String::new();
+            std::io::stdin().read_line(&mut text).map_err(|_| "the password could not be read")?;
+            return Ok(Password { text, is_new: false });
+        }
+        let text = secrets::password().map_err(|_| "the machine has no random numbers")?;
+        Ok(Password { text, is_new: true })
     }
-    let made = tokens::password().map_err(|_| "the machine has no random numbers")?;
-    println!("password: {made}");
-    Ok(made)
+
+    /// Shows it, once it is the user's.
+    fn show(self) {
+        if self.is_new {
+            println!("password: {}", self.text);
+        }
+    }
 }
 
 /// Does it.
@@ -153,14 +183,21 @@ fn password(from_stdin: bool) -> Result<String, String> {
 pub async fn user(operator: &Operator, command: UserCommand) -> Result<(), String> {
     match command {
         UserCommand::Add { username, display_name, unit, password_stdin } => {
-            let password = password(password_stdin)?;
+            let password = Password::take(password_stdin)?;
             let display_name = display_name.unwrap_or_else(|| username.clone());
-            operator.add_user(&username, &display_name, &password, unit.as_deref()).await
+            operator.add_user(&username, &display_name, &password.text, unit.as_deref()).await?;
+            password.show();
+            Ok(())
         }
         UserCommand::List => list(operator, CallerKind::User).await,
-        UserCommand::Disable { username, undo } => operator.set_disabled(CallerKind::User, &username, !undo).await,
+        UserCommand::Disable { username, undo, yes } => {
+            operator.set_disabled(CallerKind::User, &username, !undo, yes).await
+        }
         UserCommand::Password { username, password_stdin } => {
-            operator.set_password(&username, &password(password_stdin)?).await
+            let password = Password::take(password_stdin)?;
+            operator.set_password(&username, &password.text).await?;
+            password.show();
+            Ok(())
         }
         UserCommand::Grant(grant) => give(operator, CallerKind::User, grant).await,
     }
@@ -178,7 +215,7 @@ pub async fn system(operator: &Operator, command: SystemCommand) -> Result<(), S
             Ok(())
         }
         SystemCommand::List => list(operator, CallerKind::System).await,
-        SystemCommand::Disable { code, undo } => operator.set_disabled(CallerKind::System, &code, !undo).await,
+        SystemCommand::Disable { code, undo } => operator.set_disabled(CallerKind::System, &code, !undo, false).await,
         SystemCommand::Grant(grant) => give(operator, CallerKind::System, grant).await,
     }
 }
@@ -218,5 +255,22 @@ pub async fn token(operator: &Operator, command: TokenCommand) -> Result<(), Str
             }
         }
     }
+    Ok(())
+}
+
+/// Does it.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn keys(operator: &Operator, command: KeysCommand) -> Result<(), String> {
+    let KeysCommand::Rotate { new_master_key_stdin } = command;
+    let new_master = if new_master_key_stdin {
+        let mut text = String::new();
+        std::io::stdin().read_line(&mut text).map_err(|_| "the master key could not be read")?;
+        Some(MasterKey::parse(&text)?)
+    } else {
+        None
+    };
+    println!("signing key {}", operator.rotate_keys(new_master).await?);
     Ok(())
 }

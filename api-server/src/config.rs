@@ -202,8 +202,9 @@ impl Config {
         }
         // Cleaned as the text of a login is, or nobody could log in with it.
         let admin_password = settings.admin_password.map(|password| clean(&password, false).unwrap_or_default());
-        if admin_password.as_ref().is_some_and(|password| !passwords::is_acceptable(password, crate::setup::ADMIN)) {
-            return Err("admin_password: must have at least 12 characters and not be a common one".into());
+        if admin_password.as_ref().is_some_and(|password| !passwords::is_acceptable(password, crate::setup::ADMIN, ""))
+        {
+            return Err("admin_password: must have at least 12 characters and not be easy to guess".into());
         }
         let log = Log {
             filter: settings.log.unwrap_or_else(|| "info,actix_server=warn".into()),

@@ -53,6 +53,7 @@ error_codes! {
     CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép.";
     ROUND_CLOSED 409 "round_closed" "The round is approved: nothing of it changes." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
     NOT_UNIQUE 409 "not_unique" "Another record holds this already." "Bản ghi khác đã có giá trị này.";
+    LAST_ADMINISTRATOR 409 "last_administrator" "This would leave no user who administers the root for good." "Thao tác này sẽ không còn người dùng nào quản trị toàn hệ thống.";
     EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
     GONE 410 "gone" "The record is deleted." "Bản ghi đã bị xóa.";
     CURSOR_GONE 410 "cursor_gone" "The cursor no longer leads on: begin again with a snapshot." "Con trỏ không còn dùng được: hãy tải lại toàn bộ.";

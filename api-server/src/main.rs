@@ -57,6 +57,9 @@ enum Command {
     /// Access tokens of systems.
     #[command(subcommand)]
     Token(commands::TokenCommand),
+    /// The keys that sign and seal.
+    #[command(subcommand)]
+    Keys(commands::KeysCommand),
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -102,6 +105,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::User(command) => commands::user(&operator(&config).await?, command).await,
         Command::System(command) => commands::system(&operator(&config).await?, command).await,
         Command::Token(command) => commands::token(&operator(&config).await?, command).await,
+        Command::Keys(command) => commands::keys(&operator(&config).await?, command).await,
         Command::Openapi => Ok(()),
     }
 }

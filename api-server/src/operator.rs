@@ -1,22 +1,24 @@
 //! What the local operator does with accounts from the command line: on the database directly, through the
 //! same writer and audited as the operator's. Where a server runs beside it, that one notices within a second.
 
-use crate::auth::passwords;
-use crate::http::grants::{is_sensitive, sensitive_fields};
-use crate::http::systems;
+use crate::auth::keys::MasterKey;
+use crate::db::DbError;
 use crate::server::Opened;
 use crate::state::Shared;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
-use crate::store::audit::By;
+use crate::store::audit::{self, By};
 use crate::store::grants::{self, NewGrant};
-use crate::store::scope::ROOT;
+use crate::store::keys;
+use crate::store::scope::{Narrowing, ROOT};
 use crate::store::tokens::{self, LONGEST, NewToken};
-use crate::store::writer::WriteError;
+use crate::store::writer::{WriteError, WriteTx};
 use cell_records_types::accounts::{CallerKind, Role, SystemCode, Token, Username};
-use cell_records_types::faults::Report;
+use cell_records_types::faults::{ROLES_CONFLICT, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::text::clean;
 use cell_records_types::{Reference, Timestamp};
+use serde_json::json;
+use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -26,6 +28,7 @@ pub struct Operator {
 }
 
 type Outcome<T> = Result<T, String>;
+type Work<'a, T> = Pin<Box<dyn Future<Output = Result<Outcome<T>, DbError>> + 'a>>;
 
 fn written(error: WriteError) -> String {
     match error {
@@ -94,12 +97,32 @@ impl Operator {
         Ok(grants.into_iter().map(|grant| (grant.id, grant.role, grant.unit)).collect())
     }
 
-    async fn hash(&self, password: &str, username: &str) -> Outcome<String> {
+    async fn hash(&self, password: &str, username: &str, unit: Uuid) -> Outcome<String> {
         let password = clean(password, false).unwrap_or_default();
-        if !passwords::is_acceptable(&password, username) {
-            return Err("the password must have at least 12 characters and not be a common one".into());
+        let unit = self.read(async |db| accounts::unit_name(db, unit).await).await?.unwrap_or_default();
+        let hasher = &self.shared.hasher;
+        let slow = |_| "hashing the password took too long".to_owned();
+        if !hasher.accepts(&password, username, &unit).await.map_err(slow)? {
+            return Err("the password must have at least 12 characters and not be easy to guess".into());
         }
-        self.shared.hasher.hash(password).await.map_err(|_| "hashing the password took too long".into())
+        hasher.hash(password).await.map_err(slow)
+    }
+
+    /// Work on an account as it is inside the write.
+    async fn work<T: Send + 'static>(
+        &self,
+        account: Account,
+        work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Account) -> Work<'a, T> + Send + 'static,
+    ) -> Outcome<T> {
+        let done = self.shared.writer.accounts(move |tx| {
+            Box::pin(async move {
+                match accounts::by_id(&mut tx.db(), account.kind, account.id).await? {
+                    Some(account) => work(tx, account).await,
+                    None => Ok(Err("the account is gone".into())),
+                }
+            })
+        });
+        done.await.map_err(written)?
     }
 
     /// Makes a user; `unit` defaults to the root.
@@ -108,11 +131,12 @@ impl Operator {
     /// When a rule refuses it.
     pub async fn add_user(&self, name: &str, display_name: &str, password: &str, unit: Option<&str>) -> Outcome<()> {
         let name = checked::<Username>(name, "the username")?;
+        let unit = self.unit(unit).await?;
         let new = NewAccount {
             kind: CallerKind::User,
             display_name: checked::<cell_records_types::Text<100>>(display_name, "the name")?,
-            unit: self.unit(unit).await?,
-            password_hash: Some(self.hash(password, &name).await?),
+            unit,
+            password_hash: Some(self.hash(password, &name, unit).await?),
             name,
             contact: None,
             purpose: None,
@@ -123,10 +147,10 @@ impl Operator {
         if made.await.map_err(written)? { Ok(()) } else { Err("the username is taken".into()) }
     }
 
-    /// Registers a system and answers its code; `unit` defaults to the root.
+    /// Registers a system and returns its code; `unit` defaults to the root, `code` to the one that the name makes.
     ///
     /// # Errors
-    /// When a rule refuses it.
+    /// When a rule refuses it; also when the code is taken, for then the system may be registered already.
     pub async fn add_system(
         &self,
         name: &str,
@@ -135,24 +159,29 @@ impl Operator {
         purpose: &str,
         unit: Option<&str>,
     ) -> Outcome<String> {
-        let code = code.map(|code| checked::<SystemCode>(code, "the code")).transpose()?.unwrap_or_default();
+        let display_name = checked::<cell_records_types::Text<100>>(name, "the name")?;
+        let code = match code {
+            Some(code) => checked::<SystemCode>(code, "the code")?,
+            None => accounts::code_of(&display_name),
+        };
         let server_code = self.shared.server_code.clone();
         if code == server_code {
-            return Err("the code is this server's own".into());
+            return Err(format!("the code {code} is this server's own: give another with --code"));
         }
+        let taken = format!("the system {code} is registered already: to register another, give its code with --code");
         let new = NewAccount {
             kind: CallerKind::System,
             name: code,
-            display_name: checked::<cell_records_types::Text<100>>(name, "the name")?,
+            display_name,
             unit: self.unit(unit).await?,
             password_hash: None,
             contact: Some(checked::<cell_records_types::Text>(contact, "the contact")?),
             purpose: Some(checked::<cell_records_types::Text<500>>(purpose, "the purpose")?),
         };
         let made = self.shared.writer.accounts(move |tx| {
-            Box::pin(async move { systems::register(tx, &By::operator(), new, &server_code).await })
+            Box::pin(async move { accounts::register(tx, &By::operator(), new, &server_code).await })
         });
-        made.await.map_err(written)?.map(|system| system.name).ok_or_else(|| "the code is taken".into())
+        made.await.map_err(written)?.map(|system| system.name).ok_or(taken)
     }
 
     /// Sets a user's password, which ends its sessions.
@@ -161,24 +190,32 @@ impl Operator {
     /// When a rule refuses it.
     pub async fn set_password(&self, name: &str, password: &str) -> Outcome<()> {
         let account = self.account(CallerKind::User, name).await?;
-        let password_hash = Some(self.hash(password, &account.name).await?);
-        self.change(account, Changes { password_hash, ..Changes::default() }).await
+        let password_hash = Some(self.hash(password, &account.name, account.unit).await?);
+        let changes = Changes { password_hash, ..Changes::default() };
+        self.work(account, |tx, mut account| {
+            Box::pin(async move { accounts::change(tx, &By::operator(), &mut account, changes).await.map(Ok) })
+        })
+        .await
     }
 
-    /// Shuts an account out, or lets it in again.
+    /// Disables an account, or enables it again. With `even_last` also the last user who administers the root for good.
     ///
     /// # Errors
-    /// When there is none.
-    pub async fn set_disabled(&self, kind: CallerKind, name: &str, disabled: bool) -> Outcome<()> {
+    /// When there is none, or when it is that last user.
+    pub async fn set_disabled(&self, kind: CallerKind, name: &str, disabled: bool, even_last: bool) -> Outcome<()> {
         let account = self.account(kind, name).await?;
-        self.change(account, Changes { disabled: Some(disabled), ..Changes::default() }).await
-    }
-
-    async fn change(&self, mut account: Account, changes: Changes) -> Outcome<()> {
-        let changed = self.shared.writer.accounts(move |tx| {
-            Box::pin(async move { accounts::change(tx, &By::operator(), &mut account, changes).await })
-        });
-        changed.await.map_err(written)
+        let last = format!("{name} is the last user who administers the root: to disable it all the same, give --yes");
+        let changes = Changes { disabled: Some(disabled), ..Changes::default() };
+        self.work(account, move |tx, mut account| {
+            Box::pin(async move {
+                let now = tx.now;
+                if disabled && !even_last && grants::is_last_administrator(&mut tx.db(), account.id, now).await? {
+                    return Ok(Err(last));
+                }
+                accounts::change(tx, &By::operator(), &mut account, changes).await.map(Ok)
+            })
+        })
+        .await
     }
 
     /// Gives an account a role over a unit, which defaults to the account's own.
@@ -200,26 +237,59 @@ impl Operator {
             let codes: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
             format!("the role must be one of {}", codes.join(", "))
         })?;
-        if let Some(field) = fields.iter().find(|field| !is_sensitive(field)) {
-            return Err(format!("{field} is none of {}", sensitive_fields().join(", ")));
+        if let Some(field) = fields.iter().find(|field| !grants::is_sensitive(field)) {
+            return Err(format!("{field} is none of {}", grants::sensitive_fields().join(", ")));
         }
         let new = NewGrant { role, unit, from: None, until, fields };
-        let given = self.shared.writer.accounts(move |tx| {
+        self.work(account, |tx, account| {
             Box::pin(async move {
-                let above = crate::store::live::read_tree(&mut tx.db()).await?;
-                if !above.covers(account.unit, new.unit) || new.until.is_some_and(|until| until <= tx.now) {
-                    return Ok(None);
+                if !tx.tree.covers(account.unit, new.unit) {
+                    return Ok(Err("the unit must be the account's own or below it".into()));
                 }
-                grants::add(tx, &By::operator(), &account, new).await.map(Some)
+                if new.until.is_some_and(|until| until <= tx.now) {
+                    return Ok(Err("the end must lie in the future".into()));
+                }
+                let given = grants::add(tx, &By::operator(), &account, new).await?;
+                Ok(given.map(|grant| grant.id).ok_or_else(|| ROLES_CONFLICT.en.into()))
             })
-        });
-        let grant = given.await.map_err(written)?;
-        grant.map(|grant| grant.id).ok_or_else(|| {
-            "the unit must stand at or below the account's own, and the end must lie in the future".into()
         })
+        .await
     }
 
-    /// Issues a system's token that ends after some days, 1 to 400, and answers its id and secret.
+    /// Makes a new signing key, which takes over on every server within a second, and wraps all keys anew: with
+    /// another master key where one is given. The key that it replaces verifies for half an hour more. Returns the
+    /// name of the new key.
+    ///
+    /// # Errors
+    /// When the keys cannot be opened, or the database does not take the write.
+    pub async fn rotate_keys(&self, new_master: Option<MasterKey>) -> Outcome<String> {
+        let shared = self.shared.clone();
+        let rotated = self.shared.writer.accounts(move |tx| {
+            Box::pin(async move {
+                let (now, stored) = (tx.now, keys::list(&mut tx.db()).await?);
+                let rotation = match shared.keys.rotation(&stored, new_master.as_ref(), now) {
+                    Ok(rotation) => rotation,
+                    Err(why) => return Ok(Err(why)),
+                };
+                for id in &rotation.over {
+                    keys::delete(&mut tx.db(), id).await?;
+                }
+                for key in &rotation.kept {
+                    keys::rewrap(&mut tx.db(), key).await?;
+                }
+                keys::insert(&mut tx.db(), &rotation.new).await?;
+                tx.rights_changed();
+                let detail = json!({
+                    "key": rotation.new.id, "removed": rotation.over, "new_master_key": new_master.is_some(),
+                });
+                audit::record(tx, &By::operator(), "keys_rotated", None, ROOT, detail).await?;
+                Ok(Ok(rotation.new.id))
+            })
+        });
+        rotated.await.map_err(written)?
+    }
+
+    /// Issues a system's token that ends after some days, 1 to 400, and returns its id and secret.
     ///
     /// # Errors
     /// When a rule refuses it.
@@ -230,21 +300,23 @@ impl Operator {
         if !(1..=LONGEST).contains(&life) {
             return Err("a token lives 1 to 400 days".into());
         }
-        if system.disabled {
-            return Err("the system is disabled".into());
-        }
         let held = self.roles(&system).await?;
         if let Some(grant) = only.iter().find(|grant| !held.iter().any(|(id, ..)| id == *grant)) {
             return Err(format!("the system has no grant {grant}"));
         }
-        let issued = self.shared.writer.accounts(move |tx| {
+        self.work(system, move |tx, system| {
             Box::pin(async move {
+                if system.disabled {
+                    return Ok(Err("the system is disabled".into()));
+                }
                 let expires_at = Timestamp::from_micros(tx.now.micros() + life);
-                let new = NewToken { name, expires_at, grants: only };
-                tokens::issue(tx, &By::operator(), &system, new, "token_issued").await
+                let narrowing = if only.is_empty() { Narrowing::All } else { Narrowing::Only(only) };
+                let new = NewToken { name, expires_at, narrowing };
+                let issued = tokens::issue(tx, &By::operator(), &system, new, "token_issued").await?;
+                Ok(Ok((issued.id, issued.token)))
             })
-        });
-        issued.await.map(|issued| (issued.id, issued.token)).map_err(written)
+        })
+        .await
     }
 
     /// The tokens of a system, without their secrets.
@@ -262,10 +334,13 @@ impl Operator {
     /// When there is none.
     pub async fn revoke_token(&self, code: &str, token: Uuid) -> Outcome<()> {
         let system = self.account(CallerKind::System, code).await?;
-        let revoked = self
-            .shared
-            .writer
-            .accounts(move |tx| Box::pin(async move { tokens::revoke(tx, &By::operator(), &system, token).await }));
-        if revoked.await.map_err(written)? { Ok(()) } else { Err(format!("{code} has no token {token}")) }
+        let unknown = format!("{code} has no token {token}");
+        self.work(system, move |tx, system| {
+            Box::pin(async move {
+                let revoked = tokens::revoke(tx, &By::operator(), &system, token).await?;
+                Ok(if revoked { Ok(()) } else { Err(unknown) })
+            })
+        })
+        .await
     }
 }

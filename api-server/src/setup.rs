@@ -2,23 +2,23 @@
 //! Each step does nothing where it is done already, and `admin` comes last: a start that was cut off is
 //! completed by the next one, and several servers may start at once.
 
-use crate::auth::keys::{self, KeySet, MasterKey, Material};
-use crate::auth::{passwords::Hasher, tokens};
-use crate::db::schema::keys as stored_keys;
+use crate::auth::keys::{self, KeySet, MasterKey};
+use crate::auth::passwords::Hasher;
 use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
 use crate::on;
 use crate::store::accounts::{self, NewAccount};
 use crate::store::audit::By;
 use crate::store::grants::{self, NewGrant};
 use crate::store::items::{Caller, Command, Expected, Item};
+use crate::store::keys::{self as stored_keys, StoredKey};
 use crate::store::live::Clock;
 use crate::store::registry::UNIT;
 use crate::store::scope::ROOT;
+use crate::store::secrets;
 use crate::store::writer::{WriteError, Writer};
 use cell_records_types::accounts::{CallerKind, Role};
 use cell_records_types::sync::PushOp;
 use diesel::sql_types::BigInt;
-use diesel::{ExpressionMethods, QueryDsl};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -45,33 +45,33 @@ pub async fn clock_and_keys(database: &Database, master: Option<&MasterKey>) -> 
         .text(", 0, 1, 1, 1) ON CONFLICT DO NOTHING");
         on!(&mut db, c => clock.run(c))?;
         Clock::read(&mut db, true).await?;
-        let stored = read_keys(&mut db).await?;
-        let stored = if stored.is_empty() { insert_keys(&mut db, made).await? } else { stored };
+        if stored_keys::list(&mut db).await?.is_empty() {
+            let now: At = engine::now(&mut db).await?;
+            for key in made {
+                stored_keys::insert(&mut db, &StoredKey { created_at: now.into(), ..key }).await?;
+            }
+        }
+        let wrapped = keys::wrap_plain(&stored_keys::list(&mut db).await?, master);
+        for key in wrapped.iter().flatten() {
+            stored_keys::rewrap(&mut db, key).await?;
+        }
+        let stored = stored_keys::list(&mut db).await?;
         engine::batch(&mut db, "COMMIT").await?;
-        Ok::<_, DbError>(stored)
+        Ok::<_, DbError>((stored, wrapped))
     };
-    KeySet::load(&stored.await.map_err(unreachable)?, master)
+    let (stored, wrapped) = stored.await.map_err(unreachable)?;
+    let wrapped = wrapped?.len();
+    if wrapped > 0 {
+        tracing::warn!(
+            "{wrapped} keys were stored plain and are wrapped with the master key now; older backups still hold them: \
+             `cell-records keys rotate` replaces the signing key"
+        );
+    }
+    KeySet::load(&stored, master)
 }
 
 fn unreachable(error: DbError) -> String {
     format!("the database does not answer: {error}")
-}
-
-async fn read_keys(db: &mut Db<'_>) -> Result<Vec<Material>, DbError> {
-    use stored_keys as k;
-    let rows: Vec<(String, String, String)> =
-        on!(db, c => k::table.order((k::created_at, k::id)).select((k::kind, k::id, k::material)).all(c))?;
-    Ok(rows.into_iter().map(|(kind, id, material)| Material { kind, id, material }).collect())
-}
-
-async fn insert_keys(db: &mut Db<'_>, made: Vec<Material>) -> Result<Vec<Material>, DbError> {
-    use stored_keys as k;
-    let now: At = engine::now(db).await?;
-    for Material { kind, id, material } in &made {
-        let row = (k::id.eq(id), k::kind.eq(kind), k::material.eq(material), k::created_at.eq(now));
-        on!(db, c => diesel::insert_into(k::table).values(row).run(c))?;
-    }
-    Ok(made)
 }
 
 /// Makes the root and the user `admin` where they are not there yet. Answers the password that was made for
@@ -102,7 +102,7 @@ pub async fn root_and_admin(
     }
     let (secret, made) = match password {
         Some(given) => (given.to_owned(), false),
-        None => (tokens::password().map_err(|_| "the machine has no random numbers".to_owned())?, true),
+        None => (secrets::password().map_err(|_| "the machine has no random numbers".to_owned())?, true),
     };
     let hash = hasher.hash(secret.clone()).await.map_err(|_| "hashing the password of admin took too long")?;
     let admin = NewAccount {

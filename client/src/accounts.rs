@@ -7,9 +7,10 @@ use crate::transport::Call;
 use bytes::Bytes;
 use cell_records_types::accounts::{
     AccountPatch, Grant, IssuedToken, Login, Me, NewGrant, NewSystem, NewToken, NewUser, PasswordChange, RefreshToken,
-    Rotation, Session, System, Token, Tokens, User,
+    Rotation, Session, System, Token, Tokens, UnitGrant, User,
 };
 use cell_records_types::pages::Page;
+use cell_records_types::{Ref, Unit};
 use futures_util::Stream;
 use reqwest::{Url, header};
 use serde::{Serialize, de::DeserializeOwned};
@@ -170,7 +171,8 @@ impl Client {
         self.without_account(Call::plain_post(&["v1", "auth", "login"]).json(login)?).await
     }
 
-    /// Spends a refresh token for new tokens. It works once; a second use ends the session.
+    /// Spends a refresh token for new tokens. It works once; a second use more than 30 seconds later
+    /// ends the session.
     ///
     /// # Errors
     /// `401 refresh_failed`.
@@ -206,6 +208,11 @@ impl Client {
     /// Who the caller is, with the grants that hold now.
     pub async fn me(&self) -> Result<Me> {
         self.fetch(Call::get(&["v1", "me"])).await
+    }
+
+    /// A page of who sees a unit: the grants that cover it, for its office and its lead.
+    pub async fn unit_grants(&self, unit: &Ref<Unit>, paging: &Paging) -> Result<Page<UnitGrant>> {
+        self.fetch(paging.mark(Call::get(&["v1", "units", &unit.to_string(), "grants"]))).await
     }
 
     /// Changes the caller's own password; ends its other sessions.

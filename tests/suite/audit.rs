@@ -3,7 +3,7 @@
 use crate::support::on_both_engines;
 use crate::support::server::PASSWORD;
 use crate::support::ward::ROOT;
-use cell_records_client::types::accounts::Role;
+use cell_records_client::types::accounts::{CallerKind, Role};
 use serde_json::{Value, json};
 
 on_both_engines! {
@@ -19,9 +19,10 @@ on_both_engines! {
         server.login("mot-bi-mat-go-nham", PASSWORD).await.is(401);
         person.call(reqwest::Method::PUT, "/v1/me/password").json(json!({"current_password": PASSWORD, "new_password": "hoa sen trong đầm"})).await.is(204);
         let login = server.login("thu-ky", "hoa sen trong đầm").await.is(200).body;
-        for _ in 0..2 {
-            server.nobody().post("/v1/auth/refresh", json!({"refresh_token": login["refresh_token"]})).await;
-        }
+        let refresh = || server.nobody().post("/v1/auth/refresh", json!({"refresh_token": login["refresh_token"]}));
+        refresh().await.is(200);
+        server.refreshed_earlier(31);
+        refresh().await.is(401);
         person.verb("/v1/auth/logout").await.is(204);
         admin.patch(&format!("/v1/users/{user}"), "*", json!({"disabled": true})).await.is(200);
         let tokens = format!("/v1/systems/{}/tokens", auditor.id);
@@ -53,6 +54,27 @@ on_both_engines! {
         admin.get("/v1/audit_events").await.refused(403, "forbidden");
     }
 
+    async fn what_the_operator_does_is_written_down_as_the_operators(server: empty) {
+        let (operator, auditor) = (server.operator(), server.acting(Role::Auditor, ROOT).await);
+        operator.add_user("thu-ky", "Thư ký", PASSWORD, None).await.unwrap();
+        operator.grant(CallerKind::User, "thu-ky", "frontend_reader", None, None, Vec::new()).await.unwrap();
+        operator.set_password("thu-ky", "hoa sen trong đầm").await.unwrap();
+        operator.set_disabled(CallerKind::User, "thu-ky", true, false).await.unwrap();
+        let code = operator.add_system("Tỉnh", None, "a", "b", None).await.unwrap();
+        let (token, _) = operator.issue_token(&code, "t", 1, Vec::new()).await.unwrap();
+        operator.revoke_token(&code, token).await.unwrap();
+        operator.rotate_keys(None).await.unwrap();
+        let events = auditor.all("/v1/audit_events").await.0;
+        let by_operator: Vec<_> = events.iter().filter(|event| event["operator"] == true).map(|event| event["action"].clone()).collect();
+        assert_eq!(by_operator, [
+            "keys_rotated", "token_revoked", "token_issued", "system_created", "user_changed", "password_changed", "grant_added", "user_created",
+            // The first start.
+            "grant_added", "user_created",
+        ]);
+        assert!(events.iter().all(|event| event["operator"] != true || event["actor"].is_null()));
+        assert!(events.iter().any(|event| event["action"] == "login" && event["operator"].is_null()));
+    }
+
     async fn an_auditor_reads_of_its_own_units_only(server: empty) {
         let ward = server.ward().await;
         let admin = server.administrator().await;
@@ -61,7 +83,8 @@ on_both_engines! {
         }
         let auditor = server.acting(Role::Auditor, &ward.a).await;
         let events = auditor.all("/v1/audit_events").await.0;
-        assert_eq!(events.iter().map(|event| event["action"].clone()).collect::<Vec<_>>(), ["user_created"]);
+        assert_eq!(events.iter().map(|event| event["action"].clone()).collect::<Vec<_>>(), ["grant_added", "user_created"]);
+        assert_eq!((&events[0]["detail"]["account"], &events[0]["detail"]["role"]), (&json!(auditor.id), &json!("auditor")));
         assert!(events.iter().all(|event| event["unit_id"] == ward.a.as_str()));
     }
 }

@@ -22,7 +22,8 @@ on_both_engines! {
         let login = server.login("admin", PASSWORD).await.is(200).body;
         let token = login["access_token"].as_str().unwrap();
         let (keys, claims, header) = (&server.running.shared.keys, part(token, 1), part(token, 0));
-        assert_eq!((&header["alg"], &header["typ"], &header["kid"]), (&json!("EdDSA"), &json!("at+jwt"), &json!(keys.kid)));
+        let signing = keys.signing();
+        assert_eq!((&header["alg"], &header["typ"], &header["kid"]), (&json!("EdDSA"), &json!("at+jwt"), &json!(signing.current.kid)));
         for claim in ["iss", "sub", "aud", "exp", "iat", "jti", "sid"] {
             assert!(claims.get(claim).is_some(), "{claim}");
         }
@@ -36,7 +37,7 @@ on_both_engines! {
         // Signed with the server's own key, and wrong all the same.
         let sign = |header: &Value, claims: &Value| {
             let header: Header = serde_json::from_value(header.clone()).unwrap();
-            jsonwebtoken::encode(&header, claims, &keys.encoding).unwrap()
+            jsonwebtoken::encode(&header, claims, &signing.current.encoding).unwrap()
         };
         server.bearer(Some(&sign(&header, &claims))).get("/v1/me").await.is(200);
         let mut forged = vec![
@@ -59,7 +60,7 @@ on_both_engines! {
         let secrets = [B64.decode(public["x"].as_str().unwrap()).unwrap(), public["x"].as_str().unwrap().into(), public.to_string().into_bytes()];
         for secret in secrets {
             let mut header = Header::new(Algorithm::HS256);
-            (header.typ, header.kid) = (Some("at+jwt".into()), Some(keys.kid.clone()));
+            (header.typ, header.kid) = (Some("at+jwt".into()), Some(signing.current.kid.clone()));
             forged.push(jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret)).unwrap());
         }
         let mut embedded = header.clone();

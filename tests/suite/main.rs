@@ -28,6 +28,7 @@ mod members;
 mod model;
 mod moves;
 mod openapi;
+mod operator;
 mod pages;
 mod pull;
 mod push;

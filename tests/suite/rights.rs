@@ -23,7 +23,7 @@ enum Access {
 }
 use Access::{Nothing as N, Reads as R, Writes as W, WritesBut, WritesOnly};
 
-const ROLES: [Role; 9] = [
+const ROLES: [Role; 8] = [
     Role::CommitteeOffice,
     Role::CommitteeLead,
     Role::CellSecretary,
@@ -32,21 +32,20 @@ const ROLES: [Role; 9] = [
     Role::FrontendReader,
     Role::Administrator,
     Role::Auditor,
-    Role::DataProtectionOfficer,
 ];
 
 #[rustfmt::skip]
-fn table(kind: &str) -> [Access; 9] {
+fn table(kind: &str) -> [Access; 8] {
     let (i, p, s) = (Internal, Personal, Sensitive);
     match kind {
-        "unit" => [W(i), WritesBut(i, "code"), R(i), R(i), WritesBut(i, "code"), R(i), WritesOnly(i, "code"), R(Public), N],
-        "member" => [W(s), R(s), R(p), R(p), W(p), N, N, N, N],
-        "term" => [W(i), W(i), R(i), R(i), W(i), R(i), N, N, N],
-        "position" => [W(s), W(s), R(p), R(p), W(p), N, N, N, N],
-        "evaluation_scheme" | "evaluation_round" => [W(i), W(i), R(i), R(i), W(i), R(i), N, N, N],
-        "member_evaluation" => [W(s), W(s), W(p), R(p), W(p), N, N, N, N],
-        "unit_evaluation" => [W(s), W(s), R(i), R(i), W(i), R(i), N, N, N],
-        "reported_figure" => [W(i), W(i), W(i), R(i), W(i), R(i), N, N, N],
+        "unit" => [W(i), WritesBut(i, "code"), R(i), R(i), WritesBut(i, "code"), R(i), WritesOnly(i, "code"), R(Public)],
+        "member" => [W(s), R(s), R(p), R(p), W(p), N, N, N],
+        "term" => [W(i), W(i), R(i), R(i), W(i), R(i), N, N],
+        "position" => [W(s), W(s), R(p), R(p), W(p), N, N, N],
+        "evaluation_scheme" | "evaluation_round" => [W(i), W(i), R(i), R(i), W(i), R(i), N, N],
+        "member_evaluation" => [W(s), W(s), W(p), R(p), W(p), N, N, N],
+        "unit_evaluation" => [W(s), W(s), R(i), R(i), W(i), R(i), N, N],
+        "reported_figure" => [W(i), W(i), W(i), R(i), W(i), R(i), N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

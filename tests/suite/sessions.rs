@@ -46,13 +46,33 @@ on_both_engines! {
         assert!(refused.header("retry-after").parse::<u32>().unwrap() >= 1);
     }
 
-    async fn a_refresh_token_works_once_and_a_second_use_ends_its_session(server: empty) {
+    async fn two_tabs_that_refresh_at_the_same_moment_stay_in_one_session(server: empty) {
+        let login = server.login("admin", PASSWORD).await.is(200).body;
+        let (one, two) = tokio::join!(refresh(server, &login["refresh_token"]), refresh(server, &login["refresh_token"]));
+        let (one, two) = (one.is(200).body, two.is(200).body);
+        assert_ne!(one["refresh_token"], two["refresh_token"]);
+        let caller = server.bearer(text(&one["access_token"]));
+        let sessions = caller.get("/v1/me/sessions").await.is(200).body["items"].as_array().unwrap().clone();
+        assert_eq!((sessions.len(), &sessions[0]["current"]), (1, &json!(true)));
+        server.refreshed_earlier(25);
+        refresh(server, &login["refresh_token"]).await.is(200);
+        // Both tabs go on by themselves, in the session of the login.
+        for tab in [&one, &two] {
+            let renewed = refresh(server, &tab["refresh_token"]).await.is(200).body;
+            let tab = server.bearer(text(&renewed["access_token"]));
+            let now = tab.get("/v1/me/sessions").await.is(200).body["items"].as_array().unwrap().clone();
+            assert_eq!((now.len(), &now[0]["id"], &now[0]["current"]), (1, &sessions[0]["id"], &json!(true)));
+        }
+    }
+
+    async fn a_refresh_token_is_replaced_and_a_later_use_ends_its_session(server: empty) {
         let login = server.login("admin", PASSWORD).await.is(200);
         assert_eq!((&login.body["token_type"], &login.body["expires_in"], login.header("cache-control")), (&json!("Bearer"), &json!(900), "no-store"));
         let renewed = refresh(server, &login.body["refresh_token"]).await.is(200);
         assert_ne!(renewed.body["refresh_token"], login.body["refresh_token"]);
         let caller = server.bearer(text(&renewed.body["access_token"]));
         caller.get("/v1/me").await.is(200);
+        server.refreshed_earlier(31);
         refresh(server, &login.body["refresh_token"]).await.refused(401, "refresh_failed");
         refresh(server, &renewed.body["refresh_token"]).await.refused(401, "refresh_failed");
         caller.becomes("/v1/me", 401).await;
@@ -96,7 +116,7 @@ on_both_engines! {
         let (one, two) = (server.administrator().await, server.administrator().await);
         let change = |current: &str, new: &str| two.call(reqwest::Method::PUT, "/v1/me/password").json(json!({"current_password": current, "new_password": new}));
         change("sai mật khẩu rồi", "hoa sen trong đầm").await.faults(&[("/current_password", "wrong_password")]);
-        for weak in ["ngắn quá", "password1234", "admin-admin-admin", "aaaaaaaaaaaaaaaa"] {
+        for weak in ["ngắn quá", "password1234", "P@ssw0rd1234", "ｐａｓｓｗｏｒｄ１２３４", "admin-admin-admin", "aaaaaaaaaaaaaaaa", "Trung ương 1930"] {
             let answer = change(PASSWORD, weak).await;
             assert_eq!(answer.status, 422, "{weak}: {}", answer.text);
         }

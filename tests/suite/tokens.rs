@@ -81,6 +81,30 @@ on_both_engines! {
         assert_eq!(narrow.get("/v1/me").await.is(200).body["grants"].as_array().unwrap().len(), 1);
     }
 
+    async fn a_token_whose_narrowing_cannot_be_read_does_nothing(server: empty) {
+        let ward = server.ward().await;
+        let member = ward.member(&ward.a).await;
+        let system = server.acting(Role::CommitteeOffice, &ward.ward).await;
+        let grants = server.administrator().await.get(&format!("/v1/systems/{}/grants", system.id)).await.body["items"].clone();
+        let tokens = format!("/v1/systems/{}/tokens", system.id);
+        for unreadable in ["", "nonsense", "[]", "{}", r#"["x"]"#] {
+            let issued = issue(&server.administrator().await, &tokens, json!({"grants": [grants[0]["id"]]})).await;
+            let id = server.database.uuid(issued["id"].as_str().unwrap().parse().unwrap());
+            server.database.sql(&[format!("UPDATE tokens SET grants = '{unreadable}' WHERE id = {id}")]);
+            let narrow = server.bearer(issued["token"].as_str());
+            assert_eq!(narrow.get("/v1/me").await.is(200).body["grants"], json!([]), "{unreadable}");
+            narrow.get(&format!("/v1/members/{member}")).await.refused(404, "not_found");
+            let changes = narrow.get("/v1/sync/changes").await.is(200).body;
+            assert_eq!(changes["changes"], json!([{"op": "snapshot_end", "counts": {}}]), "{unreadable}");
+            let waits = format!("/v1/sync/changes?cursor={}", changes["cursor"].as_str().unwrap());
+            assert_eq!(narrow.get(&waits).await.is(200).body["changes"], json!([]), "{unreadable}");
+            let push = json!({"items": [{"type": "member", "op": "create", "id": uuid::Uuid::now_v7(), "fields": crate::support::ward::member(&ward.a)}]});
+            let pushed = narrow.post("/v1/sync/push", push).header("idempotency-key", unreadable.get(..1).unwrap_or("k")).await;
+            assert!(!pushed.text.contains("created"), "{unreadable}: {}", pushed.text);
+        }
+        system.get(&format!("/v1/members/{member}")).await.is(200);
+    }
+
     async fn a_rotation_gives_a_second_secret_with_an_overlap(server: empty) {
         let system = server.acting(Role::FrontendReader, crate::support::ward::ROOT).await;
         let (admin, tokens) = (server.administrator().await, format!("/v1/systems/{}/tokens", system.id));

@@ -1,6 +1,7 @@
 //! Access tokens: JWTs signed with Ed25519, 15 minutes. Only that algorithm is accepted.
 
 use super::keys::KeySet;
+use cell_records_types::Timestamp;
 use cell_records_types::accounts::CallerKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -57,23 +58,26 @@ pub fn issue(
     };
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some(TYPE.into());
-    header.kid = Some(keys.kid.clone());
-    jsonwebtoken::encode(&header, &claims, &keys.encoding)
+    let key = &keys.signing().current;
+    header.kid = Some(key.kid.clone());
+    jsonwebtoken::encode(&header, &claims, &key.encoding)
 }
 
 /// Verifies an access token at a time in seconds.
 pub fn verify(keys: &KeySet, token: &str, now: i64) -> Option<Claims> {
     let header = jsonwebtoken::decode_header(token).ok()?;
-    if header.typ.as_deref() != Some(TYPE) || header.kid.as_deref() != Some(&keys.kid) {
+    if header.typ.as_deref() != Some(TYPE) {
         return None;
     }
+    let signing = keys.signing();
+    let key = signing.named(header.kid.as_deref()?, Timestamp::from_micros(now * 1_000_000))?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&[ISSUER]);
     validation.set_issuer(&[ISSUER]);
     validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
     // The time is an argument: the end is compared below.
     validation.validate_exp = false;
-    let claims = jsonwebtoken::decode::<Claims>(token, &keys.decoding, &validation).ok()?.claims;
+    let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation).ok()?.claims;
     (now < claims.exp && claims.iat <= now + 60).then_some(claims)
 }
 
@@ -106,7 +110,7 @@ mod tests {
     fn swapped_algorithms_headers_and_truncated_tokens_are_refused() {
         let keys = set();
         let token = issue(&keys, Uuid::now_v7(), Uuid::now_v7(), CallerKind::User, 1_000).unwrap();
-        let kid = &keys.kid;
+        let kid = &keys.signing().current.kid.clone();
         for header in [
             format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{kid}"}}"#),
             format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}"#),

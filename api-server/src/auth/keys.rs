@@ -1,13 +1,18 @@
 //! Signing and sealing keys: made at the first start, kept in the database for all its servers, wrapped with the
-//! master key when there is one.
+//! master key when there is one. The signing key can be replaced while servers run: the new one signs, and what the
+//! old one signed is verified until it is over.
 
+use crate::store::keys::StoredKey;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use cell_records_types::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::{Value, json};
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// The key that wraps the others: 32 bytes, given as base64 in `CELL_RECORDS_MASTER_KEY`.
 #[derive(Clone)]
@@ -30,29 +35,38 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A key as it is stored.
-#[derive(Clone)]
-pub struct Material {
-    /// `signing` or `sealing`.
-    pub kind: String,
-    /// Name of the key: `kid` of a signing key.
-    pub id: String,
-    /// The key, in base64, perhaps wrapped.
-    pub material: String,
-}
+/// A signing key that was replaced verifies for so long: twice the life of what it signed, in microseconds.
+const REPLACED_VERIFIES: i64 = 2 * super::jwt::LIFETIME * 1_000_000;
 
 /// The keys of a server.
 pub struct KeySet {
-    /// Name of the signing key.
-    pub kid: String,
-    /// Signs access tokens.
-    pub encoding: EncodingKey,
-    /// Verifies access tokens.
-    pub decoding: DecodingKey,
-    public: Vec<u8>,
     sealing: RandomizedNonceKey,
+    master: Option<MasterKey>,
+    /// The signing keys, with the revocation counter at which they were read: a rotation raises it.
+    signing: RwLock<(i64, Arc<SigningKeys>)>,
 }
 
+/// The keys that sign and verify access tokens.
+pub struct SigningKeys {
+    /// Signs, and verifies.
+    pub current: SigningKey,
+    /// Those that it replaced, which verify until an instant.
+    replaced: Vec<(SigningKey, Timestamp)>,
+}
+
+/// A key that signs access tokens.
+pub struct SigningKey {
+    /// Its name.
+    pub kid: String,
+    /// Signs.
+    pub encoding: EncodingKey,
+    /// Verifies.
+    pub decoding: DecodingKey,
+    public: Vec<u8>,
+}
+
+const SIGNING: &str = "signing";
+const SEALING: &str = "sealing";
 const PLAIN: &str = "p1.";
 const WRAPPED: &str = "w1.";
 
@@ -75,24 +89,52 @@ fn aes(key: &[u8]) -> Result<RandomizedNonceKey, String> {
     RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| "a sealing key has the wrong length".to_owned())
 }
 
+fn no_random(_: Unspecified) -> String {
+    "the machine has no random numbers".to_owned()
+}
+
 /// Makes the keys of a new database.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub fn generate(master: Option<&MasterKey>) -> Result<Vec<Material>, String> {
-    let no_random = |_| "the machine has no random numbers".to_owned();
-    let signing = Ed25519KeyPair::generate().map_err(no_random)?;
-    let private = signing.to_pkcs8v1().map_err(no_random)?;
+pub fn generate(master: Option<&MasterKey>) -> Result<Vec<StoredKey>, String> {
+    let now = Timestamp::now();
     let mut sealing = [0u8; 32];
     aws_lc_rs::rand::fill(&mut sealing).map_err(no_random)?;
-    Ok(vec![
-        Material {
-            kind: "signing".into(),
-            id: kid(signing.public_key().as_ref()),
-            material: wrap(master, private.as_ref())?,
-        },
-        Material { kind: "sealing".into(), id: "seal-1".into(), material: wrap(master, &sealing)? },
-    ])
+    let material = wrap(master, &sealing)?;
+    let sealing = StoredKey { kind: SEALING.into(), id: "seal-1".into(), material, created_at: now };
+    Ok(vec![new_signing_key(master, now)?, sealing])
+}
+
+fn new_signing_key(master: Option<&MasterKey>, now: Timestamp) -> Result<StoredKey, String> {
+    let pair = Ed25519KeyPair::generate().map_err(no_random)?;
+    let private = pair.to_pkcs8v1().map_err(no_random)?;
+    let (id, material) = (kid(pair.public_key().as_ref()), wrap(master, private.as_ref())?);
+    Ok(StoredKey { kind: SIGNING.into(), id, material, created_at: now })
+}
+
+/// The keys that are stored plain although there is a master key, wrapped.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn wrap_plain(stored: &[StoredKey], master: Option<&MasterKey>) -> Result<Vec<StoredKey>, String> {
+    let Some(master) = master else { return Ok(Vec::new()) };
+    let plain = stored.iter().filter(|key| key.material.starts_with(PLAIN));
+    plain.map(|key| rewrapped(key, Some(master), Some(master))).collect()
+}
+
+fn rewrapped(key: &StoredKey, old: Option<&MasterKey>, new: Option<&MasterKey>) -> Result<StoredKey, String> {
+    Ok(StoredKey { material: wrap(new, &unwrap(old, &key.material)?)?, ..key.clone() })
+}
+
+/// What a rotation of the keys stores.
+pub struct Rotation {
+    /// The new signing key.
+    pub new: StoredKey,
+    /// The keys that stay, wrapped anew.
+    pub kept: Vec<StoredKey>,
+    /// Names of signing keys that verify nothing any more.
+    pub over: Vec<String>,
 }
 
 fn kid(public: &[u8]) -> String {
@@ -117,32 +159,120 @@ fn unwrap(master: Option<&MasterKey>, stored: &str) -> Result<Vec<u8>, String> {
         .ok_or_else(|| "CELL_RECORDS_MASTER_KEY is not the key that wrapped the database's keys".into())
 }
 
+fn signing_key(stored: &StoredKey, master: Option<&MasterKey>) -> Result<SigningKey, String> {
+    let private = unwrap(master, &stored.material)?;
+    let pair = Ed25519KeyPair::from_pkcs8(&private).map_err(|_| "a signing key cannot be read".to_owned())?;
+    let public = pair.public_key().as_ref().to_vec();
+    Ok(SigningKey {
+        kid: stored.id.clone(),
+        encoding: EncodingKey::from_ed_der(&private),
+        decoding: DecodingKey::from_ed_der(&public),
+        public,
+    })
+}
+
+/// Signing keys with the instants until which they verify; the last has none, for it is the current one.
+fn with_ends(stored: &[StoredKey]) -> Vec<(&StoredKey, Option<Timestamp>)> {
+    let signing: Vec<&StoredKey> = stored.iter().filter(|key| key.kind == SIGNING).collect();
+    let replaced_at = signing.iter().skip(1).map(|next| Some(next.created_at)).chain([None]);
+    let end = |at: Timestamp| Timestamp::from_micros(at.micros() + REPLACED_VERIFIES);
+    signing.iter().copied().zip(replaced_at.map(|at| at.map(end))).collect()
+}
+
+impl SigningKeys {
+    /// From stored keys, the oldest first.
+    fn load(stored: &[StoredKey], master: Option<&MasterKey>) -> Result<Self, String> {
+        let (mut current, mut replaced) = (None, Vec::new());
+        for (key, end) in with_ends(stored) {
+            let key = signing_key(key, master)?;
+            match end {
+                Some(end) => replaced.push((key, end)),
+                None => current = Some(key),
+            }
+        }
+        let current = current.ok_or_else(|| "the database has no signing key".to_owned())?;
+        Ok(SigningKeys { current, replaced })
+    }
+
+    fn verifying(&self, now: Timestamp) -> impl Iterator<Item = &SigningKey> {
+        let replaced = self.replaced.iter().filter(move |(_, end)| now < *end).map(|(key, _)| key);
+        std::iter::once(&self.current).chain(replaced)
+    }
+
+    /// The key of this name, while it verifies.
+    pub fn named(&self, kid: &str, now: Timestamp) -> Option<&SigningKey> {
+        self.verifying(now).find(|key| key.kid == kid)
+    }
+
+    /// The public keys that verify now, as `/.well-known/jwks.json` answers them.
+    pub fn jwks(&self, now: Timestamp) -> Value {
+        let key = |key: &SigningKey| {
+            let x = BASE64_URL_SAFE_NO_PAD.encode(&key.public);
+            json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid, "x": x})
+        };
+        json!({"keys": self.verifying(now).map(key).collect::<Vec<_>>()})
+    }
+}
+
 impl KeySet {
     /// Opens stored keys.
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub fn load(stored: &[Material], master: Option<&MasterKey>) -> Result<Self, String> {
-        let find = |kind: &str| {
-            stored.iter().rfind(|key| key.kind == kind).ok_or_else(|| format!("the database has no {kind} key"))
-        };
-        let signing = find("signing")?;
-        let private = unwrap(master, &signing.material)?;
-        let pair = Ed25519KeyPair::from_pkcs8(&private).map_err(|_| "the signing key cannot be read".to_owned())?;
-        let public = pair.public_key().as_ref().to_vec();
+    pub fn load(stored: &[StoredKey], master: Option<&MasterKey>) -> Result<Self, String> {
+        let sealing = stored.iter().rfind(|key| key.kind == SEALING);
+        let sealing = sealing.ok_or_else(|| "the database has no sealing key".to_owned())?;
         Ok(KeySet {
-            kid: signing.id.clone(),
-            encoding: EncodingKey::from_ed_der(&private),
-            decoding: DecodingKey::from_ed_der(&public),
-            public,
-            sealing: aes(&unwrap(master, &find("sealing")?.material)?)?,
+            sealing: aes(&unwrap(master, &sealing.material)?)?,
+            master: master.cloned(),
+            // No counter is negative: the first use reads them once more.
+            signing: RwLock::new((-1, Arc::new(SigningKeys::load(stored, master)?))),
         })
     }
 
-    /// The public keys, as `/.well-known/jwks.json` answers them.
-    pub fn jwks(&self) -> Value {
-        let x = BASE64_URL_SAFE_NO_PAD.encode(&self.public);
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.kid, "x": x}]})
+    fn read(&self) -> RwLockReadGuard<'_, (i64, Arc<SigningKeys>)> {
+        // What is written under the lock is written in one step.
+        self.signing.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The signing keys as they were read last.
+    pub fn signing(&self) -> Arc<SigningKeys> {
+        self.read().1.clone()
+    }
+
+    /// Whether the signing keys were read at this revocation counter.
+    pub fn is_read_at(&self, auth_rev: i64) -> bool {
+        self.read().0 == auth_rev
+    }
+
+    /// Takes over signing keys that were read at a revocation counter or later. Those that cannot be opened (the
+    /// master key was changed) leave the former ones in place.
+    pub fn take_over(&self, auth_rev: i64, stored: &[StoredKey]) {
+        let loaded = SigningKeys::load(stored, self.master.as_ref()).map(Arc::new);
+        let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
+        signing.0 = auth_rev;
+        match loaded {
+            Ok(loaded) => signing.1 = loaded,
+            Err(why) => tracing::error!(%why, "the signing keys cannot be opened; the former ones stay in use"),
+        }
+    }
+
+    /// A new signing key, and the others wrapped anew: with another master key where one is given.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn rotation(
+        &self,
+        stored: &[StoredKey],
+        new_master: Option<&MasterKey>,
+        now: Timestamp,
+    ) -> Result<Rotation, String> {
+        let (old, new) = (self.master.as_ref(), new_master.or(self.master.as_ref()));
+        let over = with_ends(stored).into_iter().filter(|(_, end)| end.is_some_and(|end| end <= now));
+        let over: Vec<String> = over.map(|(key, _)| key.id.clone()).collect();
+        let kept = stored.iter().filter(|key| !over.contains(&key.id));
+        let kept = kept.map(|key| rewrapped(key, old, new)).collect::<Result<_, _>>()?;
+        Ok(Rotation { new: new_signing_key(new, now)?, kept, over })
     }
 
     /// Seals bytes for a purpose.
@@ -160,6 +290,8 @@ impl KeySet {
 mod tests {
     use super::*;
 
+    const MINUTE: i64 = 60 * 1_000_000;
+
     #[test]
     fn wrapped_keys_need_their_master_key() {
         let master = MasterKey([7; 32]);
@@ -168,5 +300,53 @@ mod tests {
         assert!(KeySet::load(&stored, None).is_err_and(|why| why.contains("CELL_RECORDS_MASTER_KEY")));
         assert!(KeySet::load(&stored, Some(&MasterKey([8; 32]))).is_err());
         assert!(KeySet::load(&generate(None).unwrap(), None).is_ok());
+    }
+
+    #[test]
+    fn plain_keys_are_wrapped_when_there_is_a_master_key() {
+        let master = MasterKey([7; 32]);
+        let plain = generate(None).unwrap();
+        assert_eq!(wrap_plain(&plain, None).unwrap().len(), 0);
+        let wrapped = wrap_plain(&plain, Some(&master)).unwrap();
+        assert_eq!(wrapped.len(), 2);
+        assert!(wrapped.iter().all(|key| key.material.starts_with(WRAPPED)));
+        assert!(KeySet::load(&wrapped, None).is_err());
+        let keys = KeySet::load(&wrapped, Some(&master)).unwrap();
+        assert_eq!(keys.signing().current.kid, plain[0].id);
+        assert_eq!(wrap_plain(&wrapped, Some(&master)).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_replaced_key_verifies_for_half_an_hour_and_the_next_rotation_takes_it_out() {
+        let (old, new) = (MasterKey([7; 32]), MasterKey([8; 32]));
+        let stored = generate(Some(&old)).unwrap();
+        let first = stored[0].id.clone();
+        let at = |minutes: i64| Timestamp::from_micros(stored[0].created_at.micros() + minutes * MINUTE);
+        let rotation = KeySet::load(&stored, Some(&old)).unwrap().rotation(&stored, Some(&new), at(10)).unwrap();
+        assert!(rotation.over.is_empty());
+        let stored: Vec<StoredKey> = rotation.kept.into_iter().chain([rotation.new.clone()]).collect();
+        assert!(KeySet::load(&stored, Some(&old)).is_err());
+        let keys = KeySet::load(&stored, Some(&new)).unwrap();
+        let signing = keys.signing();
+        assert_eq!(signing.current.kid, rotation.new.id);
+        assert!(signing.named(&first, at(39)).is_some() && signing.named(&first, at(41)).is_none());
+        assert_eq!(signing.jwks(at(39))["keys"].as_array().unwrap().len(), 2);
+        assert_eq!(signing.jwks(at(41))["keys"].as_array().unwrap().len(), 1);
+        assert!(keys.rotation(&stored, None, at(39)).unwrap().over.is_empty());
+        let later = keys.rotation(&stored, None, at(41)).unwrap();
+        assert_eq!(later.over, [first]);
+        assert_eq!(later.kept.len(), 2);
+    }
+
+    #[test]
+    fn keys_that_cannot_be_opened_leave_the_former_ones_in_use() {
+        let keys = KeySet::load(&generate(None).unwrap(), None).unwrap();
+        let kid = keys.signing().current.kid.clone();
+        keys.take_over(5, &generate(Some(&MasterKey([7; 32]))).unwrap());
+        assert!(keys.is_read_at(5));
+        assert_eq!(keys.signing().current.kid, kid);
+        let other = generate(None).unwrap();
+        keys.take_over(6, &other);
+        assert_eq!(keys.signing().current.kid, other[0].id);
     }
 }

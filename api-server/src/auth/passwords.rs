@@ -2,12 +2,19 @@
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
+use cell_records_types::text::fold;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
 
 /// Fewest characters of a password.
 pub const FEWEST_CHARACTERS: usize = 12;
+/// Most characters of a password.
+const LONGEST: usize = 200;
+/// So many words of a name are looked for in a password.
+const NAME_WORDS: usize = 12;
 /// Most hashes under way at once: each takes 19 MiB.
 const WORKERS: usize = 2;
 /// Longest wait for a worker.
@@ -47,6 +54,16 @@ impl Hasher {
     pub async fn hash(&self, password: String) -> Result<String, Busy> {
         let cost = self.cost;
         self.work(move || hash(cost, &password)).await
+    }
+
+    /// Whether a password is accepted for a user of this name in a unit of this name: 12 to 200 characters after NFKC,
+    /// and `zxcvbn` finds it hard to guess (score 3 of 4), also for who knows both names.
+    ///
+    /// # Errors
+    /// When all workers stay busy for five seconds.
+    pub async fn accepts(&self, password: &str, username: &str, unit: &str) -> Result<bool, Busy> {
+        let (password, username, unit) = (password.to_owned(), username.to_owned(), unit.to_owned());
+        self.work(move || is_acceptable(&password, &username, &unit)).await
     }
 
     /// Verifies a password. Without a hash (no such account) it takes as long and answers `false`.
@@ -89,68 +106,48 @@ fn hash(cost: Cost, password: &str) -> String {
     argon2(cost).hash_password(password.as_bytes()).map(|hash| hash.to_string()).unwrap_or_default()
 }
 
-/// Hashes a password on the spot: for the command line.
-pub fn hash_now(password: &str) -> String {
-    hash(Cost::Full, password)
-}
-
-/// Words that common passwords are made of; one that begins with another comes before it.
-const COMMON: [&str; 24] = [
-    "password",
-    "passw0rd",
-    "qwertyuiop",
-    "qwerty",
-    "asdfghjkl",
-    "asdfgh",
-    "zxcvbnm",
-    "zxcvbn",
-    "letmein",
-    "welcome",
-    "iloveyou",
-    "administrator",
-    "admin",
+/// What the dictionaries of `zxcvbn` do not know: words that passwords are made of here.
+const COMMON_HERE: [&str; 14] = [
     "matkhau",
+    "mat",
+    "khau",
     "dangvien",
     "chibo",
+    "danguy",
+    "vanphong",
     "vietnam",
     "hanoi",
+    "saigon",
     "hochiminh",
-    "danguy",
     "anhyeuem",
     "emyeuanh",
-    "abc",
-    "secret",
+    "quantri",
 ];
 
-/// Whether a password is accepted: long enough, and not a common one. There is no rule of composition.
-pub fn is_acceptable(password: &str, username: &str) -> bool {
-    let length = password.chars().count();
-    if !(FEWEST_CHARACTERS..=200).contains(&length) {
+/// Whether a password is long enough and hard to guess for who knows the user and its unit. There is no rule of
+/// composition.
+pub fn is_acceptable(password: &str, username: &str, unit: &str) -> bool {
+    // Full-width letters and the like count as what they look like.
+    let password: String = password.nfkc().collect();
+    if !(FEWEST_CHARACTERS..=LONGEST).contains(&password.chars().count()) {
         return false;
     }
-    let lower = password.to_lowercase();
-    if !username.is_empty() && lower.replace(username, "").chars().count() < 6 {
-        return false;
-    }
-    // What stays when common words, digits and signs are taken out must still be something.
-    let without_common = |text: String| COMMON.iter().fold(text, |rest, word| rest.replace(word, ""));
-    let rest = without_common(lower.clone()).chars().filter(|c| c.is_alphabetic()).collect();
-    // Once more, for words that were written with signs between their letters.
-    let rest = without_common(rest);
-    let mut different: Vec<char> = lower.chars().collect();
-    different.sort_unstable();
-    different.dedup();
-    different.len() >= 5 && (rest.chars().count() >= 3 || is_unordered_digits(&lower))
+    let known: Vec<String> = [runs(username), runs(unit)].concat();
+    let known: Vec<&str> = known.iter().map(String::as_str).chain(COMMON_HERE).collect();
+    // Without diacritics too, and without what stands between the words: dictionaries hold them in either form.
+    let plain = fold(&password);
+    let forms = [&password, &plain, &plain.replace(' ', "")];
+    forms.into_iter().all(|text| zxcvbn(text, &known).score() >= Score::Three)
 }
 
-/// Digits alone are accepted when they are many and do not run up, down or in circles.
-fn is_unordered_digits(text: &str) -> bool {
-    let digits: Vec<i32> = text.chars().filter_map(|c| c.to_digit(10)).filter_map(|d| i32::try_from(d).ok()).collect();
-    let steps: Vec<i32> = digits.iter().zip(digits.iter().skip(1)).map(|(a, b)| (b - a).rem_euclid(10)).collect();
-    let mut different = steps.clone();
-    different.sort_unstable();
-    different.dedup();
-    digits.len() >= FEWEST_CHARACTERS && different.len() >= 4
+/// The words of a name, and those that follow each other written as one: `hung`, `hungbinh`, `binh`.
+fn runs(name: &str) -> Vec<String> {
+    let words: Vec<String> = fold(name).split(' ').take(NAME_WORDS).map(str::to_owned).collect();
+    let mut runs = Vec::new();
+    for length in 1..=words.len() {
+        runs.extend(words.windows(length).map(<[String]>::concat).filter(|run| run.len() > 2));
+    }
+    runs
 }
 
 #[cfg(test)]
@@ -158,23 +155,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_passwords_are_refused() {
+    fn passwords_that_are_easy_to_guess_are_refused() {
         for password in [
             "123456789012",
             "aaaaaaaaaaaa",
             "Password1234!",
+            "P@ssw0rd1234",
+            "ｐａｓｓｗｏｒｄ１２３４",
             "matkhau123456",
+            "mật khẩu 2014",
             "qwertyuiop123",
             "passw0rd-passw0rd",
             "administrator",
             "abcabcabcabc",
             "short",
             "van-phong-2014",
+            "hungbinh2014",
+            "Hưng Bình 2014",
         ] {
-            assert!(!is_acceptable(password, "van-phong"), "{password}");
+            assert!(!is_acceptable(password, "van-phong", "Đảng bộ phường Hưng Bình"), "{password}");
         }
-        for password in ["con mèo ngồi trên mái nhà", "correct horse battery", "739204856120", "kx9#mTq2!vLp"] {
-            assert!(is_acceptable(password, "van-phong"), "{password}");
+        for password in [
+            "con mèo ngồi trên mái nhà",
+            "correct horse battery",
+            "739204856120",
+            "kx9#mTq2!vLp",
+            "hoa sen trong đầm",
+            "kim-đồng-xanh-2014",
+        ] {
+            assert!(is_acceptable(password, "van-phong", "Đảng bộ phường Hưng Bình"), "{password}");
         }
     }
 

@@ -26,7 +26,7 @@ diesel::table! {
     use super::{Guid, Instant};
     tokens (id) {
         id -> Guid, account_id -> Guid, name -> Text, prefix -> Text, digest -> Text, created_at -> Instant,
-        expires_at -> Instant, last_used_at -> Nullable<Instant>, revoked_at -> Nullable<Instant>, grants -> Text,
+        expires_at -> Instant, last_used_at -> Nullable<Instant>, revoked_at -> Nullable<Instant>, grants -> Nullable<Text>,
     }
 }
 diesel::table! {
@@ -50,7 +50,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use super::{Guid, Instant};
     audit_events (seq) {
-        seq -> BigInt, at -> Instant, action -> Text, actor -> Nullable<Guid>, subject -> Nullable<Guid>,
+        seq -> BigInt, at -> Instant, action -> Text, actor -> Nullable<Guid>, operator -> BigInt, subject -> Nullable<Guid>,
         unit_id -> Guid, address -> Nullable<Text>, request_id -> Nullable<Text>, detail -> Text,
     }
 }

@@ -1,23 +1,78 @@
-//! What administrators share: which accounts they see, which they may change, and where they may put one.
+//! What administrators share: which accounts they see, which they may change, where they may put one, and the write
+//! in which all of that is judged again. The judges are pure: they are asked before a body is looked at, so that
+//! checks come in the usual order, and again inside the write, where nothing changes any more.
 
 use crate::auth::caller::Who;
+use crate::db::{Db, DbError};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
-use crate::store::accounts::{self, Account, Changes};
-use crate::store::audit::By;
-use crate::store::grants;
+use crate::store::accounts::{self, Account};
 use crate::store::registry::UNIT;
+use crate::store::scope::{Actor, Grant, Scope};
+use crate::store::writer::{WriteError, WriteTx};
+use crate::store::{callers, grants};
 use cell_records_types::accounts::{CallerKind, Role};
 use cell_records_types::faults::{OUTSIDE_YOUR_UNIT, REFERENCE_NOT_FOUND};
-use cell_records_types::{Ref, Unit};
+use cell_records_types::{Ref, Reference, Unit};
+use std::pin::Pin;
 use uuid::Uuid;
+
+/// Why work inside a write ends.
+pub enum Refused {
+    /// A rule refuses it. Nothing may be written before that.
+    Api(ApiError),
+    /// The database fails.
+    Db(DbError),
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Refused::Api(error)
+    }
+}
+
+impl From<DbError> for Refused {
+    fn from(error: DbError) -> Self {
+        Refused::Db(error)
+    }
+}
+
+/// Work on accounts inside a write.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refused>> + 'a>>;
+
+/// Runs work on accounts inside a write, with the rights that the caller has there.
+///
+/// # Errors
+/// `401` when the caller's account was disabled, or its token or session ended, since the request was let in; what
+/// the work refuses; or when there is no outcome.
+pub async fn write<T: Send + 'static>(
+    app: &App,
+    who: &Who,
+    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, T> + Send + 'static,
+) -> ApiResult<T> {
+    let caller = who.caller();
+    let done = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            let (now, tree) = (tx.now, tx.tree.clone());
+            let Some(scope) = callers::scope(&mut tx.db(), &caller, now, &tree).await? else {
+                return Ok(Err(ApiError::from(WriteError::Unauthorised)));
+            };
+            match work(tx, scope).await {
+                Ok(done) => Ok(Ok(done)),
+                Err(Refused::Api(error)) => Ok(Err(error)),
+                Err(Refused::Db(error)) => Err(error),
+            }
+        })
+    });
+    done.await?
+}
 
 /// The units that the caller administers, with all below them.
 ///
 /// # Errors
 /// `403` when there are none.
-pub fn administered(who: &Who) -> ApiResult<Vec<Uuid>> {
-    let grants = who.scope.grants.iter().filter(|grant| grant.role == Role::Administrator);
+pub fn administered(scope: &Scope) -> ApiResult<Vec<Uuid>> {
+    let grants = scope.grants.iter().filter(|grant| grant.role == Role::Administrator);
     let roots: Vec<Uuid> = grants.map(|grant| grant.unit).collect();
     if roots.is_empty() { Err(ApiError::forbidden(Role::Administrator)) } else { Ok(roots) }
 }
@@ -31,16 +86,27 @@ pub fn id(text: &str) -> ApiResult<Uuid> {
     id.ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }
 
+/// An account with all its grants, also those that do not hold now.
+pub type Found = Option<(Account, Vec<Grant>)>;
+
+/// Reads an account, for a judge below.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<Found, DbError> {
+    let Some(account) = accounts::by_id(db, kind, id).await? else { return Ok(None) };
+    let grants = grants::list(db, account.id).await?;
+    Ok(Some((account, grants)))
+}
+
 /// An account that the caller administers.
 ///
 /// # Errors
 /// `403` for who administers nothing, `404` for what lies elsewhere.
-pub async fn visible(app: &App, who: &Who, kind: CallerKind, id_text: &str) -> ApiResult<Account> {
-    administered(who)?;
-    let id = id(id_text)?;
-    let found = app.reads.single(async |db| accounts::by_id(db, kind.clone(), id).await).await?;
-    let administers = |account: &Account| who.scope.holds(account.unit, |role| *role == Role::Administrator);
-    found.filter(administers).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
+pub fn visible(scope: &Scope, found: Found) -> ApiResult<Account> {
+    administered(scope)?;
+    let (account, _) = found.ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
+    if administers(scope, account.unit) { Ok(account) } else { Err(ApiError::new(&error::NOT_FOUND)) }
 }
 
 /// The same, where the account's rights or secrets are to be changed: not the caller's own, and not those of an
@@ -48,53 +114,50 @@ pub async fn visible(app: &App, who: &Who, kind: CallerKind, id_text: &str) -> A
 ///
 /// # Errors
 /// `403`, `404`.
-pub async fn changeable(app: &App, who: &Who, kind: CallerKind, id_text: &str) -> ApiResult<Account> {
-    let account = visible(app, who, kind, id_text).await?;
-    if account.id == who.identity.account {
+pub fn changeable(scope: &Scope, found: Found) -> ApiResult<Account> {
+    let further = found.iter().flat_map(|(_, grants)| grants).any(|grant| !administers(scope, grant.unit));
+    let account = visible(scope, found)?;
+    if matches!(&scope.actor, Actor::Account(own, _) if *own == account.id) {
         return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers the own account"));
     }
-    let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
-    if grants.iter().any(|grant| !who.scope.holds(grant.unit, |role| *role == Role::Administrator)) {
+    if further {
         return Err(ApiError::new(&error::FORBIDDEN).detail("the account holds grants outside your units"));
     }
     Ok(account)
+}
+
+fn administers(scope: &Scope, unit: Uuid) -> bool {
+    scope.holds(unit, |role| *role == Role::Administrator)
+}
+
+/// A judge of accounts: [`visible`] or [`changeable`].
+pub type Judge = fn(&Scope, Found) -> ApiResult<Account>;
+
+/// The account of a path, as a judge finds it before the body is looked at.
+///
+/// # Errors
+/// What the judge says.
+pub async fn account(app: &App, who: &Who, kind: CallerKind, id_text: &str, judge: Judge) -> ApiResult<Account> {
+    administered(&who.scope)?;
+    let id = id(id_text)?;
+    judge(&who.scope, app.reads.single(async |db| find(db, kind.clone(), id).await).await?)
 }
 
 /// The unit that a body names at `/unit_id`: one that the caller sees and administers.
 ///
 /// # Errors
 /// `422` when it is another.
-pub async fn unit(app: &App, who: &Who, reference: &Ref<Unit>) -> ApiResult<Uuid> {
-    let found = app.reads.single(async |db| accounts::unit_of(db, &reference.to).await).await?;
-    let seen = found.filter(|unit| who.scope.reads(UNIT, *unit).is_some());
+pub fn unit(scope: &Scope, found: Option<Uuid>) -> ApiResult<Uuid> {
+    let seen = found.filter(|unit| scope.reads(UNIT, *unit).is_some());
     let unit = seen.ok_or_else(|| ApiError::fault("/unit_id", &REFERENCE_NOT_FOUND))?;
-    if !who.scope.holds(unit, |role| *role == Role::Administrator) {
-        return Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT));
-    }
-    Ok(unit)
+    if administers(scope, unit) { Ok(unit) } else { Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT)) }
 }
 
 /// The unit of a new account: the one that is named, else the caller's own, which the caller must administer too.
 ///
 /// # Errors
 /// `422`.
-pub async fn unit_or_own(app: &App, who: &Who, reference: Option<&Ref<Unit>>) -> ApiResult<Uuid> {
-    let own = Ref::from(who.identity.unit);
-    unit(app, who, reference.unwrap_or(&own)).await
-}
-
-/// Changes an account as it stands when the write begins.
-///
-/// # Errors
-/// `404` when it is gone, or when there is no outcome.
-pub async fn change(app: &App, by: By, account: Account, changes: Changes) -> ApiResult<Account> {
-    let changed = app.writer.accounts(move |tx| {
-        Box::pin(async move {
-            let found = accounts::by_id(&mut tx.db(), account.kind, account.id).await?;
-            let Some(mut account) = found else { return Ok(None) };
-            accounts::change(tx, &by, &mut account, changes).await?;
-            Ok(Some(account))
-        })
-    });
-    changed.await?.ok_or_else(|| ApiError::new(&error::NOT_FOUND))
+pub async fn unit_or_own(app: &App, who: &Who, named: Option<&Ref<Unit>>) -> ApiResult<Uuid> {
+    let reference = named.map_or(Reference::Id(who.identity.unit), |named| named.to.clone());
+    unit(&who.scope, app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?)
 }

@@ -32,5 +32,6 @@ pub fn by(request: &HttpRequest, who: Option<&Who>) -> By {
         actor: who.map(|who| who.identity.account),
         address: address(request).map(|address| address.to_string()),
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
+        ..By::default()
     }
 }

@@ -1,27 +1,36 @@
 //! The grants of users and systems: `/v1/users/{id}/grants`, `/v1/systems/{id}/grants`. One code for both.
 
-use super::administration::{changeable, id, unit, visible};
+use super::administration::{self, account, changeable, find, id, unit, visible};
 use super::body::Body;
 use super::me::on_the_wire;
 use super::openapi::Problems;
+use super::params::Params;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
-use crate::store::grants;
-use crate::store::registry::KINDS;
+use crate::store::registry::UNIT;
+use crate::store::{accounts, grants};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
-use cell_records_types::Class;
-use cell_records_types::accounts::{CallerKind, Grant, NewGrant};
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode, OUTSIDE_YOUR_UNIT, UNKNOWN_CODE};
+use cell_records_types::Reference;
+use cell_records_types::accounts::{CallerKind, Grant, NewGrant, Role, UnitGrant};
+use cell_records_types::faults::{
+    DATES_OUT_OF_ORDER, Fault, FaultCode, OUTSIDE_YOUR_UNIT, ROLES_CONFLICT, UNKNOWN_CODE,
+};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list_grants_of_user).service(add_grant_to_user).service(remove_grant_of_user);
     config.service(list_grants_of_system).service(add_grant_to_system).service(remove_grant_of_system);
+}
+
+/// Registers what stands below a unit: before the routes of the record types, which take all of `/v1/units/`.
+pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
+    config.service(list_grants_over_unit);
 }
 
 /// The grants of a user, those that do not hold now too.
@@ -47,7 +56,7 @@ async fn list_grants_of_system(app: App, who: Who, id: Path<String>) -> ApiResul
 }
 
 async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<HttpResponse> {
-    let account = visible(app, who, kind, id).await?;
+    let account = account(app, who, kind, id, visible).await?;
     let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
     Ok(pages::whole(grants.into_iter().map(on_the_wire).collect()))
 }
@@ -55,7 +64,8 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 /// Gives a user a role over a unit and all below it.
 ///
 /// The unit stands at or below the user's own, and under a grant of `administrator` that the caller holds. It works
-/// within a second. Nobody changes the own grants.
+/// within a second. Nobody changes the own grants. No account holds `administrator` together with a role that reads
+/// personal data, or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
     request_body(content = NewGrant, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
@@ -76,7 +86,8 @@ async fn add_grant_to_user(
 /// Gives a system a role over a unit and all below it.
 ///
 /// The unit stands at or below the system's own, and under a grant of `administrator` that the caller holds. It works
-/// within a second.
+/// within a second. No account holds `administrator` together with a role that reads personal data, or with named
+/// fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "systems",
     request_body(content = NewGrant, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
@@ -102,15 +113,16 @@ async fn add(
     id: &str,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let account = changeable(app, who, kind, id).await?;
+    let account = account(app, who, kind.clone(), id, changeable).await?;
     let body = body?;
     let (form, _) = body.form::<NewGrant>()?;
     let mut faults = Vec::new();
     let mut fault = |pointer: String, code: &'static FaultCode, argument: String| {
         faults.push(Fault { pointer, code, argument });
     };
-    let unit = match unit(app, who, &form.unit_id).await {
-        Ok(unit) => Some(unit),
+    let named = app.reads.single(async |db| accounts::unit_of(db, &form.unit_id.to).await).await?;
+    let place = match unit(&who.scope, named) {
+        Ok(place) => Some(place),
         // Together with the other faults of the body.
         Err(error) if !error.faults.is_empty() => {
             error.faults.into_iter().for_each(|one| fault(one.pointer, one.code, one.argument));
@@ -118,18 +130,18 @@ async fn add(
         }
         Err(error) => return Err(error),
     };
-    if unit.is_some_and(|unit| !who.scope.tree.covers(account.unit, unit)) {
+    if place.is_some_and(|place| !who.scope.tree.covers(account.unit, place)) {
         fault("/unit_id".into(), &OUTSIDE_YOUR_UNIT, String::new());
     }
     if form.until.is_some_and(|until| until <= form.from.unwrap_or(who.view.now)) {
         fault("/until".into(), &DATES_OUT_OF_ORDER, "from".into());
     }
     let fields: Vec<String> = form.fields.iter().flat_map(|fields| fields.iter()).map(|f| f.to_string()).collect();
-    for (index, _) in fields.iter().enumerate().filter(|(_, field)| !is_sensitive(field)) {
-        fault(format!("/fields/{index}"), &UNKNOWN_CODE, sensitive_fields().join(", "));
+    for (index, _) in fields.iter().enumerate().filter(|(_, field)| !grants::is_sensitive(field)) {
+        fault(format!("/fields/{index}"), &UNKNOWN_CODE, grants::sensitive_fields().join(", "));
     }
-    let Some(unit) = unit.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
-    let new = grants::NewGrant { role: form.role, unit, from: form.from, until: form.until, fields };
+    let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
+    let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };
     let (by, holder) = (client::by(request, Some(who)), account.id);
     let given = idempotency::once(
         app,
@@ -137,10 +149,16 @@ async fn add(
         who,
         &body.0,
         request.path(),
-        move |tx| {
+        move |tx, scope| {
             Box::pin(async move {
+                let account = changeable(&scope, find(&mut tx.db(), kind, holder).await?)?;
+                unit(&scope, Some(place))?;
+                if !scope.tree.covers(account.unit, place) {
+                    return Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT).into());
+                }
                 let grant = grants::add(tx, &by, &account, new).await?;
-                Ok(Ok(idempotency::made(grant.id, &on_the_wire(grant))))
+                let grant = grant.ok_or_else(|| ApiError::fault("/role", &ROLES_CONFLICT))?;
+                Ok(idempotency::made(grant.id, &on_the_wire(grant)))
             })
         },
         async |id| {
@@ -153,23 +171,10 @@ async fn add(
     given.await
 }
 
-/// The fields that a grant may add, as `type.field`.
-pub fn sensitive_fields() -> Vec<String> {
-    let of_kind = |kind: &'static crate::store::registry::Kind| {
-        let sensitive = kind.fields.iter().filter(|field| field.class == Class::Sensitive);
-        sensitive.map(|field| format!("{}.{}", kind.name, field.name))
-    };
-    KINDS.iter().flat_map(of_kind).collect()
-}
-
-/// Whether a grant may add this field.
-pub fn is_sensitive(field: &str) -> bool {
-    sensitive_fields().iter().any(|one| one == field)
-}
-
 /// Takes a grant away from a user, within a second.
 ///
-/// Needs `administrator` over the user's unit and all its grants. Nobody changes the own grants.
+/// Needs `administrator` over the user's unit and all its grants. Nobody changes the own grants. `409` when it would
+/// leave no user who administers the root for good.
 #[utoipa::path(tag = "users", responses((status = 204, description = "Taken away"), Problems))]
 #[delete("/v1/users/{id}/grants/{grant}")]
 async fn remove_grant_of_user(
@@ -202,9 +207,48 @@ async fn remove(
     kind: CallerKind,
     path: &(String, String),
 ) -> ApiResult<HttpResponse> {
-    let account = changeable(app, who, kind, &path.0).await?;
+    let account = account(app, who, kind.clone(), &path.0, changeable).await?;
     let (grant, by) = (id(&path.1)?, client::by(request, Some(who)));
-    let removed =
-        app.writer.accounts(move |tx| Box::pin(async move { grants::remove(tx, &by, &account, grant).await }));
+    let removed = administration::write(app, who, move |tx, scope| {
+        Box::pin(async move {
+            let account = changeable(&scope, find(&mut tx.db(), kind, account.id).await?)?;
+            let now = tx.now;
+            if grants::is_last_administration(&mut tx.db(), grant, now).await? {
+                return Err(ApiError::new(&error::LAST_ADMINISTRATOR).into());
+            }
+            Ok(grants::remove(tx, &by, &account, grant).await?)
+        })
+    });
     if removed.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+}
+
+/// Who sees a unit: the accounts whose grants cover it, by which grant, and since when.
+///
+/// Also those whose grant was given for a unit above it, and those whose grant begins later; not what is over, and no
+/// account that is disabled. Needs `committee_office` or `committee_lead` over the unit. By the grant's id, which is
+/// in the order in which they were given.
+#[utoipa::path(tag = "units",
+    params(
+        ("id" = String, Path, description = "The unit: a UUID or `ext:<system>:<value>`"),
+        ("limit" = Option<i64>, Query, description = "Items a page, 1 to 500; default 50"),
+        ("cursor" = Option<String>, Query, description = "Where the page before said that this one begins"),
+    ),
+    responses((status = 200, description = "A page", body = Page<UnitGrant>, example = json!({"items": [
+        {"id": "019a3c5e-0000-7000-8000-000000000002", "account_id": "019a3c5e-0000-7000-8000-000000000001", "account_kind": "user", "account_name": "van-phong", "display_name": "Văn phòng Đảng ủy", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
+    ]})), Problems))]
+#[get("/v1/units/{id}/grants")]
+async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
+    let not_found = || ApiError::new(&error::NOT_FOUND);
+    let reference: Reference = id.parse().map_err(|()| not_found())?;
+    let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;
+    let unit = found.filter(|unit| who.scope.reads(UNIT, *unit).is_some()).ok_or_else(not_found)?;
+    if !who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead)) {
+        return Err(ApiError::forbidden("committee_office or committee_lead"));
+    }
+    let mut params = Params::of(&request)?;
+    let wanted = pages::Wanted::<Uuid>::of(&mut params, &app, &who, format!("grants {unit}"))?;
+    params.end()?;
+    let (now, after, limit) = (who.view.now, wanted.after.unwrap_or_default(), wanted.limit + 1);
+    let grants = app.reads.single(async |db| grants::covering(db, unit, now, after, limit).await).await?;
+    Ok(wanted.answer(&app, &who, grants, |grant| grant.id))
 }

@@ -1,8 +1,7 @@
 //! `Idempotency-Key`: what it belongs to, and what a repeat is answered.
 
+use super::administration::{self, Work};
 use crate::auth::caller::Who;
-use crate::auth::tokens;
-use crate::db::DbError;
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
 use crate::state::App;
 use crate::store::decide::Decided;
@@ -10,12 +9,13 @@ use crate::store::history;
 use crate::store::items::Key;
 use crate::store::record::Stored;
 use crate::store::registry::{Kind, RecordKey};
+use crate::store::scope::Scope;
+use crate::store::secrets;
 use crate::store::writer::{Done, Kept, KeptItem, WriteTx};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub fn key(request: &HttpRequest, body: &[u8]) -> ApiResult<Option<Key>> {
     };
     let mut print = format!("{} {}\n", request.method(), request.uri()).into_bytes();
     print.extend_from_slice(body);
-    Ok(Some(Key { key: text.to_owned(), fingerprint: tokens::digest(&print) }))
+    Ok(Some(Key { key: text.to_owned(), fingerprint: secrets::digest(&print) }))
 }
 
 /// Refuses a key where the answer holds a secret: secrets are never stored.
@@ -100,42 +100,39 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
     })
 }
 
-/// What an account's work makes: the new thing's id, and its JSON; or why nothing was made.
-pub type Made<'a> = Pin<Box<dyn Future<Output = Result<ApiResult<(Uuid, String)>, DbError>> + 'a>>;
-
 /// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
 /// `again` reads it then. `body` is what the key belongs to, without secrets; `place` is where the new thing is found,
 /// up to its id.
 ///
 /// # Errors
-/// What the work answers, or when there is no outcome.
+/// What the work refuses, or when there is no outcome.
 pub async fn once(
     app: &App,
     request: &HttpRequest,
     who: &Who,
     body: &[u8],
     place: &str,
-    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>) -> Made<'a> + Send + 'static,
+    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, (Uuid, String)> + Send + 'static,
     again: impl AsyncFnOnce(Uuid) -> ApiResult<String>,
 ) -> ApiResult<HttpResponse> {
-    let (key, scope) = (key(request, body)?, who.scope.clone());
-    let outcome = app.writer.accounts(move |tx| {
+    let key = key(request, body)?;
+    let once = administration::write(app, who, move |tx, scope| {
         Box::pin(async move {
             let kept = match &key {
                 Some(key) => tx.kept(&scope, key).await?,
                 None => None,
             };
             if let Some(kept) = kept {
-                return Ok(kept.map(|id| (id, None)).map_err(ApiError::from));
+                return Ok((kept.map_err(ApiError::from)?, None));
             }
-            let made = work(tx).await?;
-            if let (Some(key), Ok((id, _))) = (&key, &made) {
-                tx.keep(&scope, key, *id).await?;
+            let (id, body) = work(tx, scope.clone()).await?;
+            if let Some(key) = &key {
+                tx.keep(&scope, key, id).await?;
             }
-            Ok(made.map(|(id, body)| (id, Some(body))))
+            Ok((id, Some(body)))
         })
     });
-    let (id, made) = outcome.await??;
+    let (id, made) = once.await?;
     let replayed = made.is_none();
     let body = match made {
         Some(body) => body,

@@ -3,20 +3,21 @@
 use super::body::{Body, FormBody};
 use super::openapi::Problems;
 use super::{client, idempotency};
-use crate::auth::caller::{TokenKey, Who, system_by_token};
+use crate::auth::caller::{Who, know_signing_keys};
+use crate::auth::jwt;
 use crate::auth::throttle::Attempt;
-use crate::auth::{jwt, sessions, tokens};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
-use crate::store::accounts;
 use crate::store::audit::{self, By};
+use crate::store::callers::{TokenKey, by_token};
+use crate::store::live::View;
 use crate::store::scope::ROOT;
+use crate::store::{accounts, secrets, sessions};
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, Login, RefreshToken, Tokens};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> 
     let opened = app.writer.accounts(move |tx| {
         Box::pin(async move {
             let now = accounts::by_id(&mut tx.db(), CallerKind::User, account.id).await?;
-            // Between the check and this write the account may have been shut out or got another password.
+            // Between the check and this write the account may have been disabled or got another password.
             match now.filter(|now| !now.disabled && now.password_hash == hash) {
                 Some(account) => Ok(Some(sessions::open(tx, &by, account.id, account.unit).await?)),
                 None => Ok(None),
@@ -111,8 +112,8 @@ async fn login_failed(app: &App, by: By, username: &str) -> ApiError {
 }
 
 async fn answer(app: &App, renewed: sessions::Renewed) -> ApiResult<HttpResponse> {
-    let now = app.view().await?.now;
-    let access_token = sign(app, renewed.account, renewed.session, CallerKind::User, now)?;
+    let view = app.view().await?;
+    let access_token = sign(app, renewed.account, renewed.session, CallerKind::User, &view).await?;
     Ok(tokens_response(&Tokens {
         access_token,
         token_type: "Bearer".into(),
@@ -121,8 +122,9 @@ async fn answer(app: &App, renewed: sessions::Renewed) -> ApiResult<HttpResponse
     }))
 }
 
-fn sign(app: &App, account: Uuid, sid: Uuid, kind: CallerKind, now: Timestamp) -> ApiResult<String> {
-    jwt::issue(&app.keys, account, sid, kind, now.micros() / 1_000_000).map_err(|error| {
+async fn sign(app: &App, account: Uuid, sid: Uuid, kind: CallerKind, view: &View) -> ApiResult<String> {
+    know_signing_keys(app, view).await?;
+    jwt::issue(&app.keys, account, sid, kind, view.now.micros() / 1_000_000).map_err(|error| {
         tracing::error!(%error, "an access token could not be signed");
         ApiError::new(&error::INTERNAL)
     })
@@ -134,8 +136,8 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
 
 /// Renews an access token.
 ///
-/// The refresh token works once and is replaced by the one in the answer. A second use ends the session, for then
-/// two hold it.
+/// The refresh token is replaced by the one in the answer. A second use within 30 seconds gets tokens of the same
+/// session too (two tabs); a later one ends the session, for then two hold it.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = RefreshToken, example = json!({"refresh_token": "crr_…"})),
     responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
@@ -206,15 +208,16 @@ async fn token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>)
     let form = Form::read(&body?)?;
     let refused = || ApiError::new(&error::UNAUTHENTICATED).with("error", "invalid_client");
     let (code, secret) = form.credentials(&request).ok_or_else(refused)?;
-    if !tokens::is_well_formed(&secret, tokens::ACCESS) {
+    if !secrets::is_well_formed(&secret, secrets::ACCESS) {
         return Err(refused());
     }
-    let now = app.view().await?.now;
-    let digest = tokens::digest(secret.as_bytes());
-    let found = app.reads.single(async |db| system_by_token(db, TokenKey::Digest(&digest), now).await).await?;
+    let view = app.view().await?;
+    let now = view.now;
+    let digest = secrets::digest(secret.as_bytes());
+    let found = app.reads.single(async |db| by_token(db, TokenKey::Digest(&digest), now).await).await?;
     let system = found.filter(|system| code.is_none_or(|code| code == system.name)).ok_or_else(refused)?;
     app.tokens.used(system.session, now);
-    let access_token = sign(&app, system.account, system.session, CallerKind::System, now)?;
+    let access_token = sign(&app, system.account, system.session, CallerKind::System, &view).await?;
     let left = (system.expires.micros() - now.micros()) / 1_000_000;
     Ok(tokens_response(&Tokens {
         access_token,

@@ -1,20 +1,20 @@
 //! The caller's own account: `/v1/me…`, and the table of rights.
 
-use super::administration::id;
+use super::administration::{self, id};
 use super::body::Body;
 use super::openapi::Problems;
-use super::{client, login, pages};
+use super::{client, login, pages, users};
 use crate::auth::caller::Who;
 use crate::auth::throttle::Attempt;
-use crate::auth::{passwords, policy, sessions};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Changes};
 use crate::store::registry::KINDS;
+use crate::store::{policy, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, put};
 use cell_records_types::accounts::{CallerKind, Grant, Me, PasswordChange, Role, RoleRights, Session, TypeRights};
-use cell_records_types::faults::{INVALID_PASSWORD, WRONG_PASSWORD};
+use cell_records_types::faults::WRONG_PASSWORD;
 use cell_records_types::pages::Page;
 use std::time::Instant;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -74,25 +74,20 @@ async fn change_own_password(
         app.throttle.failed(&attempt, Instant::now());
         return Err(ApiError::fault("/current_password", &WRONG_PASSWORD));
     }
-    if !passwords::is_acceptable(&form.new_password, &who.identity.name) {
-        return Err(ApiError::fault("/new_password", &INVALID_PASSWORD));
-    }
-    let new = app.hasher.hash(form.new_password.to_string()).await?;
+    let (name, unit) = (&who.identity.name, who.identity.unit);
+    let new = users::hashed(&app, "/new_password", &form.new_password, name, unit).await?;
     let (by, session) = (client::by(&request, Some(&who)), who.identity.session);
-    let changed = app.writer.accounts(move |tx| {
+    let changed = administration::write(&app, &who, move |tx, _| {
         Box::pin(async move {
             let now = accounts::by_id(&mut tx.db(), CallerKind::User, account).await?;
-            let Some(mut account) = now.filter(|now| !now.disabled && now.password_hash == hash) else {
-                return Ok(false);
+            let Some(mut account) = now.filter(|now| now.password_hash == hash) else {
+                return Err(ApiError::new(&error::CONFLICT).detail("the password was changed at the same time").into());
             };
             let changes = Changes { password_hash: Some(new), keep_session: Some(session), ..Changes::default() };
-            accounts::change(tx, &by, &mut account, changes).await?;
-            Ok(true)
+            Ok(accounts::change(tx, &by, &mut account, changes).await?)
         })
     });
-    if !changed.await? {
-        return Err(ApiError::new(&error::CONFLICT).detail("the password was changed at the same time"));
-    }
+    changed.await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -122,9 +117,9 @@ async fn list_own_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
 #[delete("/v1/me/sessions")]
 async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
-    let (by, identity) = (client::by(&request, Some(&who)), who.identity);
-    let ended = app.writer.accounts(move |tx| {
-        Box::pin(async move { sessions::end_every(tx, &by, identity.account, identity.unit).await })
+    let (by, identity) = (client::by(&request, Some(&who)), who.identity.clone());
+    let ended = administration::write(&app, &who, move |tx, _| {
+        Box::pin(async move { Ok(sessions::end_every(tx, &by, identity.account, identity.unit).await?) })
     });
     ended.await?;
     Ok(HttpResponse::NoContent().finish())
@@ -135,11 +130,11 @@ async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult
 #[delete("/v1/me/sessions/{session}")]
 async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path<String>) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
-    let (session, by, identity) = (id(&session)?, client::by(&request, Some(&who)), who.identity);
-    let ended = app.writer.accounts(move |tx| {
-        Box::pin(
-            async move { sessions::end_one(tx, &by, "session_ended", identity.account, identity.unit, session).await },
-        )
+    let (session, by, identity) = (id(&session)?, client::by(&request, Some(&who)), who.identity.clone());
+    let ended = administration::write(&app, &who, move |tx, _| {
+        Box::pin(async move {
+            Ok(sessions::end_one(tx, &by, "session_ended", identity.account, identity.unit, session).await?)
+        })
     });
     if ended.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
 }

@@ -23,6 +23,7 @@ pub mod records;
 pub mod systems;
 pub mod tokens;
 pub mod users;
+mod who;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;

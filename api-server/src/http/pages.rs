@@ -2,9 +2,10 @@
 
 use super::params::Params;
 use crate::auth::caller::Who;
-use crate::auth::{seal, tokens};
+use crate::auth::seal;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
+use crate::store::secrets;
 use actix_web::HttpResponse;
 use cell_records_types::pages::Page;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,7 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
     pub fn of(params: &mut Params, app: &App, who: &Who, query: String) -> ApiResult<Self> {
         let limit = params.number("limit", 1, MOST).unwrap_or(ITEMS);
         // Filters may be long; a cursor is not.
-        let query = tokens::digest(query.as_bytes());
+        let query = secrets::digest(query.as_bytes());
         let Some(text) = params.take("cursor") else { return Ok(Wanted { limit, after: None, query }) };
         let cursor: Option<Cursor<Value>> =
             Some(text).filter(|text| text.len() <= seal::LONGEST).and_then(|text| seal::open(&app.keys, PREFIX, &text));

@@ -1,22 +1,19 @@
 //! Systems, as administrators manage them: `/v1/systems`. Their tokens: `tokens.rs`; their grants: `grants.rs`.
 
-use super::administration::{administered, change, changeable, unit_or_own, visible};
+use super::administration::{account, administered, changeable, unit, unit_or_own, visible};
 use super::body::Body;
 use super::openapi::Problems;
 use super::params::Params;
-use super::{client, idempotency, pages};
+use super::{client, idempotency, pages, users};
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
-use crate::store::audit::By;
-use crate::store::writer::WriteTx;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
 use cell_records_types::accounts::{AccountPatch, CallerKind, NewSystem, System};
 use cell_records_types::faults::{NAME_TAKEN, UNKNOWN_FIELD};
 use cell_records_types::pages::Page;
-use cell_records_types::text::fold;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
@@ -37,7 +34,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ]})), Problems))]
 #[get("/v1/systems")]
 async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let roots = administered(&who)?;
+    let roots = administered(&who.scope)?;
     let mut params = Params::of(&request)?;
     let wanted = pages::Wanted::<String>::of(&mut params, &app, &who, "systems".into())?;
     params.end()?;
@@ -66,10 +63,10 @@ async fn create_system(
     request: HttpRequest,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    administered(&who)?;
+    administered(&who.scope)?;
     let body = body?;
     let (form, _) = body.form::<NewSystem>()?;
-    let unit = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
+    let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
     let code = form.code.map(|code| code.to_string());
     if code.as_ref() == Some(&app.server_code) {
         return Err(ApiError::fault("/code", &NAME_TAKEN));
@@ -79,7 +76,7 @@ async fn create_system(
         kind: CallerKind::System,
         name: code.unwrap_or_default(),
         display_name: form.name.to_string(),
-        unit,
+        unit: home,
         password_hash: None,
         contact: Some(form.contact.to_string()),
         purpose: Some(form.purpose.to_string()),
@@ -90,52 +87,20 @@ async fn create_system(
         &who,
         &body.0,
         "/v1/systems",
-        move |tx| {
+        move |tx, scope| {
             Box::pin(async move {
-                Ok(match register(tx, &by, new, &server_code).await? {
-                    Some(system) => Ok(idempotency::made(system.id, &system.into_system())),
-                    None => Err(ApiError::fault("/code", &NAME_TAKEN)),
-                })
+                unit(&scope, Some(home))?;
+                let system = accounts::register(tx, &by, new, &server_code).await?;
+                let system = system.ok_or_else(|| ApiError::fault("/code", &NAME_TAKEN))?;
+                Ok(idempotency::made(system.id, &system.into_system()))
             })
         },
         async |id| {
-            let system = visible(&app, &who, CallerKind::System, &id.to_string()).await?.into_system();
+            let system = account(&app, &who, CallerKind::System, &id.to_string(), visible).await?.into_system();
             Ok(serde_json::to_string(&system).unwrap_or_default())
         },
     );
     made.await
-}
-
-/// Makes a system; without a code it gets the first free one that its name suggests. Nothing when its code is taken.
-///
-/// # Errors
-/// When the database fails.
-pub async fn register(
-    tx: &mut WriteTx<'_>,
-    by: &By,
-    mut new: NewAccount,
-    server_code: &str,
-) -> Result<Option<Account>, crate::db::DbError> {
-    if new.name.is_empty() {
-        let stem = slug(&new.display_name);
-        let mut number = 1u32;
-        new.name = stem.clone();
-        while new.name == server_code || accounts::by_name(&mut tx.db(), CallerKind::System, &new.name).await?.is_some()
-        {
-            number += 1;
-            new.name = format!("{stem}-{number}");
-        }
-    }
-    accounts::insert(tx, by, new).await
-}
-
-/// A code from a name: its words without diacritics, at most 30 characters, so that a number fits behind it.
-fn slug(name: &str) -> String {
-    let folded: String = fold(name).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let words: Vec<&str> = folded.split('-').filter(|word| !word.is_empty()).collect();
-    let code: String = words.join("-").chars().take(30).collect();
-    let code = code.trim_end_matches('-');
-    if code.len() < 2 { "system".into() } else { code.to_owned() }
 }
 
 /// A system.
@@ -146,13 +111,13 @@ fn slug(name: &str) -> String {
 )), Problems))]
 #[get("/v1/systems/{id}")]
 async fn read_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
-    let system = visible(&app, &who, CallerKind::System, &id).await?;
+    let system = account(&app, &who, CallerKind::System, &id, visible).await?;
     Ok(HttpResponse::Ok().json(system.into_system()))
 }
 
-/// Shuts a system out, or lets it in again; gives it another name.
+/// Disables a system, or enables it again; gives it another name.
 ///
-/// Shutting it out revokes its tokens within a second, for good. Needs `administrator` over the system's unit and
+/// Disabling it revokes its tokens within a second, for good. Needs `administrator` over the system's unit and
 /// all its grants.
 #[utoipa::path(tag = "systems",
     request_body(content = AccountPatch, example = json!({"disabled": true})),
@@ -167,7 +132,7 @@ async fn change_system(
     id: Path<String>,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let system = changeable(&app, &who, CallerKind::System, &id).await?;
+    let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
     let (form, _) = body?.form::<AccountPatch>()?;
     if form.password.is_some() {
         return Err(ApiError::fault("/password", &UNKNOWN_FIELD));
@@ -177,25 +142,6 @@ async fn change_system(
         disabled: form.disabled,
         ..Changes::default()
     };
-    let changed = change(&app, client::by(&request, Some(&who)), system, changes).await?;
+    let changed = users::change(&app, &who, client::by(&request, Some(&who)), system, changes).await?;
     Ok(HttpResponse::Ok().json(changed.into_system()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cell_records_types::accounts::SystemCode;
-    use cell_records_types::faults::Report;
-    use cell_records_types::fields::Field;
-
-    #[test]
-    fn a_code_made_from_a_name_is_a_code() {
-        assert_eq!(slug("Tỉnh Nghệ An"), "tinh-nghe-an");
-        assert_eq!(slug("Đảng bộ  TP. Vinh (2014)"), "dang-bo-tp-vinh-2014");
-        for name in ["中文", "A", "…", &"rất dài ".repeat(20), "-a-"] {
-            let mut report = Report::default();
-            SystemCode::check(&mut format!("{}-999", slug(name)).into(), &mut report);
-            assert!(report.faults.is_empty(), "{name}");
-        }
-    }
 }

@@ -1,14 +1,15 @@
 //! The access tokens of a system: `/v1/systems/{id}/tokens`. A secret is answered once and never stored.
 
-use super::administration::{changeable, id, visible};
+use super::administration::{self, account, changeable, find, id, visible};
 use super::body::Body;
 use super::openapi::Problems;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
+use crate::store::grants;
+use crate::store::scope::{Grant, Narrowing};
 use crate::store::tokens::{self, LONGEST, NewToken, Rotated};
-use crate::store::{accounts, grants};
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
@@ -37,7 +38,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 ]})), Problems))]
 #[get("/v1/systems/{id}/tokens")]
 async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
-    let system = visible(&app, &who, CallerKind::System, &id).await?;
+    let system = account(&app, &who, CallerKind::System, &id, visible).await?;
     Ok(pages::whole(app.reads.single(async |db| tokens::list(db, system.id).await).await?))
 }
 
@@ -58,35 +59,45 @@ async fn issue_token(
     id: Path<String>,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let system = changeable(&app, &who, CallerKind::System, &id).await?;
+    let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
     idempotency::refuse(&request)?;
     let (form, _) = body?.form::<NewTokenForm>()?;
     let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
     // A token that is narrowed to nothing must not turn out to be one that is not narrowed.
     faults.extend(form.grants.as_ref().filter(|grants| grants.is_empty()).map(|_| fault("/grants".into(), &EMPTY, "")));
-    let wanted: Vec<Uuid> = form.grants.map(|grants| grants.to_vec()).unwrap_or_default();
+    let wanted: Option<Vec<Uuid>> = form.grants.map(|grants| grants.to_vec());
     let held = app.reads.single(async |db| grants::list(db, system.id).await).await?;
-    for (index, grant) in wanted.iter().enumerate() {
-        if !held.iter().any(|one| one.id == *grant) {
-            faults.push(fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, ""));
-        }
-    }
+    faults.extend(foreign(wanted.as_deref().unwrap_or_default(), &held));
     if !faults.is_empty() {
         return Err(ApiError::invalid(faults));
     }
     let by = client::by(&request, Some(&who));
-    let new = NewToken { name: form.name.to_string(), expires_at: form.expires_at, grants: wanted };
-    let issued = app.writer.accounts(move |tx| {
+    let (name, expires_at) = (form.name.to_string(), form.expires_at);
+    let issued = administration::write(&app, &who, move |tx, scope| {
         Box::pin(async move {
-            let now = accounts::by_id(&mut tx.db(), CallerKind::System, system.id).await?;
-            match now.filter(|now| !now.disabled) {
-                Some(system) => tokens::issue(tx, &by, &system, new, "token_issued").await.map(Some),
-                None => Ok(None),
+            let found = find(&mut tx.db(), CallerKind::System, system.id).await?;
+            let held = found.as_ref().map(|(_, grants)| grants.clone()).unwrap_or_default();
+            let system = changeable(&scope, found)?;
+            if system.disabled {
+                return Err(ApiError::new(&error::CONFLICT).detail("the system is disabled").into());
             }
+            let faults = foreign(wanted.as_deref().unwrap_or_default(), &held);
+            if !faults.is_empty() {
+                return Err(ApiError::invalid(faults).into());
+            }
+            let new = NewToken { name, expires_at, narrowing: wanted.map_or(Narrowing::All, Narrowing::Only) };
+            Ok(tokens::issue(tx, &by, &system, new, "token_issued").await?)
         })
     });
-    let issued = issued.await?.ok_or_else(|| ApiError::new(&error::CONFLICT).detail("the system is disabled"))?;
+    let issued = issued.await?;
     Ok(shown_once(&id, &issued))
+}
+
+/// Which of the wanted grants the system does not hold.
+fn foreign(wanted: &[Uuid], held: &[Grant]) -> Vec<Fault> {
+    let foreign = |grant: &Uuid| !held.iter().any(|one| one.id == *grant);
+    let foreign = wanted.iter().enumerate().filter(|(_, grant)| foreign(grant));
+    foreign.map(|(index, _)| fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, "")).collect()
 }
 
 fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
@@ -115,9 +126,14 @@ async fn revoke_token(
     request: HttpRequest,
     path: Path<(String, String)>,
 ) -> ApiResult<HttpResponse> {
-    let system = visible(&app, &who, CallerKind::System, &path.0).await?;
+    let system = account(&app, &who, CallerKind::System, &path.0, visible).await?;
     let (token, by) = (id(&path.1)?, client::by(&request, Some(&who)));
-    let revoked = app.writer.accounts(move |tx| Box::pin(async move { tokens::revoke(tx, &by, &system, token).await }));
+    let revoked = administration::write(&app, &who, move |tx, scope| {
+        Box::pin(async move {
+            let system = visible(&scope, find(&mut tx.db(), CallerKind::System, system.id).await?)?;
+            Ok(tokens::revoke(tx, &by, &system, token).await?)
+        })
+    });
     if revoked.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
 }
 
@@ -138,7 +154,7 @@ async fn rotate_token(
     path: Path<(String, String)>,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let system = changeable(&app, &who, CallerKind::System, &path.0).await?;
+    let system = account(&app, &who, CallerKind::System, &path.0, changeable).await?;
     let token = id(&path.1)?;
     idempotency::refuse(&request)?;
     let body = body?;
@@ -153,8 +169,11 @@ async fn rotate_token(
         return Err(ApiError::invalid(faults));
     }
     let by = client::by(&request, Some(&who));
-    let rotated = app.writer.accounts(move |tx| {
-        Box::pin(async move { tokens::rotate(tx, &by, &system, token, i64::from(overlap) * 1_000_000, end).await })
+    let rotated = administration::write(&app, &who, move |tx, scope| {
+        Box::pin(async move {
+            let system = changeable(&scope, find(&mut tx.db(), CallerKind::System, system.id).await?)?;
+            Ok(tokens::rotate(tx, &by, &system, token, i64::from(overlap) * 1_000_000, end).await?)
+        })
     });
     match rotated.await? {
         Rotated::Issued(issued) => Ok(shown_once(&path.0, &issued)),

@@ -1,21 +1,23 @@
 //! Users, as administrators manage them: `/v1/users`, and the sessions of a user.
 
-use super::administration::{administered, change, changeable, id, unit_or_own, visible};
+use super::administration::{self, account, administered, changeable, find, id, unit, unit_or_own, visible};
 use super::body::Body;
 use super::openapi::Problems;
 use super::params::Params;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
-use crate::auth::{passwords, sessions};
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
+use crate::store::audit::By;
+use crate::store::{grants, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use cell_records_types::accounts::{AccountPatch, CallerKind, NewUser, Session, User};
 use cell_records_types::faults::{INVALID_PASSWORD, NAME_TAKEN};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -36,7 +38,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ]})), Problems))]
 #[get("/v1/users")]
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let roots = administered(&who)?;
+    let roots = administered(&who.scope)?;
     let mut params = Params::of(&request)?;
     let wanted = pages::Wanted::<String>::of(&mut params, &app, &who, "users".into())?;
     params.end()?;
@@ -63,19 +65,16 @@ async fn create_user(
     request: HttpRequest,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    administered(&who)?;
+    administered(&who.scope)?;
     let body = body?;
     let (form, _) = body.form::<NewUser>()?;
-    let unit = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
-    if !passwords::is_acceptable(&form.password, &form.username) {
-        return Err(ApiError::fault("/password", &INVALID_PASSWORD));
-    }
-    let hash = app.hasher.hash(form.password.to_string()).await?;
+    let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
+    let hash = hashed(&app, "/password", &form.password, &form.username, home).await?;
     let new = NewAccount {
         kind: CallerKind::User,
         name: form.username.to_string(),
         display_name: form.display_name.to_string(),
-        unit,
+        unit: home,
         password_hash: Some(hash),
         contact: None,
         purpose: None,
@@ -91,16 +90,16 @@ async fn create_user(
         &who,
         &print,
         "/v1/users",
-        move |tx| {
+        move |tx, scope| {
             Box::pin(async move {
-                Ok(match accounts::insert(tx, &by, new).await? {
-                    Some(user) => Ok(idempotency::made(user.id, &user.into_user())),
-                    None => Err(ApiError::fault("/username", &NAME_TAKEN)),
-                })
+                unit(&scope, Some(home))?;
+                let user = accounts::insert(tx, &by, new).await?;
+                let user = user.ok_or_else(|| ApiError::fault("/username", &NAME_TAKEN))?;
+                Ok(idempotency::made(user.id, &user.into_user()))
             })
         },
         async |id| {
-            let user = visible(&app, &who, CallerKind::User, &id.to_string()).await?.into_user();
+            let user = account(&app, &who, CallerKind::User, &id.to_string(), visible).await?.into_user();
             Ok(serde_json::to_string(&user).unwrap_or_default())
         },
     );
@@ -115,14 +114,14 @@ async fn create_user(
 )), Problems))]
 #[get("/v1/users/{id}")]
 async fn read_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
-    let user = visible(&app, &who, CallerKind::User, &id).await?;
+    let user = account(&app, &who, CallerKind::User, &id, visible).await?;
     Ok(HttpResponse::Ok().json(user.into_user()))
 }
 
 /// Changes a user: its name, its password, whether it may log in.
 ///
-/// Needs `administrator` over the user's unit and all its grants. A new password ends the user's sessions, shutting
-/// the user out does so too, within a second. The own account is changed under `/v1/me`.
+/// Needs `administrator` over the user's unit and all its grants. A new password ends the user's sessions, disabling
+/// the user does so too, within a second. `409` when nobody would be left who administers the root for good. The own account is changed under `/v1/me`.
 #[utoipa::path(tag = "users",
     request_body(content = AccountPatch, example = json!({"disabled": true})),
     responses((status = 200, description = "As it is now", body = User, example = json!(
@@ -136,13 +135,10 @@ async fn change_user(
     id: Path<String>,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let user = changeable(&app, &who, CallerKind::User, &id).await?;
+    let user = account(&app, &who, CallerKind::User, &id, changeable).await?;
     let (form, _) = body?.form::<AccountPatch>()?;
     let password_hash = match form.password {
-        Some(password) if !passwords::is_acceptable(&password, &user.name) => {
-            return Err(ApiError::fault("/password", &INVALID_PASSWORD));
-        }
-        Some(password) => Some(app.hasher.hash(password.to_string()).await?),
+        Some(password) => Some(hashed(&app, "/password", &password, &user.name, user.unit).await?),
         None => None,
     };
     let changes = Changes {
@@ -151,8 +147,39 @@ async fn change_user(
         keep_session: None,
         disabled: form.disabled,
     };
-    let changed = change(&app, client::by(&request, Some(&who)), user, changes).await?;
+    let changed = change(&app, &who, client::by(&request, Some(&who)), user, changes).await?;
     Ok(HttpResponse::Ok().json(changed.into_user()))
+}
+
+/// The hash of a new password of a user in a unit.
+///
+/// # Errors
+/// `422` at the pointer when it is too easy to guess; `503` when hashing takes too long.
+pub async fn hashed(app: &App, pointer: &str, password: &str, username: &str, unit: Uuid) -> ApiResult<String> {
+    let name = app.reads.single(async |db| accounts::unit_name(db, unit).await).await?;
+    if !app.hasher.accepts(password, username, &name.unwrap_or_default()).await? {
+        return Err(ApiError::fault(pointer, &INVALID_PASSWORD));
+    }
+    Ok(app.hasher.hash(password.to_owned()).await?)
+}
+
+/// Changes an account as it is when the write begins.
+///
+/// # Errors
+/// `403`, `404`; `409` when it would leave no administrator of the root who can log in.
+pub async fn change(app: &App, who: &Who, by: By, account: Account, changes: Changes) -> ApiResult<Account> {
+    let changed = administration::write(app, who, move |tx, scope| {
+        Box::pin(async move {
+            let mut account = changeable(&scope, find(&mut tx.db(), account.kind, account.id).await?)?;
+            let now = tx.now;
+            if changes.disabled == Some(true) && grants::is_last_administrator(&mut tx.db(), account.id, now).await? {
+                return Err(ApiError::new(&error::LAST_ADMINISTRATOR).into());
+            }
+            accounts::change(tx, &by, &mut account, changes).await?;
+            Ok(account)
+        })
+    });
+    changed.await
 }
 
 /// The live sessions of a user, the latest first.
@@ -163,7 +190,7 @@ async fn change_user(
 ]})), Problems))]
 #[get("/v1/users/{id}/sessions")]
 async fn list_sessions_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
-    let user = visible(&app, &who, CallerKind::User, &id).await?;
+    let user = account(&app, &who, CallerKind::User, &id, visible).await?;
     let mut found = app.reads.single(async |db| sessions::list(db, user.id, who.view.now).await).await?;
     for session in &mut found {
         session.current = session.id == who.identity.session;
@@ -177,10 +204,14 @@ async fn list_sessions_of_user(app: App, who: Who, id: Path<String>) -> ApiResul
 #[utoipa::path(tag = "users", responses((status = 204, description = "Ended"), Problems))]
 #[delete("/v1/users/{id}/sessions")]
 async fn end_sessions_of_user(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
-    let user = visible(&app, &who, CallerKind::User, &id).await?;
+    let user = account(&app, &who, CallerKind::User, &id, visible).await?;
     let by = client::by(&request, Some(&who));
-    let ended =
-        app.writer.accounts(move |tx| Box::pin(async move { sessions::end_every(tx, &by, user.id, user.unit).await }));
+    let ended = administration::write(&app, &who, move |tx, scope| {
+        Box::pin(async move {
+            let user = visible(&scope, find(&mut tx.db(), CallerKind::User, user.id).await?)?;
+            Ok(sessions::end_every(tx, &by, user.id, user.unit).await?)
+        })
+    });
     ended.await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -196,10 +227,13 @@ async fn end_session_of_user(
     request: HttpRequest,
     path: Path<(String, String)>,
 ) -> ApiResult<HttpResponse> {
-    let user = visible(&app, &who, CallerKind::User, &path.0).await?;
+    let user = account(&app, &who, CallerKind::User, &path.0, visible).await?;
     let (session, by) = (id(&path.1)?, client::by(&request, Some(&who)));
-    let ended = app.writer.accounts(move |tx| {
-        Box::pin(async move { sessions::end_one(tx, &by, "session_ended", user.id, user.unit, session).await })
+    let ended = administration::write(&app, &who, move |tx, scope| {
+        Box::pin(async move {
+            let user = visible(&scope, find(&mut tx.db(), CallerKind::User, user.id).await?)?;
+            Ok(sessions::end_one(tx, &by, "session_ended", user.id, user.unit, session).await?)
+        })
     });
     if ended.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
 }

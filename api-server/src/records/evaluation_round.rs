@@ -1,8 +1,8 @@
 //! `evaluation_round`: columns, filters and rules, its steps included (docs/DOMAIN.md, Evaluations).
 
-use crate::auth::policy;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
+use crate::store::policy;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Count, Lookup, WriteSet};

@@ -1,8 +1,8 @@
 //! `member_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
 use crate::db::{Column, Type, Value};
-use crate::store::record::Fields;
 use crate::store::filter::{Filter, Test};
+use crate::store::record::Fields;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};

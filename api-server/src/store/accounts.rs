@@ -1,17 +1,18 @@
 //! Accounts in the database. What is changed is changed inside the writer, and audited there.
 
 use super::audit::{self, By};
-use super::tokens;
 use super::writer::WriteTx;
-use crate::auth::sessions;
+use super::{sessions, tokens};
+
 use crate::db::schema::accounts as a;
 use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
 use crate::on;
 use cell_records_types::accounts::{CallerKind, System, User};
+use cell_records_types::text::fold;
 use cell_records_types::{Reference, Timestamp};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{ExpressionMethods, QueryDsl};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -27,7 +28,7 @@ pub struct Account {
     pub display_name: String,
     /// The unit that it belongs to.
     pub unit: Uuid,
-    /// Whether it is shut out.
+    /// Whether it is disabled.
     pub disabled: bool,
     /// Of a user.
     pub password_hash: Option<String>,
@@ -190,6 +191,37 @@ pub async fn insert(tx: &mut WriteTx<'_>, by: &By, new: NewAccount) -> Result<Op
     Ok(Some(made))
 }
 
+/// Makes a system; without a code it gets the first free one that its name suggests. Nothing when its code is taken.
+///
+/// # Errors
+/// When the database fails.
+pub async fn register(
+    tx: &mut WriteTx<'_>,
+    by: &By,
+    mut new: NewAccount,
+    server_code: &str,
+) -> Result<Option<Account>, DbError> {
+    if new.name.is_empty() {
+        let stem = code_of(&new.display_name);
+        let mut number = 1u32;
+        new.name = stem.clone();
+        while new.name == server_code || by_name(&mut tx.db(), CallerKind::System, &new.name).await?.is_some() {
+            number += 1;
+            new.name = format!("{stem}-{number}");
+        }
+    }
+    insert(tx, by, new).await
+}
+
+/// A code from a name: its words without diacritics, at most 30 characters, so that a number fits behind it.
+pub fn code_of(name: &str) -> String {
+    let folded: String = fold(name).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let words: Vec<&str> = folded.split('-').filter(|word| !word.is_empty()).collect();
+    let code: String = words.join("-").chars().take(30).collect();
+    let code = code.trim_end_matches('-');
+    if code.len() < 2 { "system".into() } else { code.to_owned() }
+}
+
 /// What changes on an account. Absent is untouched.
 #[derive(Default)]
 pub struct Changes {
@@ -199,11 +231,11 @@ pub struct Changes {
     pub password_hash: Option<String>,
     /// The session that a new password leaves alone: the one that it was changed in.
     pub keep_session: Option<Uuid>,
-    /// Whether it is shut out.
+    /// Whether it is disabled.
     pub disabled: Option<bool>,
 }
 
-/// Changes an account. A new password ends its sessions; shutting it out ends its tokens too, for good.
+/// Changes an account. A new password ends its sessions; disabling it revokes its tokens too, for good.
 ///
 /// # Errors
 /// When the database fails.
@@ -238,6 +270,18 @@ pub async fn change(tx: &mut WriteTx<'_>, by: &By, account: &mut Account, change
     Ok(())
 }
 
+/// The name of a unit.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unit_name(db: &mut Db<'_>, unit: Uuid) -> Result<Option<String>, DbError> {
+    let sql = Sql::<Text>::new("SELECT public_body FROM units WHERE id = ").bind(unit);
+    let body: Option<String> = on!(db, c => sql.first_row(c))?;
+    // What is stored of a class has no braces of its own.
+    let body = body.and_then(|body| serde_json::from_str::<Value>(&format!("{{{body}}}")).ok());
+    Ok(body.and_then(|body| Some(body.get("name")?.as_str()?.to_owned())))
+}
+
 /// A live unit by a reference to it.
 ///
 /// # Errors
@@ -256,4 +300,23 @@ pub async fn unit_of(db: &mut Db<'_>, reference: &Reference) -> Result<Option<Uu
     };
     let found: Option<Id> = on!(db, c => sql.first_row(c))?;
     Ok(found.map(|id| id.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_records_types::accounts::SystemCode;
+    use cell_records_types::faults::Report;
+    use cell_records_types::fields::Field;
+
+    #[test]
+    fn a_code_made_from_a_name_is_a_code() {
+        assert_eq!(code_of("Tỉnh Nghệ An"), "tinh-nghe-an");
+        assert_eq!(code_of("Đảng bộ  TP. Vinh (2014)"), "dang-bo-tp-vinh-2014");
+        for name in ["中文", "A", "…", &"rất dài ".repeat(20), "-a-"] {
+            let mut report = Report::default();
+            SystemCode::check(&mut format!("{}-999", code_of(name)).into(), &mut report);
+            assert!(report.faults.is_empty(), "{name}");
+        }
+    }
 }

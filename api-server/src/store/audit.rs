@@ -17,6 +17,8 @@ use uuid::Uuid;
 pub struct By {
     /// The account; nothing: the local operator, or nobody who is known.
     pub actor: Option<Uuid>,
+    /// Whether it is the local operator.
+    pub operator: bool,
     /// The address that the request came from.
     pub address: Option<String>,
     /// The request's id.
@@ -26,7 +28,7 @@ pub struct By {
 impl By {
     /// The local operator.
     pub fn operator() -> Self {
-        By::default()
+        By { operator: true, ..By::default() }
     }
 }
 
@@ -49,6 +51,7 @@ pub async fn record(
         e::at.eq(now),
         e::action.eq(action),
         e::actor.eq(by.actor.map(Id)),
+        e::operator.eq(i64::from(by.operator)),
         e::subject.eq(subject.map(Id)),
         e::unit_id.eq(Id(unit)),
         e::address.eq(&by.address),
@@ -72,8 +75,9 @@ pub struct Wanted {
     pub subject: Option<Uuid>,
 }
 
-type EventSql = (BigInt, Instant, Text, Nullable<Guid>, Nullable<Guid>, Guid, Nullable<Text>, Nullable<Text>, Text);
-type EventRow = (i64, At, String, Option<Id>, Option<Id>, Id, Option<String>, Option<String>, String);
+type EventSql =
+    (BigInt, Instant, Text, Nullable<Guid>, BigInt, Nullable<Guid>, Guid, Nullable<Text>, Nullable<Text>, Text);
+type EventRow = (i64, At, String, Option<Id>, i64, Option<Id>, Id, Option<String>, Option<String>, String);
 
 /// Events of units at or below the roots, the latest first.
 ///
@@ -81,7 +85,7 @@ type EventRow = (i64, At, String, Option<Id>, Option<Id>, Id, Option<String>, Op
 /// When the database fails.
 pub async fn list(db: &mut Db<'_>, roots: &[Uuid], wanted: &Wanted, limit: i64) -> Result<Vec<AuditEvent>, DbError> {
     let mut sql = Sql::<EventSql>::new(
-        "SELECT seq, at, action, actor, subject, unit_id, address, request_id, detail FROM audit_events \
+        "SELECT seq, at, action, actor, operator, subject, unit_id, address, request_id, detail FROM audit_events \
          WHERE unit_id IN (SELECT unit_id FROM unit_ancestors WHERE ",
     )
     .any("ancestor_id", roots.iter().copied().map(Id).collect())
@@ -100,11 +104,12 @@ pub async fn list(db: &mut Db<'_>, roots: &[Uuid], wanted: &Wanted, limit: i64) 
     }
     sql = sql.text(" ORDER BY seq DESC LIMIT ").bind(limit);
     let rows: Vec<EventRow> = on!(db, c => sql.all(c))?;
-    let event = |(seq, at, action, actor, subject, unit, address, request_id, detail): EventRow| AuditEvent {
+    let event = |(seq, at, action, actor, operator, subject, unit, address, request_id, detail): EventRow| AuditEvent {
         seq,
         at: Timestamp::from(at),
         action,
         actor: actor.map(|id| id.0),
+        operator: operator != 0,
         subject: subject.map(|id| id.0),
         unit_id: unit.0,
         address,

@@ -2,14 +2,17 @@
 
 use super::accounts::Account;
 use super::audit::{self, By};
-use super::scope::Grant;
+use super::policy;
+use super::registry::{KINDS, Kind};
+use super::scope::{Grant, ROOT};
 use super::writer::WriteTx;
 use crate::db::schema::grants as g;
-use crate::db::{At, Db, DbError, Id, Verbs};
+use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
 use crate::on;
-use cell_records_types::Timestamp;
-use cell_records_types::accounts::Role;
-use diesel::{ExpressionMethods, QueryDsl};
+use cell_records_types::accounts::{CallerKind, Role, UnitGrant};
+use cell_records_types::{Class, Timestamp};
+use diesel::sql_types::{Nullable, Text};
+use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -34,11 +37,39 @@ impl NewGrant {
     }
 }
 
-/// Gives an account a grant.
+/// The fields that a grant may add, as `type.field`.
+pub fn sensitive_fields() -> Vec<String> {
+    let of_kind = |kind: &'static Kind| {
+        let sensitive = kind.fields.iter().filter(|field| field.class == Class::Sensitive);
+        sensitive.map(|field| format!("{}.{}", kind.name, field.name))
+    };
+    KINDS.iter().flat_map(of_kind).collect()
+}
+
+/// Whether a grant may add this field.
+pub fn is_sensitive(field: &str) -> bool {
+    sensitive_fields().iter().any(|one| one == field)
+}
+
+/// Whether a grant shows personal data: its role reads some, or fields are named in it.
+fn shows_people(role: &Role, fields: &[String]) -> bool {
+    let reads = |kind: &Kind| policy::rights(role, kind.name).is_some_and(|rights| rights.reads >= Class::Personal);
+    !fields.is_empty() || KINDS.iter().any(reads)
+}
+
+/// Whether two grants must not be held at the same time: one of them administers, the other shows personal data.
+fn conflict(one: &Grant, other: &Grant) -> bool {
+    let begins_before_the_end = |a: &Grant, b: &Grant| b.until.is_none_or(|until| a.from < until);
+    let together = begins_before_the_end(one, other) && begins_before_the_end(other, one);
+    let clash = |a: &Grant, b: &Grant| a.role == Role::Administrator && shows_people(&b.role, &b.fields);
+    together && (clash(one, other) || clash(other, one))
+}
+
+/// Gives an account a grant; nothing when it would hold `administrator` together with what shows personal data.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant) -> Result<Grant, DbError> {
+pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant) -> Result<Option<Grant>, DbError> {
     let grant = Grant {
         id: Uuid::now_v7(),
         role: new.role,
@@ -47,6 +78,10 @@ pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant
         until: new.until,
         fields: new.fields,
     };
+    let held = list(&mut tx.db(), account.id).await?;
+    if held.iter().chain([&grant]).any(|one| conflict(one, &grant)) {
+        return Ok(None);
+    }
     let row = (
         g::id.eq(Id(grant.id)),
         g::account_id.eq(Id(account.id)),
@@ -58,11 +93,8 @@ pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant
     );
     on!(&mut tx.db(), c => diesel::insert_into(g::table).values(row).run(c))?;
     tx.rights_changed();
-    let detail = json!({
-        "account": account.id, "role": grant.role, "unit_id": grant.unit, "until": grant.until, "fields": grant.fields,
-    });
-    audit::record(tx, by, "grant_added", Some(grant.id), account.unit, detail).await?;
-    Ok(grant)
+    audit_grant(tx, by, "grant_added", account, &grant).await?;
+    Ok(Some(grant))
 }
 
 /// Takes a grant away; `false` when the account has none of this id.
@@ -70,16 +102,107 @@ pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant
 /// # Errors
 /// When the database fails.
 pub async fn remove(tx: &mut WriteTx<'_>, by: &By, account: &Account, id: Uuid) -> Result<bool, DbError> {
-    let gone = diesel::delete(g::table).filter(g::id.eq(Id(id))).filter(g::account_id.eq(Id(account.id)));
-    if on!(&mut tx.db(), c => gone.run(c))? == 0 {
-        return Ok(false);
-    }
+    let held = list(&mut tx.db(), account.id).await?;
+    let Some(grant) = held.into_iter().find(|grant| grant.id == id) else { return Ok(false) };
+    let gone = diesel::delete(g::table).filter(g::id.eq(Id(id)));
+    on!(&mut tx.db(), c => gone.run(c))?;
     tx.rights_changed();
-    audit::record(tx, by, "grant_removed", Some(id), account.unit, json!({"account": account.id})).await?;
+    audit_grant(tx, by, "grant_removed", account, &grant).await?;
     Ok(true)
 }
 
-/// All grants of an account, also those that do not hold now, whether it is shut out or not.
+/// An event of the grant's unit: its auditors read who may do what there.
+async fn audit_grant(
+    tx: &mut WriteTx<'_>,
+    by: &By,
+    action: &str,
+    account: &Account,
+    grant: &Grant,
+) -> Result<(), DbError> {
+    let detail = json!({
+        "account": account.id, "name": account.name, "role": grant.role, "unit_id": grant.unit, "from": grant.from,
+        "until": grant.until, "fields": grant.fields,
+    });
+    audit::record(tx, by, action, Some(grant.id), grant.unit, detail).await
+}
+
+/// The users who administer the root for good and are not disabled, each with the grant that says so.
+async fn root_administrators(db: &mut Db<'_>, now: Timestamp) -> Result<Vec<(Id, Id)>, DbError> {
+    use crate::db::schema::accounts as a;
+    let query = g::table
+        .inner_join(a::table.on(a::id.eq(g::account_id)))
+        .filter(a::kind.eq(CallerKind::User.code()))
+        .filter(a::disabled.eq(0))
+        .filter(g::role.eq(Role::Administrator.code()))
+        .filter(g::unit_id.eq(Id(ROOT)))
+        .filter(g::from_at.le(At::from(now)))
+        .filter(g::until_at.is_null())
+        .select((a::id, g::id));
+    on!(db, c => query.all(c))
+}
+
+/// Whether an account is the last user who administers the root for good.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_last_administrator(db: &mut Db<'_>, account: Uuid, now: Timestamp) -> Result<bool, DbError> {
+    let held = root_administrators(db, now).await?;
+    Ok(!held.is_empty() && !held.iter().any(|(holder, _)| holder.0 != account))
+}
+
+/// Whether a grant is the last by which a user administers the root for good.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_last_administration(db: &mut Db<'_>, grant: Uuid, now: Timestamp) -> Result<bool, DbError> {
+    let held = root_administrators(db, now).await?;
+    Ok(!held.is_empty() && !held.iter().any(|(_, one)| one.0 != grant))
+}
+
+type CoveringSql = (Guid, Text, Guid, Instant, Nullable<Instant>, Text, Guid, Text, Text, Text);
+type CoveringRow = (Id, String, Id, At, Option<At>, String, Id, String, String, String);
+
+/// The grants that cover a unit, now or later, of accounts that are not disabled; by id, after an id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn covering(
+    db: &mut Db<'_>,
+    unit: Uuid,
+    now: Timestamp,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<UnitGrant>, DbError> {
+    let sql = Sql::<CoveringSql>::new(
+        "SELECT g.id, g.role, g.unit_id, g.from_at, g.until_at, g.fields, a.id, a.kind, a.name, a.display_name \
+         FROM grants g JOIN accounts a ON a.id = g.account_id WHERE a.disabled = 0 AND (g.until_at IS NULL OR g.until_at > ",
+    )
+    .bind(At::from(now))
+    .text(") AND g.unit_id IN (SELECT ancestor_id FROM unit_ancestors WHERE unit_id = ")
+    .bind(unit)
+    .text(") AND g.id > ")
+    .bind(after)
+    .text(" ORDER BY g.id LIMIT ")
+    .bind(limit);
+    let rows: Vec<CoveringRow> = on!(db, c => sql.all(c))?;
+    let grants = rows.into_iter().filter_map(|(id, role, unit, from, until, fields, account, kind, name, shown)| {
+        Some(UnitGrant {
+            id: id.0,
+            account_id: account.0,
+            account_kind: CallerKind::from_code(&kind)?,
+            account_name: name,
+            display_name: shown,
+            role: Role::from_code(&role)?,
+            unit_id: unit.0,
+            from: from.into(),
+            until: until.map(Into::into),
+            fields: serde_json::from_str(&fields).unwrap_or_default(),
+        })
+    });
+    Ok(grants.collect())
+}
+
+/// All grants of an account, also those that do not hold now, whether it is disabled or not.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,5 +1,6 @@
 //! Writes as the writer takes them: commands of items, prepared so far as that needs no database.
 
+use super::callers::Credential;
 use super::registry::{Kind, UNIT};
 use super::scope::Actor;
 use cell_records_types::faults::{self, Fault, Found, Report};
@@ -196,8 +197,8 @@ impl Item {
 pub struct Caller {
     /// Who.
     pub actor: Actor,
-    /// The grants that its token is narrowed to; empty: all.
-    pub only: Vec<Uuid>,
+    /// What it proved itself with; nothing: it is the local operator.
+    pub credential: Option<Credential>,
     /// The request's id.
     pub request_id: Option<String>,
 }
@@ -205,7 +206,7 @@ pub struct Caller {
 impl Caller {
     /// The local operator.
     pub fn operator() -> Self {
-        Caller { actor: Actor::Operator, only: Vec::new(), request_id: None }
+        Caller { actor: Actor::Operator, credential: None, request_id: None }
     }
 }
 

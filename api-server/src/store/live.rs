@@ -1,7 +1,7 @@
 //! What a server keeps in memory of its database and how it knows that it still holds: the clock row's
 //! counters. A server that has not confirmed them within a second asks the database.
 
-use super::scope::{Actor, Grant, Scope, Tree};
+use super::scope::{Actor, Grant, Narrowing, Scope, Tree};
 use crate::db::{At, Db, DbError, Guid, Id, Sql, Verbs, engine};
 use crate::on;
 use cell_records_types::Timestamp;
@@ -208,11 +208,17 @@ impl Live {
         self.grants.insert(account, (auth_rev, grants.clone()));
     }
 
-    /// A caller's scope in this view. `only` narrows it to some of the account's grants.
+    /// A caller's scope in this view.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn scope(&self, db: &mut Db<'_>, actor: Actor, only: &[Uuid], view: &View) -> Result<Scope, DbError> {
+    pub async fn scope(
+        &self,
+        db: &mut Db<'_>,
+        actor: Actor,
+        narrowing: &Narrowing,
+        view: &View,
+    ) -> Result<Scope, DbError> {
         let Actor::Account(account, _) = &actor else { return Ok(Scope::operator(view.tree.clone())) };
         let grants = match self.grants(*account, view.clock.auth_rev) {
             Some(grants) => grants,
@@ -222,11 +228,7 @@ impl Live {
                 grants
             }
         };
-        let mut scope = Scope::new(actor, &grants, view.now, view.tree.clone());
-        if !only.is_empty() {
-            scope.grants.retain(|grant| only.contains(&grant.id));
-        }
-        Ok(scope)
+        Ok(Scope::new(actor, &grants, narrowing, view.now, view.tree.clone()))
     }
 }
 

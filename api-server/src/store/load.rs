@@ -1,7 +1,7 @@
 //! Loading what a set of writes asked for in vain: one statement a type and shape, sent together.
 
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
-use super::registry::{KINDS, Kind, RecordKey, ChildTable};
+use super::registry::{ChildTable, KINDS, Kind, RecordKey};
 use super::write_set::{Count, Counts, ExternalKey, LOOKUP_LIMIT, Lookup, Missing, WriteSet};
 use crate::db::sql::Find;
 use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs, engine};
@@ -121,7 +121,8 @@ async fn find_matching(db: &mut Db<'_>, kind: &'static Kind, lookups: &[Lookup])
     let Some(first) = lookups.first() else { return Ok(Vec::new()) };
     let columns = envelope_columns(Class::Sensitive, "");
     let table = kind.plural;
-    let (select, tail) = match first.child.and_then(|table| kind.child_tables.iter().find(|child| child.table == table)) {
+    let (select, tail) = match first.child.and_then(|table| kind.child_tables.iter().find(|child| child.table == table))
+    {
         None => (format!("SELECT {columns} FROM {table}"), format!(" AND deleted_at IS NULL LIMIT {LOOKUP_LIMIT}")),
         Some(ChildTable { table: child, owner, .. }) => (
             format!("SELECT {columns} FROM {table} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {child}"),

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod callers;
 mod cut;
 pub mod decide;
 pub mod filter;
@@ -9,13 +10,17 @@ pub mod flush;
 pub mod grants;
 pub mod history;
 pub mod items;
+pub mod keys;
 pub mod list;
 pub mod live;
 pub mod load;
+pub mod policy;
 pub mod record;
 pub mod registry;
 pub mod rules;
 pub mod scope;
+pub mod secrets;
+pub mod sessions;
 pub mod tokens;
 pub mod write_set;
 pub mod writer;

@@ -3,7 +3,7 @@
 
 use super::filter::Filter;
 use super::record::{Fields, Stored, Typed};
-use super::registry::{Kind, ChildTable, Sort};
+use super::registry::{ChildTable, Kind, Sort};
 use super::scope::Scope;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};

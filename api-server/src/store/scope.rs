@@ -1,8 +1,8 @@
 //! Who sees what: the tree of units, a caller's grants that hold now, and the one function over
 //! (caller, action, record type, unit, class) that every read and write asks.
 
+use super::policy::{self, Rights};
 use super::registry::Kind;
-use crate::auth::policy::{self, Rights};
 use cell_records_types::accounts::Role;
 use cell_records_types::{Class, FieldSpec, Timestamp};
 use std::collections::BTreeSet;
@@ -144,6 +144,39 @@ impl Grant {
     }
 }
 
+/// Which of its account's grants a caller may use: a token can be narrowed to some.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Narrowing {
+    /// All of them.
+    #[default]
+    All,
+    /// These only, by id. With none of them it may do nothing.
+    Only(Vec<Uuid>),
+}
+
+impl Narrowing {
+    /// As it is stored with a token: nothing for all grants, or a JSON list of ids. What cannot be read lets no grant
+    /// through.
+    pub fn read(stored: Option<&str>) -> Self {
+        stored.map_or(Narrowing::All, |text| Narrowing::Only(serde_json::from_str(text).unwrap_or_default()))
+    }
+
+    /// The form in which it is stored.
+    pub fn stored(&self) -> Option<String> {
+        match self {
+            Narrowing::All => None,
+            Narrowing::Only(ids) => Some(serde_json::to_string(ids).unwrap_or_default()),
+        }
+    }
+
+    fn lets_through(&self, grant: &Grant) -> bool {
+        match self {
+            Narrowing::All => true,
+            Narrowing::Only(ids) => ids.contains(&grant.id),
+        }
+    }
+}
+
 /// Who is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
@@ -194,9 +227,10 @@ impl Writes {
 }
 
 impl Scope {
-    /// A caller's scope at an instant.
-    pub fn new(actor: Actor, grants: &[Grant], now: Timestamp, tree: Arc<Tree>) -> Self {
-        let grants = grants.iter().filter(|grant| grant.holds(now) && tree.contains(grant.unit)).cloned().collect();
+    /// A caller's scope at an instant: of its account's grants those that hold, as far as its token lets them through.
+    pub fn new(actor: Actor, grants: &[Grant], narrowing: &Narrowing, now: Timestamp, tree: Arc<Tree>) -> Self {
+        let held = |grant: &&Grant| grant.holds(now) && tree.contains(grant.unit) && narrowing.lets_through(grant);
+        let grants = grants.iter().filter(held).cloned().collect();
         Scope { actor, grants, tree }
     }
 

@@ -2,8 +2,10 @@
 
 use super::accounts::Account;
 use super::audit::{self, By};
+use super::scope::Narrowing;
+use super::secrets;
 use super::writer::WriteTx;
-use crate::auth::tokens as secrets;
+
 use crate::db::schema::tokens as t;
 use crate::db::{At, Db, DbError, Id, Verbs};
 use crate::on;
@@ -22,8 +24,8 @@ pub struct NewToken {
     pub name: String,
     /// When it ends.
     pub expires_at: Timestamp,
-    /// The grants that it is narrowed to; empty: all.
-    pub grants: Vec<Uuid>,
+    /// The grants that it is narrowed to.
+    pub narrowing: Narrowing,
 }
 
 /// Issues a token. Its secret is in the answer and nowhere else.
@@ -47,16 +49,25 @@ pub async fn issue(
         t::digest.eq(secrets::digest(secret.as_bytes())),
         t::created_at.eq(At::from(tx.now)),
         t::expires_at.eq(At::from(new.expires_at)),
-        t::grants.eq(serde_json::to_string(&new.grants).unwrap_or_default()),
+        t::grants.eq(new.narrowing.stored()),
     );
     on!(&mut tx.db(), c => diesel::insert_into(t::table).values(row).run(c))?;
     tx.rights_changed();
-    let detail = json!({"account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": new.grants});
+    let detail =
+        json!({"account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": only(&new.narrowing)});
     audit::record(tx, by, action, Some(id), system.unit, detail).await?;
     Ok(IssuedToken { id, token: secret, expires_at: new.expires_at })
 }
 
-type TokenRow = (Id, String, String, At, At, Option<At>, Option<At>, String);
+/// As it is answered: nothing for all.
+fn only(narrowing: &Narrowing) -> Option<Vec<Uuid>> {
+    match narrowing {
+        Narrowing::All => None,
+        Narrowing::Only(ids) => Some(ids.clone()),
+    }
+}
+
+type TokenRow = (Id, String, String, At, At, Option<At>, Option<At>, Option<String>);
 
 /// The tokens of a system, the latest first, revoked and ended ones too.
 ///
@@ -82,7 +93,7 @@ pub async fn list(db: &mut Db<'_>, system: Uuid) -> Result<Vec<Token>, DbError> 
         expires_at: expires.into(),
         last_used_at: used.map(Into::into),
         revoked_at: revoked.map(Into::into),
-        grants: serde_json::from_str(&grants).unwrap_or_default(),
+        grants: only(&Narrowing::read(grants.as_deref())),
     });
     Ok(tokens.collect())
 }
@@ -153,7 +164,8 @@ pub async fn rotate(
     if old.revoked_at.is_some() || old.expires_at <= tx.now {
         return Ok(Rotated::Over);
     }
-    let new = NewToken { name: old.name, expires_at: expires_at.unwrap_or(old.expires_at), grants: old.grants };
+    let narrowing = old.grants.map_or(Narrowing::All, Narrowing::Only);
+    let new = NewToken { name: old.name, expires_at: expires_at.unwrap_or(old.expires_at), narrowing };
     let issued = issue(tx, by, system, new, "token_rotated").await?;
     let until = Timestamp::from_micros(tx.now.micros() + overlap);
     end_at(tx, system.id, id, until).await?;

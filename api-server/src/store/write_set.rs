@@ -40,7 +40,10 @@ impl Lookup {
     }
 
     /// The records of `T` with such a row in a child table.
-    pub fn child<T: RecordType>(table: &'static str, matching: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+    pub fn child<T: RecordType>(
+        table: &'static str,
+        matching: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Self {
         Lookup { kind: T::NAME, child: Some(table), matching: matching.into_iter().collect() }
     }
 

@@ -246,10 +246,8 @@ async fn unchanged(app: &App, who: &Who, cursor: &Cursor, fresh: bool) -> ApiRes
         return Ok(None);
     }
     let Some(grants) = app.live.grants(who.identity.account, view.clock.auth_rev) else { return Ok(None) };
-    let mut scope = Scope::new(who.scope.actor.clone(), &grants, view.now, view.tree.clone());
-    if !who.identity.only.is_empty() {
-        scope.grants.retain(|grant| who.identity.only.contains(&grant.id));
-    }
+    let narrowing = &who.identity.narrowing;
+    let scope = Scope::new(who.scope.actor.clone(), &grants, narrowing, view.now, view.tree.clone());
     let pull = Pull::new(cursor.filter.clone(), scope, view);
     Ok((pull.rev() == cursor.scope_rev).then_some(pull))
 }
@@ -322,7 +320,7 @@ async fn build(app: &App, who: &Who, begin: &Begin, asked: &Asked) -> ApiResult<
         .snapshot(async |db| {
             let view = app.live.confirm(db).await?;
             let actor = who.scope.actor.clone();
-            let scope = app.live.scope(db, actor, &who.identity.only, &view).await?;
+            let scope = app.live.scope(db, actor, &who.identity.narrowing, &view).await?;
             let filter = match begin {
                 Begin::Snapshot(filter) | Begin::Now(filter) => filter.clone(),
                 Begin::After(cursor) => cursor.filter.clone(),

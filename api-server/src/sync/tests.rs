@@ -6,7 +6,6 @@ mod rules;
 
 use crate::auth::keys::{self, KeySet};
 use crate::auth::passwords::{Cost, Hasher};
-use crate::auth::{policy, tokens};
 use crate::db::engine;
 use crate::db::migrate::migrate;
 use crate::db::{At, Database, Id, Sql, Url, Value as Cell, Verbs};
@@ -17,8 +16,9 @@ use crate::store::live::{Live, read_grants};
 use crate::store::load::find_records;
 use crate::store::record::{Stored, show};
 use crate::store::registry::{KINDS, Kind};
-use crate::store::scope::{Actor, ROOT, Scope};
+use crate::store::scope::{Actor, Narrowing, ROOT, Scope};
 use crate::store::writer::{Outcome, Writer};
+use crate::store::{policy, secrets};
 use actix_web::test::TestRequest;
 use cell_records_types::accounts::Role;
 use cell_records_types::sync::{ItemStatus, PushOp};
@@ -187,7 +187,7 @@ impl Server {
 
     /// Registers a system with a token.
     async fn system(&self, code: &str) -> System {
-        let (account, token) = (Uuid::now_v7(), tokens::generate(tokens::ACCESS).unwrap());
+        let (account, token) = (Uuid::now_v7(), secrets::generate(secrets::ACCESS).unwrap());
         let now = At::from(Timestamp::now());
         self.accounts(
             "INSERT INTO accounts (id, kind, name, display_name, unit_id, disabled, created_at) VALUES (?, 'system', ?, 'S', ?, 0, ?)",
@@ -195,11 +195,11 @@ impl Server {
         )
         .await;
         self.accounts(
-            "INSERT INTO tokens (id, account_id, name, prefix, digest, created_at, expires_at, grants) VALUES (?, ?, 't', 'crt_', ?, ?, ?, '[]')",
+            "INSERT INTO tokens (id, account_id, name, prefix, digest, created_at, expires_at) VALUES (?, ?, 't', 'crt_', ?, ?, ?)",
             vec![
                 Uuid::now_v7().into(),
                 account.into(),
-                tokens::digest(token.as_bytes()).into(),
+                secrets::digest(token.as_bytes()).into(),
                 now.into(),
                 At(now.0 + 3_600_000_000).into(),
             ],
@@ -253,7 +253,7 @@ impl Server {
     async fn scope(&self, caller: &System) -> Scope {
         let grants = self.app.reads.single(async |db| read_grants(db, caller.account).await).await.unwrap();
         let view = self.app.reads.single(async |db| self.app.live.confirm(db).await).await.unwrap();
-        Scope::new(Actor::Account(caller.account, None), &grants, view.now, view.tree)
+        Scope::new(Actor::Account(caller.account, None), &grants, &Narrowing::All, view.now, view.tree)
     }
 
     /// What a copy of a caller's part must hold, as plainly as the rules say it: no ranges, no classes of units.

@@ -15,7 +15,6 @@ codes! {
         ExchangePeer = "exchange_peer" "Hệ thống trao đổi dữ liệu" "Exchange peer";
         FrontendReader = "frontend_reader" "Ứng dụng chỉ đọc" "Front-end reader";
         Auditor = "auditor" "Kiểm toán" "Auditor";
-        DataProtectionOfficer = "data_protection_officer" "Người phụ trách bảo vệ dữ liệu" "Data protection officer";
     }
 }
 
@@ -61,6 +60,35 @@ pub struct Grant {
     pub fields: Vec<String>,
 }
 
+/// Who sees a unit: an account, by which grant, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UnitGrant {
+    /// The grant's id.
+    pub id: Uuid,
+    /// The account that holds it.
+    pub account_id: Uuid,
+    /// A person or a program.
+    pub account_kind: CallerKind,
+    /// Username, or the system's code.
+    pub account_name: String,
+    /// Name of the person or the system.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// The unit that the grant was given for: this one or one above it.
+    pub unit_id: Uuid,
+    /// Since when it holds.
+    pub from: Timestamp,
+    /// When it ends; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub until: Option<Timestamp>,
+    /// Sensitive fields that it adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+}
+
 object! {
     /// What a new user needs.
     pub struct NewUser {
@@ -69,7 +97,7 @@ object! {
             username: Username,
             /// Name shown to others.
             display_name: Text<100>,
-            /// At least 12 characters, not a common password.
+            /// At least 12 characters, not easy to guess.
             password: Text<200>,
         }
         optional {
@@ -243,9 +271,10 @@ pub struct Token {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub revoked_at: Option<Timestamp>,
-    /// The grants that it is narrowed to; empty: all of its system's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub grants: Vec<Uuid>,
+    /// The grants that it is narrowed to; absent: all of its system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub grants: Option<Vec<Uuid>>,
 }
 
 object! {
@@ -278,7 +307,7 @@ object! {
     /// A refresh, or a logout.
     pub struct RefreshToken {
         required {
-            /// The refresh token: `crr_…`. Works once; a second use ends the session.
+            /// The refresh token: `crr_…`. Works once; a second use more than 30 seconds later ends the session.
             refresh_token: Text<100>,
         }
         optional {}
@@ -291,7 +320,7 @@ object! {
         required {
             /// The password until now.
             current_password: Text<200>,
-            /// The new one: at least 12 characters, not a common password.
+            /// The new one: at least 12 characters, not easy to guess.
             new_password: Text<200>,
         }
         optional {}
@@ -412,15 +441,18 @@ pub struct AuditEvent {
     pub at: Timestamp,
     /// What: `login`, `login_failed`, `grant_added`, `token_issued` …
     pub action: String,
-    /// Who did it: the account's id; absent for the local operator and for failed logins.
+    /// Who did it: the account's id; absent for the local operator and where nobody is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub actor: Option<Uuid>,
+    /// Whether the local operator did it, by the command line or the start of the server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operator: bool,
     /// The account, grant, token or session that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub subject: Option<Uuid>,
-    /// The unit of the account that it concerns.
+    /// The unit of the account that it concerns; of a grant, the unit that it was given for.
     pub unit_id: Uuid,
     /// The address that the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]

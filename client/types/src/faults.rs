@@ -86,9 +86,10 @@ fault_codes! {
     NOT_A_MEMBER_HERE "not_a_member_here" "The office holder is a member of another cell." "Người giữ chức vụ thuộc chi bộ khác.";
     COMMITTEE_TOO_LARGE "committee_too_large" "A cell committee has more than 7 members." "Chi ủy có hơn 7 ủy viên.";
     CAP_EXCEEDED "cap_exceeded" "Above the cap: {}." "Vượt tỷ lệ tối đa: {}.";
-    INVALID_PASSWORD "invalid_password" "The password must have at least 12 characters and not be a common one." "Mật khẩu phải có ít nhất 12 ký tự và không được là mật khẩu phổ biến.";
+    INVALID_PASSWORD "invalid_password" "The password must have at least 12 characters and not be easy to guess." "Mật khẩu phải có ít nhất 12 ký tự và không được dễ đoán.";
     WRONG_PASSWORD "wrong_password" "This is not the password." "Mật khẩu không đúng.";
     OUTSIDE_YOUR_UNIT "outside_your_unit" "This lies outside the unit." "Nằm ngoài phạm vi tổ chức.";
+    ROLES_CONFLICT "roles_conflict" "An account does not hold administrator together with a role that reads personal data." "Một tài khoản không được vừa quản trị vừa có vai trò đọc dữ liệu cá nhân.";
     NAME_TAKEN "name_taken" "This name is taken." "Tên này đã được dùng.";
 }
 

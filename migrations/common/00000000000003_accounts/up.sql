@@ -35,7 +35,8 @@ CREATE TABLE tokens (
     expires_at   timestamptz NOT NULL,
     last_used_at timestamptz,
     revoked_at   timestamptz,
-    grants       text        NOT NULL
+    -- The grants that it is narrowed to, as a JSON list of ids; NULL: all of its account's.
+    grants       text
 );
 CREATE UNIQUE INDEX tokens_by_digest ON tokens (digest);
 CREATE INDEX tokens_by_account ON tokens (account_id);
@@ -49,7 +50,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_account ON sessions (account_id);
 
--- Every refresh token that was issued in a session that may still live: one used twice ends the session.
+-- Every refresh token that was issued in a session that may still live: one that is used again later ends it.
 CREATE TABLE refresh_tokens (
     digest     text_key    NOT NULL PRIMARY KEY,
     session_id uuid        NOT NULL REFERENCES sessions (id),
@@ -70,6 +71,7 @@ CREATE TABLE audit_events (
     at         timestamptz NOT NULL,
     action     text_key    NOT NULL,
     actor      uuid,
+    operator   bigint      NOT NULL,
     subject    uuid,
     unit_id    uuid        NOT NULL,
     address    text,

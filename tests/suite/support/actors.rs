@@ -1,14 +1,31 @@
 //! Who acts in a test: people and systems with the grants that they need.
 
+use super::database::Engine;
 use super::server::{PASSWORD, Server};
 use cell_records_client::Client;
 use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, NewUser, Role, System, User};
 use cell_records_client::types::{Ref, Timestamp, Unit};
+use cell_records_server::operator::Operator;
+use cell_records_server::server::Opened;
 
 /// A day in microseconds.
 pub const DAY: i64 = 86_400_000_000;
 
 impl Server {
+    /// Puts the uses of refresh tokens this many seconds further back.
+    pub fn refreshed_earlier(&self, seconds: u32) {
+        let earlier = match self.engine {
+            Engine::Sqlite => format!("used_at - {seconds} * 1000000"),
+            Engine::Postgres => format!("used_at - interval '{seconds} seconds'"),
+        };
+        self.database.sql(&[format!("UPDATE refresh_tokens SET used_at = {earlier}")]);
+    }
+
+    /// The local operator, beside the server.
+    pub fn operator(&self) -> Operator {
+        Operator::new(Opened { shared: self.running.shared.clone(), admin_password: None })
+    }
+
     /// Who has not logged in.
     pub fn anonymous(&self) -> Client {
         self.client().build().unwrap()

@@ -36,8 +36,8 @@ pub struct Server {
     pub database: Arc<TestDatabase>,
 }
 
-/// The configuration of a server under test.
-fn config(url: &Url) -> Config {
+/// The configuration of a server under test on a database.
+pub fn config(url: &Url) -> Config {
     let settings = Settings {
         listen: Some("127.0.0.1:0".into()),
         workers: Some(1),

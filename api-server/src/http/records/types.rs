@@ -2,9 +2,9 @@
 //! A front end can draw its forms from these alone.
 
 use crate::auth::caller::Who;
-use crate::auth::policy;
 use crate::error::ApiResult;
 use crate::http::openapi::{Document, Problems};
+use crate::store::policy;
 use crate::store::registry::{COMMON_SORTS, KINDS, Kind};
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};

@@ -12,7 +12,7 @@ pub use keys::{KEYS_KEPT_DAYS, Kept, KeptItem};
 use super::decide::Decided;
 use super::items::{Command, Key};
 use super::live::{Clock, Live};
-use super::scope::Scope;
+use super::scope::{Scope, Tree};
 use crate::db::{Database, Db, DbError};
 use cell_records_types::Timestamp;
 use std::pin::Pin;
@@ -92,6 +92,8 @@ pub struct WriteTx<'a> {
     clock: &'a mut Clock,
     /// The database's clock.
     pub now: Timestamp,
+    /// The tree of units.
+    pub tree: Arc<Tree>,
 }
 
 impl WriteTx<'_> {

@@ -8,10 +8,11 @@ use crate::db::connect::DedicatedConnection;
 use crate::db::engine::Prepared;
 use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
 use crate::on;
+use crate::store::callers::{Credential, Holder};
 use crate::store::decide::{self, Context, Decided, Draft, Effect};
 use crate::store::items::{Command, Key};
-use crate::store::live::{Clock, Live, read_grants};
-use crate::store::scope::{Actor, Grant, Scope, Tree};
+use crate::store::live::{Clock, Live};
+use crate::store::scope::{Actor, Scope, Tree};
 use crate::store::write_set::WriteSet;
 use crate::store::{flush, load};
 use cell_records_types::Timestamp;
@@ -27,6 +28,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+/// The rights of at most so many callers are kept in memory.
+const HOLDERS_KEPT: usize = 10_000;
 /// At most so many commands in one set.
 const SET_COMMANDS: usize = 256;
 /// At most so many items in one set, but for a single command.
@@ -57,8 +60,9 @@ pub(super) struct Worker {
     pub(super) prepared: Prepared,
     live: Arc<Live>,
     server_code: String,
-    grants: HashMap<Uuid, Arc<Vec<Grant>>>,
-    grants_rev: i64,
+    /// Who came with which credential, read since accounts last changed.
+    holders: HashMap<Credential, Holder>,
+    holders_rev: i64,
     systems: Arc<HashSet<String>>,
     head: watch::Sender<i64>,
     state: Arc<State>,
@@ -87,8 +91,8 @@ impl Worker {
             prepared: Prepared::new(),
             live,
             server_code,
-            grants: HashMap::new(),
-            grants_rev: -1,
+            holders: HashMap::new(),
+            holders_rev: -1,
             systems: Arc::default(),
             head,
             state,
@@ -265,7 +269,7 @@ impl Worker {
             engine::take_time(&mut db).await?;
         }
         let view = self.live.learn(&mut db, clock.clone(), At::from(now), Instant::now()).await?;
-        self.refresh(&mut db, clock, commands).await?;
+        self.refresh(&mut db, clock, commands, now).await?;
         let mut set = WriteSet::new(now, view.tree.clone());
         drop(view);
         clock.batch = Uuid::new_v4();
@@ -403,33 +407,39 @@ impl Worker {
 
     /// The caller's scope now. Nothing when it has lost its account or token since it was let in.
     fn scope(&self, command: &Command, set: &WriteSet) -> Option<Scope> {
-        let Actor::Account(account, _) = &command.caller.actor else {
+        if command.caller.actor == Actor::Operator {
             return Some(Scope::operator(set.tree.clone()));
-        };
-        let grants = self.grants.get(account)?;
-        let mut scope = Scope::new(command.caller.actor.clone(), grants, set.now, set.tree.clone());
-        if !command.caller.only.is_empty() {
-            scope.grants.retain(|grant| command.caller.only.contains(&grant.id));
         }
-        Some(scope)
+        let holder = self.holders.get(&command.caller.credential?)?;
+        holder.scope(&command.caller.actor, set.now, &set.tree)
     }
 
     /// Forgets what it kept of accounts when they changed, and reads what it does not have.
-    async fn refresh(&mut self, db: &mut Db<'_>, clock: &Clock, commands: &[&Command]) -> Result<(), DbError> {
-        if self.grants_rev != clock.auth_rev {
-            self.grants.clear();
+    async fn refresh(
+        &mut self,
+        db: &mut Db<'_>,
+        clock: &Clock,
+        commands: &[&Command],
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        if self.holders_rev != clock.auth_rev {
+            self.holders.clear();
             let sql = Sql::<Text>::new("SELECT name FROM accounts WHERE kind = 'system'");
             let codes: Vec<String> = on!(db, c => sql.all(c))?;
             self.systems = Arc::new(codes.into_iter().collect());
-            self.grants_rev = clock.auth_rev;
+            self.holders_rev = clock.auth_rev;
         }
-        for command in commands {
-            if let Actor::Account(account, _) = &command.caller.actor
-                && !self.grants.contains_key(account)
-            {
-                let grants = Arc::new(read_grants(db, *account).await?);
-                self.grants.insert(*account, grants);
+        if self.holders.len() >= HOLDERS_KEPT {
+            self.holders.clear();
+        }
+        for credential in commands.iter().filter_map(|command| command.caller.credential) {
+            if self.holders.get(&credential).is_some_and(|holder| holder.is_good(now)) {
+                continue;
             }
+            match Holder::read(db, credential, now).await? {
+                Some(holder) => self.holders.insert(credential, holder),
+                None => self.holders.remove(&credential),
+            };
         }
         Ok(())
     }
@@ -440,7 +450,7 @@ impl Worker {
         let before = clock.clone();
         let worked = async {
             let view = self.live.learn(&mut own.db(), clock.clone(), At::from(now), asked).await?;
-            let mut tx = WriteTx { db: own.db(), clock: &mut clock, now };
+            let mut tx = WriteTx { db: own.db(), clock: &mut clock, now, tree: view.tree.clone() };
             work(&mut tx).await?;
             Ok::<Arc<Tree>, DbError>(view.tree)
         };

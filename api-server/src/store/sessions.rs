@@ -1,12 +1,12 @@
-//! Sessions of users: one login and its refreshes. A refresh token works once; one that is used twice was
-//! stolen or copied, so its whole session ends.
+//! Sessions of users: one login and its refreshes. A refresh token is replaced when it is used; one that is used
+//! again later was stolen or copied, so its whole session ends. Two tabs that refresh at the same moment are no theft.
 
-use super::tokens;
+use super::audit::{self, By};
+use super::secrets;
+use super::writer::WriteTx;
 use crate::db::schema::{accounts as a, refresh_tokens as r, sessions as s};
 use crate::db::{At, Db, DbError, Id, Verbs};
 use crate::on;
-use crate::store::audit::{self, By};
-use crate::store::writer::WriteTx;
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::Session;
 use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, QueryDsl};
@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 /// A session that is not refreshed for so long ends, in microseconds: 30 days.
 pub const IDLE: i64 = 30 * 86_400 * 1_000_000;
+
+/// For so long after its first use a refresh token still renews its session, in microseconds: 30 seconds.
+pub const REPEAT: i64 = 30 * 1_000_000;
 
 /// A session with the refresh token that renews it next.
 pub struct Renewed {
@@ -35,8 +38,8 @@ fn end_of(now: Timestamp) -> At {
 }
 
 async fn add_token(tx: &mut WriteTx<'_>, session: Uuid) -> Result<String, DbError> {
-    let secret = tokens::generate(tokens::REFRESH).map_err(no_random)?;
-    let row = (r::digest.eq(tokens::digest(secret.as_bytes())), r::session_id.eq(Id(session)));
+    let secret = secrets::generate(secrets::REFRESH).map_err(no_random)?;
+    let row = (r::digest.eq(secrets::digest(secret.as_bytes())), r::session_id.eq(Id(session)));
     on!(&mut tx.db(), c => diesel::insert_into(r::table).values(row).run(c))?;
     Ok(secret)
 }
@@ -68,7 +71,7 @@ pub async fn open(tx: &mut WriteTx<'_>, by: &By, account: Uuid, unit: Uuid) -> R
 
 /// A refresh token as it is found.
 struct Found {
-    used: bool,
+    used: Option<Timestamp>,
     live: bool,
     session: Uuid,
     account: Uuid,
@@ -86,7 +89,7 @@ async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<Fo
         .select(columns);
     let row: Option<FoundRow> = on!(db, c => query.first_row(c))?;
     Ok(row.map(|(used, (session, expires, ended), (account, unit, disabled))| Found {
-        used: used.is_some(),
+        used: used.map(Into::into),
         live: ended.is_none() && Timestamp::from(expires) > now && disabled == 0,
         session: session.0,
         account: account.0,
@@ -99,30 +102,32 @@ async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<Fo
 /// # Errors
 /// When the database fails.
 pub async fn is_known(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bool, DbError> {
-    if !tokens::is_well_formed(secret, tokens::REFRESH) {
+    if !secrets::is_well_formed(secret, secrets::REFRESH) {
         return Ok(false);
     }
-    Ok(find(db, &tokens::digest(secret.as_bytes()), now).await?.is_some())
+    Ok(find(db, &secrets::digest(secret.as_bytes()), now).await?.is_some())
 }
 
-/// Renews a session; nothing when the token is not valid any more. A second use ends the session.
+/// Renews a session; nothing when the token is not valid any more. A second use within 30 seconds of the first renews
+/// it too, a later one ends it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option<Renewed>, DbError> {
-    let (digest, now) = (tokens::digest(secret.as_bytes()), tx.now);
+    let (digest, now) = (secrets::digest(secret.as_bytes()), tx.now);
     let Some(found) = find(&mut tx.db(), &digest, now).await? else { return Ok(None) };
     if !found.live {
         return Ok(None);
     }
-    if found.used {
+    if found.used.is_some_and(|first| now.micros() - first.micros() > REPEAT) {
         end(tx, found.session).await?;
         audit::record(tx, by, "refresh_reused", Some(found.session), found.unit, json!({"account": found.account}))
             .await?;
         return Ok(None);
     }
-    let used = diesel::update(r::table).filter(r::digest.eq(&digest)).set(r::used_at.eq(Some(At::from(now))));
-    on!(&mut tx.db(), c => used.run(c))?;
+    // The 30 seconds count from the first use, however often it is repeated.
+    let first = r::table.filter(r::digest.eq(&digest)).filter(r::used_at.is_null());
+    on!(&mut tx.db(), c => diesel::update(first).set(r::used_at.eq(Some(At::from(now)))).run(c))?;
     let longer = diesel::update(s::table).filter(s::id.eq(Id(found.session))).set(s::expires_at.eq(end_of(now)));
     on!(&mut tx.db(), c => longer.run(c))?;
     let refresh_token = add_token(tx, found.session).await?;
@@ -135,7 +140,7 @@ pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option
 /// When the database fails.
 pub async fn log_out(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<(), DbError> {
     let now = tx.now;
-    let Some(found) = find(&mut tx.db(), &tokens::digest(secret.as_bytes()), now).await? else { return Ok(()) };
+    let Some(found) = find(&mut tx.db(), &secrets::digest(secret.as_bytes()), now).await? else { return Ok(()) };
     if found.live {
         end(tx, found.session).await?;
         let by = By { actor: Some(found.account), ..by.clone() };

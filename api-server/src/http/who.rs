@@ -1,0 +1,34 @@
+//! The caller as an argument of handlers: from the `Authorization` header of a request.
+
+use super::RequestId;
+use super::edge::CallerId;
+use crate::auth::caller::{Who, authenticate};
+use crate::error::{ApiError, UNAUTHENTICATED};
+use crate::state::App;
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use std::pin::Pin;
+
+impl FromRequest for Who {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let app = App::extract(&request).await?;
+            let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+            let token = header.and_then(bearer).ok_or_else(|| ApiError::new(&UNAUTHENTICATED))?;
+            let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+            let who = authenticate(&app, token, request_id).await?;
+            request.extensions_mut().insert(CallerId(who.identity.account));
+            Ok(who)
+        })
+    }
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
