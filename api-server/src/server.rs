@@ -198,6 +198,11 @@ impl Running {
         Ok(loaded)
     }
 
+    /// Writes down at once when tokens were last used, as the server does every minute.
+    pub async fn write_uses(&self) {
+        flush_uses(&self.shared).await;
+    }
+
     /// Takes no more requests, finishes those under way, and writes down what was noted.
     pub async fn stop(self) {
         self.shared.ending.store(true, Ordering::Release);

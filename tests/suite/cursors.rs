@@ -46,7 +46,7 @@ on_both_engines! {
         let nine = format!("units={nine}");
         for query in [
             "limit=0", "limit=2001", "limit=x", "max_bytes=65535", "max_bytes=8388609", "types=person", "types=",
-            "units=nowhere", "units=ext:demo:nowhere", "units=ref:a", nine.as_str(), "from=here", "own=none",
+            "units=nowhere", "units=ref:a", nine.as_str(), "from=here", "own=none",
             "wait=61", "wait=-1", "unknown=1", with_cursor.as_str(),
         ] {
             let reply = peer.get(&format!("/v1/sync/changes?{query}"), &[]).await;

@@ -18,6 +18,7 @@ mod crash;
 mod cursors;
 mod edge;
 mod evaluations;
+mod every_type;
 mod history;
 mod idempotency;
 mod jwt;

@@ -1,15 +1,19 @@
-//! Random histories against the real server: whatever happens, a copy ends equal to what its caller sees.
+//! Random histories against the real server: whatever happens, and whatever answers are lost, a copy ends equal to what
+//! its caller may see by the rules as an oracle reads them, and to what the lists show it.
 
 use crate::support::actors::grant;
 use crate::support::copies::{Puller, assert_same, held, visible};
 use crate::support::items::{delete, figure, item, member, unit, update};
+use crate::support::oracle::Oracle;
 use crate::support::peers::Peer;
 use crate::support::{Server, on_both_engines};
+use cell_records_client::Client;
+use cell_records_client::feed::ChangesQuery;
+use cell_records_client::sync::Store;
 use cell_records_client::types::Timestamp;
 use cell_records_client::types::accounts::{NewGrant, Role};
 use cell_records_client::types::sync::{ItemStatus, PushItem, PushOp};
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -106,6 +110,13 @@ impl<'a> History<'a> {
             let mut puller = Puller::new(peer.client.clone());
             if history.random.below(5) == 0 {
                 puller.query.types = vec!["unit".into(), "member".into()];
+            }
+            if history.random.below(10) < 3 {
+                // One of them may be outside of the grants, or go outside later.
+                let units = history.of(|known| known.kind == "unit" && known.live);
+                for _ in 0..2 {
+                    puller.query.units.extend(history.random.pick(&units).map(|unit| unit.id.to_string()));
+                }
             }
             history.pullers.push((peer, Vec::new(), puller));
             for _ in 0..1 + history.random.below(3) {
@@ -247,10 +258,20 @@ impl<'a> History<'a> {
         let limit = [1, 2, 3, 7, 50][self.random.below(5)];
         let puller = &mut self.pullers[number].2;
         puller.query.limit = Some(limit);
+        if self.random.below(10) == 0 {
+            // An answer that is lost: the same cursor is used again.
+            let cursor = puller.store.state().unwrap().cursor;
+            if cursor.is_some() {
+                let query = ChangesQuery { cursor, limit: Some(limit), ..ChangesQuery::default() };
+                let _ = puller.client.changes(&query).await;
+            }
+            return;
+        }
         puller.page().await;
     }
 
-    async fn end(&mut self, seed: u64) {
+    async fn end(&mut self, seed: u64, all: &Client) {
+        let oracle = Oracle::ask(all, self.writer).await;
         for (number, (peer, lasting, puller)) in self.pullers.iter_mut().enumerate() {
             // Lists and feed are compared when no grant ends any more.
             let begun = Instant::now();
@@ -258,14 +279,18 @@ impl<'a> History<'a> {
                 assert!(begun.elapsed() < SOON, "seed {seed}: a grant does not end");
             }
             puller.drain().await;
-            let mut shown: BTreeMap<_, Map<String, Value>> = visible(&peer.client).await;
-            let types = &puller.query.types;
-            shown.retain(|(kind, _), _| types.is_empty() || types.iter().any(|name| name == kind));
+            let (types, units) = (&puller.query.types, &puller.query.units);
+            let ids: Vec<Uuid> = units.iter().map(|unit| Uuid::try_parse(unit).unwrap()).collect();
+            let grants = peer.client.me().await.unwrap().grants;
+            let expected = oracle.expected(&grants, &ids, types);
             let copy = held(&puller.store);
-            if copy != shown {
+            if copy != expected {
                 eprintln!("the history of seed {seed}:\n{}", self.said.join("\n"));
             }
-            assert_same(&copy, &shown, &format!("seed {seed}, puller {number}"));
+            assert_same(&copy, &expected, &format!("seed {seed}, puller {number}"));
+            // The lists show the same.
+            let shown = visible(&peer.client).await;
+            assert_same(&oracle.expected(&grants, &[], &[]), &shown, &format!("seed {seed}, lists of {number}"));
         }
     }
 }
@@ -273,6 +298,7 @@ impl<'a> History<'a> {
 on_both_engines! {
     async fn random_histories_end_with_equal_copies(server: empty) {
         let writer = server.peer("writer", &[(Role::ExchangePeer, Uuid::try_parse(ROOT).unwrap().into())]).await;
+        let all = server.user("office", &[(Role::CommitteeOffice, Uuid::try_parse(ROOT).unwrap().into())]).await.1;
         let first = seed();
         for seed in first..first + histories() {
             let mut history = History::begin(server, &writer, seed).await;
@@ -283,7 +309,7 @@ on_both_engines! {
                     history.pull_a_page().await;
                 }
             }
-            history.end(seed).await;
+            history.end(seed, &all).await;
         }
     }
 }

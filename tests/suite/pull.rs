@@ -1,13 +1,14 @@
 //! Pulling: the first load, pages of every size, filters, what comes after, and how a pull is refused.
 
-use crate::support::actors::demo;
+use crate::support::actors::{demo, grant};
 use crate::support::copies::{Puller, assert_same, held, visible};
-use crate::support::items::{figure, member, update};
-use crate::support::on_both_engines;
+use crate::support::items::{delete, figure, member, unit, update};
+use crate::support::ward::ROOT;
+use crate::support::{Server, on_both_engines};
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{Filter, MemoryStore, SqliteStore, Store};
 use cell_records_client::types::accounts::Role;
-use cell_records_client::types::sync::{Change, Phase};
+use cell_records_client::types::sync::{Change, Phase, PushBatch};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,6 +20,24 @@ const SOON: Duration = Duration::from_secs(10);
 /// The grants of a system that exchanges the ward.
 pub fn peer_role() -> [(Role, cell_records_client::types::Ref<cell_records_client::types::Unit>); 1] {
     [(Role::ExchangePeer, demo("ward"))]
+}
+
+/// Repeats the last row of the log 12,000 times, as if as many versions of its record were written.
+fn lengthen(server: &Server) {
+    let copies = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)";
+    server.database.sql(&[
+        format!(
+            "{copies} INSERT INTO changes SELECT c.seq + n.i, c.batch, c.type, c.record_id, c.op, c.version + n.i, \
+             c.unit_before, c.unit_after, c.origin, c.known_to_writer, c.actor, c.request_id, c.at, c.external_ids, \
+             c.public_body, c.internal_body, c.personal_body, c.sensitive_body \
+             FROM changes c, n WHERE c.seq = (SELECT seq FROM sync_clock)"
+        ),
+        format!(
+            "{copies} INSERT INTO change_scope SELECT s.unit_id, s.downward, s.seq + n.i FROM change_scope s, n \
+             WHERE s.seq = (SELECT seq FROM sync_clock)"
+        ),
+        "UPDATE sync_clock SET seq = seq + 12000".into(),
+    ]);
 }
 
 on_both_engines! {
@@ -133,6 +152,95 @@ on_both_engines! {
         assert_eq!(held(&puller.store).into_keys().collect::<Vec<_>>(), [("member", id)]);
     }
 
+    async fn records_of_two_types_with_one_id_are_two_records(server: demo) {
+        let peer = server.peer("province", &peer_role()).await;
+        let mut puller = Puller::new(peer.client.clone());
+        puller.drain().await;
+        let id = Uuid::now_v7();
+        // One page brings the rows of both, and the later row of the one does not hide the other.
+        peer.write(vec![member(id, "ext:demo:cell-01", "Nguyễn Văn Một"), figure(id, "ext:demo:cell-02", "57")]).await;
+        puller.assert_equal("two types, one id").await;
+        assert_eq!(puller.store.version("member", id).unwrap(), Some(1));
+        assert_eq!(puller.store.version("reported_figure", id).unwrap(), Some(1));
+        peer.write(vec![
+            update("reported_figure", id, 1, json!({"status": "confirmed"})),
+            update("member", id, 1, json!({"phone": "+84912345678"})),
+        ]).await;
+        puller.assert_equal("two types, one id, changed").await;
+        peer.write(vec![update("member", id, 2, json!({"phone": null})), delete("reported_figure", id, 2)]).await;
+        puller.assert_equal("two types, one id, one deleted").await;
+        assert_eq!(puller.store.version("member", id).unwrap(), Some(3));
+    }
+
+    async fn behind_counts_what_every_grant_has_to_look_at(server: demo) {
+        let city = server.peer("city", &peer_role()).await;
+        let cells: Vec<Uuid> = (0..105).map(|_| Uuid::now_v7()).collect();
+        let new = |(number, id): (usize, &Uuid)| unit(*id, "ext:demo:ward", "cell", &format!("Chi bộ thử {number}"));
+        city.write(cells.iter().enumerate().map(new).collect()).await;
+        let peer = server.peer("many", &[]).await;
+        for cell in &cells {
+            server.grant(&peer, grant(Role::ExchangePeer, (*cell).into())).await;
+        }
+        let mut puller = Puller::new(peer.client.clone());
+        puller.drain().await;
+        let one = |cell: &Uuid| member(Uuid::now_v7(), &cell.to_string(), "Nguyễn Văn Hai");
+        city.write(cells.iter().map(one).collect()).await;
+        let cursor = puller.store.state().unwrap().cursor;
+        let query = ChangesQuery { cursor, limit: Some(5), ..ChangesQuery::default() };
+        let page = peer.client.changes(&query).await.unwrap();
+        assert_eq!((page.changes.len(), page.behind, page.behind_capped), (5, Some(100), false));
+        puller.assert_equal("105 grants").await;
+    }
+
+    async fn a_long_log_is_looked_at_in_bounded_steps(server: demo) {
+        let peer = server.peer("city", &peer_role()).await;
+        let whole = server.peer("whole", &[(Role::ExchangePeer, Uuid::try_parse(ROOT).unwrap().into())]).await;
+        let query = ChangesQuery { types: vec!["unit".into()], from_now: true, ..ChangesQuery::default() };
+        let starts = [peer.client.changes(&query).await.unwrap(), whole.client.changes(&query).await.unwrap()];
+        peer.write(vec![member(Uuid::now_v7(), "ext:demo:cell-01", "Nguyễn Văn Ba")]).await;
+        lengthen(server);
+        let cell = Uuid::now_v7();
+        peer.write(vec![unit(cell, "ext:demo:ward", "cell", "Chi bộ sau cùng")]).await;
+        for (caller, start) in [&peer, &whole].into_iter().zip(starts) {
+            let (mut cursor, mut pages, mut units) = (start.cursor, Vec::new(), Vec::new());
+            loop {
+                let query = ChangesQuery { cursor: Some(cursor), ..ChangesQuery::default() };
+                let page = caller.client.changes(&query).await.unwrap();
+                units.extend(page.changes.iter().map(|change| match change {
+                    Change::Upsert { id, .. } => *id,
+                    other => panic!("{other:?}"),
+                }));
+                pages.push((page.behind.unwrap(), page.behind_capped));
+                cursor = page.cursor;
+                if !page.has_more {
+                    break;
+                }
+            }
+            assert_eq!(units, [cell]);
+            // More than one page, though none but the last has a change; each comes nearer to the end.
+            assert!(pages.len() >= 2, "{pages:?}");
+            assert!(pages.iter().is_sorted_by(|one, next| one.0 > next.0), "{pages:?}");
+            assert_eq!(pages.last(), Some(&(0, false)));
+        }
+    }
+
+    async fn behind_is_cut_at_its_limit(server: demo) {
+        let peer = server.peer("city", &peer_role()).await;
+        let whole = server.peer("whole", &[(Role::ExchangePeer, Uuid::try_parse(ROOT).unwrap().into())]).await;
+        let start = ChangesQuery { from_now: true, ..ChangesQuery::default() };
+        let starts = [peer.client.changes(&start).await.unwrap(), whole.client.changes(&start).await.unwrap()];
+        peer.write(vec![
+            member(Uuid::now_v7(), "ext:demo:cell-01", "Nguyễn Văn Tư"),
+            member(Uuid::now_v7(), "ext:demo:cell-01", "Nguyễn Văn Năm"),
+        ]).await;
+        lengthen(server);
+        for (caller, start) in [&peer, &whole].into_iter().zip(starts) {
+            let query = ChangesQuery { cursor: Some(start.cursor), limit: Some(1), ..ChangesQuery::default() };
+            let page = caller.client.changes(&query).await.unwrap();
+            assert_eq!((page.changes.len(), page.behind, page.behind_capped), (1, Some(10_000), true));
+        }
+    }
+
     async fn own_changes_come_briefly_when_asked_for_and_known(server: demo) {
         let peer = server.peer("province", &peer_role()).await;
         let query = ChangesQuery { from_now: true, own_brief: true, ..ChangesQuery::default() };
@@ -149,7 +257,7 @@ on_both_engines! {
         items[0].fields = whole.as_object().unwrap().clone();
         let answer = peer.write(items).await;
         assert_eq!(answer.summary["created"], 2, "{answer:?}");
-        assert_eq!(answer.items.iter().map(|item| item.told).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(answer.items.iter().map(|item| item.known_to_writer).collect::<Vec<_>>(), [true, false]);
         let after = ChangesQuery { cursor: Some(first.cursor), ..ChangesQuery::default() };
         let page = peer.client.changes(&after).await.unwrap();
         match &page.changes[..] {
@@ -213,6 +321,53 @@ on_both_engines! {
         let begun = Instant::now();
         let empty = peer.client.changes(&waits).await.unwrap();
         assert!(empty.changes.is_empty() && !empty.has_more && begun.elapsed() >= Duration::from_millis(900));
+        // Its time is that of the answer, not of the question.
+        assert!(empty.server_time.micros() - at.server_time.micros() >= 800_000, "{empty:?}");
+    }
+
+    async fn a_waiting_pull_does_not_end_with_what_does_not_concern_it(server: demo) {
+        let city = server.peer("city", &peer_role()).await;
+        let peer = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
+        let start = ChangesQuery { types: vec!["member".into()], from_now: true, ..ChangesQuery::default() };
+        let first = peer.client.changes(&start).await.unwrap();
+        let query = ChangesQuery { cursor: Some(first.cursor), wait: 60, ..ChangesQuery::default() };
+        let waiting = tokio::spawn({
+            let client = peer.client.clone();
+            async move { client.changes(&query).await }
+        });
+        // More commits than are remembered: of another cell, and of other types in this one.
+        for n in 0..100 {
+            let other = if n % 2 == 0 { "ext:demo:cell-02" } else { "ext:demo:cell-03" };
+            city.write(vec![member(Uuid::now_v7(), other, "Đinh Văn Hải")]).await;
+            city.write(vec![figure(Uuid::now_v7(), "ext:demo:cell-01", "57")]).await;
+        }
+        assert!(!waiting.is_finished());
+        let id = Uuid::now_v7();
+        city.write(vec![member(id, "ext:demo:cell-01", "Đinh Văn Hòa")]).await;
+        let page = tokio::time::timeout(SOON, waiting).await.expect("the pull waits on").unwrap().unwrap();
+        assert!(matches!(&page.changes[..], [Change::Upsert { id: found, .. }] if *found == id), "{page:?}");
+        assert_eq!((page.has_more, page.behind), (false, Some(0)));
+    }
+
+    async fn a_waiting_pull_hears_of_what_another_server_writes(server: demo) {
+        let other = server.another().await;
+        let peer = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
+        let city = server.peer("city", &peer_role()).await;
+        let first = peer.client.changes(&ChangesQuery { from_now: true, ..ChangesQuery::default() }).await.unwrap();
+        let query = ChangesQuery { cursor: Some(first.cursor), wait: 60, ..ChangesQuery::default() };
+        let waiting = tokio::spawn({
+            let client = peer.client.clone();
+            async move { client.changes(&query).await }
+        });
+        // Its commit lies between two of this server that do not concern the caller.
+        city.write(vec![member(Uuid::now_v7(), "ext:demo:cell-02", "Đinh Văn Hải")]).await;
+        let id = Uuid::now_v7();
+        let batch = PushBatch::new(vec![member(id, "ext:demo:cell-01", "Đinh Văn Huy")]);
+        assert_eq!(city.at(&other).push(&batch, "k").await.unwrap().summary["created"], 1);
+        city.write(vec![member(Uuid::now_v7(), "ext:demo:cell-02", "Đinh Văn Hòa")]).await;
+        let page = tokio::time::timeout(SOON, waiting).await.expect("the pull waits on").unwrap().unwrap();
+        assert!(matches!(&page.changes[..], [Change::Upsert { id: found, .. }] if *found == id), "{page:?}");
+        other.running.handle.stop(false).await;
     }
 
     async fn a_waiting_pull_ends_when_its_token_is_revoked(server: demo) {

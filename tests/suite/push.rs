@@ -162,15 +162,16 @@ on_both_engines! {
         let answer = peer.push(vec![
             named(member(one, "ref:new", "Phan Văn E"), "e"),
             item(PushOp::Create, "position", two, json!({
-                "unit_id": "ref:new", "body_unit_id": "ref:new", "member_id": "ref:e", "position": "secretary",
-                "from": "2014-01-01"})),
+                "unit_id": "ref:new", "member_id": "ref:e", "position_code": "cell_secretary", "from": "2014-01-01",
+                "basis": "elected"})),
             named(unit(cell, "ext:demo:ward", "cell", "Chi bộ số 25"), "new"),
         ]).await;
-        assert_eq!(answer.items[0].status, ItemStatus::Created, "{answer:?}");
-        assert_eq!(answer.items[2].status, ItemStatus::Created);
+        assert_eq!(statuses(&answer), [const { ItemStatus::Created }; 3], "{answer:?}");
         assert_eq!(answer.items.iter().map(|item| item.index).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!((answer.items[0].name.as_deref(), answer.items[2].name.as_deref()), (Some("e"), Some("new")));
         assert_eq!(get(&peer, "members", one).await.body["unit_id"], cell.to_string());
+        let position = get(&peer, "positions", two).await.body;
+        assert_eq!((&position["unit_id"], &position["member_id"]), (&json!(cell), &json!(one)));
         // A name that no item has is a reference to nothing.
         let answer = peer.push(vec![member(Uuid::now_v7(), "ref:nobody", "Phan Văn G")]).await;
         assert_eq!(answer.items[0].status, ItemStatus::Invalid);
@@ -249,7 +250,7 @@ on_both_engines! {
         batch.answer = PushReturn::Representation;
         let answer = peer.push_batch(&batch).await;
         let one = &answer.items[0];
-        assert_eq!((&one.status, one.told), (&ItemStatus::Created, true));
+        assert_eq!((&one.status, one.known_to_writer), (&ItemStatus::Created, true));
         assert_eq!(one.warnings.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect::<Vec<_>>(), [("/fields/admission_date", "under_age")]);
         assert_eq!(Value::Object(one.record.clone().unwrap()), get(&peer, "members", id).await.body);
     }

@@ -1,4 +1,4 @@
-//! What a push refuses: conflicts, clashes, faults and rules, and what is told of each.
+//! What a push refuses: conflicts, clashes, faults and rules, and what the answer says of each.
 
 use crate::push::{CELL, faults, get, statuses, ward};
 use crate::support::actors::demo;
@@ -6,7 +6,7 @@ use crate::support::items::{delete, item, known_as, member, named, unit, update,
 use crate::support::on_both_engines;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{ConflictReason, ItemStatus, PushBatch, PushItem, PushOp};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -133,7 +133,7 @@ on_both_engines! {
         assert_eq!((&conflict.reason, conflict.current_version, conflict.fields.len()), (&ConflictReason::Unique, None, 0));
     }
 
-    async fn every_fault_of_an_item_is_told_with_its_place(server: demo) {
+    async fn every_fault_of_an_item_is_reported_with_its_place(server: demo) {
         let peer = server.peer("city", &ward()).await;
         let mut many = member(Uuid::now_v7(), "ext:demo:nowhere", "  ");
         many.fields.insert("sex".into(), json!("none"));
@@ -172,19 +172,38 @@ on_both_engines! {
 
     async fn a_closed_round_takes_no_more_evaluations(server: demo) {
         let peer = server.peer("city", &ward()).await;
-        let shown = peer.get("/v1/member_evaluations?limit=1", &[]).await;
-        let one = &shown.body["items"][0];
-        let id = Uuid::try_parse(one["id"].as_str().unwrap()).unwrap();
+        let items = async |path: &str| peer.get(path, &[]).await.body["items"].as_array().unwrap().clone();
+        let id = |record: &Value| Uuid::try_parse(record["id"].as_str().unwrap()).unwrap();
+        let rounds = items("/v1/evaluation_rounds?limit=100").await;
+        let closed = rounds.iter().find(|round| round["state"] == "locked").expect("the demo has a locked round");
+        let one = items(&format!("/v1/member_evaluations?limit=1&round_id={}", closed["id"].as_str().unwrap())).await.remove(0);
         let version = one["version"].as_i64().unwrap();
+        let created = |round: Uuid| item(PushOp::Create, "member_evaluation", Uuid::now_v7(), json!({
+            "unit_id": one["unit_id"], "member_id": one["member_id"], "round_id": round}));
+        let change = json!({"civil_servant_grade": "Sửa sau khi đã khóa"});
         let answer = peer.push(vec![
-            update("member_evaluation", id, version, json!({"note": "Sửa sau khi đã khóa"})),
-            delete("member_evaluation", id, version),
+            update("member_evaluation", id(&one), version, change.clone()),
+            delete("member_evaluation", id(&one), version),
         ]).await;
         for index in [0, 1] {
             assert_eq!(answer.items[index].status, ItemStatus::Conflict, "{answer:?}");
             assert_eq!(answer.items[index].conflict.as_ref().unwrap().reason, ConflictReason::State);
             assert_eq!(faults(&answer, index), [("", "round_closed")]);
         }
+        // In a round that is not closed the same is done: it is the round that refuses it.
+        let open = Uuid::now_v7();
+        let answer = peer.push(vec![
+            item(PushOp::Create, "evaluation_round", open, json!({
+                "unit_id": one["unit_id"], "scheme_id": closed["scheme_id"], "year": closed["year"]})),
+            created(open),
+        ]).await;
+        assert_eq!(statuses(&answer), [const { ItemStatus::Created }; 2], "{answer:?}");
+        let made = answer.items[1].id.unwrap();
+        let answer = peer.push(vec![
+            update("member_evaluation", made, 1, change),
+            delete("member_evaluation", made, 2),
+        ]).await;
+        assert_eq!(statuses(&answer), [ItemStatus::Updated, ItemStatus::Deleted], "{answer:?}");
     }
 
     async fn a_unit_that_was_filled_in_the_same_batch_cannot_be_deleted_in_it(server: demo) {

@@ -208,4 +208,47 @@ on_both_engines! {
         assert_eq!(ethnicity(&puller, inside), None);
         assert!(puller.gone.is_empty());
     }
+
+    async fn a_unit_that_the_caller_does_not_see_is_an_empty_one(server: demo) {
+        let peer = server.peer("peer", &[(Role::ExchangePeer, demo("cell-01")), (Role::ExchangePeer, demo("cell-02"))]).await;
+        let nobody = Uuid::now_v7().to_string();
+        let sent = ["ext:demo:cell-01", "ext:demo:cell-03", nobody.as_str(), "ext:demo:nowhere", "ext:demo:member-0001"];
+        let page = peer.get(&format!("/v1/sync/changes?types=member&limit=2000&units={}", sent.join(",")), &[]).await;
+        assert_eq!((page.status, &page.body["unknown_units"]), (200, &json!(sent[1..])), "{}", page.body);
+        assert_eq!(page.body["changes"].as_array().unwrap().last().unwrap()["counts"], json!({"member": 62}));
+        // Later pages do not say it again; the filter may be sent again as it was.
+        let path = format!(
+            "/v1/sync/changes?units={}&cursor={}",
+            sent.join(","),
+            page.body["cursor"].as_str().unwrap()
+        );
+        let next = peer.get(&path, &[]).await;
+        assert_eq!((next.status, next.body.get("unknown_units")), (200, None), "{}", next.body);
+        // None that is seen: nothing, not everything.
+        let page = peer.get("/v1/sync/changes?units=ext:demo:cell-03,ext:demo:nowhere", &[]).await;
+        assert_eq!(page.body["unknown_units"], json!(["ext:demo:cell-03", "ext:demo:nowhere"]));
+        assert_eq!(page.body["changes"], json!([{"op": "snapshot_end", "counts": {}}]));
+        let now = peer.get("/v1/sync/changes?from=now&units=ext:demo:nowhere", &[]).await;
+        assert_eq!(now.body["unknown_units"], json!(["ext:demo:nowhere"]));
+        let seen = peer.get("/v1/sync/changes?units=ext:demo:cell-02", &[]).await;
+        assert_eq!(seen.body.get("unknown_units"), None);
+    }
+
+    async fn a_unit_of_the_filter_that_leaves_the_scope_empties_its_part_of_the_copy(server: demo) {
+        let peer = server.peer("peer", &[(Role::ExchangePeer, demo("cell-01")), (Role::ExchangePeer, demo("cell-02"))]).await;
+        let mut puller = Puller::new(peer.client.clone());
+        puller.query.units = vec!["ext:demo:cell-01".into(), "ext:demo:cell-02".into()];
+        puller.drain().await;
+        assert_eq!(puller.count("member"), 62 + 55);
+        server.ungrant(&peer, peer.grants[0]).await;
+        puller.drain().await;
+        assert_eq!((puller.count("member"), &puller.gone[..]), (55, &["scope_changed".to_owned()][..]));
+        server.ungrant(&peer, peer.grants[1]).await;
+        puller.drain().await;
+        assert!(held(&puller.store).is_empty());
+        // It comes back with the grant.
+        server.grant(&peer, grant(Role::ExchangePeer, demo("cell-01"))).await;
+        puller.drain().await;
+        assert_eq!((puller.count("member"), puller.gone.len()), (62, 3));
+    }
 }

@@ -128,9 +128,14 @@ on_both_engines! {
         let system = server.acting(Role::FrontendReader, crate::support::ward::ROOT).await;
         let admin = server.administrator().await;
         system.get("/v1/me").await.is(200);
-        let uses: Vec<_> = server.running.shared.tokens.take_used();
-        assert_eq!(uses.len(), 1, "the use is noted, and written within a minute");
-        let listed = admin.get(&format!("/v1/systems/{}/tokens", system.id)).await.is(200).body;
-        assert_eq!(listed["items"][0]["name"], "test");
+        let tokens = format!("/v1/systems/{}/tokens", system.id);
+        let listed = async || admin.get(&tokens).await.is(200).body["items"][0]["last_used_at"].clone();
+        assert_eq!(listed().await, json!(null), "the use is noted, and written within a minute");
+        server.running.write_uses().await;
+        let first = listed().await;
+        assert!(first.is_string(), "{first}");
+        system.get("/v1/me").await.is(200);
+        server.running.write_uses().await;
+        assert!(listed().await.as_str() > first.as_str());
     }
 }

@@ -239,7 +239,7 @@ mod tests {
         let names = |all: Vec<Script>| all.iter().map(|script| script.name.to_string()).collect::<Vec<_>>();
         let lite = names(SQLITE.scripts());
         assert_eq!(lite, names(POSTGRES.scripts()));
-        assert!(lite.len() >= 10 && lite.iter().all(|name| name.as_bytes()[14] == b'_'), "{lite:?}");
+        assert!(lite.len() >= 10 && !lite.iter().any(|name| name.as_bytes()[14] != b'_'), "{lite:?}");
     }
 
     /// The columns of a table in order, each with its type, and of each index its columns.

@@ -128,7 +128,8 @@ impl Reads {
             Reads::Lite(reads) => {
                 static RUNNING: Semaphore = Semaphore::const_new(LONG_READS);
                 let turn = tokio::time::timeout(READ_LIMIT, RUNNING.acquire()).await;
-                let turn = turn.ok().and_then(Result::ok).ok_or_else(|| cannot_connect("database is locked by reads"))?;
+                let turn =
+                    turn.ok().and_then(Result::ok).ok_or_else(|| cannot_connect("database is locked by reads"))?;
                 let (path, cache_kib) = (reads.path.clone(), reads.cache_kib);
                 let work = move || {
                     // The turn ends with the statement, also where nobody waits for its answer any more.

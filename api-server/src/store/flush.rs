@@ -3,6 +3,7 @@
 
 use super::decide::Effect;
 use super::live::Clock;
+use super::log_ranges;
 use super::record::{Body, Stored};
 use super::registry::{KINDS, Kind, RecordKey, UNIT};
 use super::scope::Tree;
@@ -52,7 +53,7 @@ const CHANGES: [Column; 18] = [
     id("unit_before"),
     id("unit_after"),
     text("origin"),
-    int("told"),
+    int("known_to_writer"),
     id("actor"),
     text("request_id"),
     at("at"),
@@ -255,7 +256,7 @@ fn write_references<'a>(out: &mut Flush<'a>, records: impl Iterator<Item = Pair<
 }
 
 fn write_log<'a>(out: &mut Flush<'a>, clock: &mut Clock, effects: &'a [Effect], now: Timestamp) {
-    const SCOPE: [Column; 4] = [id("unit_id"), int("downward"), int("seq"), text("type")];
+    const SCOPE: [Column; 3] = [id("unit_id"), int("downward"), int("seq")];
     const BATCH: [Column; 3] = [id("batch"), int("seq"), at("at")];
     let mut changes = Rows::new(Write::Insert, "changes", &CHANGES[..]);
     let mut scopes = Rows::new(Write::Insert, "change_scope", &SCOPE[..]);
@@ -281,12 +282,9 @@ fn write_log<'a>(out: &mut Flush<'a>, clock: &mut Clock, effects: &'a [Effect], 
         // A delete's row has no body: the version before has it.
         let body = if after.is_live() { bodies(&after.body) } else { [const { Cell::Text(None) }; 4] };
         changes.push(head.into_iter().chain(body));
-        let scope = |unit: Uuid, downward: i64| -> [Cell<'a>; 4] {
-            [unit.into(), downward.into(), clock.seq.into(), after.kind.name.into()]
-        };
-        effect.scopes.iter().for_each(|unit| scopes.push(scope(*unit, 0)));
-        if after.kind.downward {
-            scopes.push(scope(after.unit_id, 1));
+        for range in log_ranges::of(effect).filter(|range| !log_ranges::is_whole_log(*range)) {
+            let cells: [Cell<'a>; 3] = [range.0.into(), range.1.into(), clock.seq.into()];
+            scopes.push(cells);
         }
     }
     let mut batch = Rows::new(Write::Insert, "batches", &BATCH[..]);

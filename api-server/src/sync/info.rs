@@ -1,6 +1,6 @@
 //! `GET /v1/sync`: what a caller must know before it syncs.
 
-use super::changes::{PULL_MAX_BYTES, WAIT_SECONDS};
+use super::parameters::{PULL_MAX_BYTES, WAIT_SECONDS};
 use super::pull::MAX_UNITS;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;

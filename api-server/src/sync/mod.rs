@@ -1,16 +1,17 @@
 //! The sync protocol: pull (the change feed with its snapshot), push, and what a caller must know first.
 
+mod build;
 mod changes;
 mod cursor;
 mod info;
 mod page;
+mod parameters;
 mod pull;
 mod push;
 mod push_body;
 mod snapshot;
 mod tail;
-#[cfg(test)]
-mod tests;
+mod wait;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

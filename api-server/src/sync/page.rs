@@ -49,7 +49,7 @@ impl Page {
         true
     }
 
-    /// Adds a record as it stands, under the scope's mask. Answers whether it fitted.
+    /// Adds a record as it is, with the fields that the scope reads. Returns whether it fitted.
     pub fn upsert(&mut self, scope: &Scope, record: &Stored) -> bool {
         self.add(|out| {
             let (kind, id, version) = (record.kind, record.id, record.version);
@@ -69,13 +69,13 @@ impl Page {
         })
     }
 
-    /// Adds a version that the caller itself wrote and knows. Answers whether it fitted.
+    /// Adds a version that the caller itself wrote and knows. Returns whether it fitted.
     pub fn own(&mut self, record: &Stored) -> bool {
         let (kind, id, version) = (record.kind, record.id, record.version);
         self.add(|out| write!(out, r#"{{"op":"own","type":"{}","id":"{id}","version":{version}}}"#, kind.name))
     }
 
-    /// Adds that a record is gone. Answers whether it fitted.
+    /// Adds that a record is gone. Returns whether it fitted.
     pub fn remove(&mut self, kind: &Kind, id: Uuid, version: i64, reason: RemoveReason) -> bool {
         self.add(|out| {
             write!(
@@ -110,22 +110,25 @@ pub struct Envelope<'a> {
     pub snapshot_id: Option<Uuid>,
     /// Where the next page begins.
     pub cursor: &'a str,
-    /// Whether more stands ready now.
+    /// Whether more can be fetched now.
     pub has_more: bool,
     /// Rows still to be examined, and whether that was cut.
     pub behind: Option<(i64, bool)>,
-    /// The life of the log.
+    /// The incarnation of the database.
     pub epoch: &'a str,
     /// The revision of the scope.
     pub scope_rev: &'a str,
     /// The database's clock.
     pub now: Timestamp,
+    /// Units of the filter that the caller does not see, as it sent them.
+    pub unknown_units: &'a [String],
 }
 
 impl Page {
     /// The whole answer.
     pub fn finish(self, envelope: &Envelope<'_>) -> String {
-        let Envelope { phase, reset, snapshot_id, cursor, has_more, behind, epoch, scope_rev, now } = envelope;
+        let Envelope { phase, reset, snapshot_id, cursor, has_more, behind, epoch, scope_rev, now, unknown_units } =
+            envelope;
         let mut out = String::with_capacity(self.text.len() + 1_024);
         // Writing to a String cannot fail.
         let _ = write!(out, r#"{{"phase":"{phase}","#);
@@ -141,6 +144,10 @@ impl Page {
             if *capped {
                 out.push_str(r#""behind_capped":true,"#);
             }
+        }
+        if !unknown_units.is_empty() {
+            let units = serde_json::Value::from(unknown_units.to_vec());
+            let _ = write!(out, r#""unknown_units":{units},"#);
         }
         let epoch = serde_json::Value::from(*epoch);
         let _ = write!(out, r#""epoch":{epoch},"schema":"{SCHEMA}","scope_rev":"{scope_rev}","server_time":"{now}"}}"#);

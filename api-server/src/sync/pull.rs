@@ -3,9 +3,11 @@
 
 use super::cursor::first_eight;
 use crate::store::live::View;
+use crate::store::log_ranges::Range;
 use crate::store::record::Stored;
-use crate::store::registry::{KINDS, Kind};
-use crate::store::scope::{Scope, Units};
+use crate::store::registry::{KINDS, Kind, UNIT};
+use crate::store::scope::{Grant, Scope, Units};
+use crate::store::type_set::TypeSet;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -16,42 +18,31 @@ pub const MAX_UNITS: usize = 8;
 /// What a caller asks for on its first call; later calls take it from the cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Record types, one bit each by their order; none: all.
-    pub types: u32,
+    /// Record types; none: all.
+    pub types: TypeSet,
     /// Roots of the units asked for, sorted; none: the whole scope.
     pub units: Vec<Uuid>,
     /// Whether the caller's own changes come briefly.
     pub brief: bool,
 }
 
-/// The bit of a type in [`Filter::types`].
-pub fn bit(kind: &Kind) -> u32 {
-    u32::try_from(kind.order).ok().and_then(|order| 1u32.checked_shl(order)).unwrap_or(0)
-}
-
 impl Filter {
     /// Whether a type is asked for.
     pub fn wants(&self, kind: &Kind) -> bool {
-        self.types == 0 || self.types & bit(kind) != 0
+        self.types.is_empty() || self.types.contains(kind)
     }
-}
 
-/// One stretch of `change_scope` that concerns a pull.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
-    /// The unit whose rows it reads.
-    pub unit: Uuid,
-    /// 1: only what is readable from below the unit.
-    pub downward: i64,
-    /// The types whose rows count, one bit each.
-    pub types: u32,
+    /// Whether a unit of a filter is one that the caller sees. Another one is empty, whether it exists or not.
+    pub fn sees_unit(scope: &Scope, unit: Uuid) -> bool {
+        scope.tree.contains(unit) && scope.reads(UNIT, unit).is_some()
+    }
 }
 
 /// One pull: what is asked for, and what its caller may see of it now.
 pub struct Pull {
     /// What is asked for.
     pub filter: Filter,
-    /// The caller's whole scope: it masks.
+    /// The caller's whole scope: it chooses the fields.
     pub scope: Scope,
     /// The clock, the instant and the tree in which it is judged.
     pub view: View,
@@ -66,11 +57,13 @@ impl Pull {
         let mut inside = scope.clone();
         if !filter.units.is_empty() {
             let tree = &scope.tree;
+            let units: Vec<Uuid> =
+                filter.units.iter().copied().filter(|unit| Filter::sees_unit(&scope, *unit)).collect();
             inside.grants = scope
                 .grants
                 .iter()
                 .flat_map(|grant| {
-                    filter.units.iter().filter_map(|asked| {
+                    units.iter().filter_map(|asked| {
                         let unit = if tree.covers(grant.unit, *asked) {
                             *asked
                         } else if tree.covers(*asked, grant.unit) {
@@ -78,7 +71,7 @@ impl Pull {
                         } else {
                             return None;
                         };
-                        Some(crate::store::scope::Grant { unit, ..grant.clone() })
+                        Some(Grant { unit, ..grant.clone() })
                     })
                 })
                 .collect();
@@ -102,19 +95,19 @@ impl Pull {
     pub fn ranges(&self) -> Vec<Range> {
         let tree = &self.scope.tree;
         let roots: BTreeSet<Uuid> = self.inside.grants.iter().map(|grant| grant.unit).collect();
-        let mut ranges: BTreeMap<(Uuid, i64), u32> = BTreeMap::new();
+        let mut ranges: BTreeMap<(Uuid, i64), TypeSet> = BTreeMap::new();
         for root in roots {
             let read = |kind: &&'static Kind| {
                 self.filter.wants(kind) && self.inside.readers(kind).any(|(grant, _)| tree.covers(grant.unit, root))
             };
-            let own = KINDS.iter().filter(read).fold(0, |types, kind| types | bit(kind));
-            let down = KINDS.iter().filter(read).filter(|kind| kind.downward).fold(0, |types, kind| types | bit(kind));
-            *ranges.entry((root, 0)).or_default() |= own;
+            let own: TypeSet = KINDS.iter().filter(read).collect();
+            let down: TypeSet = KINDS.iter().filter(read).filter(|kind| kind.downward).collect();
+            ranges.entry((root, 0)).or_default().extend(&own);
             for above in tree.ancestors(root).skip(1) {
-                *ranges.entry((above, 1)).or_default() |= down;
+                ranges.entry((above, 1)).or_default().extend(&down);
             }
         }
-        let counting = ranges.into_iter().filter(|(_, types)| *types != 0);
+        let counting = ranges.into_iter().filter(|(_, types)| !types.is_empty());
         counting.map(|((unit, downward), types)| Range { unit, downward, types }).collect()
     }
 
@@ -152,7 +145,7 @@ impl Pull {
     }
 }
 
-/// A revision as it stands on the wire.
+/// A revision as it is on the wire.
 pub fn rev_text(rev: [u8; 8]) -> String {
     format!("{:016x}", u64::from_be_bytes(rev))
 }

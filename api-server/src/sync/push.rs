@@ -1,4 +1,4 @@
-//! `POST /v1/sync/push`: a batch of writes as one command of the one writer, answered item by item.
+//! `POST /v1/sync/push`: a batch of writes as one command of the one writer, with a result for each item.
 
 use super::push_body;
 use crate::auth::caller::Who;
@@ -27,14 +27,14 @@ const READ_HERE: usize = 128 * 1024;
 
 /// Writes a batch of records.
 ///
-/// One call is one transaction. With `mode=record` refused items are left out and the rest stands; with `mode=all` one
+/// One call is one transaction. With `mode=record` refused items are left out and the rest is kept; with `mode=all` one
 /// refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing. Items
 /// may refer to each other by `ref:<name>`, in any order; they are answered in theirs. A repeat under the same
-/// `Idempotency-Key` writes nothing and is answered with what the first came to, under the rights of today; under another body the key is refused with
-/// `422 idempotency_key_reused`. A refused call with
-/// `mode=all` is `422 push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
-/// Whatever is refused is told per item, with
-/// pointers relative to the item; nothing is told of records that the caller does not see.
+/// `Idempotency-Key` writes nothing and is answered with what the first came to, filtered by the caller's rights of today;
+/// under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is `422
+/// push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
+/// Every fault is reported with its item, with a pointer relative to the item; an answer says nothing of records that the
+/// caller does not see.
 #[utoipa::path(tag = "sync", params(
     ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),
     ("Accept-Language" = Option<String>, Header, description = "`vi` for Vietnamese messages"),
@@ -48,7 +48,7 @@ responses(
         headers(("Idempotent-Replayed" = Option<String>, description = "`true`: the answer of the first run")),
         example = json!({"batch": "6f1d2c3b-0000-4000-8000-000000000001", "applied": true, "summary": {"created": 1, "conflict": 1},
             "items": [
-                {"index": 0, "ref": "a1", "id": "01937f1a-0000-7000-8000-000000000001", "status": "created", "version": 1, "told": true},
+                {"index": 0, "ref": "a1", "id": "01937f1a-0000-7000-8000-000000000001", "status": "created", "version": 1, "known_to_writer": true},
                 {"index": 1, "id": "01937f1a-0000-7000-8000-000000000002", "status": "conflict", "version": 4,
                  "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "The record has another version."}],
                  "conflict": {"reason": "version", "current_version": 4}}]})),
@@ -93,7 +93,7 @@ pub(super) async fn sync_push(
     }
 }
 
-/// How a batch is answered.
+/// What the answer to a batch is made with.
 struct Form {
     names: Vec<Option<String>>,
     records: bool,
@@ -148,11 +148,11 @@ impl Form {
         if let Some(record) = &item.record {
             let _ = write!(out, r#","version":{}"#, record.version);
         }
-        let stands = item.status.is_success() && done.applied;
-        if item.known_to_writer && stands {
-            out.push_str(r#","told":true"#);
+        let kept = item.status.is_success() && done.applied;
+        if item.known_to_writer && kept {
+            out.push_str(r#","known_to_writer":true"#);
         }
-        if let Some(record) = item.record.as_ref().filter(|record| self.records && stands && record.is_live()) {
+        if let Some(record) = item.record.as_ref().filter(|record| self.records && kept && record.is_live()) {
             let length = out.len();
             out.push_str(r#","record":"#);
             if !show(&done.scope, record, out) {
@@ -160,7 +160,7 @@ impl Form {
             }
         }
         if !item.warnings.is_empty() {
-            let _ = write!(out, r#","warnings":{}"#, json(&self.told(&item.warnings)));
+            let _ = write!(out, r#","warnings":{}"#, json(&self.messages(&item.warnings)));
         }
         let errors = self.errors(item);
         if !errors.is_empty() {
@@ -172,7 +172,7 @@ impl Form {
         out.push('}');
     }
 
-    fn told(&self, faults: &[Fault]) -> Vec<ProblemFault> {
+    fn messages(&self, faults: &[Fault]) -> Vec<ProblemFault> {
         let fault = |fault: &Fault| ProblemFault {
             pointer: fault.pointer.clone(),
             code: fault.code.code.into(),
@@ -190,7 +190,7 @@ impl Form {
             |code: &FaultCode| one("", code.code, (if self.vietnamese { code.vi } else { code.en }).to_owned());
         match &item.refusal {
             None => Vec::new(),
-            Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.told(&item.faults),
+            Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.messages(&item.faults),
             Some(Refusal::NotFound) => of_table("", &error::NOT_FOUND),
             Some(Refusal::Forbidden(right)) => {
                 one("", error::FORBIDDEN.code, format!("{} ({right})", self.text(&error::FORBIDDEN)))

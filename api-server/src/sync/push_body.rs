@@ -1,4 +1,4 @@
-//! The body of a push, read item by item: a fault of one item is told with its pointer and refuses that item only,
+//! The body of a push, read item by item: a fault of one item is reported with its pointer and refuses that item only,
 //! a fault of the envelope refuses the call.
 
 use crate::error::{self, ApiError, ApiResult};
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_an_item_are_told_and_only_it_is_refused() {
+    fn all_faults_of_an_item_are_reported_and_only_it_is_refused() {
         let body = read_text(
             r#"{"items": [
                 {"ref": "a", "op": "upsert", "type": "unit", "id": "ref:b", "if_version": "1", "origin": {}, "more": 1,

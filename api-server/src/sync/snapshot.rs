@@ -16,14 +16,14 @@ use uuid::Uuid;
 /// Units that one statement names at first, and at most: a type that is rare in them asks for more at once.
 const UNITS_AT_ONCE: (usize, usize) = (64, 1_024);
 
-/// Fills a page from where the walk stands. Answers whether it came to its end.
+/// Fills a page from the walk's position. Returns whether the walk came to its end.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Page) -> Result<bool, DbError> {
     let begun = walk.after;
     for kind in &KINDS {
-        let order = u8::try_from(kind.order).unwrap_or(u8::MAX);
+        let order = u16::try_from(kind.order).unwrap_or(u16::MAX);
         if begun.is_some_and(|after| after.kind > order) {
             continue;
         }
@@ -43,9 +43,7 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Page
                         if !page.upsert(&pull.scope, &record) {
                             return Ok(false);
                         }
-                        if let Some(count) = walk.counts.get_mut(kind.order) {
-                            *count += 1;
-                        }
+                        walk.count(kind);
                     }
                     after = (record.unit_id, record.id);
                     walk.after = Some(Position { kind: order, unit: after.0, id: after.1 });
@@ -59,8 +57,8 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Page
             }
         }
     }
-    let counts = KINDS.iter().zip(walk.counts).filter(|(_, count)| *count > 0);
-    page.snapshot_end(counts.map(|(kind, count)| (kind.name, count)));
+    let counts = KINDS.iter().zip(walk.counts.iter().flatten()).filter(|(_, count)| **count > 0);
+    page.snapshot_end(counts.map(|(kind, count)| (kind.name, *count)));
     Ok(true)
 }
 

@@ -1,27 +1,26 @@
 //! What came after a cursor. A row of the log only says *look at this record*: what is sent is the record as it stands,
-//! under the caller's rights as they are, all read in one transaction.
+//! filtered by the caller's rights as they are, all read in one transaction.
 
 use super::page::Page;
-use super::pull::{Pull, Range, bit};
+use super::pull::Pull;
 use crate::db::{Db, DbError, Guid, Id, Sql, Verbs};
 use crate::on;
 use crate::store::load::find_records;
+use crate::store::log_ranges::Range;
 use crate::store::record::Stored;
 use crate::store::registry::{KINDS, Kind};
 use crate::store::scope::Actor;
-use cell_records_types::sync::RemoveReason;
+use cell_records_types::sync::{MAX_BEHIND, RemoveReason};
 use diesel::sql_types::{BigInt, Nullable, Text};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
-/// A page examines about so many rows of the log; then it ends, empty perhaps.
-const EXAMINED: usize = 50_000;
-/// `behind` counts so far.
-const BEHIND: i64 = 10_000;
+/// A page examines so many rows of the log, in all ranges together; then it ends, empty perhaps.
+const EXAMINED: usize = 10_000;
 /// Ranges that one statement reads.
 const RANGES_AT_ONCE: usize = 100;
 
-/// Fills a page with what concerns the pull after `from`. Answers the last row that was examined.
+/// Fills a page with what concerns the pull after `from`. Returns the last row that was examined.
 ///
 /// # Errors
 /// When the database fails.
@@ -29,53 +28,64 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, from: i64, page: &mut Page) -> R
     let head = pull.view.clock.seq;
     let ranges = pull.ranges();
     let mut found = Found::new(from, head, page.limit);
-    let most = (EXAMINED / ranges.len().max(1)).max(1);
-    let mut rows = page.limit.min(most);
+    let most = |examined: usize| (EXAMINED.saturating_sub(examined) / ranges.len().max(1)).max(1);
     let mut examined = 0;
+    let mut rows = page.limit.min(most(examined));
     while !found.is_done() && examined < EXAMINED {
         let read = read(db, &ranges, found.until, head, rows).await?;
         examined += read.iter().map(Vec::len).sum::<usize>();
-        found.add(&read, rows);
+        found.add(read, rows);
         // What counts is rare here: larger steps.
-        rows = (rows * 2).min(most);
+        rows = (rows * 2).min(most(examined));
     }
     send(db, pull, found, page).await
 }
 
-/// The rows that count, and how far all ranges were read.
-struct Found {
-    counting: BTreeSet<i64>,
+/// The rows that count, by seq, and how far all ranges were read.
+struct Found<T> {
+    counting: BTreeMap<i64, T>,
     until: i64,
     head: i64,
     limit: usize,
     full: bool,
 }
 
-impl Found {
+impl<T> Found<T> {
     fn new(from: i64, head: i64, limit: usize) -> Self {
-        Found { counting: BTreeSet::new(), until: from, head, limit, full: false }
+        Found { counting: BTreeMap::new(), until: from, head, limit, full: false }
     }
 
     fn is_done(&self) -> bool {
         self.full || self.until >= self.head
     }
 
-    /// Takes what each range had after `until`, at most `rows`: (seq, whether it counts), by seq. A range that had as
-    /// many may have more: beyond its last row nothing is known.
-    fn add(&mut self, read: &[Vec<(i64, bool)>], rows: usize) {
+    /// Takes what each range had after `until`, at most `rows`, by seq; a row that does not count has nothing. A range
+    /// that had as many may have more: beyond its last row nothing is known.
+    fn add(&mut self, read: Vec<Vec<(i64, Option<T>)>>, rows: usize) {
         let cut = read.iter().filter(|range| range.len() >= rows).filter_map(|range| range.last());
         self.until = cut.map(|(seq, _)| *seq).min().unwrap_or(self.head);
-        let known = read.iter().flatten().filter(|(seq, counts)| *counts && *seq <= self.until);
-        self.counting.extend(known.map(|(seq, _)| *seq));
-        if let Some(last) = self.counting.iter().nth(self.limit.saturating_sub(1)).copied() {
+        let known = read.into_iter().flatten().filter(|(seq, _)| *seq <= self.until);
+        self.counting.extend(known.filter_map(|(seq, row)| Some((seq, row?))));
+        if let Some(last) = self.counting.keys().nth(self.limit.saturating_sub(1)).copied() {
             self.full = true;
             self.until = last;
-            self.counting.retain(|seq| *seq <= last);
+            self.counting.split_off(&(last + 1));
         }
     }
 }
 
-type ScopeSql = (Guid, BigInt, BigInt, Text);
+/// A row of the log.
+struct LogRow {
+    seq: i64,
+    kind: &'static Kind,
+    id: Uuid,
+    version: i64,
+    /// The account that wrote this version and knows it.
+    known_to: Option<Uuid>,
+}
+
+type LogSql = (BigInt, BigInt, Text, Guid, BigInt, BigInt, Nullable<Guid>);
+type LogColumns = (i64, i64, String, Id, i64, i64, Option<Id>);
 
 /// Reads each range from a seq on, at most `rows` of each.
 async fn read(
@@ -84,115 +94,108 @@ async fn read(
     from: i64,
     head: i64,
     rows: usize,
-) -> Result<Vec<Vec<(i64, bool)>>, DbError> {
+) -> Result<Vec<Vec<(i64, Option<LogRow>)>>, DbError> {
+    const COLUMNS: &str = " AS part, l.seq, l.type, l.record_id, l.version, l.known_to_writer, l.actor FROM ";
     let limit = i64::try_from(rows).unwrap_or(i64::MAX);
-    let places: HashMap<(Uuid, i64), usize> =
-        ranges.iter().enumerate().map(|(index, range)| ((range.unit, range.downward), index)).collect();
-    let mut read: Vec<Vec<(i64, bool)>> = vec![Vec::new(); ranges.len()];
+    let mut read = Vec::with_capacity(ranges.len());
     for part in ranges.chunks(RANGES_AT_ONCE) {
-        let mut sql = Sql::<ScopeSql>::new("");
-        for (index, range) in part.iter().enumerate() {
+        let mut sql = Sql::<LogSql>::new("");
+        for (index, range) in (0i64..).zip(part) {
             sql = sql
-                .text(if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" })
-                .text("SELECT unit_id, downward, seq, type FROM change_scope WHERE unit_id = ")
-                .bind(range.unit)
-                .text(" AND downward = ")
-                .bind(range.downward)
-                .text(" AND seq > ")
-                .bind(from)
-                .text(" AND seq <= ")
-                .bind(head)
-                .text(" ORDER BY seq LIMIT ")
-                .bind(limit)
-                .text(") AS r");
+                .text(if index == 0 { "SELECT * FROM (SELECT " } else { " UNION ALL SELECT * FROM (SELECT " })
+                .bind(index)
+                .text(COLUMNS);
+            sql = match range.is_whole_log() {
+                true => seqs(sql.text("changes AS l WHERE "), range, from, head)
+                    .text(" ORDER BY seq LIMIT ")
+                    .bind(limit)
+                    .text(") AS r"),
+                false => seqs(sql.text("(SELECT seq FROM change_scope WHERE "), range, from, head)
+                    .text(" ORDER BY seq LIMIT ")
+                    .bind(limit)
+                    .text(") AS s JOIN changes AS l ON l.seq = s.seq) AS r"),
+            };
         }
-        let found: Vec<(Id, i64, i64, String)> = on!(db, c => sql.all(c))?;
-        for (unit, downward, seq, kind) in found {
-            let Some(index) = places.get(&(unit.0, downward)) else { continue };
-            let types = ranges.get(*index).map_or(0, |range| range.types);
-            let counts = Kind::named(&kind).is_some_and(|kind| types & bit(kind) != 0);
-            if let Some(rows) = read.get_mut(*index) {
-                rows.push((seq, counts));
-            }
+        let found: Vec<LogColumns> = on!(db, c => sql.all(c))?;
+        let mut of_part: Vec<Vec<(i64, Option<LogRow>)>> = part.iter().map(|_| Vec::new()).collect();
+        for (index, seq, kind, id, version, known, actor) in found {
+            let Ok(index) = usize::try_from(index) else { continue };
+            let (Some(range), Some(rows)) = (part.get(index), of_part.get_mut(index)) else { continue };
+            let kind = Kind::named(&kind).filter(|kind| range.types.contains(kind));
+            let known_to = actor.filter(|_| known != 0).map(|actor| actor.0);
+            rows.push((seq, kind.map(|kind| LogRow { seq, kind, id: id.0, version, known_to })));
         }
+        read.append(&mut of_part);
     }
     for rows in &mut read {
-        rows.sort_unstable();
+        rows.sort_unstable_by_key(|(seq, _)| *seq);
     }
     Ok(read)
 }
 
-/// How many rows still count after a seq, and whether counting was cut.
+/// The condition that a row of `change_scope`, or of the log itself, is in a range and after `from`.
+fn seqs<T>(sql: Sql<T>, range: &Range, from: i64, head: i64) -> Sql<T> {
+    let sql = match range.is_whole_log() {
+        true => sql,
+        false => sql.text("unit_id = ").bind(range.unit).text(" AND downward = ").bind(range.downward).text(" AND "),
+    };
+    sql.text("seq > ").bind(from).text(" AND seq <= ").bind(head)
+}
+
+/// How many rows of the log the pull must still look at after a seq, of whatever type, and whether counting was cut. It
+/// reads at most [`MAX_BEHIND`] narrow rows in all, and none at the end of the log, nor for who holds the whole tree.
+/// (Of more than [`RANGES_AT_ONCE`] ranges a row may count twice.)
 ///
 /// # Errors
 /// When the database fails.
 pub async fn behind(db: &mut Db<'_>, pull: &Pull, from: i64) -> Result<(i64, bool), DbError> {
+    let head = pull.view.clock.seq;
     let ranges = pull.ranges();
-    if from >= pull.view.clock.seq || ranges.is_empty() {
+    let mut count = 0;
+    if from >= head || ranges.is_empty() {
         return Ok((0, false));
     }
-    let mut seqs = Sql::<BigInt>::new("SELECT count(*) FROM (");
-    for (index, range) in ranges.iter().take(RANGES_AT_ONCE).enumerate() {
-        let types: Vec<String> =
-            KINDS.iter().filter(|kind| range.types & bit(kind) != 0).map(|kind| format!("'{}'", kind.name)).collect();
-        seqs = seqs
-            // A row that stands in several ranges counts once.
-            .text(if index == 0 { "SELECT seq FROM (" } else { " UNION SELECT seq FROM (" })
-            .text("SELECT seq FROM change_scope WHERE unit_id = ")
-            .bind(range.unit)
-            .text(" AND downward = ")
-            .bind(range.downward)
-            .text(" AND seq > ")
-            .bind(from)
-            .text(format!(" AND type IN ({}) ORDER BY seq LIMIT ", types.join(", ")))
-            .bind(BEHIND + 1)
-            .text(") AS r");
+    if ranges.iter().any(Range::is_whole_log) {
+        count = head - from;
     }
-    let seqs = seqs.text(") AS counted");
-    let count: Option<i64> = on!(db, c => seqs.first_row(c))?;
-    let count = count.unwrap_or(0);
-    Ok((count.min(BEHIND), count > BEHIND))
+    for part in ranges.chunks(RANGES_AT_ONCE) {
+        let left = MAX_BEHIND + 1 - count;
+        if left <= 0 || ranges.iter().any(Range::is_whole_log) {
+            break;
+        }
+        let mut sql = Sql::<BigInt>::new("SELECT count(DISTINCT seq) FROM (");
+        for (index, range) in part.iter().enumerate() {
+            let arm = if index == 0 { "" } else { " UNION ALL " };
+            sql = seqs(sql.text(arm).text("SELECT seq FROM change_scope WHERE "), range, from, head);
+        }
+        let sql = sql.text(" LIMIT ").bind(left).text(") AS r");
+        let found: Option<i64> = on!(db, c => sql.first_row(c))?;
+        count += found.unwrap_or(0);
+    }
+    Ok((count.min(MAX_BEHIND), count > MAX_BEHIND))
 }
 
-/// The last row of a page that concerns a record.
-struct Last {
-    seq: i64,
-    kind: &'static Kind,
-    id: Uuid,
-    version: i64,
-    told_to: Option<Uuid>,
-}
-
-type RowSql = (BigInt, Text, Guid, BigInt, BigInt, Nullable<Guid>);
-
-/// Looks at the records of the rows that count. Answers how far the page goes.
-async fn send(db: &mut Db<'_>, pull: &Pull, found: Found, page: &mut Page) -> Result<i64, DbError> {
+/// Looks at the records of the rows that count. Returns how far the page goes.
+async fn send(db: &mut Db<'_>, pull: &Pull, found: Found<LogRow>, page: &mut Page) -> Result<i64, DbError> {
     if found.counting.is_empty() {
         return Ok(found.until);
     }
-    let sql = Sql::<RowSql>::new("SELECT seq, type, record_id, version, told, actor FROM changes WHERE ")
-        .any_int("seq", found.counting.into_iter().collect());
-    let rows: Vec<(i64, String, Id, i64, i64, Option<Id>)> = on!(db, c => sql.all(c))?;
-    let mut last: HashMap<Uuid, Last> = HashMap::new();
-    for (seq, kind, id, version, told, actor) in rows {
-        let Some(kind) = Kind::named(&kind) else { continue };
-        if last.get(&id.0).is_none_or(|last| last.seq < seq) {
-            let told_to = actor.filter(|_| told != 0).map(|actor| actor.0);
-            last.insert(id.0, Last { seq, kind, id: id.0, version, told_to });
-        }
-    }
-    let mut records: HashMap<Uuid, Stored> = HashMap::with_capacity(last.len());
+    // The last row of each record. Types may share an id: a record is named by both.
+    let mut last: HashMap<(usize, Uuid), LogRow> = HashMap::new();
+    last.extend(found.counting.into_values().map(|row| ((row.kind.order, row.id), row)));
+    let mut records: HashMap<(usize, Uuid), Stored> = HashMap::with_capacity(last.len());
     for kind in &KINDS {
         let ids: Vec<Uuid> = last.values().filter(|last| last.kind.order == kind.order).map(|last| last.id).collect();
         if let (false, Some(class)) = (ids.is_empty(), pull.scope.most(kind)) {
-            records.extend(find_records(db, kind, &ids, class).await?.into_iter().map(|record| (record.id, record)));
+            let found = find_records(db, kind, &ids, class).await?;
+            records.extend(found.into_iter().map(|record| ((kind.order, record.id), record)));
         }
     }
-    let mut last: Vec<Last> = last.into_values().collect();
+    let mut last: Vec<LogRow> = last.into_values().collect();
     last.sort_unstable_by_key(|last| last.seq);
     let mut sent = None;
     for one in last {
-        let fitted = match records.get(&one.id).filter(|record| pull.reaches(record)) {
+        let fitted = match records.get(&(one.kind.order, one.id)).filter(|record| pull.reaches(record)) {
             Some(record) if record.is_live() => {
                 if is_own(pull, &one, record) {
                     page.own(record)
@@ -212,31 +215,32 @@ async fn send(db: &mut Db<'_>, pull: &Pull, found: Found, page: &mut Page) -> Re
     Ok(found.until)
 }
 
-/// Whether the caller itself wrote the version that stands and knows it.
-fn is_own(pull: &Pull, last: &Last, record: &Stored) -> bool {
+/// Whether the caller itself wrote the current version and knows it.
+fn is_own(pull: &Pull, last: &LogRow, record: &Stored) -> bool {
     let Actor::Account(me, _) = &pull.scope.actor else { return false };
-    pull.filter.brief && last.version == record.version && last.told_to == Some(*me)
+    pull.filter.brief && last.version == record.version && last.known_to == Some(*me)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(ranges: &[&[(i64, bool)]], rows: usize, limit: usize) -> (Vec<i64>, i64) {
+    fn found(ranges: &[&[(i64, Option<()>)]], rows: usize, limit: usize) -> (Vec<i64>, i64) {
         let mut found = Found::new(0, 100, limit);
-        found.add(&ranges.iter().map(|range| range.to_vec()).collect::<Vec<_>>(), rows);
-        (found.counting.into_iter().collect(), found.until)
+        found.add(ranges.iter().map(|range| range.to_vec()).collect(), rows);
+        (found.counting.into_keys().collect(), found.until)
     }
 
     #[test]
     fn the_next_position_is_the_smallest_that_is_known_whole() {
+        let (yes, no) = (Some(()), None);
         // Nothing was cut: the head.
-        assert_eq!(found(&[&[(3, true), (5, false)], &[(4, true)]], 3, 10), (vec![3, 4], 100));
+        assert_eq!(found(&[&[(3, yes), (5, no)], &[(4, yes)]], 3, 10), (vec![3, 4], 100));
         // A cut range ends what is known, whatever counts.
-        assert_eq!(found(&[&[(3, true), (5, false)], &[(4, true), (9, true)]], 2, 10), (vec![3, 4], 5));
+        assert_eq!(found(&[&[(3, yes), (5, no)], &[(4, yes), (9, yes)]], 2, 10), (vec![3, 4], 5));
         // A full page ends at its last row; a row in two ranges is one.
-        assert_eq!(found(&[&[(3, true), (5, true)], &[(3, true), (9, true)]], 3, 2), (vec![3, 5], 5));
+        assert_eq!(found(&[&[(3, yes), (5, yes)], &[(3, yes), (9, yes)]], 3, 2), (vec![3, 5], 5));
         // Nothing counts: the position moves all the same.
-        assert_eq!(found(&[&[(3, false), (5, false)]], 2, 10), (vec![], 5));
+        assert_eq!(found(&[&[(3, no), (5, no)]], 2, 10), (vec![], 5));
     }
 }

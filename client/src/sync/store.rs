@@ -181,12 +181,13 @@ impl State {
         self.spared && page.phase == Phase::Changes && !page.has_more
     }
 
-    /// What the server counted in its snapshot and what arrived, by type, where they differ.
+    /// Whether what the server counted in its snapshot differs from what arrived. It names no type when it did not
+    /// count.
     pub(crate) fn miscounted(&self, counts: &BTreeMap<String, i64>) -> bool {
         let some = |counts: &BTreeMap<String, i64>| -> BTreeMap<String, i64> {
             counts.iter().filter(|(_, count)| **count != 0).map(|(kind, count)| (kind.clone(), *count)).collect()
         };
-        some(counts) != some(&self.received)
+        !counts.is_empty() && some(counts) != some(&self.received)
     }
 }
 

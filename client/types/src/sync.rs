@@ -14,6 +14,8 @@ pub const MAX_PUSH_ITEMS: usize = 1_000;
 pub const MAX_PUSH_BYTES: usize = 8 * 1024 * 1024;
 /// Most changes of one page.
 pub const MAX_PULL_LIMIT: u32 = 2_000;
+/// `behind` counts so far.
+pub const MAX_BEHIND: i64 = 10_000;
 
 codes! {
     /// Whether a page belongs to the first load or to what came after.
@@ -41,16 +43,18 @@ pub struct ChangesPage {
     pub changes: Vec<Change>,
     /// Where the next page begins. Save it in the transaction that applies the changes.
     pub cursor: String,
-    /// Whether more stands ready now.
+    /// Whether more can be fetched now.
     pub has_more: bool,
-    /// Rows of the log still to be examined, up to 10,000; absent in a snapshot.
+    /// Rows of the log that this pull must still look at, up to 10,000; absent in a snapshot. It tells how far there is
+    /// to go, not how many changes will come: rows of other types than asked for count, and a record that changed
+    /// three times comes once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub behind: Option<i64>,
     /// Whether `behind` was cut at 10,000.
     #[serde(default, skip_serializing_if = "is_false")]
     pub behind_capped: bool,
-    /// The life of the log: another one means a restored database.
+    /// The incarnation of the database: another one means that it was restored from a backup.
     pub epoch: String,
     /// Schema date of the records.
     pub schema: String,
@@ -58,8 +62,8 @@ pub struct ChangesPage {
     pub scope_rev: String,
     /// The database's clock.
     pub server_time: Timestamp,
-    /// On a page that begins a snapshot: the references of `units` that name no unit in the caller's sight, as they
-    /// were sent. Such a unit counts as an empty one.
+    /// Only on a call without a cursor: the units of the filter that do not exist or that the caller does not see, as they
+    /// were sent. They are empty; the other units are held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_units: Vec<String>,
 }
@@ -75,7 +79,7 @@ fn is_false(flag: &bool) -> bool {
 #[serde(tag = "op", rename_all = "snake_case")]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub enum Change {
-    /// The record as it stands now. Apply when `version` is above the local one; after a reset, always.
+    /// The record as it is now. Store it when `version` is not below the local one; in a snapshot, always.
     Upsert {
         /// Name of the record type.
         #[serde(rename = "type")]
@@ -96,7 +100,8 @@ pub enum Change {
         #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         record: Map<String, Value>,
     },
-    /// The caller itself wrote this version and knows it (`own=brief`). Fetch it when the local copy stands lower.
+    /// The caller itself wrote this version and knows it (`own=brief`). Fetch the record when the local version is lower
+    /// or absent; `404` or `410` then means that it is gone since, and a later page says so.
     Own {
         /// Name of the record type.
         #[serde(rename = "type")]
@@ -120,7 +125,8 @@ pub enum Change {
     },
     /// The snapshot is complete: sweep what was not in it.
     SnapshotEnd {
-        /// Records sent in this snapshot, by type.
+        /// Records sent in this snapshot, by type. Empty when none was sent, or when they were not counted: the cursor
+        /// has no room for the counts of more than 20 types beside 8 units.
         counts: std::collections::BTreeMap<String, i64>,
     },
     /// An `op` of a newer server, whole. Leave it.
@@ -429,9 +435,10 @@ pub struct ItemResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub version: Option<i64>,
-    /// Whether the caller now knows this version whole: the feed may send it briefly.
+    /// Whether the caller now knows this version whole: what it sent is what is stored, or this answer has the record.
+    /// A feed with `own=brief` sends such a version without its body.
     #[serde(default, skip_serializing_if = "is_false")]
-    pub told: bool,
+    pub known_to_writer: bool,
     /// The record, when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
@@ -457,7 +464,7 @@ impl ItemResult {
             id: None,
             status,
             version: None,
-            told: false,
+            known_to_writer: false,
             record: None,
             warnings: Vec::new(),
             errors: Vec::new(),
@@ -522,7 +529,7 @@ pub struct FieldConflict {
 pub struct SyncInfo {
     /// Versions of the protocol: `["1"]`.
     pub protocol: Vec<String>,
-    /// The life of the log.
+    /// The incarnation of the database, as every page names it.
     pub epoch: String,
     /// Schema dates that are spoken.
     pub schema: Vec<String>,

@@ -22,7 +22,7 @@ CREATE TABLE changes (
     unit_before    uuid,
     unit_after     uuid        NOT NULL,
     origin         text,
-    told           bigint      NOT NULL,
+    known_to_writer bigint     NOT NULL,
     actor          uuid,
     request_id     text,
     at             timestamptz NOT NULL,
@@ -33,15 +33,6 @@ CREATE TABLE changes (
     sensitive_body text
 );
 CREATE INDEX changes_by_record ON changes (record_id, seq);
-
--- Which scopes a row of the log concerns: a narrow row for each unit above the record, before and after.
-CREATE TABLE change_scope (
-    unit_id  uuid     NOT NULL,
-    downward bigint   NOT NULL,
-    seq      bigint   NOT NULL,
-    type     text_key NOT NULL,
-    PRIMARY KEY (unit_id, downward, seq)
-);
 
 -- One row for every write transaction, kept a day: tells what became of a commit whose answer was lost.
 CREATE TABLE batches (

@@ -1,2 +1,11 @@
+-- Which scopes a row of the log concerns: a narrow row for each unit above the record, before and after, and one with
+-- downward = 1 for what is readable from below its unit. None for the root of the tree: who holds it reads the log.
+CREATE TABLE change_scope (
+    unit_id  uuid   NOT NULL,
+    downward bigint NOT NULL,
+    seq      bigint NOT NULL,
+    PRIMARY KEY (unit_id, downward, seq)
+);
+
 -- The clock row is rewritten by every write: room beside it keeps the new version on the same page.
 ALTER TABLE sync_clock SET (fillfactor = 10);

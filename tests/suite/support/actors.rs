@@ -23,7 +23,7 @@ impl Server {
 
     /// The local operator, beside the server.
     pub fn operator(&self) -> Operator {
-        Operator::new(Opened { shared: self.running.shared.clone(), admin_password: None })
+        Operator::new(Opened { shared: self.running.shared.clone(), admin_password: None, migrations: 0 })
     }
 
     /// Who has not logged in.

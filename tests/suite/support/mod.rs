@@ -5,6 +5,7 @@ pub mod copies;
 pub mod database;
 pub mod http;
 pub mod items;
+pub mod oracle;
 pub mod peers;
 pub mod process;
 pub mod proxy;

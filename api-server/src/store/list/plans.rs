@@ -1,7 +1,7 @@
 //! How SQLite runs the statements of lists: a page is a walk along an index, whatever it asks.
 
 use super::*;
-use crate::db::{Database, Url, connect::Own, migrate::migrate};
+use crate::db::{Database, Url, connect::DedicatedConnection, migrate::migrate};
 use crate::store::registry::KINDS;
 use crate::store::scope::Tree;
 use diesel::sqlite::Sqlite;
@@ -43,7 +43,7 @@ fn cells(count: u128) -> Units {
 }
 
 /// The steps of a page's statement.
-async fn plan(own: &mut Own, list: &List, units: &Units) -> String {
+async fn plan(own: &mut DedicatedConnection, list: &List, units: &Units) -> String {
     let scope = Scope::operator(Arc::new(Tree::default()));
     let until = list.examined(units).and_then(|_| next(list.clone()).after);
     let sql = list.page_sql(Class::Sensitive, units, &scope, until.as_ref(), true);

@@ -12,6 +12,7 @@ pub use keys::{KEYS_KEPT_DAYS, Kept, KeptItem};
 use super::decide::Decided;
 use super::items::{Command, Key};
 use super::live::{Clock, Live};
+use super::log_ranges::Recent;
 use super::scope::{Scope, Tree};
 use crate::db::{Database, Db, DbError};
 use cell_records_types::Timestamp;
@@ -150,7 +151,7 @@ async fn answered<T>(wait: oneshot::Receiver<Result<T, WriteError>>, items: usiz
 pub struct Writer {
     queue: mpsc::Sender<Job>,
     state: Arc<State>,
-    committed: watch::Receiver<i64>,
+    committed: watch::Receiver<Recent>,
 }
 
 /// What the writer's thread and those who hand in commands share.
@@ -169,13 +170,13 @@ impl Writer {
     /// A sentence for the operator.
     pub fn start(database: &Database, live: Arc<Live>, server_code: String) -> Result<Writer, String> {
         let (queue, jobs) = mpsc::channel(QUEUE_COMMANDS);
-        let (head, committed) = watch::channel(0);
+        let (recent, committed) = watch::channel(Recent::default());
         let database = database.clone();
         let state = Arc::new(State::default());
         let shared = state.clone();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let run = move || runtime.block_on(worker::Worker::new(database, live, server_code, head, shared).run(jobs));
+        let run = move || runtime.block_on(worker::Worker::new(database, live, server_code, recent, shared).run(jobs));
         std::thread::Builder::new().name("writer".into()).spawn(run).map_err(|error| error.to_string())?;
         Ok(Writer { queue, state, committed })
     }
@@ -223,8 +224,8 @@ impl Writer {
         result.try_recv().map_err(|_| WriteError::Internal)
     }
 
-    /// Publishes the head of the log when this server commits. Another server's commits are not published here.
-    pub fn committed(&self) -> watch::Receiver<i64> {
+    /// This server's last commits and what they concerned; it changes with each. Other servers' commits are not in it.
+    pub fn committed(&self) -> watch::Receiver<Recent> {
         self.committed.clone()
     }
 

@@ -12,6 +12,7 @@ use crate::store::callers::{Credential, Holder};
 use crate::store::decide::{self, Context, Decided, Draft, Effect};
 use crate::store::items::{Command, Key};
 use crate::store::live::{Clock, Live};
+use crate::store::log_ranges::{Commit, Recent};
 use crate::store::scope::{Actor, Scope, Tree};
 use crate::store::write_set::WriteSet;
 use crate::store::{flush, load};
@@ -64,7 +65,7 @@ pub(super) struct Worker {
     holders: HashMap<Credential, Holder>,
     holders_rev: i64,
     systems: Arc<HashSet<String>>,
-    head: watch::Sender<i64>,
+    recent: watch::Sender<Recent>,
     state: Arc<State>,
 }
 
@@ -82,7 +83,7 @@ impl Worker {
         database: Database,
         live: Arc<Live>,
         server_code: String,
-        head: watch::Sender<i64>,
+        recent: watch::Sender<Recent>,
         state: Arc<State>,
     ) -> Self {
         Worker {
@@ -94,7 +95,7 @@ impl Worker {
             holders: HashMap::new(),
             holders_rev: -1,
             systems: Arc::default(),
-            head,
+            recent,
             state,
         }
     }
@@ -249,9 +250,10 @@ impl Worker {
         rows.push(flush::clock(&clock));
         self.commit(own, &rows, &clock, &before).await?;
         drop(rows);
+        let commit = Commit::new(&before, &clock, effects);
         let clock = Arc::new(clock);
         self.live.store(&clock, &set.tree, now, asked);
-        self.head.send_replace(clock.seq);
+        self.recent.send_modify(|recent| recent.add(commit));
         Ok(decided.outcomes.into_iter().map(|(outcome, _)| outcome).collect())
     }
 

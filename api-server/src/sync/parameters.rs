@@ -1,0 +1,159 @@
+//! What a call of the feed asks for: its parameters, read and checked, with those that its cursor holds.
+
+use super::cursor::FeedCursor;
+use super::pull::{Filter, MAX_UNITS};
+use crate::auth::caller::Who;
+use crate::error::{self, ApiError, ApiResult};
+use crate::http::params::Params;
+use crate::state::App;
+use crate::store::load::find_external;
+use crate::store::registry::{KINDS, Kind, UNIT};
+use crate::store::type_set::TypeSet;
+use actix_web::HttpRequest;
+use cell_records_types::Reference;
+use cell_records_types::sync::MAX_PULL_LIMIT;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Changes of a page when the caller does not say.
+const LIMIT: usize = 500;
+/// Bytes of a page when the caller does not say.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that a caller may ask for.
+const MAX_BYTES_BETWEEN: (usize, usize) = (64 * 1024, 8 * 1024 * 1024);
+/// Largest page, in bytes.
+pub const PULL_MAX_BYTES: usize = MAX_BYTES_BETWEEN.1;
+/// Longest wait, in seconds.
+pub const WAIT_SECONDS: u32 = 60;
+
+/// What a call asks for.
+pub struct Asked {
+    /// Where the page begins.
+    pub begin: Begin,
+    /// Most changes of the page.
+    pub limit: usize,
+    /// Largest page, in bytes.
+    pub max_bytes: usize,
+    /// How long to wait for a change.
+    pub wait: Duration,
+    /// On a first call: units of the filter that do not exist, or that the caller does not see, as they were sent.
+    pub unknown_units: Vec<String>,
+}
+
+/// Where a page begins.
+pub enum Begin {
+    /// With a new snapshot.
+    Snapshot(Filter),
+    /// At the head of the log.
+    Now(Filter),
+    /// After a cursor.
+    After(FeedCursor),
+}
+
+impl Asked {
+    /// Reads the parameters of a request.
+    ///
+    /// # Errors
+    /// `400` for a parameter or cursor that cannot be read or that does not fit the cursor, `403` for another account's
+    /// cursor.
+    pub async fn of(app: &App, who: &Who, request: &HttpRequest) -> ApiResult<Self> {
+        let mut params = Params::of(request)?;
+        let cursor = params.take("cursor");
+        let types = params.read("types", types);
+        let units = params.read("units", references);
+        let limit = number(&mut params, "limit", (1, usize::try_from(MAX_PULL_LIMIT).unwrap_or(LIMIT)), LIMIT);
+        let max_bytes = number(&mut params, "max_bytes", MAX_BYTES_BETWEEN, MAX_BYTES);
+        let from = params.word("from", &["snapshot", "now"]);
+        let own = params.word("own", &["full", "brief"]);
+        let wait = number(&mut params, "wait", (0, usize::try_from(WAIT_SECONDS).unwrap_or(0)), 0);
+        params.end()?;
+        let units = match units {
+            None => None,
+            Some(units) => Some(resolve(app, &units).await?),
+        };
+        let mut unknown_units = Vec::new();
+        let begin = match cursor {
+            Some(text) => {
+                if from.is_some() {
+                    return Err(ApiError::parameter("from", "only without a cursor"));
+                }
+                let cursor = FeedCursor::open(&app.keys, &text).ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
+                if cursor.account != who.identity.account {
+                    return Err(ApiError::new(&error::CURSOR_FOREIGN));
+                }
+                let Filter { types: with_types, units: with_units, brief } = &cursor.filter;
+                let same = types.is_none_or(|types| types == *with_types)
+                    && units.is_none_or(|units| ids(&units) == *with_units)
+                    && own.is_none_or(|own| (own == "brief") == *brief);
+                if !same {
+                    return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
+                }
+                Begin::After(cursor)
+            }
+            None => {
+                let units = units.unwrap_or_default();
+                let unknown = units.iter().filter(|(_, id)| !Filter::sees_unit(&who.scope, *id));
+                unknown_units = unknown.map(|(unit, _)| unit.to_string()).collect();
+                let filter =
+                    Filter { types: types.unwrap_or_default(), units: ids(&units), brief: own == Some("brief") };
+                if from == Some("now") { Begin::Now(filter) } else { Begin::Snapshot(filter) }
+            }
+        };
+        let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
+        Ok(Asked { begin, limit, max_bytes, wait, unknown_units })
+    }
+}
+
+fn number(params: &mut Params, name: &str, (low, high): (usize, usize), default: usize) -> usize {
+    let bound = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
+    let number = params.number(name, bound(low), bound(high));
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
+}
+
+fn types(text: &str) -> Result<TypeSet, String> {
+    let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+    let unknown = || format!("must be some of: {}", known());
+    text.split(',').map(|name| Kind::named(name).ok_or_else(unknown)).collect()
+}
+
+fn references(text: &str) -> Result<Vec<Reference>, String> {
+    let wrong = || format!("must be 1 to {MAX_UNITS} UUIDs or ext:<system>:<value>");
+    let parsed = text.split(',').map(|one| match one.parse() {
+        Ok(Reference::Item(_)) | Err(()) => Err(wrong()),
+        Ok(reference) => Ok(reference),
+    });
+    let units = parsed.collect::<Result<Vec<Reference>, String>>()?;
+    if units.len() > MAX_UNITS { Err(wrong()) } else { Ok(units) }
+}
+
+/// Units with their ids; an external id that nothing has gets the nil id, which no unit has. Whether the caller sees a
+/// unit is judged for each page: it may change along the way, and then ends the cursor.
+async fn resolve(app: &App, units: &[Reference]) -> ApiResult<Vec<(Reference, Uuid)>> {
+    let keys: Vec<_> = units
+        .iter()
+        .filter_map(|unit| match unit {
+            Reference::External { system, value } => Some((system.clone(), UNIT.name, value.clone())),
+            _ => None,
+        })
+        .collect();
+    let held = match keys.is_empty() {
+        true => Vec::new(),
+        false => app.reads.single(async |db| find_external(db, &keys).await).await?,
+    };
+    let id = |unit: &Reference| match unit {
+        Reference::Id(id) => Some(*id),
+        Reference::External { system, value } => {
+            held.iter().find(|((of, _, with), _)| of == system && with == value).map(|(_, id)| *id)
+        }
+        Reference::Item(_) => None,
+    };
+    Ok(units.iter().map(|unit| (unit.clone(), id(unit).unwrap_or_default())).collect())
+}
+
+/// The ids of units as a cursor holds them.
+fn ids(units: &[(Reference, Uuid)]) -> Vec<Uuid> {
+    let mut ids: Vec<Uuid> = units.iter().map(|(_, id)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
