@@ -3,6 +3,7 @@
 use cell_records_server::config::{Config, Settings};
 use cell_records_server::operator::Operator;
 use cell_records_server::state::Shared;
+use cell_records_server::store::reindex;
 use cell_records_server::{demo, document, logging, server};
 use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -60,6 +61,8 @@ enum Command {
     /// The keys that sign and seal.
     #[command(subcommand)]
     Keys(commands::KeysCommand),
+    /// Bring stored records up to this program: the classes of fields, filters, references. `serve` does so by itself.
+    Reindex,
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -102,12 +105,25 @@ async fn run(cli: Cli) -> Result<(), String> {
             println!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
             Ok(())
         }
+        Command::Reindex => reindex(&config).await,
         Command::User(command) => commands::user(&operator(&config).await?, command).await,
         Command::System(command) => commands::system(&operator(&config).await?, command).await,
         Command::Token(command) => commands::token(&operator(&config).await?, command).await,
         Command::Keys(command) => commands::keys(&operator(&config).await?, command).await,
         Command::Openapi => Ok(()),
     }
+}
+
+async fn reindex(config: &Config) -> Result<(), String> {
+    let opened = server::open_made(config).await?;
+    let mut rows = 0;
+    let done = reindex::run(&opened.shared.writer, |step| {
+        rows += step;
+        tracing::info!(rows, "reindexing");
+    });
+    done.await.map_err(|error| format!("reindexing was interrupted ({error:?}); run it again to go on"))?;
+    println!("{rows} records and rows of the log were brought up to this program");
+    Ok(())
 }
 
 async fn operator(config: &Config) -> Result<Operator, String> {

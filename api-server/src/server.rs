@@ -10,19 +10,21 @@ use crate::http::connection;
 use crate::state::Shared;
 use crate::store::live::Live;
 use crate::store::writer::Writer;
-use crate::store::{audit, tokens};
+use crate::store::{audit, reindex, tokens};
 use crate::{build_app, demo, document, setup};
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 /// Seconds that requests under way get to finish at the end.
 const LAST_REQUESTS: u64 = 30;
+/// How long the start's reindexing waits for a database that does not take a step.
+const REINDEX_PAUSE: Duration = Duration::from_secs(5);
 /// Connections that may wait to be taken.
 const WAITING: u32 = 2_048;
 
@@ -124,6 +126,7 @@ pub struct Running {
     pub admin_password: Option<String>,
     server: JoinHandle<std::io::Result<()>>,
     uses: JoinHandle<()>,
+    reindexing: JoinHandle<()>,
 }
 
 /// Opens the database and listens. Needs a tokio runtime; the workers have their own. With `config.demo` the
@@ -161,13 +164,14 @@ pub async fn start(config: &Config) -> Result<Running, String> {
     let server = server.run();
     let handle = server.handle();
     let uses = tokio::spawn(write_uses(shared.clone()));
+    let reindexing = tokio::spawn(reindex_where_needed(shared.clone()));
     let server = tokio::spawn(async move {
         let ended = server.await;
         drop(lock);
         ended
     });
     tracing::info!("{about}, listening on http://{addr}");
-    Ok(Running { addr, handle, shared, admin_password, server, uses })
+    Ok(Running { addr, handle, shared, admin_password, server, uses, reindexing })
 }
 
 /// What runs on what: the beginning of the line that says that the server listens.
@@ -208,10 +212,25 @@ impl Running {
         self.shared.ending.store(true, Ordering::Release);
         self.handle.stop(true).await;
         self.uses.abort();
+        // What it did is kept; the next start goes on.
+        self.reindexing.abort();
         if let Ok(Err(error)) = self.server.await {
             tracing::error!(%error, "the server ended with an error");
         }
         flush_uses(&self.shared).await;
+    }
+}
+
+/// Brings the records up to this program's registry, while the server answers. When the database does not take a step, it
+/// is tried again.
+async fn reindex_where_needed(shared: Arc<Shared>) {
+    let mut rows = 0;
+    while let Err(error) = reindex::run(&shared.writer, |done| rows += done).await {
+        tracing::warn!(?error, rows, "bringing the records up to this program was interrupted; it goes on soon");
+        tokio::time::sleep(REINDEX_PAUSE).await;
+    }
+    if rows > 0 {
+        tracing::info!(rows, "all records are up to this program");
     }
 }
 

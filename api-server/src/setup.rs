@@ -13,6 +13,7 @@ use crate::store::items::{Caller, Command, Expected, Item};
 use crate::store::keys::{self as stored_keys, StoredKey};
 use crate::store::live::Clock;
 use crate::store::registry::UNIT;
+use crate::store::reindex::Fingerprint;
 use crate::store::scope::ROOT;
 use crate::store::secrets;
 use crate::store::writer::{WriteError, Writer};
@@ -37,12 +38,14 @@ pub async fn clock_and_keys(database: &Database, master: Option<&MasterKey>) -> 
         engine::begin_write(&mut db).await?;
         // The row that all writes wait for is not there yet: the unique key decides who makes it.
         let clock = Sql::<()>::new(
-            "INSERT INTO sync_clock (id, seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev) VALUES (1, 0, ",
+            "INSERT INTO sync_clock (id, seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev, registry) VALUES (1, 0, ",
         )
         .bind(Uuid::nil())
         .text(", ")
         .bind(Clock::new_epoch())
-        .text(", 0, 1, 1, 1) ON CONFLICT DO NOTHING");
+        .text(", 0, 1, 1, 1, ")
+        .bind(Fingerprint::current().text.as_str())
+        .text(") ON CONFLICT DO NOTHING");
         on!(&mut db, c => clock.run(c))?;
         Clock::read(&mut db, true).await?;
         if stored_keys::list(&mut db).await?.is_empty() {

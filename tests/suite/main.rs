@@ -36,6 +36,7 @@ mod push;
 mod push_refusals;
 mod records;
 mod refused_by_the_database;
+mod reindex;
 mod rights;
 mod rules;
 mod scope_changes;

@@ -271,7 +271,9 @@ impl<'a> History<'a> {
     }
 
     async fn end(&mut self, seed: u64, all: &Client) {
-        let oracle = Oracle::ask(all, self.writer).await;
+        let gone = self.of(|known| known.kind == "unit" && !known.live && known.version > 0);
+        let gone: Vec<Uuid> = gone.iter().map(|known| known.id).collect();
+        let oracle = Oracle::ask(all, self.writer, &gone).await;
         for (number, (peer, lasting, puller)) in self.pullers.iter_mut().enumerate() {
             // Lists and feed are compared when no grant ends any more.
             let begun = Instant::now();

@@ -80,13 +80,15 @@ on_both_engines! {
     }
 
     async fn a_new_signing_key_takes_over_on_every_server_while_the_old_one_verifies(server: empty) {
-        let other = server.another().await;
+        // A SQLite file has one server.
+        let other = if server.engine == crate::support::Engine::Sqlite { None } else { Some(server.another().await) };
+        let all: Vec<&crate::support::Server> = std::iter::once(server).chain(&other).collect();
         let before = server.login("admin", PASSWORD).await.is(200);
         let rotated = printed(&command(server, &["keys", "rotate"])).unwrap();
         let new = rotated.trim().strip_prefix("signing key ").unwrap().to_owned();
         assert_ne!(new, kid(&before));
         // Nobody is logged out by it.
-        for of in [server, &other] {
+        for of in &all {
             of.bearer(before.body["access_token"].as_str()).get("/v1/me").await.is(200);
         }
         let start = std::time::Instant::now();
@@ -97,13 +99,15 @@ on_both_engines! {
             }
             assert!(start.elapsed() < std::time::Duration::from_secs(2), "the new key does not take over");
         };
-        other.bearer(after.body["access_token"].as_str()).becomes("/v1/me", 200).await;
-        for of in [server, &other] {
+        for of in &all {
+            of.bearer(after.body["access_token"].as_str()).becomes("/v1/me", 200).await;
             let published = of.nobody().get("/.well-known/jwks.json").await.is(200).body;
             let published: Vec<&str> = published["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
             assert_eq!(published, [new.as_str(), &kid(&before)]);
         }
-        other.running.handle.stop(false).await;
+        if let Some(other) = &other {
+            other.running.handle.stop(false).await;
+        }
     }
 
     async fn a_master_key_that_is_set_later_wraps_the_keys(server: empty) {

@@ -93,7 +93,7 @@ on_both_engines! {
             server.database.sql(&[format!("UPDATE tokens SET grants = '{unreadable}' WHERE id = {id}")]);
             let narrow = server.bearer(issued["token"].as_str());
             assert_eq!(narrow.get("/v1/me").await.is(200).body["grants"], json!([]), "{unreadable}");
-            narrow.get(&format!("/v1/members/{member}")).await.refused(404, "not_found");
+            narrow.get(&format!("/v1/members/{member}")).await.refused(403, "type_not_readable");
             let changes = narrow.get("/v1/sync/changes").await.is(200).body;
             assert_eq!(changes["changes"], json!([{"op": "snapshot_end", "counts": {}}]), "{unreadable}");
             let waits = format!("/v1/sync/changes?cursor={}", changes["cursor"].as_str().unwrap());

@@ -119,7 +119,9 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
     let code = (identity.kind == CallerKind::System).then(|| identity.name.clone());
     let actor = Actor::Account(identity.account, code);
     let scope = match app.live.grants(identity.account, auth_rev) {
-        Some(grants) => Scope::new(actor, &grants, &identity.narrowing, view.now, view.tree.clone()),
+        Some(grants) => {
+            Scope::new(actor, &grants, &identity.narrowing, view.now, view.tree.clone()).of_registry(&view.clock)
+        }
         None => {
             app.reads.single(async |db| app.live.scope(db, actor.clone(), &identity.narrowing, &view).await).await?
         }

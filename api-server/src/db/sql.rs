@@ -243,6 +243,8 @@ impl Column {
 pub enum Write {
     /// Inserts every row.
     Insert,
+    /// Inserts the rows that are not there.
+    Fill,
     /// Updates the row whose first column equals the row's first value.
     Update,
     /// Deletes the rows whose columns equal the row's values.
@@ -272,7 +274,7 @@ impl QueryFragment<Sqlite> for LiteWrite<'_> {
             cells.bind(self.row, out)
         };
         match write {
-            Write::Insert => {
+            Write::Insert | Write::Fill => {
                 out.push_sql("INSERT INTO ");
                 out.push_sql(table);
                 for (index, column) in columns.iter().enumerate() {
@@ -283,7 +285,7 @@ impl QueryFragment<Sqlite> for LiteWrite<'_> {
                     out.push_sql(if index == 0 { ") VALUES (" } else { ", " });
                     cells.bind(self.row, &mut out)?;
                 }
-                out.push_sql(")");
+                out.push_sql(if *write == Write::Fill { ") ON CONFLICT DO NOTHING" } else { ")" });
             }
             Write::Update => {
                 out.push_sql("UPDATE ");
@@ -528,13 +530,16 @@ impl QueryFragment<Pg> for PgWrite<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let Rows { write, table, columns, cells, .. } = self.0;
         match write {
-            Write::Insert => {
+            Write::Insert | Write::Fill => {
                 out.push_sql("INSERT INTO ");
                 out.push_sql(table);
                 out.push_sql(" ");
                 self.names(&mut out);
                 out.push_sql(" SELECT * FROM ");
                 unnest(cells, &mut out)?;
+                if *write == Write::Fill {
+                    out.push_sql(" ON CONFLICT DO NOTHING");
+                }
             }
             Write::Update => {
                 out.push_sql("UPDATE ");

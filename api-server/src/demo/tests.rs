@@ -177,9 +177,9 @@ async fn started(url: Url) -> (Database, Writer) {
     migrate(&database).unwrap();
     {
         let mut own = database.open().await.unwrap();
-        let clock =
-            "INSERT INTO sync_clock (id, seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev) VALUES (1, 0, ";
-        let sql = Sql::<()>::new(clock).bind(Uuid::new_v4()).text(", 'test', 0, 0, 0, 0)");
+        let clock = "INSERT INTO sync_clock (id, seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev, registry) VALUES (1, 0, ";
+        let sql = Sql::<()>::new(clock).bind(Uuid::new_v4()).text(", 'test', 0, 0, 0, 0, ");
+        let sql = sql.bind(crate::store::reindex::Fingerprint::current().text.as_str()).text(")");
         let mut db: crate::db::Db<'_> = own.db();
         assert_eq!(on!(&mut db, c => sql.run(c)).unwrap(), 1);
     }

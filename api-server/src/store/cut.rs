@@ -1,6 +1,7 @@
 //! Cutting a record's body by field class: each own field into the fragment of its class.
 
 use super::record::Body;
+use super::registry::Kind;
 use cell_records_types::fields::Field;
 use cell_records_types::{Class, FieldSpec, FieldVisitor, RecordType};
 use serde::Serialize;
@@ -14,20 +15,23 @@ pub fn typed<T: RecordType>(record: &T) -> Body {
     Body(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default()))
 }
 
-/// Cuts a body anew: a field that moved to another class moves to the fragment of that class. A field that is not
-/// declared any more is kept out of sight, with the sensitive ones.
+/// Cuts a body by today's declaration: a field that moved to another class moves to the fragment of that class, and a
+/// required field that was added since gets what older records have. A field that is not declared any more is kept out of
+/// sight, with the sensitive ones.
 ///
 /// # Errors
 /// When the body is no JSON, which only hand-made SQL can bring about.
-pub fn anew(body: &Body, specs: &[FieldSpec]) -> serde_json::Result<Body> {
+pub fn anew(body: &Body, kind: &Kind) -> serde_json::Result<Body> {
     let mut text = String::from("{");
     body.join(Class::Sensitive, &mut text);
     text.push('}');
     let mut values: BTreeMap<&str, &RawValue> = serde_json::from_str(&text)?;
     let mut cutter = Cutter::default();
-    for spec in specs {
+    for spec in kind.fields {
         if let Some(value) = values.remove(spec.name) {
             cutter.push(spec.class, spec.name, value);
+        } else if let Some((_, value)) = kind.fills.iter().find(|(name, _)| *name == spec.name) {
+            cutter.push(spec.class, spec.name, serde_json::from_str::<&RawValue>(value)?);
         }
     }
     for (name, value) in values {

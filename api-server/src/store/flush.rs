@@ -79,7 +79,7 @@ impl<'a> Flush<'a> {
             match rows.write {
                 Write::Delete => self.deletes.push(rows),
                 Write::Update => self.updates.push(rows),
-                Write::Insert => self.inserts.push(rows),
+                Write::Insert | Write::Fill => self.inserts.push(rows),
             }
         }
     }
@@ -350,15 +350,26 @@ fn write_tree(out: &mut Flush<'_>, clock: &mut Clock, set: &mut WriteSet, effect
 
 /// The clock row, as a write leaves it.
 pub fn clock(clock: &Clock) -> Rows<'_> {
-    const COLUMNS: [Column; 6] = [int("id"), int("seq"), id("batch"), int("tree_rev"), int("auth_rev"), text("epoch")];
+    const COLUMNS: [Column; 8] = [
+        int("id"),
+        int("seq"),
+        id("batch"),
+        int("tree_rev"),
+        int("auth_rev"),
+        int("policy_rev"),
+        text("epoch"),
+        text("registry"),
+    ];
     let mut rows = Rows::new(Write::Update, "sync_clock", &COLUMNS[..]);
-    let cells: [Cell<'_>; 6] = [
+    let cells: [Cell<'_>; 8] = [
         1.into(),
         clock.seq.into(),
         clock.batch.into(),
         clock.tree_rev.into(),
         clock.auth_rev.into(),
+        clock.policy_rev.into(),
         clock.epoch.as_str().into(),
+        clock.registry.as_str().into(),
     ];
     rows.push(cells);
     rows

@@ -28,10 +28,12 @@ pub struct Clock {
     pub auth_rev: i64,
     /// Raised by the migration that ships a changed policy.
     pub policy_rev: i64,
+    /// The registry that all records were brought up to (`reindex`).
+    pub registry: String,
 }
 
-type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt, Nullable<crate::db::Instant>);
-type ClockRow = (i64, Id, String, i64, i64, i64, i64, Option<At>);
+type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt, Text, Nullable<crate::db::Instant>);
+type ClockRow = (i64, Id, String, i64, i64, i64, i64, String, Option<At>);
 
 impl Clock {
     /// A name for a new life of the log: 16 hex digits.
@@ -47,12 +49,13 @@ impl Clock {
     pub async fn read(db: &mut Db<'_>, lock: bool) -> Result<(Self, At), DbError> {
         let (before, after) = engine::with_now(db, lock);
         let sql = Sql::<ClockSql>::new(before)
-            .text("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev FROM sync_clock")
+            .text("SELECT seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev, registry FROM sync_clock")
             .text(after);
         let row: Option<ClockRow> = on!(db, c => sql.first_row(c))?;
-        let (seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev, now) = row.ok_or(DbError::NotFound)?;
+        let (seq, batch, epoch, floor_seq, tree_rev, auth_rev, policy_rev, registry, now) =
+            row.ok_or(DbError::NotFound)?;
         let now = now.unwrap_or_else(|| Timestamp::now().into());
-        Ok((Clock { seq, batch: batch.0, epoch, floor_seq, tree_rev, auth_rev, policy_rev }, now))
+        Ok((Clock { seq, batch: batch.0, epoch, floor_seq, tree_rev, auth_rev, policy_rev, registry }, now))
     }
 }
 
@@ -228,7 +231,7 @@ impl Live {
                 grants
             }
         };
-        Ok(Scope::new(actor, &grants, narrowing, view.now, view.tree.clone()))
+        Ok(Scope::new(actor, &grants, narrowing, view.now, view.tree.clone()).of_registry(&view.clock))
     }
 }
 

@@ -18,6 +18,7 @@ pub mod log_ranges;
 pub mod policy;
 pub mod record;
 pub mod registry;
+pub mod reindex;
 pub mod rules;
 pub mod scope;
 pub mod secrets;

@@ -8,6 +8,7 @@ use cell_records_types::{Class, ExternalId, FieldSpec, FieldVisitor, RecordType,
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
@@ -112,6 +113,12 @@ impl Stored {
         Stored { kind, envelope, body, memo: Memo { typed: OnceLock::from(Some(typed)), ..Memo::default() } }
     }
 
+    /// The same record, its body cut by today's classes. Nothing when the body does not read back.
+    pub fn recut(&self) -> Option<Self> {
+        let body = super::cut::anew(&self.body, self.kind).ok()?;
+        Some(Stored::new(self.kind, self.envelope.clone(), body))
+    }
+
     /// Its external ids.
     pub fn external(&self) -> Vec<ExternalId> {
         external_ids(&self.external_ids)
@@ -174,7 +181,10 @@ impl Stored {
     /// Reads the record as `T`.
     pub fn read<T: RecordType>(&self) -> Option<Typed> {
         let mut text = String::with_capacity(1024);
-        self.render(Class::Sensitive, &[], &mut text);
+        match self.recut().filter(|_| !self.kind.fills.is_empty()) {
+            Some(filled) => filled.render(Class::Sensitive, &[], &mut text),
+            None => self.render(Class::Sensitive, &[], &mut text),
+        }
         match serde_json::from_str::<T>(&text) {
             Ok(typed) => Some(Arc::new(typed)),
             Err(error) => {
@@ -215,8 +225,18 @@ impl Stored {
 pub fn show(scope: &super::scope::Scope, record: &Stored, out: &mut String) -> bool {
     let Some(class) = scope.reads(record.kind, record.unit_id) else { return false };
     let named = if scope.has_named_fields() { scope.named_fields(record.kind, record.unit_id) } else { Vec::new() };
-    record.render(class, &named, out);
+    shown(scope, record).render(class, &named, out);
     true
+}
+
+/// The record as it may be shown: while stored bodies are not all cut by today's classes, cut anew.
+pub fn shown<'a>(scope: &super::scope::Scope, record: &'a Stored) -> Cow<'a, Stored> {
+    if !scope.recut {
+        return Cow::Borrowed(record);
+    }
+    // What does not read back is not shown at all.
+    let nothing = || Stored::new(record.kind, record.envelope.clone(), Body::default());
+    Cow::Owned(record.recut().unwrap_or_else(nothing))
 }
 
 /// The SQL type of an envelope, as every record table has it.

@@ -85,6 +85,10 @@ pub struct Kind {
     pub search: Option<&'static str>,
     /// Fields that have a default.
     pub defaulted: &'static [&'static str],
+    /// Required fields that were added later, with what older records have.
+    pub fills: &'static [(&'static str, &'static str)],
+    /// Raised when what is derived from records of the type changed its meaning.
+    pub revision: u32,
     /// Position in the registry: the order of a snapshot.
     pub order: usize,
     default_unit: fn(&Fields, &WriteSet) -> Option<Uuid>,
@@ -115,6 +119,8 @@ impl Kind {
             child_tables: T::CHILD_TABLES,
             search: T::SEARCH,
             defaulted: T::DEFAULTED,
+            fills: T::FILLS,
+            revision: T::REVISION,
             order,
             default_unit: T::default_unit,
             read: Stored::read::<T>,

@@ -35,6 +35,12 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     /// Fields that have a default: a `replace` leaves them when they are absent.
     const DEFAULTED: &'static [&'static str] = &[];
 
+    /// Required fields that were added when there were records already, each with the JSON value that those have.
+    const FILLS: &'static [(&'static str, &'static str)] = &[];
+    /// Raised when a column or a child table comes to hold something else of the same name and type: records are brought
+    /// up to it (`reindex`).
+    const REVISION: u32 = 1;
+
     /// The unit of a new record that names none, where the type tells it by itself.
     fn default_unit(_fields: &Fields, _set: &WriteSet) -> Option<Uuid> {
         None

@@ -1,8 +1,10 @@
 //! Who sees what: the tree of units, a caller's grants that hold now, and the one function over
 //! (caller, action, record type, unit, class) that every read and write asks.
 
+use super::live::Clock;
 use super::policy::{self, Rights};
 use super::registry::Kind;
+use super::reindex::Fingerprint;
 use cell_records_types::accounts::Role;
 use cell_records_types::{Class, FieldSpec, Timestamp};
 use std::collections::BTreeSet;
@@ -195,6 +197,8 @@ pub struct Scope {
     pub grants: Vec<Grant>,
     /// The tree.
     pub tree: Arc<Tree>,
+    /// Whether stored bodies may be cut by other classes than today's, so that they are cut anew before they are shown.
+    pub recut: bool,
 }
 
 /// What a caller may write of one type in one unit: the union over the grants that cover it.
@@ -231,12 +235,18 @@ impl Scope {
     pub fn new(actor: Actor, grants: &[Grant], narrowing: &Narrowing, now: Timestamp, tree: Arc<Tree>) -> Self {
         let held = |grant: &&Grant| grant.holds(now) && tree.contains(grant.unit) && narrowing.lets_through(grant);
         let grants = grants.iter().filter(held).cloned().collect();
-        Scope { actor, grants, tree }
+        Scope { actor, grants, tree, recut: false }
     }
 
     /// The local operator's: everything.
     pub fn operator(tree: Arc<Tree>) -> Self {
-        Scope { actor: Actor::Operator, grants: Vec::new(), tree }
+        Scope { actor: Actor::Operator, grants: Vec::new(), tree, recut: false }
+    }
+
+    /// The same over records that were last brought up to the registry that the clock row names.
+    #[must_use]
+    pub fn of_registry(self, clock: &Clock) -> Self {
+        Scope { recut: !Fingerprint::current().is_of(clock), ..self }
     }
 
     /// Whether this is the local operator.

@@ -80,7 +80,8 @@ pub(super) async fn unchanged(app: &App, who: &Who, cursor: &FeedCursor, fresh: 
     }
     let Some(grants) = app.live.grants(who.identity.account, view.clock.auth_rev) else { return Ok(None) };
     let narrowing = &who.identity.narrowing;
-    let scope = Scope::new(who.scope.actor.clone(), &grants, narrowing, view.now, view.tree.clone());
+    let scope =
+        Scope::new(who.scope.actor.clone(), &grants, narrowing, view.now, view.tree.clone()).of_registry(&view.clock);
     let pull = Pull::new(cursor.filter.clone(), scope, view);
     Ok((pull.rev() == cursor.scope_rev).then_some(pull))
 }

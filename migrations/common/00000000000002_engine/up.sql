@@ -8,7 +8,15 @@ CREATE TABLE sync_clock (
     floor_seq  bigint      NOT NULL,
     tree_rev   bigint      NOT NULL,
     auth_rev   bigint      NOT NULL,
-    policy_rev bigint      NOT NULL
+    policy_rev bigint      NOT NULL,
+    registry   text        NOT NULL
+);
+
+-- How far records and log were brought up to a changed registry; empty when there is nothing to do.
+CREATE TABLE reindex (
+    part     text_key NOT NULL PRIMARY KEY,
+    registry text     NOT NULL,
+    after    text     NOT NULL
 );
 
 -- Append-only. One row is one version of one record.

@@ -198,6 +198,33 @@ impl TestDatabase {
         }
     }
 
+    /// How many rows there are: `from` is what follows `SELECT count(*)`.
+    pub fn count(&self, from: &str) -> i64 {
+        let statement = format!("SELECT count(*) {from}");
+        match &self.url {
+            Url::Sqlite(file) => {
+                let connection = rusqlite::Connection::open(file).unwrap();
+                connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+                connection.query_row(&statement, [], |row| row.get(0)).unwrap()
+            }
+            Url::Postgres(url) => {
+                let url = url.clone();
+                let asked = move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                        let driver = tokio::spawn(connection);
+                        let count: i64 = client.query_one(&statement, &[]).await.unwrap().get(0);
+                        drop(client);
+                        let _ = driver.await;
+                        count
+                    })
+                };
+                std::thread::spawn(asked).join().unwrap()
+            }
+        }
+    }
+
     /// A UUID as SQL of this database.
     pub fn uuid(&self, id: uuid::Uuid) -> String {
         match &self.url {

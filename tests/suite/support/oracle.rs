@@ -23,12 +23,19 @@ fn id(value: &Value) -> Option<Uuid> {
 }
 
 impl Oracle {
-    /// The state of a server. `all` reads every record with every field.
-    pub async fn ask(all: &Client, peer: &Peer) -> Self {
+    /// The state of a server. `all` reads every record with every field. `gone` are the deleted units: a grant of one of
+    /// them still reads what is above it.
+    pub async fn ask(all: &Client, peer: &Peer, gone: &[Uuid]) -> Self {
         let records = visible(all).await;
         let units =
             records.iter().filter(|((kind, _), _)| *kind == <Unit as cell_records_client::types::RecordType>::NAME);
-        let parents = units.map(|((_, unit), record)| (*unit, record.get("parent_id").and_then(id))).collect();
+        let mut parents: HashMap<Uuid, Option<Uuid>> =
+            units.map(|((_, unit), record)| (*unit, record.get("parent_id").and_then(id))).collect();
+        for unit in gone {
+            // The version before the deletion says where it was.
+            let history = peer.get(&format!("/v1/units/{unit}/history?limit=2"), &[]).await;
+            parents.insert(*unit, id(&history.body["items"][1]["record"]["parent_id"]));
+        }
         let roles = peer.get("/v1/roles", &[]).await;
         Oracle { records, parents, roles: serde_json::from_value(roles.body["items"].clone()).unwrap() }
     }

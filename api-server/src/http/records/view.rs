@@ -2,13 +2,14 @@
 //! entity tag are made from the same view, so that a tag never stands for more or less than was read.
 
 use crate::http::etag;
-use crate::store::record::Stored;
+use crate::store::record::{Stored, shown};
 use crate::store::scope::Scope;
 use cell_records_types::Class;
 
 /// What of a record a caller reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct View<'a> {
+    scope: &'a Scope,
     /// Fields up to this class.
     class: Class,
     /// Fields above the class, by name, sorted.
@@ -26,13 +27,13 @@ impl<'a> View<'a> {
             named.sort_unstable();
             named.dedup();
         }
-        Some(View { class, named })
+        Some(View { scope, class, named })
     }
 
     /// The record as JSON text.
     pub fn text(&self, record: &Stored) -> String {
         let mut text = String::with_capacity(1024);
-        record.render(self.class, &self.named, &mut text);
+        shown(self.scope, record).render(self.class, &self.named, &mut text);
         text
     }
 

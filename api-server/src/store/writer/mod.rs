@@ -108,6 +108,17 @@ impl WriteTx<'_> {
         self.clock.auth_rev += 1;
     }
 
+    /// The registry that all records were brought up to.
+    pub fn registry(&self) -> &str {
+        &self.clock.registry
+    }
+
+    /// Says that all records were brought up to a registry. When fields moved to other classes, every puller begins again.
+    pub fn reindexed(&mut self, registry: String, classes_changed: bool) {
+        self.clock.registry = registry;
+        self.clock.policy_rev += i64::from(classes_changed);
+    }
+
     /// Begins another incarnation of the log, unless this one ended already.
     pub fn end_epoch(&mut self, epoch: &str) {
         if self.clock.epoch == epoch {

@@ -13,12 +13,13 @@ use crate::store::decide::{self, Context, Decided, Draft, Effect};
 use crate::store::items::{Command, Key};
 use crate::store::live::{Clock, Live};
 use crate::store::log_ranges::{Commit, Recent};
+use crate::store::reindex::Fingerprint;
 use crate::store::scope::{Actor, Scope, Tree};
 use crate::store::write_set::WriteSet;
 use crate::store::{flush, load};
 use cell_records_types::Timestamp;
 use cell_records_types::faults;
-use cell_records_types::sync::{ItemStatus, PushMode};
+use cell_records_types::sync::{ItemStatus, PushMode, PushOp};
 use diesel::sql_types::Text;
 use futures_util::FutureExt;
 use std::collections::{HashMap, HashSet};
@@ -492,8 +493,12 @@ fn before_items(
             return Some(if same { Ok(Outcome::Replayed(kept)) } else { Err(WriteError::KeyReused) });
         }
     }
-    let other = command.epoch.as_ref().is_some_and(|epoch| *epoch != clock.epoch);
-    other.then_some(Err(WriteError::EpochChanged))
+    if command.epoch.as_ref().is_some_and(|epoch| *epoch != clock.epoch) {
+        return Some(Err(WriteError::EpochChanged));
+    }
+    // Before all references are known, none can be said to be missing.
+    let deletes = || command.items.iter().any(|item| item.op == PushOp::Delete);
+    (!Fingerprint::current().is_of(clock) && deletes()).then_some(Err(WriteError::Unavailable))
 }
 
 /// Callers that the last set answered come back within moments: one set with all of them costs one commit. Waits while
