@@ -3,7 +3,7 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
 use cell_records_types::text::fold;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
@@ -34,7 +34,6 @@ pub enum Cost {
 pub struct Hasher {
     workers: Arc<Semaphore>,
     cost: Cost,
-    unknown: Arc<OnceLock<String>>,
 }
 
 /// All workers stayed busy: answered `503`.
@@ -44,7 +43,7 @@ pub struct Busy;
 impl Hasher {
     /// A hasher of this cost.
     pub fn new(cost: Cost) -> Self {
-        Hasher { workers: Arc::new(Semaphore::new(WORKERS)), cost, unknown: Arc::default() }
+        Hasher { workers: Arc::new(Semaphore::new(WORKERS)), cost }
     }
 
     /// Hashes a password with a new salt.
@@ -71,10 +70,10 @@ impl Hasher {
     /// # Errors
     /// When all workers stay busy for five seconds.
     pub async fn verify(&self, password: String, kept: Option<String>) -> Result<bool, Busy> {
-        let (cost, unknown) = (self.cost, self.unknown.clone());
+        let cost = self.cost;
         self.work(move || {
             let known = kept.is_some();
-            let kept = kept.unwrap_or_else(|| unknown.get_or_init(|| hash(cost, "nobody has this password")).clone());
+            let kept = kept.unwrap_or_else(|| nobody(cost));
             let parsed = PasswordHash::new(&kept);
             let fits = parsed.is_ok_and(|parsed| argon2(cost).verify_password(password.as_bytes(), &parsed).is_ok());
             fits && known
@@ -104,6 +103,15 @@ fn argon2(cost: Cost) -> Argon2<'static> {
 fn hash(cost: Cost, password: &str) -> String {
     // It fails only where the machine has no random numbers or no memory: then nobody can log in with it.
     argon2(cost).hash_password(password.as_bytes()).map(|hash| hash.to_string()).unwrap_or_default()
+}
+
+/// A hash of the same cost that no password has (its bytes are all zero): what the password of an unknown user is compared
+/// with. It is written down here because making one at the start would take 19 MiB that an idle process keeps.
+fn nobody(cost: Cost) -> String {
+    let cost = argon2(cost);
+    let (memory, passes, lanes) = (cost.params().m_cost(), cost.params().t_cost(), cost.params().p_cost());
+    let zeros = "A".repeat(43);
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}$AAAAAAAAAAAAAAAAAAAAAA${zeros}")
 }
 
 /// What the dictionaries of `zxcvbn` do not know: words that passwords are made of here.
@@ -184,6 +192,21 @@ mod tests {
             "kim-đồng-xanh-2014",
         ] {
             assert!(is_acceptable(password, "van-phong", "Đảng bộ phường Hưng Bình"), "{password}");
+        }
+    }
+
+    #[test]
+    fn the_hash_that_nobody_has_costs_as_much_as_any_other() {
+        for cost in [Cost::Full, Cost::Test] {
+            let (nobody, real) = (nobody(cost), hash(cost, "con mèo ngồi"));
+            let [nobody, real] = [&nobody, &real].map(|text| PasswordHash::new(text).unwrap());
+            assert_eq!(
+                (nobody.algorithm, nobody.version, &nobody.params),
+                (real.algorithm, real.version, &real.params)
+            );
+            let sizes =
+                |hash: &PasswordHash| (hash.salt.map(|salt| salt.as_ref().len()), hash.hash.map(|hash| hash.len()));
+            assert_eq!(sizes(&nobody), sizes(&real));
         }
     }
 

@@ -36,6 +36,7 @@ impl Slice for Member {
         Column::new("birth_date", Type::Text),
         Column::new("admission_date", Type::Text),
         Column::new("unit_since", Type::Text),
+        Column::new("left_on", Type::Text),
         Column::new("name_key", Type::Text),
         Column::new("other_names", Type::Text),
     ];
@@ -116,6 +117,7 @@ impl Slice for Member {
             self.birth_date.to_string().into(),
             self.admission_date.to_string().into(),
             self.unit_since.unwrap_or(self.admission_date).to_string().into(),
+            self.left_on.map(|left| left.to_string()).into(),
             name_key(&self.full_name).into(),
             words_key(self.birth_name.as_deref().into_iter().chain(other_names)).into(),
         ]
@@ -124,14 +126,12 @@ impl Slice for Member {
     fn child_rows(&self) -> Vec<Vec<Vec<Value>>> {
         let numbers =
             numbers(self).into_iter().map(|(_, kind, number)| vec![self.id.into(), kind.into(), number.into()]);
-        let stay = |unit: Uuid, from: Date, to: Option<Date>| {
-            vec![self.id.into(), unit.into(), from.to_string().into(), to.map(|to| to.to_string()).into()]
+        let stay = |past: &Stay| {
+            let unit = past.unit_id.id()?;
+            Some(vec![self.id.into(), unit.into(), past.from.to_string().into(), past.to.to_string().into()])
         };
-        let earlier = self.unit_history.iter().flat_map(|stays| stays.iter());
-        let mut stays: Vec<Vec<Value>> =
-            earlier.filter_map(|past| Some(stay(past.unit_id.id()?, past.from, Some(past.to)))).collect();
-        stays.push(stay(self.unit_id, self.unit_since.unwrap_or(self.admission_date), self.left_on));
-        vec![numbers.collect(), stays]
+        let stays = self.unit_history.iter().flat_map(|stays| stays.iter()).filter_map(stay);
+        vec![numbers.collect(), stays.collect()]
     }
 
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {

@@ -8,6 +8,7 @@ CREATE TABLE members (
     birth_date             text_key    NOT NULL,
     admission_date         text_key    NOT NULL,
     unit_since             text_key    NOT NULL,
+    left_on                text_key,
     name_key               text_key    NOT NULL,
     other_names            text_key
 );
@@ -25,12 +26,13 @@ CREATE TABLE member_numbers (
 ) WITHOUT ROWID;
 CREATE INDEX member_numbers_by_member ON member_numbers (member_id);
 
--- The stays of living records, the present one with an open end, for counts at a date.
+-- The earlier stays of living records, for counts at a date. The present one is in the record's own columns: most members
+-- have no other.
 CREATE TABLE member_stays (
     member_id uuid     NOT NULL,
     unit_id   uuid     NOT NULL,
     from_date text_key NOT NULL,
-    to_date   text_key,
+    to_date   text_key NOT NULL,
     PRIMARY KEY (member_id, from_date)
 ) WITHOUT ROWID;
 CREATE INDEX member_stays_by_unit ON member_stays (unit_id, from_date);

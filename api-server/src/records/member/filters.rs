@@ -30,20 +30,28 @@ pub static STAY_AT: Own = Own {
     finds_few: false,
     asks_unit: true,
     condition: |asked| {
-        let mut sql = Sql::new("t.id IN (SELECT s.member_id FROM member_stays AS s WHERE s.from_date <= ")
+        // Which units lie under one that the caller does not see is nothing that it may learn.
+        let units = asked.unit.map(|(unit, subtree)| {
+            asked.scope.within(Units::All, unit, subtree && asked.scope.reads(UNIT, unit).is_some())
+        });
+        let mut sql = Sql::new("(t.unit_since <= ")
             .bind(asked.value())
-            .text(" AND (s.to_date IS NULL OR s.to_date > ")
+            .text(" AND (t.left_on IS NULL OR t.left_on > ")
             .bind(asked.value())
             .text(")");
-        match asked.unit {
-            Some((unit, subtree)) => {
-                // Which units lie under one that the caller does not see is nothing that it may learn.
-                let subtree = subtree && asked.scope.reads(UNIT, unit).is_some();
-                in_units(&mut sql, "s.unit_id", &asked.scope.within(Units::All, unit, subtree));
-            }
+        if let Some(units) = &units {
+            in_units(&mut sql, "t.unit_id", units);
+        }
+        let mut sql = sql
+            .text(" OR t.id IN (SELECT s.member_id FROM member_stays AS s WHERE s.from_date <= ")
+            .bind(asked.value())
+            .text(" AND s.to_date > ")
+            .bind(asked.value());
+        match &units {
+            Some(units) => in_units(&mut sql, "s.unit_id", units),
             None => sql.push(" AND s.member_id = t.id"),
         }
-        sql.text(")")
+        sql.text("))")
     },
 };
 
