@@ -105,7 +105,7 @@ impl Operator {
         if !hasher.accepts(&password, username, &unit).await.map_err(slow)? {
             return Err("the password must have at least 12 characters and not be easy to guess".into());
         }
-        hasher.hash(password).await.map_err(slow)
+        hasher.hash(password.into_owned()).await.map_err(slow)
     }
 
     /// Work on an account as it is inside the write.

@@ -102,6 +102,7 @@ pub struct Kind {
     schema_names: fn() -> [String; 3],
     schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
+    by_name: OnceLock<HashMap<&'static str, &'static FieldSpec, foldhash::fast::RandomState>>,
 }
 
 impl Kind {
@@ -137,6 +138,7 @@ impl Kind {
                 add_schemas::<T::Patch>(schemas);
             },
             selects: [const { OnceLock::new() }; 4],
+            by_name: OnceLock::new(),
         }
     }
 
@@ -194,7 +196,8 @@ impl Kind {
 
     /// The declaration of a field.
     pub fn field(&self, name: &str) -> Option<&'static FieldSpec> {
-        self.fields.iter().find(|field| field.name == name)
+        let all = || self.fields.iter().map(|field| (field.name, field)).collect();
+        self.by_name.get_or_init(all).get(name).copied()
     }
 
     /// The sort of a name, common ones included.

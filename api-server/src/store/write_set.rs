@@ -8,7 +8,8 @@ use super::scope::Tree;
 use crate::db::{Column, Value};
 use cell_records_types::{Date, ExternalId, RecordType, Timestamp};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 

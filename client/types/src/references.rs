@@ -35,7 +35,7 @@ impl FromStr for Reference {
         if let Some(rest) = text.strip_prefix("ext:") {
             let (system, value) = rest.split_once(':').ok_or(())?;
             // In the one form in which external ids are stored.
-            let value = clean(value, false)?;
+            let value = clean(value, false)?.into_owned();
             let valid = !system.is_empty() && !value.is_empty() && value.chars().count() <= 200;
             return valid.then(|| Reference::External { system: system.into(), value }).ok_or(());
         }

@@ -245,7 +245,9 @@ fn judge(
         let refusal = Refusal::Forbidden(right);
         return Err(refused(ItemStatus::Forbidden, refusal, before.map(|before| before.id)).into());
     }
-    if let (Action::Delete, Some(before), true) = (draft.action, before, is_needed(target, item, set)) {
+    if let (Action::Delete, Some(before)) = (draft.action, before)
+        && is_needed(target, item, set)
+    {
         let refusal = Refusal::Conflict(ConflictReason::Referenced, &faults::STILL_REFERENCED);
         return Err(outcome::conflict(refusal, before).into());
     }
