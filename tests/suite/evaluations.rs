@@ -1,10 +1,13 @@
 //! Evaluation rounds: their steps and who takes them, their results, and that what is closed stays.
 
-use crate::support::http::{Caller, Reply};
+use crate::support::http::{Caller, Reply, reference};
+use crate::support::items::{item, member};
 use crate::support::on_both_engines;
 use crate::support::ward::scheme;
 use cell_records_client::types::accounts::Role;
+use cell_records_client::types::sync::PushOp;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 async fn advance(caller: &Caller, round: &str, body: Value) -> Reply {
     caller.post(&format!("/v1/evaluation_rounds/{round}/advance"), body).header("if-match", "*").await
@@ -144,5 +147,36 @@ on_both_engines! {
         let approved = advance(&lead, &round, to("approved")).await.is(200);
         assert_eq!(approved.warnings(), [("/to".to_owned(), "cap_exceeded".to_owned())]);
         assert!(approved.text.contains("2 > 1 (20 % / 6)"), "{}", approved.text);
+    }
+
+    async fn the_cap_counts_every_result_of_a_large_round(server: empty) {
+        let ward = server.ward().await;
+        let lead = server.acting(Role::CommitteeLead, &ward.ward).await;
+        let peer = server.peer("city", &[(Role::CommitteeOffice, reference(&ward.ward))]).await;
+        let mut capped = scheme(&ward.ward);
+        capped["levels"][0]["counts_toward_cap"] = json!(true);
+        capped["cap"] = json!({"percent": 20, "base": "all_evaluated", "rounding": "floor"});
+        let capped = ward.office.post("/v1/evaluation_schemes", capped).await.is(201).id();
+        let round = json!({"unit_id": ward.ward, "scheme_id": capped, "year": 2014});
+        let round = ward.office.post("/v1/evaluation_rounds", round).await.is(201).id();
+        // Exactly a fifth of 1,050; more than one look-up loads.
+        let people: Vec<Uuid> = (0..1_050).map(|_| Uuid::now_v7()).collect();
+        let results: Vec<Uuid> = people.iter().map(|_| Uuid::now_v7()).collect();
+        for (part, results) in people.chunks(525).zip(results.chunks(525)) {
+            peer.write(part.iter().map(|id| member(*id, &ward.a, &format!("Nguyễn Văn {id}"))).collect()).await;
+            let result = |(index, (id, person)): (usize, (&Uuid, &Uuid))| {
+                let level = if index % 5 == 0 { "excellent" } else { "good" };
+                item(PushOp::Create, "member_evaluation", *id, json!({"round_id": round, "member_id": person, "final_level": level}))
+            };
+            peer.write(results.iter().zip(part).enumerate().map(result).collect()).await;
+        }
+        for state in ["self_rating", "reviewing", "proposed", "approved"] {
+            assert!(advance(&lead, &round, to(state)).await.is(200).warnings().is_empty());
+        }
+        advance(&lead, &round, json!({"to": "reviewing", "reason": "Sửa"})).await.is(200);
+        ward.office.patch(&format!("/v1/member_evaluations/{}", results[1]), "*", json!({"final_level": "excellent"})).await.is(200);
+        advance(&lead, &round, to("proposed")).await.is(200);
+        let approved = advance(&lead, &round, to("approved")).await.is(200);
+        assert!(approved.text.contains("211 > 210 (20 % / 1050)"), "{}", approved.text);
     }
 }

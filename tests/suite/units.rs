@@ -1,10 +1,13 @@
 //! The tree: re-parenting, its rights, its cycles, and what it does to who sees what.
 
-use crate::support::http::over;
+use crate::support::http::{over, reference};
+use crate::support::items;
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, unit};
 use cell_records_client::types::accounts::Role;
+use cell_records_client::types::sync::ItemStatus;
 use serde_json::json;
+use uuid::Uuid;
 
 on_both_engines! {
     async fn a_unit_that_hangs_elsewhere_takes_its_people_into_other_scopes(server: empty) {
@@ -62,5 +65,26 @@ on_both_engines! {
         let root = server.administrator().await.get(&format!("/v1/units/{ROOT}")).await.is(200).body;
         assert_eq!((&root["kind"], &root["name"], &root["version"]), (&json!("central_committee"), &json!("Trung ương"), &json!(1)));
         assert_eq!((root.get("parent_id"), &root["unit_id"]), (None, &json!(ROOT)));
+    }
+
+    async fn the_tree_is_at_most_sixteen_levels_deep(server: empty) {
+        let ward = server.ward().await;
+        let peer = server.peer("city", &[(Role::CommitteeOffice, reference(ROOT))]).await;
+        let ids: Vec<Uuid> = (0..1_000).map(|_| Uuid::now_v7()).collect();
+        let parents = std::iter::once(ROOT.to_owned()).chain(ids.iter().map(Uuid::to_string));
+        let chain = ids.iter().zip(parents).map(|(id, parent)| items::unit(*id, &parent, "grassroots_committee", &format!("Đảng ủy {id}")));
+        let answer = peer.push(chain.collect()).await;
+        // The root is the first level.
+        let created = answer.items.iter().take_while(|item| item.status == ItemStatus::Created).count();
+        assert_eq!((created, answer.summary["created"]), (15, 15));
+        let refused = &answer.items[15];
+        assert_eq!((refused.errors[0].pointer.as_str(), refused.errors[0].code.as_str()), ("/fields/parent_id", "unit_too_deep"));
+        ward.office.post("/v1/units", unit("grassroots_committee", &ids[14].to_string())).await.faults(&[("/parent_id", "unit_too_deep")]);
+        // A subtree of three levels goes below the 13th level and no further.
+        let middle = ward.office.post("/v1/units", unit("grassroots_committee", &ward.ward)).await.is(201).id();
+        ward.office.post("/v1/units", unit("cell", &middle)).await.is(201);
+        let path = format!("/v1/units/{}", ward.ward);
+        ward.office.patch(&path, "*", json!({"parent_id": ids[12]})).await.faults(&[("/parent_id", "unit_too_deep")]);
+        ward.office.patch(&path, "*", json!({"parent_id": ids[11]})).await.is(200);
     }
 }

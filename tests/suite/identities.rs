@@ -1,0 +1,93 @@
+//! What names a record: its type with its id, and the ids that other systems gave it.
+
+use crate::support::http::reference;
+use crate::support::items::{delete, figure, item, member};
+use crate::support::on_both_engines;
+use crate::support::ward::{ROOT, unit};
+use cell_records_client::types::Reference;
+use cell_records_client::types::accounts::Role;
+use cell_records_client::types::sync::{ItemStatus, PushItem, PushOp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn position(member: &str, cell: &str) -> Value {
+    json!({"unit_id": cell, "member_id": member, "position_code": "cell_committee_member", "from": "2010-01-01", "basis": "elected"})
+}
+
+on_both_engines! {
+    async fn references_to_one_record_do_not_hold_another_type_of_the_same_id(server: empty) {
+        let ward = server.ward().await;
+        let person = ward.member(&ward.a).await;
+        let id = Uuid::try_parse(&person).unwrap();
+        ward.office.post("/v1/positions", position(&person, &ward.a)).await.is(201);
+        // A stranger who guesses the id learns nothing of the record that it does not see.
+        let other = ward.office.post("/v1/units", unit("grassroots_committee", ROOT)).await.is(201).id();
+        let stranger = server.peer("stranger", &[(Role::ExchangePeer, reference(&other))]).await;
+        stranger.write(vec![figure(id, &other, "57")]).await;
+        assert_eq!(stranger.push(vec![delete("reported_figure", id, 1)]).await.items[0].status, ItemStatus::Deleted);
+        let path = format!("/v1/reported_figures/{id}");
+        let restored = ward.office.verb(&format!("{path}/restore")).await.is(200);
+        ward.office.delete(&path, restored.etag()).await.is(204);
+        ward.office.delete(&format!("/v1/members/{person}"), "*").await.refused(409, "still_referenced");
+    }
+
+    async fn one_push_writes_two_types_of_one_id_and_deletes_the_one_that_nothing_refers_to(server: empty) {
+        let ward = server.ward().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, reference(&ward.ward))]).await;
+        let (id, office) = (Uuid::now_v7(), Uuid::now_v7());
+        let answer = peer.push(vec![
+            member(id, &ward.a, "Nguyễn Văn Hai"),
+            figure(id, &ward.b, "57"),
+            item(PushOp::Create, "position", office, position(&id.to_string(), &ward.a)),
+            delete("member", id, 1),
+            delete("reported_figure", id, 1),
+        ]).await;
+        use ItemStatus::{Conflict, Created, Deleted};
+        let statuses: Vec<ItemStatus> = answer.items.iter().map(|item| item.status.clone()).collect();
+        assert_eq!(statuses, [Created, Created, Created, Conflict, Deleted]);
+        ward.office.get(&format!("/v1/members/{id}")).await.is(200);
+        ward.office.get(&format!("/v1/reported_figures/{id}")).await.refused(410, "gone");
+    }
+
+    async fn who_writes_single_fields_only_does_not_set_external_ids(server: empty) {
+        let ward = server.ward().await;
+        let (admin, path) = (server.administrator().await, format!("/v1/units/{}", ward.a));
+        let ids = |system: &str| json!([{"system": system, "value": "A-1"}]);
+        admin.patch(&path, "*", json!({"external_ids": ids(&ward.office.code)})).await.faults(&[("/external_ids", "field_not_writable")]);
+        ward.office.patch(&path, "*", json!({"external_ids": ids(&ward.office.code)})).await.is(200);
+        for cleared in [json!([]), Value::Null] {
+            admin.patch(&path, "*", json!({"external_ids": cleared})).await.faults(&[("/external_ids", "field_not_writable")]);
+        }
+        let coded = admin.patch(&path, "*", json!({"code": "CB-1"})).await.is(200);
+        assert_eq!((&coded.body["code"], &coded.body["external_ids"]), (&json!("CB-1"), &ids(&ward.office.code)));
+    }
+
+    async fn an_external_id_is_one_however_it_is_composed(server: empty) {
+        let ward = server.ward().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, reference(&ward.ward))]).await;
+        let ways = ["Hồ-1", "Ho\u{302}\u{300}-1", " Hồ-1"];
+        let mut found = Vec::new();
+        for (number, way) in ways.into_iter().enumerate() {
+            let id = Reference::External { system: "city".into(), value: way.into() };
+            let mut fields = member(Uuid::now_v7(), &ward.a, &format!("Nguyễn Văn {number}")).fields;
+            fields.insert("official_date".into(), json!("2002-05-19"));
+            let answer = peer.write(vec![PushItem { id: Some(id), fields, ..PushItem::new(PushOp::Upsert, "member") }]).await;
+            found.push(answer.items[0].id.unwrap());
+        }
+        assert_eq!(found, [found[0]; 3]);
+        let record = ward.office.get(&format!("/v1/members/{}", found[0])).await.is(200);
+        assert_eq!(record.body["external_ids"], json!([{"system": "city", "value": "Hồ-1"}]));
+        assert_eq!(ward.office.get("/v1/members?count=exact").await.body["total"], 1);
+        for (number, way) in ways.into_iter().enumerate() {
+            let name = format!("ext:city:{way}");
+            assert_eq!(ward.office.get(&format!("/v1/members/{name}")).await.is(200).id(), found[0].to_string());
+            let mut body = position(&name, &ward.a);
+            body["from"] = json!(format!("201{number}-01-01"));
+            body["to"] = json!(format!("201{number}-06-01"));
+            let made = ward.office.post("/v1/positions", body).await.is(201);
+            assert_eq!(made.body["member_id"], found[0].to_string());
+            let held = ward.office.get(&format!("/v1/positions?count=exact&member_id={name}")).await.is(200);
+            assert_eq!(held.body["total"], number + 1);
+        }
+    }
+}
