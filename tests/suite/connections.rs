@@ -39,6 +39,25 @@ on_both_engines! {
         }
     }
 
+    async fn a_write_goes_on_when_the_database_has_ended_the_writers_idle_connection(server: demo) {
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        for number in 0..5 {
+            let push = |part: u32| {
+                let one = member(Uuid::now_v7(), CELL, &format!("Nguyễn Văn {number}-{part}"));
+                caller.post("/v1/sync/push", json!({"items": [one]})).header("idempotency-key", &Uuid::new_v4().to_string())
+            };
+            assert_eq!(push(1).await.is(207).body["summary"]["created"], 1);
+            let before = server.database.sessions();
+            server.database.cut_connections();
+            // They end in their own time.
+            let begun = Instant::now();
+            while server.database.sessions().iter().any(|pid| before.contains(pid)) {
+                assert!(begun.elapsed() < SOON, "sessions do not end");
+            }
+            assert_eq!(push(2).await.is(207).body["summary"]["created"], 1);
+        }
+    }
+
     async fn a_refused_read_costs_no_session_of_the_database(server: demo) {
         let secretary = server.acting(Role::CellSecretary, "ext:demo:ward").await;
         let readable = async || {

@@ -405,3 +405,6 @@ impl Units {
         matches!(self, Units::Few(units) if units.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests;

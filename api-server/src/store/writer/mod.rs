@@ -248,3 +248,27 @@ impl Writer {
         alive && !self.state.failing.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::items::{Caller, Item};
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn the_queue_refuses_by_bytes_and_takes_what_fits() {
+        // Nobody takes from this queue: a writer that is held up.
+        let (queue, _jobs) = mpsc::channel(QUEUE_COMMANDS);
+        let writer = Writer { queue, state: Arc::default(), committed: watch::channel(Recent::default()).1 };
+        let submit = |bytes| {
+            let command = Command { bytes, ..Command::one(Caller::operator(), Item::unreadable(None, Vec::new())) };
+            Box::pin(writer.submit(command))
+        };
+        let (mut large, mut rest) = (submit(QUEUE_BYTES - 10), submit(10));
+        assert!((&mut large).now_or_never().is_none(), "it waits");
+        let refused = submit(11).now_or_never();
+        assert!(matches!(refused, Some(Err(WriteError::Unavailable))), "{refused:?}");
+        assert!((&mut rest).now_or_never().is_none(), "it waits");
+        assert_eq!(writer.state.bytes.load(Ordering::Acquire), QUEUE_BYTES);
+    }
+}
