@@ -96,4 +96,24 @@ on_both_engines! {
         assert_eq!(admin.get(&tokens).await.body["items"], json!([]));
         under(admin.post("/v1/units", unit("cell", ROOT)), "unit").await.refused(403, "forbidden");
     }
+
+    async fn no_value_of_a_record_is_kept_under_a_key(server: empty) {
+        let ward = server.ward().await;
+        let mut body = member(&ward.a);
+        body["full_name"] = json!("Trịnh Thị Kín");
+        body["ethnicity"] = json!("tay");
+        body["health_note"] = json!("Đau lưng");
+        body["personal_id"] = json!("040180123456");
+        under(ward.office.post("/v1/members", body.clone()), "create").await.is(201);
+        body["personal_id"] = json!("040180123457");
+        let item = json!({"op": "create", "type": "member", "id": uuid::Uuid::now_v7(), "fields": body});
+        let push = json!({"items": [item], "return": "representation"});
+        let pushed = under(ward.office.post("/v1/sync/push", push), "push").await.is(207);
+        assert!(pushed.text.contains("Đau lưng"), "{}", pushed.text);
+        let kept = server.database.texts("SELECT outcome FROM idempotency_keys WHERE key IN ('create', 'push')");
+        assert_eq!(kept.len(), 2);
+        for value in ["Trịnh", "tay", "Đau", "04018012345"] {
+            assert!(kept.iter().all(|outcome| !outcome.contains(value)), "{kept:?}");
+        }
+    }
 }
