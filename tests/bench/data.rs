@@ -1,6 +1,7 @@
-//! What the benchmarks work on: a ward of 24 cells, and members of about 600 bytes each.
+//! What the benchmarks work on: wards of 24 cells, and members of about 600 bytes each.
 
 use crate::databases::{Database, Engine};
+use crate::growth::id_in;
 use crate::servers::{PASSWORD, Server};
 use anyhow::{Context, Result, ensure};
 use cell_records_client::Client;
@@ -11,7 +12,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use uuid::Uuid;
 
-/// Cells of the ward.
+/// The root of the tree of units.
+pub const ROOT: Uuid = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001);
+/// Cells of a ward.
 const CELLS: u128 = 24;
 /// A day in microseconds.
 const DAY: i64 = 86_400_000_000;
@@ -24,22 +27,22 @@ pub struct World {
     pub token: String,
 }
 
-/// The ward's id.
-pub fn ward() -> Uuid {
-    Uuid::from_u128(0x0193_7f1a_0000_7000_8000_0000_0000_0001)
+/// A ward's id. The first is made through the service, the others are its copies.
+pub fn ward(number: u16) -> Uuid {
+    id_in(Uuid::from_u128(0x0193_7f1a_0000_7000_8000_0000_0000_0001), number)
 }
 
-fn cell(number: u128) -> Uuid {
-    Uuid::from_u128(ward().as_u128() + 1 + number % CELLS)
+fn cell(in_ward: u16, number: u128) -> Uuid {
+    Uuid::from_u128(ward(in_ward).as_u128() + 1 + number % CELLS)
 }
 
 impl World {
     /// Makes it, on an engine.
     pub async fn make(engine: Engine, folder: &Path) -> Result<Self> {
         let database = Database::migrated(engine, folder).await?;
-        let (server, _) = Server::start(&database.url).await?;
+        let (server, _) = Server::start(&database.url, 1).await?;
         let url = format!("http://{}", server.address);
-        let root: Ref<Unit> = Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001).into();
+        let root: Ref<Unit> = ROOT.into();
         let admin = Client::builder(&url).login("admin", PASSWORD).build()?;
         let system = NewSystem {
             name: "bench".into(),
@@ -56,9 +59,9 @@ impl World {
         let token = NewToken { name: "bench".into(), expires_at, grants: None };
         let token = admin.systems().issue_token(system.id, &token).await?.token;
         let peer = Client::builder(&url).access_token(token.clone()).build()?;
-        let mut units = vec![unit(ward(), "Đảng bộ phường", UnitKind::GrassrootsCommittee, root)?];
+        let mut units = vec![unit(ward(0), "Đảng bộ phường", UnitKind::GrassrootsCommittee, root)?];
         for number in 0..CELLS {
-            units.push(unit(cell(number), &format!("Chi bộ khối {number}"), UnitKind::Cell, ward().into())?);
+            units.push(unit(cell(0, number), &format!("Chi bộ khối {number}"), UnitKind::Cell, ward(0).into())?);
         }
         let made = peer.push(&PushBatch::new(units), "units").await?;
         ensure!(made.items.iter().all(|item| item.status.is_success()), "a unit was refused: {made:?}");
@@ -71,6 +74,15 @@ fn unit(id: Uuid, name: &str, kind: UnitKind, parent: Ref<Unit>) -> Result<PushI
     let mut item = PushItem::create::<Unit>(&new)?;
     item.id = Some(Reference::Id(id));
     Ok(item)
+}
+
+/// Where new members go.
+#[derive(Debug, Clone, Copy)]
+pub enum Units {
+    /// Any cell of so many wards.
+    Random(u16),
+    /// Any cell of one ward.
+    Ward(u16),
 }
 
 /// Members with numbers of their own, all different.
@@ -92,16 +104,20 @@ fn one_of<'a>(words: &[&'a str], number: u128) -> &'a str {
 
 impl Members {
     /// The fields of the next one, without its id.
-    pub fn next(&self) -> Value {
+    fn next(&self, units: Units) -> Value {
         let number = self.made.get();
         self.made.set(number + 1);
         // Neighbours in the log are strangers in every other order.
         let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7 & 0xffff_ffff;
+        let ward = match units {
+            Units::Random(wards) => u16::try_from(mixed / 24 % u128::from(wards)).unwrap_or(0),
+            Units::Ward(ward) => ward,
+        };
         let (year, month, day) = (1940 + mixed % 50, 1 + mixed / 50 % 12, 1 + mixed / 600 % 28);
         let admitted = format!("{}-{month:02}-{day:02}", year + 25);
         let name = [one_of(&FAMILIES, mixed / 3), one_of(&MIDDLES, mixed / 29), one_of(&GIVEN, mixed / 241)];
         json!({
-            "unit_id": cell(mixed),
+            "unit_id": cell(ward, mixed),
             "full_name": format!("{} {}", name.join(" "), mixed / 3_000 % 100),
             "sex": if mixed.is_multiple_of(2) { "male" } else { "female" },
             "birth_date": format!("{year}-{month:02}-{day:02}"),
@@ -118,15 +134,15 @@ impl Members {
     }
 
     /// A create of the next one.
-    pub fn create(&self) -> String {
-        self.next().to_string()
+    pub fn create(&self, units: Units) -> String {
+        self.next(units).to_string()
     }
 
     /// A push of the next so many.
-    pub fn push(&self, size: usize) -> Result<String> {
+    pub fn push(&self, size: usize, units: Units) -> Result<String> {
         let mut items = Vec::with_capacity(size);
         for _ in 0..size {
-            items.push(json!({"op": "create", "type": "member", "id": Uuid::now_v7(), "fields": self.next()}));
+            items.push(json!({"op": "create", "type": "member", "id": Uuid::now_v7(), "fields": self.next(units)}));
         }
         serde_json::to_string(&json!({ "items": items })).context("a push")
     }

@@ -1,5 +1,6 @@
 //! Databases of the benchmarks: made, copied, and dropped with their value.
 
+use crate::servers::Stat;
 use anyhow::{Context, Result};
 use cell_records_server::db::{Database as Opened, Url, migrate};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,32 @@ pub async fn connect(url: &str) -> Result<Client> {
 async fn on_postgres(statement: &str) -> Result<()> {
     let url = std::env::var(POSTGRES).context("no PostgreSQL: run this beside tests/postgres")?;
     connect(&url).await?.batch_execute(statement).await.with_context(|| statement.to_owned())
+}
+
+/// The processes of a PostgreSQL on this machine.
+pub struct Cluster {
+    postmaster: u32,
+}
+
+impl Cluster {
+    /// The one that the benchmarks use; nothing when it runs elsewhere, or not on Linux.
+    pub async fn find() -> Result<Option<Self>> {
+        let url = std::env::var(POSTGRES).context("no PostgreSQL: run this beside tests/postgres")?;
+        let backend: i32 = connect(&url).await?.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+        // Every backend is a child of the first process. A number from another machine is not that of a postgres here.
+        let name = std::fs::read_to_string(format!("/proc/{backend}/comm")).unwrap_or_default();
+        let stat = Stat::read(&backend.to_string()).filter(|_| name.trim().starts_with("postgres"));
+        Ok(stat.map(|stat| Cluster { postmaster: stat.parent }))
+    }
+
+    /// Processor seconds of all its processes, those that have ended included.
+    pub fn used(&self) -> Option<f64> {
+        let first = Stat::read(&self.postmaster.to_string())?;
+        let names = std::fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.file_name());
+        let processes = names.filter_map(|name| Stat::read(name.to_str().filter(|name| name.parse::<u32>().is_ok())?));
+        let children: f64 = processes.filter(|one| one.parent == self.postmaster).map(|one| one.used).sum();
+        Some(first.used + first.used_by_ended + children)
+    }
 }
 
 impl Database {
@@ -102,6 +129,15 @@ impl Database {
         match self.place {
             Place::File(_) => Ok(()),
             Place::Postgres(_) => Ok(connect(&self.url).await?.batch_execute("VACUUM ANALYZE").await?),
+        }
+    }
+
+    /// How many write transactions of records were committed in it.
+    pub async fn commits(&self) -> Result<i64> {
+        const COUNT: &str = "SELECT count(*) FROM batches";
+        match &self.place {
+            Place::File(file) => Ok(rusqlite::Connection::open(file)?.query_row(COUNT, [], |row| row.get(0))?),
+            Place::Postgres(_) => Ok(connect(&self.url).await?.query_one(COUNT, &[]).await?.get(0)),
         }
     }
 

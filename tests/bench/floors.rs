@@ -1,6 +1,7 @@
 //! The floors: the least that the same engine needs for the same work, without a service around it.
 
 use crate::databases::{Database, Engine, connect};
+use crate::side::Work;
 use anyhow::{Context, Result, ensure};
 use bytes::BytesMut;
 use cell_records_client::types::Timestamp;
@@ -56,7 +57,7 @@ fn open(file: &Path) -> Result<rusqlite::Connection> {
 }
 
 /// Durable commits a second of one row of this text each, by one connection.
-pub async fn commits(engine: Engine, folder: &Path, text: &str, time: Duration) -> Result<f64> {
+pub async fn commits(engine: Engine, folder: &Path, text: &str, time: Duration) -> Result<Work> {
     const TABLE: &str = "CREATE TABLE raw (id bigint PRIMARY KEY, body text NOT NULL)";
     let database = Database::migrated(engine, folder).await?;
     let mut done = 0u32;
@@ -83,18 +84,17 @@ pub async fn commits(engine: Engine, folder: &Path, text: &str, time: Duration) 
             }
         }
     }
-    Ok(f64::from(done) / begun.elapsed().as_secs_f64())
+    Ok(Work::new(f64::from(done), begun))
 }
 
-/// Rows a second when the members of a database are inserted into another, as many in each statement as there are in
-/// a batch, each statement a durable commit. The table and its indexes are the service's own.
-pub async fn inserts(engine: Engine, folder: &Path, from: &Database, batch: usize) -> Result<f64> {
+/// So many members of a database are inserted into an empty one, as many in each statement as there are in a batch, each
+/// statement a durable commit. The table and its indexes are the service's own.
+pub async fn inserts(engine: Engine, folder: &Path, from: &Database, (batch, all): (usize, usize)) -> Result<Work> {
     let into = Database::migrated(engine, folder).await?;
-    let (count, took) = match (from.file(), into.file()) {
-        (Some(from), Some(into)) => inserts_sqlite(from, into, batch)?,
-        _ => inserts_postgres(&from.url, &into.url, batch).await?,
-    };
-    Ok(count / took.as_secs_f64())
+    match (from.file(), into.file()) {
+        (Some(from), Some(into)) => inserts_sqlite(from, into, batch, all),
+        _ => inserts_postgres(&from.url, &into.url, batch, all).await,
+    }
 }
 
 /// `INSERT INTO members VALUES (…), (…)`
@@ -111,9 +111,9 @@ fn statement(rows: usize, columns: usize, mark: &str) -> String {
     sql
 }
 
-fn inserts_sqlite(from: &Path, into: &Path, batch: usize) -> Result<(f64, Duration)> {
+fn inserts_sqlite(from: &Path, into: &Path, batch: usize, all: usize) -> Result<Work> {
     let from = open(from)?;
-    let mut select = from.prepare("SELECT * FROM members ORDER BY id")?;
+    let mut select = from.prepare(&format!("SELECT * FROM members ORDER BY id LIMIT {all}"))?;
     let columns = select.column_count();
     let row = |row: &rusqlite::Row<'_>| (0..columns).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>();
     let rows = select.query_map([], row)?.collect::<Result<Vec<_>, _>>()?;
@@ -124,11 +124,12 @@ fn inserts_sqlite(from: &Path, into: &Path, batch: usize) -> Result<(f64, Durati
         insert.execute(rusqlite::params_from_iter(part.iter().flatten()))?;
         count += u32::try_from(part.len())?;
     }
-    Ok((f64::from(count), begun.elapsed()))
+    Ok(Work::new(f64::from(count), begun))
 }
 
-async fn inserts_postgres(from: &str, into: &str, batch: usize) -> Result<(f64, Duration)> {
-    let rows = connect(from).await?.query("SELECT * FROM members ORDER BY id", &[]).await?;
+async fn inserts_postgres(from: &str, into: &str, batch: usize, all: usize) -> Result<Work> {
+    let select = format!("SELECT * FROM members ORDER BY id LIMIT {all}");
+    let rows = connect(from).await?.query(&select, &[]).await?;
     let cells = |row: &tokio_postgres::Row| (0..row.len()).map(|column| row.try_get(column)).collect();
     let rows = rows.iter().map(cells).collect::<Result<Vec<Vec<Raw>>, _>>()?;
     let columns = rows.first().map_or(0, Vec::len);
@@ -140,15 +141,15 @@ async fn inserts_postgres(from: &str, into: &str, batch: usize) -> Result<(f64, 
         into.execute(&insert, &cells).await?;
         count += u32::try_from(part.len())?;
     }
-    Ok((f64::from(count), begun.elapsed()))
+    Ok(Work::new(f64::from(count), begun))
 }
 
 /// The columns of a row, in the order of [`Rows`].
 const COLUMNS: &str = "unit_id, id, version, created_at, updated_at, external_ids, public_body, internal_body, \
                        personal_body";
 
-/// Prepared selects a second of one member, on so many connections: by `pgbench`, or in its place by this program.
-pub async fn selects(database: &str, id: &str, connections: usize, time: Duration) -> Result<f64> {
+/// Prepared selects of one member, on so many connections: by `pgbench`, or in its place by this program.
+pub async fn selects(database: &str, id: &str, connections: usize, time: Duration) -> Result<Work> {
     let select = format!("SELECT {COLUMNS} FROM members WHERE id = '{id}'");
     let script = crate::servers::folder()?.join(format!("bench-{}.sql", std::process::id()));
     std::fs::write(&script, format!("{select};\n"))?;
@@ -159,8 +160,11 @@ pub async fn selects(database: &str, id: &str, connections: usize, time: Duratio
     std::fs::remove_file(&script)?;
     if let Ok(output) = ran {
         let text = String::from_utf8_lossy(&output.stdout);
-        let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-        return rate.with_context(|| format!("pgbench: {text}"));
+        let figure =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.split([' ', '/']).next()?.parse().ok());
+        let found = figure("tps = ").zip(figure("number of transactions actually processed: "));
+        let (rate, count) = found.with_context(|| format!("pgbench: {text}"))?;
+        return Ok(Work { rate, count });
     }
     let mut clients = Vec::new();
     for _ in 0..connections {
@@ -176,7 +180,7 @@ pub async fn selects(database: &str, id: &str, connections: usize, time: Duratio
         Ok(())
     };
     futures_util::future::try_join_all(clients.iter().map(drive)).await?;
-    Ok(f64::from(done.get()) / begun.elapsed().as_secs_f64())
+    Ok(Work::new(f64::from(done.get()), begun))
 }
 
 /// Reads all members in pages and writes them as the service does, without scope, feed or log.
@@ -208,9 +212,13 @@ impl Rows {
     }
 
     fn select(mark: &str) -> String {
+        // No index holds (unit, id) alone: in the one that leads with the unit, the ids of a unit are sorted without their
+        // bodies. What leads to a row soonest is its number on SQLite.
+        let key = if mark == "?" { "rowid" } else { "id" };
         format!(
-            "SELECT {COLUMNS} FROM members WHERE deleted_at IS NULL AND (unit_id, id) > ({mark}1, {mark}2) \
-             ORDER BY unit_id, id LIMIT {mark}3"
+            "SELECT {COLUMNS} FROM (SELECT {key} AS found FROM members WHERE deleted_at IS NULL AND unit_id >= {mark}1 \
+             AND (unit_id > {mark}1 OR id > {mark}2) ORDER BY unit_id, id LIMIT {mark}3) AS p \
+             CROSS JOIN members WHERE members.{key} = found ORDER BY unit_id, id"
         )
     }
 

@@ -1,6 +1,7 @@
 //! The load generator: requests over keep-alive connections, one after another on each, as fast as they are
 //! answered. It speaks just enough HTTP/1.1 for that: a full client would cost more than the server it drives.
 
+use crate::side::Work;
 use anyhow::{Context, Result, bail, ensure};
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ impl Connection {
         Ok(Connection { stream, read: Vec::with_capacity(64 * 1024) })
     }
 
-    /// Sends a request as it stands and answers the body of what comes back, which must be a success.
+    /// Sends a request as it stands and returns the body of what comes back, which must be a success.
     pub async fn call(&mut self, request: &[u8]) -> Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.read.clear();
@@ -71,13 +72,13 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<&str>
     text.into_bytes()
 }
 
-/// Answers a second: `make` makes the requests, on this many connections, for so long.
+/// As many requests as are answered: `make` makes them, on this many connections, for so long.
 pub async fn rate(
     address: SocketAddr,
     connections: usize,
     time: Duration,
     make: impl Fn() -> std::borrow::Cow<'static, [u8]>,
-) -> Result<f64> {
+) -> Result<Work> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
         let mut connection = Connection::open(address).await?;
@@ -95,5 +96,7 @@ pub async fn rate(
         Ok::<(), anyhow::Error>(())
     };
     futures_util::future::try_join_all(open.iter_mut().map(drive)).await?;
-    Ok(f64::from(answered.get()) / begun.elapsed().as_secs_f64())
+    let mut work = Work::new(f64::from(answered.get()), begun);
+    work.count += f64::from(u32::try_from(connections)?);
+    Ok(work)
 }

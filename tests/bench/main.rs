@@ -1,7 +1,8 @@
 //! The benchmarks: what the service reaches, as ratios to floors that are measured in the same run.
 //!
 //! ```text
-//! tests/postgres --durable cargo run --release -p cell-records-tests --bin bench -- [--only P1,P4] [--rounds N] [--quick]
+//! tests/postgres --durable cargo run --release -p cell-records-tests --bin bench -- [--only P1,P4] [--rounds N]
+//!     [--quick] [--engine sqlite] [--members N] [--growth SMALL,LARGE] [--pushed N]
 //! ```
 //!
 //! It runs on SQLite, and on PostgreSQL where `CELL_RECORDS_TEST_POSTGRES` names one, as `tests/postgres` does. It
@@ -11,13 +12,15 @@ mod data;
 mod databases;
 mod floor_server;
 mod floors;
+mod growth;
 mod load;
 mod measures;
 mod servers;
+mod side;
 
 use anyhow::{Context, Result, bail, ensure};
 use databases::Engine;
-use measures::{Line, Plan};
+use measures::Plan;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -54,21 +57,19 @@ fn bench(arguments: impl Iterator<Item = String>) -> Result<()> {
     } else {
         eprintln!("bench: without PostgreSQL; tests/postgres brings one");
     }
+    engines.retain(|engine| plan.engine.is_none_or(|one| one == *engine));
+    ensure!(!engines.is_empty(), "the engine that is asked for is not there");
     println!(
-        "{} build, {} rounds; server {}; busy: server/generator, in % of a core",
+        "{} build, {} rounds; server {}",
         if cfg!(debug_assertions) { "DEBUG" } else { "release" },
         plan.rounds,
         if servers::is_pinned() { "on core 0, generator on core 1" } else { "and generator not pinned" },
     );
-    println!(
-        "{:<36} {:<10} {:>9} {:>9} {:<10} {:>6} {:>6}  {:<8} {:<8}",
-        "", "", "ours", "floor", "", "ratio", "goal", "busy", "floor's"
-    );
+    println!("µs: processor time for one, of the server + of PostgreSQL; busy: server/generator, in % of a core");
+    side::heading();
     runtime.block_on(async {
         for engine in engines {
-            for line in measures::run(engine, &plan).await? {
-                print(&line);
-            }
+            measures::run(engine, &plan).await?;
         }
         Ok(())
     })
@@ -87,16 +88,37 @@ fn sweep() -> Result<()> {
 }
 
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Plan> {
-    let mut plan = Plan { rounds: 5, time: Duration::from_secs(2), only: Vec::new(), folder: "".into() };
+    let mut plan = Plan::default();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--only" => plan.only = value()?.split(',').map(str::to_owned).collect(),
             "--rounds" => plan.rounds = value()?.parse().context("--rounds")?,
-            "--quick" => (plan.rounds, plan.time) = (3, Duration::from_secs(1)),
-            _ => bail!("unknown argument {argument}; known: --only P1,P4  --rounds N  --quick"),
+            "--quick" => plan.time = Duration::from_millis(500),
+            "--engine" => {
+                plan.engine = match value()?.as_str() {
+                    "sqlite" => Some(Engine::Sqlite),
+                    "postgres" => Some(Engine::Postgres),
+                    _ => bail!("--engine sqlite, or postgres"),
+                }
+            }
+            "--members" => plan.members = value()?.parse().context("--members")?,
+            "--growth" => {
+                let sizes = value()?;
+                let (small, large) = sizes.split_once(',').context("--growth SMALL,LARGE")?;
+                plan.growth = (small.parse().context("--growth")?, large.parse().context("--growth")?);
+            }
+            "--pushed" => plan.pushed = value()?.parse().context("--pushed")?,
+            _ => bail!(
+                "unknown argument {argument}; known: --only P1,P4  --rounds N  --quick  --engine sqlite|postgres  \
+                 --members N  --growth SMALL,LARGE  --pushed N"
+            ),
         }
     }
+    ensure!(
+        plan.rounds > 0 && plan.growth.0 >= 500 && plan.pushed >= 500,
+        "at least one round, 500 members, 500 pushed"
+    );
     Ok(plan)
 }
 
@@ -120,27 +142,4 @@ fn build() -> Result<()> {
     }
     ensure!(command.status()?.success(), "the server does not build");
     Ok(())
-}
-
-fn print(line: &Line) {
-    let engine = if line.engine == Engine::Sqlite { "SQLite" } else { "PostgreSQL" };
-    let ours = line.ours.median();
-    let figure = |value: f64| if value < 10.0 { format!("{value:.3}") } else { format!("{value:.0}") };
-    let (floor, ratio, busy) = match &line.floor {
-        Some(floor) => (figure(floor.median()), ours / floor.median(), floor.busy()),
-        None => (String::new(), ours, String::new()),
-    };
-    let (met, ratio, sign) = match line.floor {
-        Some(_) => (ratio >= line.goal, format!("{ratio:.2}"), "≥"),
-        None => (ours <= line.goal, String::new(), "≤"),
-    };
-    println!(
-        "{:<36} {engine:<10} {:>9} {floor:>9} {:<10} {ratio:>6} {:>6}  {:<8} {busy:<8}{}",
-        line.name,
-        figure(ours),
-        line.unit,
-        format!("{sign} {}", line.goal),
-        if line.floor.is_some() { line.ours.busy() } else { String::new() },
-        if met { "" } else { " falls short" },
-    );
 }

@@ -1,10 +1,11 @@
 //! The measures, each against its floor: both sides in turn, so many rounds, the medians compared.
 
-use crate::data::{Members, World, ward};
-use crate::databases::{Database, Engine};
-use crate::floors;
+use crate::data::{Members, Units, World, ward};
+use crate::databases::{Cluster, Database, Engine};
 use crate::load::{Connection, rate, request};
-use crate::servers::{Server, used_here};
+use crate::servers::Server;
+use crate::side::{Goal, Line, Side, Work};
+use crate::{floors, growth};
 use anyhow::{Context, Result, ensure};
 use std::borrow::Cow;
 use std::path::Path;
@@ -14,89 +15,82 @@ use std::time::{Duration, Instant};
 const READERS: usize = 16;
 /// Connections that create.
 const CREATORS: usize = 32;
-/// Records of a push, and records pushed in all.
-const PUSHED: (usize, usize) = (500, 20_000);
+/// Records of a push.
+const BATCH: usize = 500;
+/// Workers of a server that has several, and pullers at once.
+const WORKERS: usize = 4;
 
 /// What is run, and how long.
 pub struct Plan {
     /// Rounds of each measure.
     pub rounds: usize,
-    /// How long each side of a round takes, where it is not told by the work itself.
+    /// How long each side of a round takes, where the work itself does not say it.
     pub time: Duration,
     /// The measures asked for, such as `P1`; none: all.
     pub only: Vec<String>,
+    /// The engine asked for; none: all that are there.
+    pub engine: Option<Engine>,
+    /// Members of the database that everything but growth is measured on.
+    pub members: usize,
+    /// Members of the two databases that growth is measured on. The smaller is one ward.
+    pub growth: (usize, usize),
+    /// Records that a round of a push pushes.
+    pub pushed: usize,
     /// Where files go.
     pub folder: std::path::PathBuf,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            rounds: 3,
+            time: Duration::from_secs(2),
+            only: Vec::new(),
+            engine: None,
+            members: 200_000,
+            growth: (5_000, 500_000),
+            pushed: 10_000,
+            folder: "".into(),
+        }
+    }
 }
 
 impl Plan {
     fn wants(&self, measure: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|one| one.eq_ignore_ascii_case(measure))
     }
-}
 
-/// One side of a measure over all rounds.
-#[derive(Default)]
-pub struct Side {
-    values: Vec<f64>,
-    wall: f64,
-    server: Option<f64>,
-    generator: Option<f64>,
-}
-
-impl Side {
-    async fn round(&mut self, server: Option<&Server>, work: impl Future<Output = Result<f64>>) -> Result<()> {
-        let (began, here, there) = (Instant::now(), used_here(), server.and_then(Server::used));
-        self.values.push(work.await?);
-        self.wall += began.elapsed().as_secs_f64();
-        let add = |to: &mut Option<f64>, before: Option<f64>, after: Option<f64>| {
-            *to = before.zip(after).map(|(before, after)| to.unwrap_or(0.0) + after - before);
-        };
-        add(&mut self.generator, here, used_here());
-        add(&mut self.server, there, server.and_then(Server::used));
-        Ok(())
-    }
-
-    /// The median of the rounds.
-    pub fn median(&self) -> f64 {
-        let mut sorted = self.values.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-
-    /// How busy the server and this program were, in parts of a core.
-    pub fn busy(&self) -> String {
-        let part = |used: Option<f64>| used.map_or("–".into(), |used| format!("{:.0}", 100.0 * used / self.wall));
-        format!("{}/{}", part(self.server), part(self.generator))
+    /// How many wards of the smaller size hold so many members.
+    fn wards(&self, members: usize) -> u16 {
+        u16::try_from(members / self.growth.0).unwrap_or(u16::MAX).max(1)
     }
 }
 
-/// A line of the table.
-pub struct Line {
-    /// `P1` and what it is.
-    pub name: &'static str,
-    /// On which engine.
-    pub engine: Engine,
-    /// The service.
-    pub ours: Side,
-    /// What it is compared with; nothing: the measure is absolute.
-    pub floor: Option<Side>,
-    /// The ratio that we mean to reach, or the seconds to stay under.
-    pub goal: f64,
-    /// What is counted.
-    pub unit: &'static str,
-}
-
-/// Runs everything that the plan asks for on one engine.
-pub async fn run(engine: Engine, plan: &Plan) -> Result<Vec<Line>> {
-    let bench = Bench { engine, plan, world: World::make(engine, &plan.folder).await?, members: Members::default() };
-    bench.run().await
+/// Runs everything that the plan asks for on one engine, and prints it.
+pub async fn run(engine: Engine, plan: &Plan) -> Result<()> {
+    let world = World::make(engine, &plan.folder).await?;
+    let cluster = if engine == Engine::Postgres { Cluster::find().await? } else { None };
+    let bench = Bench { engine, plan, cluster, token: world.token, members: Members::default() };
+    // The first ward, through the service.
+    let (server, _) = Server::start(&world.database.url, 1).await?;
+    bench.push(&server, plan.growth.0, |_| Units::Ward(0)).await?;
+    drop(server);
+    let small = world.database;
+    small.analyze().await?;
+    if ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P9", "P10"].into_iter().any(|measure| plan.wants(measure)) {
+        bench.work(&small).await?;
+    }
+    if plan.wants("P8") {
+        bench.growth(&small).await?;
+    }
+    Ok(())
 }
 
 struct Bench<'a> {
     engine: Engine,
     plan: &'a Plan,
-    world: World,
+    cluster: Option<Cluster>,
+    token: String,
     members: Members,
 }
 
@@ -105,68 +99,85 @@ impl Bench<'_> {
         if self.engine == Engine::Sqlite { sqlite } else { postgres }
     }
 
-    fn line(&self, name: &'static str, goal: f64, unit: &'static str, (ours, floor): (Side, Side)) -> Line {
-        Line { name, engine: self.engine, ours, floor: Some(floor), goal, unit }
+    fn print(&self, name: &str, unit: &'static str, goal: Goal, ours: Side, floor: Option<Side>) {
+        Line { name: name.to_owned(), engine: self.engine, ours, floor, unit, goal }.print();
     }
 
+    /// A request without a body.
     fn get(&self, path: &str) -> Vec<u8> {
-        request("GET", path, Some(&self.world.token), None)
+        request("GET", path, Some(&self.token), None)
     }
 
-    async fn run(&self) -> Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        let (database, pushed) = self.push().await?;
-        lines.extend(pushed);
-        database.analyze().await?;
-        let (server, _) = Server::start(&database.url).await?;
-        let list = self.text(&server, "/v1/members?status=official&sort=full_name&limit=50").await?;
-        let first = list.split(r#"{"id":""#).nth(1).and_then(|rest| rest.get(..36)).context("an empty list")?;
-        let point = format!("/v1/members/{first}");
+    /// A copy of the small database, with more wards.
+    async fn multiplied(&self, small: &Database, wards: u16) -> Result<Database> {
+        let database = small.copied(&self.plan.folder).await?;
+        growth::multiply(&database, wards).await?;
+        Ok(database)
+    }
+
+    /// All measures but growth.
+    async fn work(&self, small: &Database) -> Result<()> {
+        let wards = self.plan.wards(self.plan.members);
+        let database = self.multiplied(small, wards).await?;
+        if self.plan.wants("P9") {
+            self.memory(&database).await?;
+        }
+        let (server, _) = Server::start(&database.url, 1).await?;
+        let list = self.text(&server, EVERYWHERE).await?;
+        let point = format!("/v1/members/{}", first_id(&list)?);
         let (text_file, list_file) = (self.plan.folder.join("point.json"), self.plan.folder.join("list.json"));
         std::fs::write(&text_file, self.text(&server, &point).await?)?;
         std::fs::write(&list_file, &list)?;
         let floor = Server::floors(&[&path(&text_file)?, &path(&list_file)?, &database.url])?;
+        let fixed = |path| request("GET", path, None, None);
         if self.plan.wants("P1") && self.engine == Engine::Sqlite {
-            let sides =
-                self.rates((&server, &self.get(&point)), (&floor, &request("GET", "/static", None, None))).await?;
-            lines.push(self.line("P1 point read", 0.4, "reads/s", sides));
+            let (ours, other) =
+                self.rates(self.plan.time, (&server, &self.get(&point)), (&floor, &fixed("/static"))).await?;
+            self.print("P1 point read", "reads/s", Goal::Ratio(0.4), ours, Some(other));
         }
         if self.plan.wants("P2") && self.engine == Engine::Postgres {
-            lines.push(self.line("P2 point read", 0.8, "reads/s", self.selects(&server, &point, &database).await?));
+            let (ours, other) = self.selects(&server, &point, &database).await?;
+            self.print("P2 point read", "reads/s", Goal::Ratio(0.8), ours, Some(other));
         }
         if self.plan.wants("P3") {
-            let goal = self.goal(0.45, 0.15);
-            let everywhere = self.get("/v1/members?status=official&sort=full_name&limit=50");
-            let sides = self.rates((&server, &everywhere), (&floor, &request("GET", "/list", None, None))).await?;
-            lines.push(self.line("P3 list of 50, everywhere", goal, "lists/s", sides));
-            let of_ward = format!("/v1/members?unit={}&subtree=true&status=official&sort=full_name&limit=50", ward());
-            let sides =
-                self.rates((&server, &self.get(&of_ward)), (&floor, &request("GET", "/list", None, None))).await?;
-            lines.push(self.line("P3 list of 50, one ward", goal, "lists/s", sides));
-        }
-        if self.plan.wants("P7") {
-            let now = self.text(&server, "/v1/sync/changes?from=now").await?;
-            let empty = self.get(&format!("/v1/sync/changes?cursor={}", part(&now, "cursor")?));
-            let sides = self.rates((&server, &empty), (&server, &self.get(&point))).await?;
-            lines.push(self.line("P7 empty pull, against a point read", 0.9, "pulls/s", sides));
+            let lists = [
+                ("P3 list of 50, everything", EVERYWHERE.to_owned(), self.goal(0.7, 0.6)),
+                ("P3 list of 50, one ward", list_of_ward(), self.goal(0.45, 0.4)),
+            ];
+            for (name, list, goal) in lists {
+                let (ours, other) =
+                    self.rates(self.plan.time, (&server, &self.get(&list)), (&floor, &fixed("/list"))).await?;
+                self.print(name, "lists/s", Goal::Ratio(goal), ours, Some(other));
+            }
         }
         if self.plan.wants("P6") {
-            lines.push(self.line("P6 pull of everything", 0.6, "records/s", self.pulls(&server, &floor).await?));
+            let (mut ours, mut other) = (Side::default(), Side::default());
+            for _ in 0..self.plan.rounds {
+                ours.round(Some(&server), self.cluster.as_ref(), self.pull(&server, PULL)).await?;
+                other.round(Some(&floor), self.cluster.as_ref(), read(&floor)).await?;
+            }
+            self.print("P6 pull of everything", "records/s", Goal::Ratio(0.6), ours, Some(other));
+        }
+        if self.plan.wants("P7") {
+            let empty = self.empty_pull(&server).await?;
+            let (ours, other) = self.rates(self.plan.time, (&server, &empty), (&server, &self.get(&point))).await?;
+            self.print("P7 empty pull, against a point read", "pulls/s", Goal::Ratio(0.9), ours, Some(other));
         }
         if self.plan.wants("P4") {
-            let goal = self.goal(2.0, 3.0);
-            lines.push(self.line("P4 single creates", goal, "creates/s", self.creates(&server).await?));
+            self.creates(&server, &database, wards).await?;
+        }
+        if self.plan.wants("P5") {
+            self.pushes(&server, &database, wards).await?;
         }
         drop((server, floor));
         if self.plan.wants("P10") {
             let mut ours = Side::default();
             for _ in 0..self.plan.rounds {
-                ours.round(None, async { Ok(Server::start(&database.url).await?.1.as_secs_f64()) }).await?;
+                ours.add(Server::start(&database.url, 1).await?.1.as_secs_f64());
             }
-            let name = "P10 start to ready";
-            lines.push(Line { name, engine: self.engine, ours, floor: None, goal: 0.3, unit: "s" });
+            self.print("P10 start to ready", "s", Goal::AtMost(0.3), ours, None);
         }
-        Ok(lines)
+        Ok(())
     }
 
     async fn text(&self, server: &Server, path: &str) -> Result<String> {
@@ -174,14 +185,25 @@ impl Bench<'_> {
         Ok(String::from_utf8_lossy(connection.call(&self.get(path)).await?).into_owned())
     }
 
+    /// A pull at the head of the log.
+    async fn empty_pull(&self, server: &Server) -> Result<Vec<u8>> {
+        let now = self.text(server, "/v1/sync/changes?from=now").await?;
+        Ok(self.get(&format!("/v1/sync/changes?cursor={}", part(&now, "cursor")?)))
+    }
+
     /// The rates of two requests.
-    async fn rates(&self, (server, ours): (&Server, &[u8]), (other, floor): (&Server, &[u8])) -> Result<(Side, Side)> {
+    async fn rates(
+        &self,
+        time: Duration,
+        (server, ours): (&Server, &[u8]),
+        (other, floor): (&Server, &[u8]),
+    ) -> Result<(Side, Side)> {
         let (mut first, mut second) = (Side::default(), Side::default());
         for _ in 0..self.plan.rounds {
             for (side, server, request) in [(&mut first, server, ours), (&mut second, other, floor)] {
                 let request = request.to_vec();
-                let work = rate(server.address, READERS, self.plan.time, || Cow::Owned(request.clone()));
-                side.round(Some(server), work).await?;
+                let work = rate(server.address, READERS, time, || Cow::Owned(request.clone()));
+                side.round(Some(server), self.cluster.as_ref(), work).await?;
             }
         }
         Ok((first, second))
@@ -193,96 +215,206 @@ impl Bench<'_> {
         let id = point.rsplit('/').next().unwrap_or_default();
         for _ in 0..self.plan.rounds {
             let work = rate(server.address, READERS, self.plan.time, || Cow::Owned(get.clone()));
-            ours.round(Some(server), work).await?;
-            floor.round(None, floors::selects(&database.url, id, READERS, self.plan.time)).await?;
+            ours.round(Some(server), self.cluster.as_ref(), work).await?;
+            let work = floors::selects(&database.url, id, READERS, self.plan.time);
+            floor.round(None, self.cluster.as_ref(), work).await?;
         }
         Ok((ours, floor))
     }
 
-    async fn creates(&self, server: &Server) -> Result<(Side, Side)> {
-        let (mut ours, mut floor) = (Side::default(), Side::default());
-        let make = || Cow::Owned(request("POST", "/v1/members", Some(&self.world.token), Some(&self.members.create())));
-        let text = self.members.create();
+    /// Creates one by one, over many connections.
+    async fn create(&self, server: &Server, wards: u16, time: Duration) -> Result<Work> {
+        let make = || {
+            let body = self.members.create(Units::Random(wards));
+            Cow::Owned(request("POST", "/v1/members", Some(&self.token), Some(&body)))
+        };
+        rate(server.address, CREATORS, time, make).await
+    }
+
+    async fn creates(&self, server: &Server, database: &Database, wards: u16) -> Result<()> {
+        let (mut ours, mut floor, mut sets) = (Side::default(), Side::default(), Side::default());
+        let text = self.members.create(Units::Random(wards));
         for _ in 0..self.plan.rounds {
-            ours.round(Some(server), rate(server.address, CREATORS, self.plan.time, make)).await?;
-            floor.round(None, floors::commits(self.engine, &self.plan.folder, &text, self.plan.time)).await?;
+            let (before, mut created) = (database.commits().await?, 0.0);
+            let work = async {
+                let work = self.create(server, wards, self.plan.time).await?;
+                created = work.count;
+                Ok(work)
+            };
+            ours.round(Some(server), self.cluster.as_ref(), work).await?;
+            let commits = u32::try_from(database.commits().await? - before)?;
+            sets.add(created / f64::from(commits));
+            let work = floors::commits(self.engine, &self.plan.folder, &text, self.plan.time);
+            floor.round(None, self.cluster.as_ref(), work).await?;
         }
-        Ok((ours, floor))
+        let goal = Goal::Cost(self.goal(100.0, 70.0));
+        self.print("P4 single creates, 32 connections", "creates/s", goal, ours, Some(floor));
+        self.print("P4 callers in a set", "creates", Goal::AtLeast(28.0), sets, None);
+        Ok(())
     }
 
-    /// Pushes into a copy of the empty world in each round; the last copy stays, for what is measured after.
-    async fn push(&self) -> Result<(Database, Option<Line>)> {
-        let wanted = self.plan.wants("P5");
-        let (mut ours, mut floor) = (Side::default(), Side::default());
-        let mut last = None;
-        for _ in 0..if wanted { self.plan.rounds } else { 1 } {
-            let database = self.world.database.copied(&self.plan.folder).await?;
-            let (server, _) = Server::start(&database.url).await?;
-            let mut requests = Vec::new();
-            for _ in 0..PUSHED.1 / PUSHED.0 {
-                requests.push(request(
-                    "POST",
-                    "/v1/sync/push",
-                    Some(&self.world.token),
-                    Some(&self.members.push(PUSHED.0)?),
-                ));
-            }
-            ours.round(Some(&server), pushes(&server, &requests)).await?;
-            drop(server);
-            if wanted {
-                floor.round(None, floors::inserts(self.engine, &self.plan.folder, &database, PUSHED.0)).await?;
-            }
-            last = Some(database);
+    /// Pushes so many records. The units of each batch are those of its number.
+    async fn push(&self, server: &Server, records: usize, units: impl Fn(usize) -> Units) -> Result<Work> {
+        let mut requests = Vec::new();
+        for batch in 0..records / BATCH {
+            let body = self.members.push(BATCH, units(batch))?;
+            requests.push(request("POST", "/v1/sync/push", Some(&self.token), Some(&body)));
         }
-        let line = wanted.then(|| self.line("P5 push", 0.4, "records/s", (ours, floor)));
-        Ok((last.context("no round")?, line))
-    }
-
-    /// Pulls everything, page by page, on one connection.
-    async fn pulls(&self, server: &Server, rows: &Server) -> Result<(Side, Side)> {
-        let (mut ours, mut floor) = (Side::default(), Side::default());
-        for _ in 0..self.plan.rounds {
-            ours.round(Some(server), self.pull(server)).await?;
-            floor.round(Some(rows), read(rows)).await?;
-        }
-        Ok((ours, floor))
-    }
-
-    async fn pull(&self, server: &Server) -> Result<f64> {
         let mut connection = Connection::open(server.address).await?;
-        let (mut path, mut records, begun) = ("/v1/sync/changes?limit=1000".to_owned(), 0u32, Instant::now());
+        let (mut created, begun) = (0u32, Instant::now());
+        for request in &requests {
+            let answer = std::str::from_utf8(connection.call(request).await?)?;
+            created += u32::try_from(answer.matches(r#""status":"created""#).count())?;
+        }
+        ensure!(usize::try_from(created)? == requests.len() * BATCH, "only {created} records were created");
+        Ok(Work::new(f64::from(created), begun))
+    }
+
+    async fn pushes(&self, server: &Server, database: &Database, wards: u16) -> Result<()> {
+        let (mut random, mut by_ward, mut floor) = (Side::default(), Side::default(), Side::default());
+        let (cluster, records) = (self.cluster.as_ref(), self.plan.pushed);
+        let mut ward = 0;
+        for _ in 0..self.plan.rounds {
+            random.round(Some(server), cluster, self.push(server, records, |_| Units::Random(wards))).await?;
+            ward = (ward + 1) % wards;
+            by_ward.round(Some(server), cluster, self.push(server, records, |_| Units::Ward(ward))).await?;
+            let work = floors::inserts(self.engine, &self.plan.folder, database, (BATCH, records));
+            floor.round(None, cluster, work).await?;
+        }
+        let (random_goal, ward_goal) = (self.goal(70.0, 45.0), self.goal(50.0, 40.0));
+        self.print("P5 push, random units", "records/s", Goal::Cost(random_goal), random, Some(floor));
+        self.print("P5 push, one ward at a time", "records/s", Goal::Cost(ward_goal), by_ward, None);
+        Ok(())
+    }
+
+    /// Pulls page by page, on one connection, until the snapshot ends.
+    async fn pull(&self, server: &Server, first: &str) -> Result<Work> {
+        let mut connection = Connection::open(server.address).await?;
+        let (mut path, mut records, begun) = (first.to_owned(), 0u32, Instant::now());
         loop {
             let page = std::str::from_utf8(connection.call(&self.get(&path)).await?)?;
             records += u32::try_from(page.matches(r#""op":"upsert""#).count())?;
             if page.contains(r#""op":"snapshot_end""#) {
-                return Ok(f64::from(records) / begun.elapsed().as_secs_f64());
+                return Ok(Work::new(f64::from(records), begun));
             }
-            path = format!("/v1/sync/changes?limit=1000&cursor={}", part(page, "cursor")?);
+            path = format!("{PULL}&cursor={}", part(page, "cursor")?);
         }
+    }
+
+    /// Resident memory: of a server that does nothing, and at its most while everything is pulled and while much is pushed.
+    async fn memory(&self, database: &Database) -> Result<()> {
+        let (now, most) = (|memory: (f64, f64)| memory.0, |memory: (f64, f64)| memory.1);
+        for (workers, label) in [(1, "1 worker"), (WORKERS, "4 workers")] {
+            let (server, _) = Server::start(&database.url, workers).await?;
+            let idle = server.memory().map(now);
+            self.megabytes(&format!("P9 memory idle, {label}"), 35.0, idle);
+            let pulls = (0..workers).map(|_| self.pull(&server, PULL));
+            futures_util::future::try_join_all(pulls).await?;
+            self.megabytes(&format!("P9 pulls of everything, {label}"), 100.0, server.memory().map(most));
+        }
+        let copy = database.copied(&self.plan.folder).await?;
+        let (server, _) = Server::start(&copy.url, 1).await?;
+        let wards = self.plan.wards(self.plan.members);
+        self.push(&server, 2 * self.plan.pushed, |_| Units::Random(wards)).await?;
+        self.megabytes("P9 push, 1 worker", 100.0, server.memory().map(most));
+        Ok(())
+    }
+
+    fn megabytes(&self, name: &str, goal: f64, memory: Option<f64>) {
+        let Some(memory) = memory else { return };
+        let mut side = Side::default();
+        side.add(memory);
+        self.print(name, "MB", Goal::AtMost(goal), side, None);
+    }
+
+    /// The same work on many members and on few.
+    async fn growth(&self, small: &Database) -> Result<()> {
+        const GOAL: Goal = Goal::Growth(1.3);
+        let wards = self.plan.wards(self.plan.growth.1);
+        let large = self.multiplied(small, wards).await?;
+        let time = self.plan.time / 2;
+        let (many, _) = Server::start(&large.url, 1).await?;
+        let (few, _) = Server::start(&small.url, 1).await?;
+        let search = format!("/v1/members?unit={}&subtree=true&q=phuc&limit=50", ward(0));
+        let missing = format!("/v1/members?unit={}&subtree=true&q=xyz&limit=50", ward(0));
+        let point = format!("/v1/members/{}", first_id(&self.text(&few, EVERYWHERE).await?)?);
+        let reads = [
+            ("P8 growth: point read", "reads/s", point),
+            ("P8 growth: list of 50, everything", "lists/s", EVERYWHERE.to_owned()),
+            ("P8 growth: list of 50, one ward", "lists/s", list_of_ward()),
+            ("P8 growth: a name in a ward", "searches/s", search),
+            ("P8 growth: no such name in a ward", "searches/s", missing),
+        ];
+        for (name, unit, path) in reads {
+            let get = self.get(&path);
+            let (ours, floor) = self.rates(time, (&many, &get), (&few, &get)).await?;
+            self.print(name, unit, GOAL, ours, Some(floor));
+        }
+        let empty = (self.empty_pull(&many).await?, self.empty_pull(&few).await?);
+        let (ours, floor) = self.rates(time, (&many, &empty.0), (&few, &empty.1)).await?;
+        self.print("P8 growth: empty pull", "pulls/s", GOAL, ours, Some(floor));
+        let (cluster, of_ward) = (self.cluster.as_ref(), format!("{PULL}&units={}", ward(0)));
+        let (mut ours, mut floor) = (Side::default(), Side::default());
+        for _ in 0..self.plan.rounds {
+            // One is over in a moment: several together are measured.
+            ours.round(Some(&many), cluster, self.several_pulls(&many, &of_ward)).await?;
+            floor.round(Some(&few), cluster, self.several_pulls(&few, &of_ward)).await?;
+        }
+        self.print("P8 growth: pull of a ward", "records/s", GOAL, ours, Some(floor));
+        drop(few);
+        let (mut created, mut created_few) = (Side::default(), Side::default());
+        let (mut pushed, mut pushed_few) = (Side::default(), Side::default());
+        for _ in 0..self.plan.rounds {
+            // What is written would make the small one larger: each round has a copy.
+            let copy = small.copied(&self.plan.folder).await?;
+            let (few, _) = Server::start(&copy.url, 1).await?;
+            let push =
+                |server, wards| self.push(server, BATCH.max(self.plan.pushed / 2), move |_| Units::Random(wards));
+            pushed.round(Some(&many), cluster, push(&many, wards)).await?;
+            pushed_few.round(Some(&few), cluster, push(&few, 1)).await?;
+            created.round(Some(&many), cluster, self.create(&many, wards, time)).await?;
+            created_few.round(Some(&few), cluster, self.create(&few, 1, time)).await?;
+        }
+        self.print("P8 growth: single creates", "creates/s", GOAL, created, Some(created_few));
+        self.print("P8 growth: push, random units", "records/s", GOAL, pushed, Some(pushed_few));
+        Ok(())
+    }
+
+    async fn several_pulls(&self, server: &Server, first: &str) -> Result<Work> {
+        let (mut records, begun) = (0.0, Instant::now());
+        for _ in 0..10 {
+            records += self.pull(server, first).await?.count;
+        }
+        Ok(Work::new(records, begun))
     }
 }
 
-async fn read(rows: &Server) -> Result<f64> {
+/// A pull from nothing.
+const PULL: &str = "/v1/sync/changes?limit=1000";
+/// A list over everything.
+const EVERYWHERE: &str = "/v1/members?status=official&sort=full_name&limit=50";
+
+/// The same list of a ward of 24 cells.
+fn list_of_ward() -> String {
+    format!("/v1/members?unit={}&subtree=true&status=official&sort=full_name&limit=50", ward(0))
+}
+
+/// The id of the first record of a list.
+fn first_id(list: &str) -> Result<&str> {
+    let rest = list.split_once(r#""id":""#).map(|(_, rest)| rest);
+    rest.and_then(|rest| rest.get(..36)).context("an empty list")
+}
+
+async fn read(rows: &Server) -> Result<Work> {
     let mut connection = Connection::open(rows.address).await?;
     let (get, mut records, begun) = (request("GET", "/rows", None, None), 0u32, Instant::now());
     loop {
         let page = std::str::from_utf8(connection.call(&get).await?)?;
         if page == "[]" {
-            return Ok(f64::from(records) / begun.elapsed().as_secs_f64());
+            return Ok(Work::new(f64::from(records), begun));
         }
         records += u32::try_from(page.matches(r#""type":"member""#).count())?;
     }
-}
-
-async fn pushes(server: &Server, requests: &[Vec<u8>]) -> Result<f64> {
-    let mut connection = Connection::open(server.address).await?;
-    let (mut created, begun) = (0u32, Instant::now());
-    for request in requests {
-        let answer = std::str::from_utf8(connection.call(request).await?)?;
-        created += u32::try_from(answer.matches(r#""status":"created""#).count())?;
-    }
-    ensure!(usize::try_from(created)? == PUSHED.1, "only {created} records were created");
-    Ok(f64::from(created) / begun.elapsed().as_secs_f64())
 }
 
 /// A text of an answer by its name.

@@ -19,11 +19,14 @@ pub fn is_pinned() -> bool {
     std::env::var_os(PINNED).is_some()
 }
 
-/// Starts this program anew on the second core, where `taskset` and two cores are there.
+/// Starts this program anew on the second core, where `taskset` is there and may use the first two.
 pub fn pin() -> Result<()> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let there = Command::new("taskset").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if is_pinned() || cores < 2 || !there {
+    let may_use = |core: &str| {
+        let mut taskset = Command::new("taskset");
+        taskset.args(["-c", core, "true"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        taskset.status().is_ok_and(|status| status.success())
+    };
+    if is_pinned() || !may_use("0") || !may_use("1") {
         return Ok(());
     }
     let mut again = Command::new("taskset");
@@ -53,8 +56,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the service on a database and waits until it is ready; answers how long that took.
-    pub async fn start(database: &str) -> Result<(Self, Duration)> {
+    /// Starts the service with so many workers on a database and waits until it is ready; returns how long that took.
+    pub async fn start(database: &str, workers: usize) -> Result<(Self, Duration)> {
         // Free now; nobody else takes ports here in the moment between.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = on_first_core(&folder()?.join("cell-records"));
@@ -64,7 +67,8 @@ impl Server {
             }
         }
         command
-            .args(["serve", "--workers", "1", "--listen", &address.to_string(), "--database-url", database])
+            .args(["serve", "--listen", &address.to_string(), "--database-url", database])
+            .args(["--workers", &workers.to_string()])
             .env("CELL_RECORDS_ADMIN_PASSWORD", PASSWORD)
             .env("CELL_RECORDS_TEST_CHEAP_PASSWORDS", "1")
             .stdin(Stdio::null())
@@ -106,6 +110,16 @@ impl Server {
     pub fn used(&self) -> Option<f64> {
         used(&self.process.id().to_string())
     }
+
+    /// Memory that it has now, and the most that it ever had, in MB. Nothing where there is no Linux.
+    pub fn memory(&self) -> Option<(f64, f64)> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? * 1_024.0 / 1e6)
+        };
+        Some((field("VmRSS")?, field("VmHWM")?))
+    }
 }
 
 impl Drop for Server {
@@ -121,9 +135,33 @@ pub fn used_here() -> Option<f64> {
     used("self")
 }
 
-/// As Linux tells it, in hundredths of a second; nothing elsewhere.
+/// User and system time, which Linux counts in hundredths of a second; nothing elsewhere.
 fn used(process: &str) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split(' ').skip(12).map_while(|field| field.parse::<f64>().ok());
-    Some((fields.next()? + fields.next()?) / 100.0)
+    let stat = Stat::read(process)?;
+    Some(stat.used)
+}
+
+/// What Linux says of a process.
+pub struct Stat {
+    /// The process that started it.
+    pub parent: u32,
+    /// Processor seconds that it has used.
+    pub used: f64,
+    /// Processor seconds of the processes that it started and that have ended.
+    pub used_by_ended: f64,
+}
+
+impl Stat {
+    /// Reads `/proc/<process>/stat`.
+    pub fn read(process: &str) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name before may hold anything.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let seconds = |field: usize| Some(fields.get(field)?.parse::<f64>().ok()? / 100.0);
+        Some(Stat {
+            parent: fields.get(1)?.parse().ok()?,
+            used: seconds(11)? + seconds(12)?,
+            used_by_ended: seconds(13)? + seconds(14)?,
+        })
+    }
 }
