@@ -1,4 +1,5 @@
 //! The measures, each against its floor: both sides in turn, so many rounds, the medians compared.
+//! Longer than other files: the measures share the ways to load a server, and are read from top to bottom as one table.
 
 use crate::data::{Members, Units, World, ward};
 use crate::databases::{Cluster, Database, Engine};
