@@ -47,3 +47,4 @@ mod sessions;
 mod starts;
 mod tokens;
 mod units;
+mod writer;

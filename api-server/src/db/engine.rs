@@ -248,13 +248,20 @@ pub fn is_connection_lost(error: &DbError) -> bool {
     }
 }
 
-/// Whether the database could not be reached, is full, or is too busy: the caller may try again.
+/// Whether the database could not be reached, is full, read-only, or too busy: the caller may try again.
 pub fn is_unavailable(error: &DbError) -> bool {
     match error {
         DbError::BrokenTransactionManager => true,
         DbError::DatabaseError(kind, information) => {
             let text = information.message();
-            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+            let known = matches!(
+                kind,
+                DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::UnableToSendCommand
+                    // A standby, or a database whose operator has closed it for writing.
+                    | DatabaseErrorKind::ReadOnlyTransaction
+            );
+            known
                 || [
                     "database is locked",
                     "database or disk is full",

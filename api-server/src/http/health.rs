@@ -21,7 +21,11 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// The database is reachable and migrated, and what must be loaded is.
+/// The database answers, is migrated and takes writes, and what must be loaded is.
+///
+/// Not ready: while the demo is loading, while the database does not answer, while the writer does not answer within two
+/// seconds, and while the last write failed because the database was gone, full or read-only. Then each
+/// call tries to write, changing nothing, and says ready once that succeeds.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
     (status = 503, description = "Not ready", body = cell_records_types::problem::Problem, content_type = "application/problem+json"),
@@ -32,6 +36,10 @@ async fn readyz(app: App) -> ApiResult<HttpResponse> {
         return Err(ApiError::new(&UNAVAILABLE).detail("the server is still loading"));
     }
     app.reads.single(async |db| app.live.confirm(db).await).await?;
+    // A database that is full, or that may not be written to, answers reads all the same.
+    if !app.writer.is_healthy().await {
+        return Err(ApiError::new(&UNAVAILABLE).detail("the database does not take writes"));
+    }
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }
 

@@ -241,6 +241,7 @@ impl Writer {
     }
 
     /// Whether the writer takes commands, in reasonable time, and its last write did not fail for want of a database.
+    /// Where it failed, the writer tries again, with a write that changes nothing.
     pub async fn is_healthy(&self) -> bool {
         let (reply, wait) = oneshot::channel();
         let probed = async { self.queue.send(Job::Probe(reply)).await.is_ok() && wait.await.is_ok() };

@@ -113,7 +113,13 @@ impl Worker {
                 return;
             };
             match job {
-                Job::Probe(reply) => drop(reply.send(())),
+                Job::Probe(reply) => {
+                    // Whoever waited too long has gone.
+                    if !reply.is_closed() {
+                        self.probe().await;
+                        let _ = reply.send(());
+                    }
+                }
                 Job::Accounts(work, reply) => {
                     let result = AssertUnwindSafe(self.accounts(work)).catch_unwind().await;
                     let result = result.unwrap_or_else(|_| Err(self.panicked(&[])));
@@ -145,6 +151,15 @@ impl Worker {
         for (result, reply) in results.into_iter().zip(replies) {
             // Who hung up does not read it; the write is kept all the same.
             let _ = reply.send(result);
+        }
+    }
+
+    /// After a failure, tries a write that changes nothing: a server that says that it is not ready gets no other.
+    async fn probe(&mut self) {
+        if self.state.failing.load(Ordering::Acquire) {
+            let nothing: AccountWork = Box::new(|_| Box::pin(async { Ok(()) }));
+            let result = self.accounts(nothing).await;
+            self.note(std::iter::once(&result));
         }
     }
 

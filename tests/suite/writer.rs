@@ -1,0 +1,74 @@
+//! The one writer: it survives a fault of the program, and the server says when it cannot write.
+
+use crate::support::actors::demo;
+use crate::support::copies::Puller;
+use crate::support::http::Caller;
+use crate::support::items::member;
+use crate::support::{Engine, Server, on_both_engines};
+use cell_records_client::types::accounts::Role;
+use cell_records_server::db::engine;
+use cell_records_server::store::writer::WriteError;
+use serde_json::json;
+use uuid::Uuid;
+
+const CELL: &str = "ext:demo:cell-01";
+
+fn create(caller: &Caller) -> crate::support::http::Call {
+    let body = json!({"unit_id": CELL, "full_name": "Một Người", "sex": "male", "birth_date": "1970-03-02", "admission_date": "2001-05-19"});
+    caller.post("/v1/members", body)
+}
+
+/// Closes the database for writing, or opens it.
+fn close(server: &Server, closed: bool) {
+    match (server.engine, &server.database.url) {
+        // A file system of the test's own that is full needs more than a test may do: SQLite's own words for it do.
+        (Engine::Sqlite, _) if closed => server.database.sql(&["CREATE TRIGGER full BEFORE UPDATE ON sync_clock \
+            BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            .into()]),
+        (Engine::Sqlite, _) => server.database.sql(&["DROP TRIGGER full".into()]),
+        (Engine::Postgres, cell_records_server::db::Url::Postgres(url)) => {
+            let (_, name) = url.rsplit_once('/').unwrap();
+            let state = if closed { "on" } else { "off" };
+            let alter = format!("ALTER DATABASE {name} SET default_transaction_read_only = {state}");
+            // Who is connected to a closed database may open it, if asked in so many words.
+            server.database.sql(&["SET default_transaction_read_only = off".into(), alter]);
+            server.database.cut_connections();
+        }
+        (Engine::Postgres, _) => panic!("another database"),
+    }
+}
+
+on_both_engines! {
+    async fn a_panic_in_a_write_keeps_nothing_of_it_and_the_writer_goes_on(server: demo) {
+        let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
+        for _ in 0..3 {
+            let result = server.running.shared.writer.accounts::<()>(|tx| Box::pin(async move {
+                engine::batch(&mut tx.db(), "DELETE FROM members").await?;
+                panic!("a fault of the program")
+            })).await;
+            assert_eq!(result.unwrap_err(), WriteError::Internal);
+            peer.write((0..3).map(|_| member(Uuid::now_v7(), CELL, "Một Người")).collect()).await;
+        }
+        server.nobody().get("/readyz").await.is(200);
+        let mut puller = Puller::new(peer.client.clone());
+        puller.assert_equal("the copy").await;
+        assert_eq!(puller.count("member"), 1_168 + 9);
+    }
+
+    async fn a_database_that_takes_no_writes_is_not_ready_until_it_does(server: demo) {
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        create(&caller).await.is(201);
+        caller.get("/readyz").await.is(200);
+        close(server, true);
+        create(&caller).await.refused(503, "unavailable");
+        for _ in 0..3 {
+            caller.get("/readyz").await.refused(503, "unavailable");
+            // It answers reads all the same.
+            caller.get("/v1/members?limit=1").await.is(200);
+        }
+        close(server, false);
+        // Nobody sends a write to a server that is not ready: it finds out by itself.
+        caller.get("/readyz").await.is(200);
+        create(&caller).await.is(201);
+    }
+}
