@@ -31,6 +31,7 @@ mod model;
 mod moves;
 mod openapi;
 mod operator;
+mod outages;
 mod pages;
 mod pull;
 mod push;

@@ -114,6 +114,11 @@ impl TestDatabase {
         }
     }
 
+    /// A database of a PostgreSQL that somebody else looks after.
+    pub fn at(url: &str) -> Self {
+        TestDatabase { url: Url::Postgres(url.into()), place: Place::Kept }
+    }
+
     /// The same database by way of a port of this machine. PostgreSQL only.
     pub fn through(&self, port: u16) -> Self {
         let Url::Postgres(url) = &self.url else { panic!("a SQLite file has no port") };

@@ -1,6 +1,7 @@
 //! What every test stands on: servers on a database of their own, actors instead of tokens.
 
 pub mod actors;
+pub mod cluster;
 pub mod copies;
 pub mod database;
 pub mod http;

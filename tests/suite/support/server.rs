@@ -121,6 +121,13 @@ impl Server {
         Server::on(self.engine, Arc::new(self.database.through(port))).await
     }
 
+    /// A server with the demo ward on an empty database of a PostgreSQL that somebody else looks after. The test stops it.
+    pub async fn with_demo_at(url: &str) -> Server {
+        let server = Server::on(Engine::Postgres, Arc::new(TestDatabase::at(url))).await;
+        cell_records_server::demo::load(&server.running.shared).await.unwrap();
+        server
+    }
+
     /// Tries to start another server on the same database.
     pub async fn second(&self) -> Result<Running, String> {
         server::start(&config(&self.database.url)).await
