@@ -201,7 +201,8 @@ impl Config {
             return Err("system_code: must be 2 to 40 of a–z, 0–9, '-'".into());
         }
         // Cleaned as the text of a login is, or nobody could log in with it.
-        let admin_password = settings.admin_password.map(|password| clean(&password, false).unwrap_or_default().into_owned());
+        let admin_password =
+            settings.admin_password.map(|password| clean(&password, false).unwrap_or_default().into_owned());
         if admin_password.as_ref().is_some_and(|password| !passwords::is_acceptable(password, crate::setup::ADMIN, ""))
         {
             return Err("admin_password: must have at least 12 characters and not be easy to guess".into());

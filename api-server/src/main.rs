@@ -99,7 +99,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Demo { yes } => {
             let opened = server::open(&config).await?;
-            tell_password(opened.admin_password.as_deref());
+            show_password(opened.admin_password.as_deref());
             may_load_demo(&opened.shared, yes).await?;
             let loaded = demo::load(&opened.shared).await?;
             println!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
@@ -150,7 +150,7 @@ fn print(text: &str) -> Result<(), String> {
 
 async fn serve(config: &Config, yes: bool) -> Result<(), String> {
     let running = server::start(config).await?;
-    tell_password(running.admin_password.as_deref());
+    show_password(running.admin_password.as_deref());
     let work = async {
         if config.demo {
             may_load_demo(&running.shared, yes).await?;
@@ -161,7 +161,7 @@ async fn serve(config: &Config, yes: bool) -> Result<(), String> {
     };
     let outcome = tokio::select! {
         failed = work => failed,
-        () = told_to_end() => Ok(()),
+        () = asked_to_end() => Ok(()),
     };
     tracing::info!("ending: finishing what runs");
     running.stop().await;
@@ -169,7 +169,7 @@ async fn serve(config: &Config, yes: bool) -> Result<(), String> {
 }
 
 /// Waits for SIGTERM or SIGINT.
-async fn told_to_end() {
+async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => tokio::select! {
@@ -183,7 +183,7 @@ async fn told_to_end() {
 }
 
 /// Shows the password of `admin` on standard output, the only time.
-fn tell_password(password: Option<&str>) {
+fn show_password(password: Option<&str>) {
     if let Some(password) = password {
         println!("The user admin was made, with the password {password}\nIt is shown only now: log in and change it.");
     }

@@ -38,7 +38,7 @@ pub struct Opened {
     pub migrations: usize,
 }
 
-/// Brings the database to this program's schema, and makes it where it is not there. Answers how many migrations it ran.
+/// Brings the database to this program's schema, and makes it where it is not there. Returns how many migrations it ran.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -190,7 +190,7 @@ fn listener(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 }
 
 impl Running {
-    /// Loads the demo where it is not there yet; then the server is ready. Answers whether it was loaded now.
+    /// Loads the demo where it is not there yet; then the server is ready. Returns whether it was loaded now.
     ///
     /// # Errors
     /// A sentence for the operator.

@@ -77,7 +77,7 @@ fn unreachable(error: DbError) -> String {
     format!("the database does not answer: {error}")
 }
 
-/// Makes the root and the user `admin` where they are not there yet. Answers the password that was made for
+/// Makes the root and the user `admin` where they are not there yet. Returns the password that was made for
 /// `admin` when `password` gives none: it is known to nobody else and shown once.
 ///
 /// # Errors

@@ -41,7 +41,7 @@ pub struct Shared {
     pub trusted_proxies: TrustedProxies,
     /// Whether everything that must be loaded is: `/readyz`.
     pub ready: AtomicBool,
-    /// Whether the server is told to end: requests that wait answer at once.
+    /// Whether the server is ending: requests that wait answer at once.
     pub ending: AtomicBool,
 }
 

@@ -50,7 +50,7 @@ impl Client {
         }
     }
 
-    /// The server's base URL, without a password that may stand in it.
+    /// The server's base URL, without a password that may be part of it.
     pub fn server(&self) -> String {
         let mut url = self.inner.base.clone();
         // It fails on URLs without a host, which the builder has refused.
@@ -143,7 +143,7 @@ impl ClientBuilder {
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the base URL is not `http` or `https`, a token or language cannot stand in a header,
+    /// [`Error::Refused`] when the base URL is not `http` or `https`, a token or language cannot be put in a header,
     /// or a certificate is not PEM.
     pub fn build(self) -> Result<Client> {
         let base = Url::parse(&self.base_url).map_err(|cause| Error::Refused(format!("the base URL: {cause}")))?;

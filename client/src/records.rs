@@ -108,7 +108,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         if answer.status == 304 { Ok(None) } else { self.tag(&answer).map(Some) }
     }
 
-    /// One record as it stood at an instant.
+    /// One record as it was at an instant.
     pub async fn as_of(&self, record: impl Into<Ref<T>>, at: Timestamp) -> Result<A> {
         let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]).parameter("as_of", Some(at));
         self.client.fetch(call).await

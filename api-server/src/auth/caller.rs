@@ -74,7 +74,7 @@ pub struct Who {
 pub struct ViewOf {
     /// The database's clock.
     pub now: Timestamp,
-    /// The life of the log.
+    /// The incarnation of the log.
     pub epoch: String,
 }
 

@@ -35,7 +35,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A signing key that was replaced verifies for so long: twice the life of what it signed, in microseconds.
+/// A signing key that was replaced verifies for so long: twice the lifetime of what it signed, in microseconds.
 const REPLACED_VERIFIES: i64 = 2 * super::jwt::LIFETIME * 1_000_000;
 
 /// The keys of a server.

@@ -142,7 +142,7 @@ pub fn is_acceptable(password: &str, username: &str, unit: &str) -> bool {
     }
     let known: Vec<String> = [runs(username), runs(unit)].concat();
     let known: Vec<&str> = known.iter().map(String::as_str).chain(COMMON_HERE).collect();
-    // Without diacritics too, and without what stands between the words: dictionaries hold them in either form.
+    // Without diacritics too, and without what is between the words: dictionaries hold them in either form.
     let plain = fold(&password);
     let forms = [&password, &plain, &plain.replace(' ', "")];
     forms.into_iter().all(|text| zxcvbn(text, &known).score() >= Score::Three)

@@ -159,7 +159,7 @@ pub(super) fn cannot_connect(why: impl Into<String>) -> DbError {
 
 /// Settings of a SQLite connection: readers beside one writer, nothing acknowledged before it is on disk. Nothing is
 /// mapped: mapped pages count as this process's memory, once a connection. The log is cut back to 64 MB when it begins
-/// anew, so that its size tells whether readers hold it up.
+/// anew, so that its size shows whether readers hold it up.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864;
     PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";

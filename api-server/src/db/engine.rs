@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use std::collections::HashSet;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 /// Runs statements that answer nothing.
@@ -38,7 +38,7 @@ pub async fn take_time(db: &mut Db<'_>) -> QueryResult<()> {
     }
 }
 
-/// What stands around the statement that reads the clock row: it then answers the database's clock too, as it is once
+/// What surrounds the statement that reads the clock row: it then returns the database's clock too, as it is once
 /// the row is read. With `lock`, PostgreSQL locks the row first, so that the next writer waits. SQLite answers nothing:
 /// it is in this process, its clock is ours.
 pub fn with_now(db: &Db<'_>, lock: bool) -> (&'static str, &'static str) {
@@ -150,6 +150,11 @@ pub enum CommitError {
     Unknown(DbError),
 }
 
+/// Polls work once, and returns how far it got.
+async fn poll_once<F: Future + ?Sized>(mut work: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await
+}
+
 /// Writes the rows of several tables in their order, and commits.
 ///
 /// On PostgreSQL all of it is one round trip, once the connection has prepared every statement: before that, a statement
@@ -163,22 +168,39 @@ pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[R
         Db::Pg(c) if is_prepared => {
             let connection: &AsyncPgConnection = c;
             let one = async |rows: &Rows<'_>| write_one(&mut Db::Pg(connection), rows).await;
-            let mut written = pin!(futures_util::future::try_join_all(all.iter().map(|rows| one(rows))));
-            // What cannot be sent fails at once.
-            let sent = poll_fn(|context| Poll::Ready(written.as_mut().poll(context))).await;
-            let mut commit = Db::Pg(connection);
-            let commit = batch(&mut commit, "COMMIT");
-            let (written, committed) = match sent {
-                Poll::Ready(Err(error)) => return Err(CommitError::Nothing(error)),
-                Poll::Ready(Ok(done)) => (Ok(done), commit.await),
-                Poll::Pending => futures_util::future::join(written, commit).await,
-            };
-            match (written, committed) {
-                (Ok(_), Ok(())) => Ok(()),
-                // PostgreSQL has refused a statement, and with it the commit.
-                (Err(error), _) if !is_unavailable(&error) => Err(CommitError::Nothing(error)),
-                (Err(error), _) | (_, Err(error)) => Err(CommitError::Unknown(error)),
+            let mut statements: Vec<_> = all.iter().map(|rows| Box::pin(one(rows))).collect();
+            // Each is sent by being polled for the first time, in this order. What cannot be sent fails at once, and then
+            // the commit is not sent either.
+            let mut waiting = Vec::with_capacity(statements.len());
+            for statement in &mut statements {
+                match poll_once(statement.as_mut()).await {
+                    Poll::Pending => waiting.push(statement),
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Err(CommitError::Nothing(error)),
+                }
             }
+            let mut commit = Db::Pg(connection);
+            let mut commit = pin!(batch(&mut commit, "COMMIT"));
+            let committed = poll_once(commit.as_mut()).await;
+            for statement in waiting {
+                match statement.as_mut().await {
+                    Ok(()) => {}
+                    Err(error) if is_unavailable(&error) => return Err(CommitError::Unknown(error)),
+                    Err(error) => {
+                        // PostgreSQL has refused a statement, and so the commit is a rollback. Its answer is waited for, so
+                        // that nothing of this transaction is under way when the connection is used again.
+                        if committed.is_pending() {
+                            let _ = commit.await;
+                        }
+                        return Err(CommitError::Nothing(error));
+                    }
+                }
+            }
+            match committed {
+                Poll::Ready(committed) => committed,
+                Poll::Pending => commit.await,
+            }
+            .map_err(CommitError::Unknown)
         }
         db => {
             for rows in all {
@@ -217,7 +239,7 @@ pub async fn version(db: &mut Db<'_>) -> QueryResult<String> {
     Ok(format!("{name} {}", version.unwrap_or_default()))
 }
 
-/// Whether the database refused a write for what stands in it (the backstop of a rule).
+/// Whether the database refused a write for its content (the backstop of a rule).
 pub fn is_constraint(error: &DbError) -> bool {
     matches!(
         error,

@@ -14,7 +14,7 @@ const READABLE_BY_OTHERS: u32 = 0o044;
 /// How long a server waits for one that is just ending.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// The file and what stands beside it: SQLite's log and its index.
+/// The file and what is next to it: SQLite's log and its index.
 fn parts(path: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|suffix| beside(path, suffix))
 }

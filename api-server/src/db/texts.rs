@@ -19,7 +19,7 @@ struct Texts {
     uses: HashMap<u64, u8>,
 }
 
-/// Counts a use of a text, by its hash. Answers whether it is kept.
+/// Counts a use of a text, by its hash. Returns whether it is kept.
 pub fn is_kept(text: u64) -> bool {
     TEXTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().is_kept(text)
 }

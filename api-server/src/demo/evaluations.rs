@@ -1,5 +1,5 @@
 //! Schemes, locked rounds and results: as many of each level as the article prints. Its total of 2012 leaves out
-//! a level: 920 results stand here beside the reported 879. It tells no round of members for 2014 but the number
+//! a level: 920 results are here next to the reported 879. It states no round of members for 2014 but the number
 //! of the excellent, so there is none.
 
 use super::ids::{self, Of};

@@ -6,7 +6,7 @@ use super::random::day;
 use super::units;
 use cell_records_types::{Date, DatePrecision, Decimal, Measure, NewReportedFigure, Places, Qualifier};
 
-/// Where the words stand.
+/// Where the words are.
 const SOURCE: &str = "Bài “Đảng bộ phường Hưng Bình (Nghệ An) nâng cao năng lực lãnh đạo”";
 
 const CELLS: &str = "Đảng bộ phường có 24 chi bộ với 1.168 đảng viên, trong đó: 17 chi bộ khối dân cư, 3 chi bộ trường học, 1 chi bộ Công an và 2 chi bộ Công ty TNHH, HTX.";
@@ -19,12 +19,12 @@ const TRAINING: &str = "năm 2014 đã cử đi đào tạo trung cấp lý lu�
 const GROWTH: &str = "Trong gần 3 năm Đảng ủy đã cử đi học lớp bồi dưỡng nhận thức về Đảng cho 74 quần chúng ưu tú; kết nạp được hơn 30 đảng viên.";
 const DOCUMENTS: &str = "Trong gần 3 năm, Đảng ủy đã ban hành 33 nghị quyết (trong đó có 4 nghị quyết chuyên đề), 7 kế hoạch, 5 hướng dẫn, 17 quyết định, 16 thông báo trên các lĩnh vực kinh tế - xã hội, quốc phòng - an ninh, công tác xây dựng Đảng và các tổ chức trong hệ thống chính trị.";
 
-/// When a figure stands.
+/// When a figure holds.
 #[derive(Clone, Copy)]
 enum When {
     /// At some day of the year.
     AsOf(i16),
-    /// At a day that nobody told.
+    /// At a day that nobody stated.
     Unknown,
     /// In a year.
     Year(i16),
@@ -50,7 +50,7 @@ impl When {
     }
 }
 
-/// Figures of one indicator, time and sentence: the total, where one is told, and its parts.
+/// Figures of one indicator, time and sentence: the total, where one is stated, and its parts.
 struct Group {
     indicator: &'static str,
     when: When,

@@ -6,7 +6,7 @@ use cell_records_types::{ExternalId, Uuid};
 /// Code of the system whose ids the demo's records have.
 pub const SYSTEM: &str = "demo";
 
-/// What an id is of. The numbers stand in the ids: they never change.
+/// What an id is of. The numbers are part of the ids: they never change.
 #[derive(Debug, Clone, Copy)]
 pub enum Of {
     /// A unit.

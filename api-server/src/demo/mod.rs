@@ -36,7 +36,7 @@ use std::collections::BTreeSet;
 /// So many refused items are named.
 const NAMED: usize = 5;
 
-/// Loads the demo ward. Answers whether it did so now: `false` when it was there already.
+/// Loads the demo ward. Returns whether it did so now: `false` when it was there already.
 ///
 /// # Errors
 /// A sentence for the operator; nothing is stored then.
@@ -44,7 +44,7 @@ pub async fn load(shared: &Shared) -> Result<bool, String> {
     load_into(&shared.database, &shared.writer).await
 }
 
-/// Whether loading the demo now would put it beside units that somebody else made.
+/// Whether loading the demo now would put it next to units that somebody else made.
 ///
 /// # Errors
 /// A sentence for the operator.

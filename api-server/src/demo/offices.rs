@@ -1,5 +1,5 @@
 //! The ward's term and who holds which office as of 2014. The article names the term and three offices that were
-//! filled by by-election in 2014; days it does not tell, so years begin on 1 January.
+//! filled by by-election in 2014; days it does not say, so years begin on 1 January.
 
 use super::ids::{self, Of};
 use super::people::Person;

@@ -11,7 +11,7 @@ use cell_records_types::{
 };
 use std::collections::BTreeSet;
 
-/// The year as of which the demo stands.
+/// The year that the demo describes.
 const YEAR: i16 = 2014;
 /// Its last day.
 const LAST_DAY: Date = day(YEAR, 12, 31);
@@ -100,7 +100,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
     };
     let year = born.0.year();
     let birth = match random.below(100) {
-        // Of the old, papers often tell the year alone.
+        // Of the old, papers often state the year alone.
         0..14 if year < 1955 => PartialDate { year, month: None, day: None },
         14..18 if year < 1955 => PartialDate { year, month: Some(born.0.month()), day: None },
         _ => PartialDate { year, month: Some(born.0.month()), day: Some(born.0.day()) },

@@ -6,7 +6,7 @@ use super::random::day;
 use crate::store::scope::ROOT;
 use cell_records_types::{CellType, Date, NewUnit, Unit, UnitKind, UnitState, Uuid};
 
-/// From when the records tell of the tree: the day of Resolution 09-NQ/TU, with which the article begins.
+/// From when the records describe the tree: the day of Resolution 09-NQ/TU, with which the article begins.
 pub const SINCE: Date = day(2012, 3, 13);
 
 /// A cell of the ward.

@@ -1,4 +1,4 @@
-//! Bodies of requests: read up to a limit, as JSON objects, checked against their declaration with all faults told.
+//! Bodies of requests: read up to a limit, as JSON objects, checked against their declaration with all faults reported.
 
 use crate::error::{self, ApiError, ApiResult};
 use actix_web::dev::Payload;
@@ -136,7 +136,7 @@ impl Body {
         object(&self.0)
     }
 
-    /// The body in its declared form, with the references that stand in it.
+    /// The body in its declared form, with the references in it.
     ///
     /// # Errors
     /// `400` when it is no JSON object, `422` with all faults.
@@ -165,7 +165,7 @@ pub fn object(body: &[u8]) -> ApiResult<Map<String, Value>> {
         Ok(_) => Err(ApiError::new(&error::INVALID_JSON).detail("the body must be a JSON object")),
         // The parser's words name a position, never a value.
         Err(error) => {
-            let what = if error.is_data() { "a key stands twice in its object" } else { "not JSON" };
+            let what = if error.is_data() { "a key occurs twice in its object" } else { "not JSON" };
             let place = format!("{what} at line {}, column {}", error.line(), error.column());
             Err(ApiError::new(&error::INVALID_JSON).detail(place))
         }
@@ -231,7 +231,7 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
         while let Some(key) = from.next_key::<String>()? {
             let Unambiguous(value) = from.next_value()?;
             if map.insert(key, value).is_some() {
-                return Err(serde::de::Error::custom("a key stands twice"));
+                return Err(serde::de::Error::custom("a key occurs twice"));
             }
         }
         Ok(Value::Object(map))
@@ -254,7 +254,7 @@ mod tests {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":[{"b":1,"c":2,"b":3}]}"#, r#"{"a":1,"\u0061":1}"#] {
             let error = object(text.as_bytes()).unwrap_err();
             assert_eq!(error.code, &error::INVALID_JSON, "{text}");
-            assert!(error.detail.unwrap().starts_with("a key stands twice in its object at line 1"), "{text}");
+            assert!(error.detail.unwrap().starts_with("a key occurs twice in its object at line 1"), "{text}");
         }
     }
 

@@ -28,7 +28,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list_grants_of_system).service(add_grant_to_system).service(remove_grant_of_system);
 }
 
-/// Registers what stands below a unit: before the routes of the record types, which take all of `/v1/units/`.
+/// Registers what is below a unit: before the routes of the record types, which take all of `/v1/units/`.
 pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
     config.service(list_grants_over_unit);
 }
@@ -63,13 +63,13 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 
 /// Gives a user a role over a unit and all below it.
 ///
-/// The unit stands at or below the user's own, and under a grant of `administrator` that the caller holds. It works
+/// The unit is at or below the user's own, and under a grant of `administrator` that the caller holds. It works
 /// within a second. Nobody changes the own grants. No account holds `administrator` together with a role that reads
 /// personal data, or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
     request_body(content = NewGrant, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
-    responses((status = 201, description = "Given; `Location` tells where", body = Grant, example = json!(
+    responses((status = 201, description = "Given; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     )), Problems))]
 #[post("/v1/users/{id}/grants")]
@@ -85,13 +85,13 @@ async fn add_grant_to_user(
 
 /// Gives a system a role over a unit and all below it.
 ///
-/// The unit stands at or below the system's own, and under a grant of `administrator` that the caller holds. It works
+/// The unit is at or below the system's own, and under a grant of `administrator` that the caller holds. It works
 /// within a second. No account holds `administrator` together with a role that reads personal data, or with named
 /// fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "systems",
     request_body(content = NewGrant, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
-    responses((status = 201, description = "Given; `Location` tells where", body = Grant, example = json!(
+    responses((status = 201, description = "Given; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
     )), Problems))]
 #[post("/v1/systems/{id}/grants")]

@@ -1,4 +1,4 @@
-//! Whether the server lives and is ready, and the keys that verify its tokens. None of it needs a login.
+//! Whether the server is alive and ready, and the keys that verify its tokens. None of it needs a login.
 
 use crate::auth::caller::know_signing_keys;
 use crate::error::{ApiError, ApiResult, UNAVAILABLE};
@@ -33,7 +33,7 @@ async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 async fn readyz(app: App) -> ApiResult<HttpResponse> {
     if !app.ready.load(Ordering::Acquire) {
-        return Err(ApiError::new(&UNAVAILABLE).detail("the server is still loading"));
+        return Err(ApiError::new(&UNAVAILABLE).detail("the server is still starting"));
     }
     app.reads.single(async |db| app.live.confirm(db).await).await?;
     // A database that is full, or that may not be written to, answers reads all the same.

@@ -58,7 +58,7 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
         Ok(Wanted { limit, after: Some(after), query })
     }
 
-    /// The page of these items, of which one more than the limit was read, if there is one. `key` tells where
+    /// The page of these items, of which one more than the limit was read, if there is one. `key` says where
     /// the next page begins after an item.
     pub fn answer<I: Serialize>(self, app: &App, who: &Who, mut items: Vec<I>, key: impl Fn(&I) -> T) -> HttpResponse {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);

@@ -53,7 +53,7 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
 #[utoipa::path(tag = "systems",
     request_body(content = NewSystem, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
-    responses((status = 201, description = "Made; `Location` tells where", body = System, example = json!(
+    responses((status = 201, description = "Made; `Location` says where", body = System, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     )), Problems))]
 #[post("/v1/systems")]

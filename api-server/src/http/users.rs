@@ -55,7 +55,7 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 #[utoipa::path(tag = "users",
     request_body(content = NewUser, example = json!({"username": "van-phong", "display_name": "Văn phòng Đảng ủy", "password": "con mèo ngồi trên mái nhà"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
-    responses((status = 201, description = "Made; `Location` tells where", body = User, example = json!(
+    responses((status = 201, description = "Made; `Location` says where", body = User, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     )), Problems))]
 #[post("/v1/users")]

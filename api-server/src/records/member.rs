@@ -148,7 +148,7 @@ impl Slice for Member {
             }
         }
         dates(&change.after, set, verdict);
-        // A warning about a number tells of it: only to who reads it, or just sent it.
+        // A warning about a number reveals it: only to who reads it, or just sent it.
         if change.sent("personal_id") || change.may_learn("member", change.after.unit_id, "personal_id") {
             number_fits(&change.after, verdict);
         }
@@ -266,7 +266,7 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
 /// Whether the personal number fits what it is made from.
 fn number_fits(member: &Member, verdict: &mut Verdict) {
     if let Some(number) = member.personal_id.as_deref() {
-        // Century and sex stand in the fourth digit, the year in the next two.
+        // Century and sex are in the fourth digit, the year in the next two.
         let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
         if let (Some(code), Some(year)) = (part(3, 4), part(4, 6)) {
             if 1900 + 100 * (code / 2) + year != member.birth_date.year {
@@ -328,7 +328,7 @@ fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict
         if !change.sent(field) {
             continue;
         }
-        // Of a number that is held out of sight nothing is said: it would tell about strangers.
+        // Of a number that is held out of sight nothing is said: it would reveal strangers.
         let mut others = set.others::<Member>(holders(kind, &number), member.id);
         if others.any(|other| change.may_learn("member", other.unit_id, field)) {
             verdict.fault(field, &NUMBER_TAKEN);

@@ -122,7 +122,7 @@ fn complete(change: &mut Change<'_, Unit>, set: &WriteSet) {
     }
 }
 
-/// Where the unit stands in the tree.
+/// Where the unit is in the tree.
 fn place(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     let unit = &change.after;
     let Some(parent) = parent(unit) else {

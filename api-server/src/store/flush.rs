@@ -152,7 +152,7 @@ fn envelope(record: &Stored) -> [Cell<'_>; 12] {
     ]
 }
 
-/// Of the envelope, `unit_id` and `deleted_at` are indexed or stand in conditions of indexes, `created_at` never changes;
+/// Of the envelope, `unit_id` and `deleted_at` are indexed or part of conditions of indexes, `created_at` never changes;
 /// `updated_at` always does.
 fn is_plain(column: &Column) -> bool {
     !matches!(column.name, "unit_id" | "created_at" | "deleted_at")

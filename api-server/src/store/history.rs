@@ -1,5 +1,5 @@
-//! The log of one record: its versions, and the record as it stood at a time. A version is read under the mask of
-//! the unit that it stood in, so a new cell does not read what the old one wrote.
+//! The log of one record: its versions, and the record as it was at a time. A version is filtered by
+//! the rights in the unit that the record belonged to then, so a new cell does not read what the old one wrote.
 
 use super::load::find_records;
 use super::record::{Body, Envelope, Stored};
@@ -83,7 +83,7 @@ pub async fn single(db: &mut Db<'_>, wanted: &[(&'static Kind, Uuid, i64)]) -> R
     Ok(all)
 }
 
-/// The version that stood at a time; nothing before the first.
+/// The version that was current at a time; nothing before the first.
 ///
 /// # Errors
 /// When the database fails.

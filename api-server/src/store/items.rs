@@ -19,7 +19,7 @@ pub enum Expected {
     Any,
     /// Nothing, though an update or delete needs it.
     Missing,
-    /// This version; a result that equals what stands is accepted all the same.
+    /// This version; a result that equals the stored record is accepted all the same.
     Version(i64),
     /// This version exactly (`If-Match`).
     Exactly(i64),
@@ -138,7 +138,7 @@ impl Item {
     }
 
     /// An item of a push that does not say what it does to which type. It keeps its place and its name, so that what
-    /// refers to it is blocked; its type and operation stand for nothing.
+    /// refers to it is blocked; its type and operation mean nothing.
     pub fn unreadable(name: Option<String>, faults: Vec<Fault>) -> Self {
         let item = Item::new(UNIT, PushOp::Update, None, Expected::Any, Map::new(), "/fields");
         Item { name, faults, unreadable: true, ..item }
@@ -158,7 +158,7 @@ impl Item {
                 "external_ids" => report.within("external_ids", |report| self.read_external(value, report)),
                 name => match self.kind.field(name) {
                     None => report.fault_at(name, &faults::UNKNOWN_FIELD, ""),
-                    // Objects are merged with what stands before they are checked.
+                    // Objects are merged with the stored record before they are checked.
                     Some(_) if value.is_null() || value.is_object() => {
                         self.fields.insert(name.to_owned(), value);
                     }
@@ -219,7 +219,7 @@ pub struct Key {
     pub fingerprint: String,
 }
 
-/// One call: its items stand or fall by its mode, in one transaction.
+/// One call: its items succeed or fail by its mode, in one transaction.
 #[derive(Debug, Clone)]
 pub struct Command {
     /// Who asks.

@@ -93,8 +93,8 @@ impl List {
         self.sort.unwrap_or(BY_ID)
     }
 
-    /// How many rows a page's statement asks for: more than the page holds, which tells whether there are more. The
-    /// number stands in the text, so that PostgreSQL plans for it once; few sizes keep the texts few.
+    /// How many rows a page's statement asks for: more than the page holds, which shows whether there are more. The
+    /// number is in the text, so that PostgreSQL plans for it once; few sizes keep the texts few.
     fn rows(&self) -> i64 {
         [51, 101, 201, 501].into_iter().find(|rows| *rows > self.limit).unwrap_or(self.limit + 1)
     }

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// The clock row: the order of all writes, and counters that tell whether what was read still holds.
+/// The clock row: the order of all writes, and counters that show whether what was read still holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clock {
     /// Position of the last row of the log.
     pub seq: i64,
     /// The batch of that row.
     pub batch: Uuid,
-    /// The life of this log.
+    /// The incarnation of this log.
     pub epoch: String,
     /// Cursors below it are too old.
     pub floor_seq: i64,
@@ -36,7 +36,7 @@ type ClockSql = (BigInt, Guid, Text, BigInt, BigInt, BigInt, BigInt, Text, Nulla
 type ClockRow = (i64, Id, String, i64, i64, i64, i64, String, Option<At>);
 
 impl Clock {
-    /// A name for a new life of the log: 16 hex digits.
+    /// A name for a new incarnation of the log: 16 hex digits.
     pub fn new_epoch() -> String {
         Uuid::new_v4().simple().to_string().chars().take(16).collect()
     }

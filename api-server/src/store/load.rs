@@ -167,7 +167,7 @@ async fn find_counts(db: &mut Db<'_>, count: &Count) -> Result<Counts, DbError> 
     Ok(rows.into_iter().collect())
 }
 
-/// Most records that are looked up where they are in the way of a delete.
+/// Most records that are looked up where they prevent a delete.
 const IN_THE_WAY: i64 = 20;
 
 /// Some of the live records that point to a record, or belong to it as their unit.

@@ -138,7 +138,7 @@ mod tests {
         // Another server wrote 7.
         recent.add(commit(7, 8, None));
         assert_eq!((after(&recent, 5), after(&recent, 7)), (None, Some(vec![8])));
-        // The database was put back to 7, and another batch stands there.
+        // The database was put back to 7, and another batch is there.
         recent.add(Commit { before: (7, Uuid::nil()), ..commit(7, 9, None) });
         assert_eq!(after(&recent, 7), Some(vec![9]));
         for seq in 9..200 {

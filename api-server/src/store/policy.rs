@@ -15,7 +15,7 @@ pub struct Rights {
     pub writes: Option<Class>,
     /// Fields that it may not write all the same.
     pub except: &'static [&'static str],
-    /// Fields that are all that it may write of a record that stands; it neither creates nor deletes.
+    /// Fields that are all that it may write of an existing record; it neither creates nor deletes.
     pub only: &'static [&'static str],
 }
 

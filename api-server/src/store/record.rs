@@ -41,7 +41,7 @@ impl Body {
         Fields(serde_json::from_str(&text).unwrap_or_default())
     }
 
-    /// Joins the fragments up to a class, comma separated, onto what stands (an object that is not closed).
+    /// Joins the fragments up to a class, comma separated, onto what is there (an object that is not closed).
     pub fn join(&self, up_to: Class, out: &mut String) {
         for fragment in self.0.iter().take(up_to.index() + 1).filter(|fragment| !fragment.is_empty()) {
             if !out.ends_with('{') {

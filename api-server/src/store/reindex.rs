@@ -24,7 +24,7 @@ use uuid::Uuid;
 /// Records, or rows of the log, of one step.
 const STEP: i64 = 500;
 
-/// What tells this program's registry from another: a hash of the fields' classes, and one of all that is derived.
+/// What distinguishes this program's registry from another: a hash of the fields' classes, and one of all that is derived.
 pub struct Fingerprint {
     /// As it is stored: both, with a colon between.
     pub text: String,

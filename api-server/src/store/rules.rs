@@ -41,7 +41,7 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
     /// up to it (`reindex`).
     const REVISION: u32 = 1;
 
-    /// The unit of a new record that names none, where the type tells it by itself.
+    /// The unit of a new record that names none, where the type derives it by itself.
     fn default_unit(_fields: &Fields, _set: &WriteSet) -> Option<Uuid> {
         None
     }

@@ -67,7 +67,7 @@ impl Tree {
         self.nodes.get(&unit).and_then(|node| node.parent)
     }
 
-    /// The seq at which what stands under a unit last entered or left it by a re-parent.
+    /// The seq at which what is under a unit last entered or left it by a re-parent.
     pub fn boundary(&self, unit: Uuid) -> i64 {
         self.nodes.get(&unit).map_or(0, |node| node.boundary_seq)
     }
@@ -77,7 +77,7 @@ impl Tree {
         std::iter::successors(self.contains(unit).then_some(unit), |unit| self.parent(*unit))
     }
 
-    /// Whether `unit` is `root` or stands under it.
+    /// Whether `unit` is `root` or under it.
     pub fn covers(&self, root: Uuid, unit: Uuid) -> bool {
         self.ancestors(unit).any(|above| above == root)
     }

@@ -1,4 +1,4 @@
-//! Opaque secrets: access tokens of systems (`crt_…`) and refresh tokens (`crr_…`), with a checksum that tells a
+//! Opaque secrets: access tokens of systems (`crt_…`) and refresh tokens (`crr_…`), with a checksum that recognises a
 //! mistyped one without a database read. Stored as SHA-256.
 
 use aws_lc_rs::digest;

@@ -7,8 +7,8 @@ use super::rules::Slice;
 use super::scope::Tree;
 use crate::db::{Column, Value};
 use cell_records_types::{Date, ExternalId, RecordType, Timestamp};
-use std::cell::{Cell, RefCell};
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -68,12 +68,12 @@ pub struct Count {
     pub kind: &'static str,
     /// A column and its value.
     pub matching: (&'static str, Value),
-    /// The column whose values are told apart.
+    /// The column by whose values is grouped.
     pub by: Option<&'static str>,
 }
 
 impl Count {
-    /// The value of a record in the column that tells groups apart.
+    /// The value of a record in the column that groups.
     fn group(&self, record: &Stored) -> Option<String> {
         match self.by.and_then(|by| cell(record, by)) {
             Some(Value::Text(text)) => text,

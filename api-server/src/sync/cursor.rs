@@ -106,7 +106,7 @@ impl FeedCursor {
         }
     }
 
-    /// Whether the clock stands exactly at the cursor.
+    /// Whether the clock is exactly at the cursor.
     pub fn is_at(&self, clock: &Clock) -> bool {
         self.seq == clock.seq
             && self.batch == short_batch(clock.seq, clock.batch)

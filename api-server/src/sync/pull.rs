@@ -46,7 +46,7 @@ pub struct Pull {
     pub scope: Scope,
     /// The clock, the instant and the tree in which it is judged.
     pub view: View,
-    /// The scope with its grants cut to the units asked for: the pull's roots. It tells what is inside.
+    /// The scope with its grants cut to the units asked for: the pull's roots. It decides what is inside.
     inside: Scope,
     rev: [u8; 8],
 }

@@ -33,7 +33,7 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Page
         let mut source = Source::of(pull, kind, after.0);
         while let Some(units) = source.next() {
             loop {
-                // One more than fits tells whether the walk goes on.
+                // One more than fits shows whether the walk goes on.
                 let room = page.limit.saturating_sub(page.len());
                 let records = read(db, kind, class, units.as_deref(), after, room + 1).await?;
                 source.found(records.len());

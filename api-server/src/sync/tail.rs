@@ -1,4 +1,4 @@
-//! What came after a cursor. A row of the log only says *look at this record*: what is sent is the record as it stands,
+//! What came after a cursor. A row of the log only says *look at this record*: what is sent is the record as it is now,
 //! filtered by the caller's rights as they are, all read in one transaction.
 
 use super::page::Page;

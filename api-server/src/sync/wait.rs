@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(passed(vec![commit(3, 5, HERE)], at(5)), (true, 5));
         // Not all commits since are known: another server wrote 4.
         assert_eq!(passed(vec![commit(4, 5, THERE)], at(3)), (false, 3));
-        // The database was put back, and another batch stands at the cursor.
+        // The database was put back, and another batch is at the cursor.
         let other = Commit { before: (3, Uuid::from_u128(77 << 64)), ..commit(3, 5, THERE) };
         assert_eq!(passed(vec![other], at(3)), (false, 3));
     }

@@ -1,4 +1,4 @@
-//! The crate against a server that says what a test tells it to.
+//! The crate against a server that answers as a test prescribes.
 
 mod calls;
 mod next_year;

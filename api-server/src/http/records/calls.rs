@@ -21,7 +21,7 @@ struct Call {
     describe: fn(&Kind, &Examples) -> Operation,
 }
 
-/// The calls; those of one path stand together.
+/// The calls; those of one path are together.
 #[rustfmt::skip]
 static CALLS: [Call; 7] = [
     Call { method: HttpMethod::Get,    path: "",              to: |route| route.to(read::list),     describe: document::list },
@@ -35,7 +35,7 @@ static CALLS: [Call; 7] = [
 
 /// Registers the routes of every record type.
 ///
-/// Each type has a scope of its own: a path of another type, or of none, is told by the scope's prefix alone, where
+/// Each type has a scope of its own: a path of another type, or of none, is recognised by the scope's prefix alone, where
 /// single resources would each try their pattern on it.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     for kind in &KINDS {

@@ -102,7 +102,7 @@ pub fn create(kind: &Kind, examples: &Examples) -> Operation {
     .parameter(dry_run())
     .request_body(Some(body(create, examples.create.clone())))
     .response("201", json_response("Created", one(kind), examples.answer.clone(), true))
-    .response("200", json_response("It stood so already", one(kind), examples.answer.clone(), true))
+    .response("200", json_response("It is so already", one(kind), examples.answer.clone(), true))
     .build()
 }
 
@@ -110,7 +110,7 @@ pub fn create(kind: &Kind, examples: &Examples) -> Operation {
 pub fn get(kind: &Kind, examples: &Examples) -> Operation {
     operation(kind, "get", format!("Reads {}.", a(kind)), "A deleted record is `410` with the time of its deletion.")
         .parameter(id())
-        .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it stood at this timestamp."))
+        .parameter(parameter("as_of", ParameterIn::Query, timestamp(), "The record as it was at this timestamp."))
         .parameter(parameter(
             "If-None-Match",
             ParameterIn::Header,
@@ -118,7 +118,7 @@ pub fn get(kind: &Kind, examples: &Examples) -> Operation {
             "The `ETag` of the copy at hand: unchanged is `304`.",
         ))
         .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
-        .response("304", ResponseBuilder::new().description("The copy at hand is the record as it stands").build())
+        .response("304", ResponseBuilder::new().description("The copy is current").build())
         .build()
 }
 
@@ -134,14 +134,14 @@ pub fn update(kind: &Kind, examples: &Examples) -> Operation {
         "update",
         format!("Changes {}.", a(kind)),
         "A JSON Merge Patch (RFC 7396): absent is untouched, `null` clears. One that changes nothing answers the same version. \
-         `412` carries the record as it stands in `current`.",
+         `412` carries the current record in `current`.",
     )
     .parameter(id())
     .parameter(if_match(true))
     .parameter(dry_run())
     .request_body(Some(change))
     .response("200", json_response("The record after the change", one(kind), examples.answer.clone(), true))
-    .response("204", ResponseBuilder::new().description("Done; it stands where the caller does not read").build())
+    .response("204", ResponseBuilder::new().description("Done; it is now where the caller does not read").build())
     .build()
 }
 

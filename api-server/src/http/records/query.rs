@@ -38,7 +38,7 @@ pub struct Asked {
     pairs: Vec<(String, String)>,
 }
 
-/// What a cursor holds: whose it is, what it asks, where it stands.
+/// What a cursor holds: whose it is, what it asks, where it is.
 #[derive(Serialize, Deserialize)]
 struct Cursor {
     caller: Uuid,

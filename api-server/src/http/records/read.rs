@@ -1,4 +1,4 @@
-//! Reading records: list, one record, as it stood, its history.
+//! Reading records: list, one record, as it was at a time, its history.
 
 use super::collection::Collection;
 use super::query::{Asked, DEFAULT_LIMIT, MAX_LIMIT};
@@ -74,7 +74,7 @@ pub async fn get(
     params.end()?;
     let record = match as_of {
         None => live(record)?,
-        Some(at) => live(stood(&app, &who, &record, at).await?)?,
+        Some(at) => live(as_it_was(&app, &who, &record, at).await?)?,
     };
     let view = view(&who, &record)?;
     let tag = view.tag(&record, &who.view.epoch);
@@ -97,8 +97,8 @@ pub fn live(record: Stored) -> ApiResult<Stored> {
     }
 }
 
-/// A record as it stood at a time, where the caller may see that version.
-async fn stood(app: &App, who: &Who, record: &Stored, at: Timestamp) -> ApiResult<Stored> {
+/// A record as it was at a time, where the caller may see that version.
+async fn as_it_was(app: &App, who: &Who, record: &Stored, at: Timestamp) -> ApiResult<Stored> {
     let found = app.reads.recent(async |db| history::at(db, record, at).await).await?;
     let seen = found.filter(|version| who.scope.reads(record.kind, version.record.unit_id).is_some());
     seen.map(|version| version.record).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
@@ -141,7 +141,7 @@ pub async fn history(
         }
     };
     params.end()?;
-    // One more than the page: the version before its last tells what that one changed, and that more follow.
+    // One more than the page: the version before its last shows what that one changed, and that more follow.
     let mut versions = app.reads.single(async |db| history::versions(db, &record, below, limit + 1).await).await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = versions.len() > size;
@@ -162,7 +162,7 @@ pub async fn history(
     Ok(response.json(cell_records_types::pages::Page { items, next_cursor: next, total: None }))
 }
 
-/// A version as the caller may see it: under the mask of the unit that it stood in.
+/// A version as the caller may see it: filtered by its rights in the unit that the record belonged to then.
 fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<HistoryEntry> {
     let record = &version.record;
     let view = View::of(&who.scope, record)?;

@@ -1,5 +1,5 @@
 //! What of a record a caller reads: its class, and the fields that were named to it. The text of an answer and its
-//! entity tag are made from the same view, so that a tag never stands for more or less than was read.
+//! entity tag are made from the same view, so that a tag never means more or less than was read.
 
 use crate::http::etag;
 use crate::store::record::{Stored, shown};

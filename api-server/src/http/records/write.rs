@@ -56,7 +56,7 @@ pub async fn update(
     request: HttpRequest,
     body: Result<Body, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    // A body that cannot be read tells nothing about a record that the caller may not write.
+    // A body that cannot be read reveals nothing about a record that the caller may not write.
     let read = body.and_then(|body| body.object().map(|fields| (body, fields)));
     let (body, fields) = match read {
         Ok(read) => read,
@@ -200,7 +200,7 @@ fn conflict_code(reason: &ConflictReason, code: &FaultCode) -> &'static ErrorCod
     }
 }
 
-/// Most records that are named where they stand in the way of a delete.
+/// Most records that are named where they prevent a delete.
 const NAMED: usize = 5;
 
 async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: &Refusal) -> ApiError {

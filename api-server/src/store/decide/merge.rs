@@ -20,7 +20,7 @@ pub struct Draft {
     pub action: Action,
     /// The unit that the record would belong to; nil when none is known.
     pub unit_id: Uuid,
-    /// Of a unit: the unit that it would stand under.
+    /// Of a unit: the unit that it would be under.
     pub parent: Option<Uuid>,
     /// The record as it would be; nothing when its fields do not make one.
     pub after: Option<Typed>,

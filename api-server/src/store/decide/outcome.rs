@@ -22,7 +22,7 @@ pub fn conflict(refusal: Refusal, record: &Arc<Stored>) -> Decided {
 }
 
 /// The same, naming what the item would have changed, so far as the caller may read it. What was sent is shown as it was
-/// sent: an external id that is resolved here would tell about what its sender may not see.
+/// sent: an external id that is resolved here would reveal what its sender may not see.
 pub fn conflict_about(refusal: Refusal, record: &Arc<Stored>, item: &Item, draft: &Draft, scope: &Scope) -> Decided {
     let reads = scope.reads(record.kind, record.unit_id);
     let named = scope.named_fields(record.kind, record.unit_id);

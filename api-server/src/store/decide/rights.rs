@@ -45,7 +45,7 @@ pub fn place(
     let moved = target.before.as_ref().is_none_or(|before| before.unit_id != unit || !before.is_live());
     let is_live = set.get(UNIT, unit).is_some_and(|unit| unit.is_live());
     if moved && (!is_live || context.scope.reads(UNIT, unit).is_none()) {
-        // One that the type tells by itself is named only where the caller sees it.
+        // One that the type derives by itself is named only where the caller sees it.
         let derived = item.unit.is_none() && target.before.is_none();
         at_unit(if derived { &faults::REQUIRED } else { &faults::REFERENCE_NOT_FOUND });
         return false;

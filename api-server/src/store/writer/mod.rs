@@ -1,5 +1,5 @@
 //! The one writer: a queue and a thread with its own connection that treats what waits as one set. Nothing else can
-//! write. Here is the way in; `worker` has the life of a set, `transaction` its begin and its commit, `keys` what is kept
+//! write. Here is the way in; `worker` works on a set, `transaction` its begin and its commit, `keys` what is kept
 //! under an `Idempotency-Key`, `refused` the search for what the database does not take.
 
 mod keys;
@@ -225,7 +225,7 @@ impl Writer {
         let work: AccountWork = Box::new(move |tx| {
             let work = work(tx);
             Box::pin(async move {
-                // The receiver only goes when the caller hung up; the write is kept all the same.
+                // The receiver is gone only when the caller has disconnected; the write is kept all the same.
                 let _ = answer.send(work.await?);
                 Ok(())
             })

@@ -1,4 +1,4 @@
-//! The life of a set: take what waits, decide until nothing is missing, write, commit, answer.
+//! What happens to a set: take what waits, decide until nothing is missing, write, commit, answer.
 
 use super::keys::{self, ByKey, Kept};
 use super::refused::{self, Attempt, TRIES};
@@ -149,7 +149,7 @@ impl Worker {
         let bytes: usize = commands.iter().map(|command| command.bytes).sum();
         self.state.bytes.fetch_sub(bytes, Ordering::AcqRel);
         for (result, reply) in results.into_iter().zip(replies) {
-            // Who hung up does not read it; the write is kept all the same.
+            // Who has disconnected does not read it; the write is kept all the same.
             let _ = reply.send(result);
         }
     }
