@@ -111,7 +111,7 @@ pub struct Http {
     /// `CELL_RECORDS_WORKERS`: threads that answer requests; default one a processor.
     pub workers: Option<usize>,
     /// `CELL_RECORDS_MAX_CONNECTIONS`: most connections at a time, shared out evenly among the workers; more wait to
-    /// be taken; default [`MAX_CONNECTIONS`]. Each takes a file descriptor of the process.
+    /// be taken; default `MAX_CONNECTIONS`. Each takes a file descriptor of the process.
     pub max_connections: usize,
     /// How long a client may leave an answer untaken before its connection is cut: [`ANSWER_TIMEOUT`], but in tests.
     pub answer_timeout: Duration,

@@ -114,7 +114,7 @@ impl Reads {
     }
 
     /// Runs one statement that reads much. SQLite runs it on a thread of its own, with a connection of its own, so that the
-    /// worker goes on; [`LONG_READS`] run at once, the next wait, and fail after [`READ_LIMIT`].
+    /// worker goes on; `LONG_READS` run at once, the next wait, and fail after `READ_LIMIT`.
     ///
     /// # Errors
     /// The database's own.

@@ -22,7 +22,7 @@ use tokio::time::{Sleep, sleep};
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
 /// An idle connection is kept for so long.
 const IDLE: Duration = Duration::from_secs(5);
-/// A client that takes fewer bytes of an answer than [`LEAST_TAKEN`] for so long is cut off.
+/// A client that takes fewer bytes of an answer than `LEAST_TAKEN` for so long is cut off.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// See [`ANSWER_TIMEOUT`]. So an answer to a slow client goes on, and a byte now and then does not hold one up.
 const LEAST_TAKEN: usize = 16 * 1024;

@@ -131,7 +131,7 @@ impl List {
     }
 
     /// One page: at most `limit` records, and the place that the next page begins after, if there is one. A page that
-    /// has examined [`EXAMINED_ROWS`] or [`EXAMINED_ENTRIES`] comes short, perhaps empty, with the place where it ended.
+    /// has examined `EXAMINED_ROWS` or `EXAMINED_ENTRIES` comes short, perhaps empty, with the place where it ended.
     ///
     /// # Errors
     /// A field that no grant reads; a sort that needs fewer units; a failing database.
