@@ -232,6 +232,21 @@ on_both_engines! {
         small.running.handle.stop(false).await;
     }
 
+    async fn a_body_that_is_refused_by_its_length_can_be_sent_to_its_end(server: empty) {
+        let mut client = TcpStream::connect(server.running.addr).await.unwrap();
+        let body = vec![b' '; 32 * 1024 * 1024];
+        let head = format!("POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        client.write_all(head.as_bytes()).await.unwrap();
+        // The answer is here before the body is: most clients read it only after they have sent everything.
+        let mut answer = vec![0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, b"HTTP/1.1 413");
+        client.write_all(&body).await.unwrap();
+        client.shutdown().await.unwrap();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert!(String::from_utf8_lossy(&answer).contains("too_large"));
+    }
+
     async fn a_slow_client_gets_all_of_its_answer(server: empty) {
         let small = server.restarted_with(|config| config.http.answer_timeout = Duration::from_secs(5)).await;
         let mut slow = TcpStream::connect(small.running.addr).await.unwrap();

@@ -22,6 +22,9 @@ use tokio::time::{Sleep, sleep};
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
 /// An idle connection is kept for so long.
 const IDLE: Duration = Duration::from_secs(5);
+/// A client that is answered before it has sent all of its body may send on for so long: what it sends is read and
+/// dropped. A connection that is closed with something unread is reset, and the client may lose the answer.
+const REST_OF_BODY: Duration = Duration::from_secs(5);
 /// A client that takes fewer bytes of an answer than `LEAST_TAKEN` for so long is cut off.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// See [`ANSWER_TIMEOUT`]. So an answer to a slow client goes on, and a byte now and then does not hold one up.
@@ -49,6 +52,7 @@ where
     let http = HttpService::build()
         .keep_alive(KeepAlive::Timeout(IDLE))
         .client_request_timeout(REQUEST_HEAD)
+        .client_disconnect_timeout(REST_OF_BODY)
         .graceful_shutdown_signal(move || {
             let ending = ending.clone();
             async move { ending.notified().await }
