@@ -5,7 +5,7 @@ use crate::support::actors::grant;
 use crate::support::copies::{Puller, held};
 use crate::support::items::{delete, item, update};
 use crate::support::on_both_engines;
-use crate::support::ward::{ROOT, change};
+use crate::support::ward::{ROOT, change, stays};
 use cell_records_client::Client;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::Store;
@@ -72,7 +72,7 @@ on_both_engines! {
             assert_eq!(version(next(whole, kind, record).await), Some(1), "{what}");
             assert_eq!(next(b, kind, record).await, None, "{what}");
 
-            let (field, _, value) = change(kind);
+            let (field, value) = change(kind);
             let changed = write(&office, update(what, record, 1, json!({field: value}))).await;
             assert_eq!((&changed.status, changed.version), (&ItemStatus::Updated, Some(2)), "{what}: {changed:?}");
             assert_eq!(version(next(a, kind, record).await), Some(2), "{what}");
@@ -82,12 +82,8 @@ on_both_engines! {
             let home = if what == "unit" { "parent_id" } else { "unit_id" };
             let moved = write(&office, update(what, record, 2, json!({home: ward.b}))).await;
             let mut now = 2;
-            let stays = match what {
-                "unit" => None,
-                "reported_figure" => Some("figure_is_fixed"),
-                _ => kind.downward.then_some("unit_fixed"),
-            };
-            if let Some(code) = stays {
+            if stays(kind) {
+                let code = if kind.downward { "unit_fixed" } else { "figure_is_fixed" };
                 assert_eq!((&moved.status, moved.errors[0].code.as_str()), (&ItemStatus::Invalid, code), "{what}");
                 assert_eq!(next(a, kind, record).await, None, "{what}");
             } else {

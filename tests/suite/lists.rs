@@ -269,7 +269,7 @@ on_both_engines! {
                 down.reverse();
                 assert_eq!((up.len(), up), (3, down), "{} by {}", kind.name, sort.name);
             }
-            let (field, value, _) = change(kind);
+            let (field, value) = change(kind);
             let changed = ward.office.patch(&format!("{collection}/{}", ids[0]), "*", json!({field: value})).await.is(200);
             let since = changed.body["updated_at"].as_str().unwrap();
             let found = ward.office.all(&format!("{collection}?updated_since={since}")).await.0;

@@ -31,7 +31,7 @@ on_both_engines! {
         for kind in &KINDS {
             let collection = format!("/v1/{}", kind.plural);
             let (ours, theirs) = (ward.record(kind, &ward.a).await, ward.record(kind, &ward.b).await);
-            let (field, value, _) = change(kind);
+            let (field, value) = change(kind);
             let path = |id: String| format!("{collection}/{id}");
             for record in [&ours, &theirs] {
                 ward.office.patch(&path(record.id()), record.etag(), json!({field: value})).await.is(200);

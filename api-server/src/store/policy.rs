@@ -54,7 +54,7 @@ type Row = (&'static str, [Option<Rights>; 8]);
 const CODE: &[&str] = &["code"];
 
 #[rustfmt::skip]
-static TABLE: [Row; 9] = [
+static TABLE: &[Row] = &[
     //                         office    lead                cell      inspect.  peer                reader   administrator         auditor
     (Unit::NAME,             [write(I), write_but(I, CODE), read(I),  read(I),  write_but(I, CODE), read(I), write_only(I, CODE), read(U)]),
     (Member::NAME,           [write(S), read(S),            read(P),  read(P),  write(P),           NONE,    NONE,                NONE]),

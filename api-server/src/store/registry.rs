@@ -1,5 +1,5 @@
 //! The registry of record types: what the engine knows of each, made from the wire type and its slice.
-//! A record type is one line in [`KINDS`].
+//! Which types there are is said by [`types::record_types!`].
 
 use super::cut;
 use super::filter::Filter;
@@ -8,7 +8,7 @@ use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types as types;
-use cell_records_types::{Class, FieldSpec};
+use cell_records_types::{Class, FieldSpec, Sample};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -99,6 +99,8 @@ pub struct Kind {
     child_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
     references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
+    sample: fn() -> Sample,
+    complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
     schema_names: fn() -> [String; 3],
     schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
@@ -131,6 +133,8 @@ impl Kind {
             child_rows: |typed| typed.downcast_ref::<T>().map(T::child_rows).unwrap_or_default(),
             references: |typed| typed.downcast_ref::<T>().map(references_of).unwrap_or_default(),
             decide: rules::decide::<T>,
+            sample: T::sample,
+            complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
             schema_names: || [T::name(), T::New::name(), T::Patch::name()].map(Cow::into_owned),
             schemas: |schemas| {
                 add_schemas::<T>(schemas);
@@ -180,6 +184,19 @@ impl Kind {
     /// Asks the type's defaults and rules. Nothing when a record does not read back.
     pub fn decide(&self, change: &AnyChange<'_>, set: &WriteSet, verdict: &mut Verdict) -> Option<Ruled> {
         (self.decide)(change, set, verdict)
+    }
+
+    /// An example of the type.
+    pub fn sample(&self) -> Sample {
+        (self.sample)()
+    }
+
+    /// A flat record as a call returns it: with the first values of managed fields that it does not have.
+    ///
+    /// # Errors
+    /// When it does not have what a record of the type must have.
+    pub fn complete(&self, flat: serde_json::Value) -> serde_json::Result<serde_json::Value> {
+        (self.complete)(flat)
     }
 
     /// Names of the schemas of what it answers, what a create takes, what a patch takes.
@@ -235,18 +252,19 @@ fn add_schemas<T: ToSchema>(schemas: &mut Schemas) {
     T::schemas(schemas);
 }
 
-/// All record types, units first, each after those that it refers to: the order of a snapshot.
-pub static KINDS: [Kind; 9] = [
-    Kind::of::<types::Unit>(0),
-    Kind::of::<types::Member>(1),
-    Kind::of::<types::Term>(2),
-    Kind::of::<types::Position>(3),
-    Kind::of::<types::EvaluationScheme>(4),
-    Kind::of::<types::EvaluationRound>(5),
-    Kind::of::<types::MemberEvaluation>(6),
-    Kind::of::<types::UnitEvaluation>(7),
-    Kind::of::<types::ReportedFigure>(8),
-];
+macro_rules! kinds {
+    ($($name:ident,)+) => {
+        /// All record types, in the order of [`types::record_types!`].
+        pub static KINDS: [Kind; types::RECORD_TYPES.len()] = {
+            let mut next = 0;
+            [$({
+                next += 1;
+                Kind::of::<types::$name>(next - 1)
+            }),+]
+        };
+    };
+}
+types::record_types!(kinds);
 
 /// The type of units, which the tree is made of.
 pub static UNIT: &Kind = &KINDS[0];

@@ -6,10 +6,7 @@ use crate::error::{Error, Result};
 use crate::feed::ChangesQuery;
 use crate::transport::Call;
 use cell_records_types::sync::{Change, ChangesPage, Phase, PushItem, RemoveReason};
-use cell_records_types::{
-    EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType, ReportedFigure, Term, Timestamp,
-    Unit, UnitEvaluation, Uuid,
-};
+use cell_records_types::{Timestamp, TypeInfo, Uuid};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
 use std::convert::Infallible;
@@ -309,22 +306,8 @@ pub(super) fn envelope(record: &Map<String, Value>) -> Result<(i64, Uuid)> {
 
 /// The path of a type's collection.
 async fn collection(client: &Client, kind: &str) -> Result<String> {
-    const fn names<T: RecordType>() -> (&'static str, &'static str) {
-        (T::NAME, T::PLURAL)
-    }
-    let known = [
-        names::<Unit>(),
-        names::<Term>(),
-        names::<Member>(),
-        names::<Position>(),
-        names::<EvaluationScheme>(),
-        names::<EvaluationRound>(),
-        names::<MemberEvaluation>(),
-        names::<UnitEvaluation>(),
-        names::<ReportedFigure>(),
-    ];
-    if let Some((_, plural)) = known.into_iter().find(|(name, _)| *name == kind) {
-        return Ok(plural.to_owned());
+    if let Some(one) = TypeInfo::named(kind) {
+        return Ok(one.plural.to_owned());
     }
     // A guess would not do: a 404 of a path that does not exist would remove the record from the copy.
     let types = client.record_types().await?.items;

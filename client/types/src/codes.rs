@@ -137,6 +137,12 @@ macro_rules! codes {
                     report.fault(&$crate::faults::UNKNOWN_CODE, [$($code),+].join(", "));
                 }
             }
+
+            fn code_lists(found: &mut Vec<$crate::CodeList>) {
+                if found.iter().all(|list| list.name != Self::LIST.name) {
+                    found.push(Self::LIST);
+                }
+            }
         }
     };
 }
@@ -169,17 +175,12 @@ impl Class {
     }
 }
 
-/// Every enum of the contract, for `GET /v1/code_lists`.
+/// Every enum of the contract, for `GET /v1/code_lists`: of the rights, then of the fields of the record types.
 pub fn code_lists() -> Vec<CodeList> {
     let mut lists = vec![Class::LIST, crate::accounts::Role::LIST];
-    lists.extend(crate::unit::CODE_LISTS);
-    lists.extend(crate::member::CODE_LISTS);
-    lists.extend(crate::term::CODE_LISTS);
-    lists.extend(crate::position::CODE_LISTS);
-    lists.extend(crate::evaluation_scheme::CODE_LISTS);
-    lists.extend(crate::evaluation_round::CODE_LISTS);
-    lists.extend(crate::member_evaluation::CODE_LISTS);
-    lists.extend(crate::reported_figure::CODE_LISTS);
+    for field in crate::RECORD_TYPES.iter().flat_map(|one| one.fields) {
+        (field.code_lists)(&mut lists);
+    }
     lists
 }
 

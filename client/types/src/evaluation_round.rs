@@ -38,8 +38,6 @@ impl RoundState {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 1] = [RoundState::LIST];
-
 /// A year, 1900 to 2200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -100,6 +98,11 @@ record! {
         managed {
             /// Where it stands; moved by `POST /v1/evaluation_rounds/{id}/advance`.
             state: RoundState,
+        }
+        sample {
+            create: { "unit_id": "ext:demo:ward", "scheme_id": "ext:demo:scheme-members", "year": 2014 },
+            change: { "opened_on": "2014-11-01" },
+            distinct: [year],
         }
     }
 }

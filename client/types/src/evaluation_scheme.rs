@@ -38,9 +38,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
-    [SubjectKind::LIST, CriterionKind::LIST, CapBase::LIST, Rounding::LIST];
-
 form! {
     /// A code inside a scheme.
     pub struct SchemeCode = "1 to 40 of a–z, 0–9, _", "^[a-z0-9_]{1,40}$", "excellent",
@@ -155,5 +152,15 @@ record! {
             cap: Cap,
         }
         managed {}
+        sample {
+            create: {
+                "unit_id": "ext:demo:ward", "name": "Xếp loại đảng viên", "subject_kind": "member", "valid_from": "2015-01-01",
+                "levels": [
+                    {"code": "excellent", "label_vi": "Hoàn thành xuất sắc nhiệm vụ", "label_en": "Excellent", "rank": 1},
+                    {"code": "good", "label_vi": "Hoàn thành tốt nhiệm vụ", "label_en": "Good", "rank": 2},
+                ],
+            },
+            change: { "legal_source": "27-HD/BTCTW" },
+        }
     }
 }

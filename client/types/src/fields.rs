@@ -12,6 +12,9 @@ pub trait Field {
 
     /// Adds the records that the value points to: type and id. Most types point to none.
     fn references(&self, _found: &mut Vec<(&'static str, uuid::Uuid)>) {}
+
+    /// Adds the code lists that values come from, each once. Most types have none.
+    fn code_lists(_found: &mut Vec<crate::CodeList>) {}
 }
 
 impl Field for bool {
@@ -132,6 +135,12 @@ macro_rules! object {
             fn references(&self, found: &mut Vec<(&'static str, uuid::Uuid)>) {
                 $($crate::fields::Field::references(&self.$required, found);)*
                 $(if let Some(value) = &self.$optional { $crate::fields::Field::references(value, found); })*
+            }
+
+            #[allow(unused_variables, reason = "an object may have no field of a kind")]
+            fn code_lists(found: &mut Vec<$crate::CodeList>) {
+                $(<$rtype as $crate::fields::Field>::code_lists(found);)*
+                $(<$otype as $crate::fields::Field>::code_lists(found);)*
             }
         }
     };

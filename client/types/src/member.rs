@@ -127,17 +127,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 8] = [
-    Sex::LIST,
-    MemberStatus::LIST,
-    EducationLevel::LIST,
-    PoliticalTheoryLevel::LIST,
-    EmploymentStatus::LIST,
-    StayVia::LIST,
-    CardKind::LIST,
-    CardState::LIST,
-];
-
 fn digits(text: &str, lengths: &[usize]) -> bool {
     lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
@@ -331,5 +320,13 @@ record! {
             unit_history: List<Stay, 100>,
         }
         managed {}
+        sample {
+            create: {
+                "unit_id": "ext:demo:cell-01", "full_name": "Nguyễn Văn An", "sex": "male", "birth_date": "1980-05-19",
+                "admission_date": "2005-02-03", "status": "official", "official_date": "2006-02-03", "ethnicity": "kinh",
+                "health_note": "Khỏe",
+            },
+            change: { "current_residence": "Số 12 đường Lê Lợi" },
+        }
     }
 }

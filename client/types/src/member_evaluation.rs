@@ -13,8 +13,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 1] = [ExcludedReason::LIST];
-
 object! {
     /// Points for one criterion.
     pub struct Score {
@@ -65,5 +63,12 @@ record! {
             decided_on: Date,
         }
         managed {}
+        sample {
+            create: {
+                "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-members-2013", "member_id": "ext:demo:member-0001",
+                "self_level": "good", "reasons": "Hoàn thành mọi việc được giao.",
+            },
+            change: { "self_level": "excellent" },
+        }
     }
 }

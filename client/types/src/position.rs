@@ -67,9 +67,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
-    [Body::LIST, PositionCode::LIST, PositionBasis::LIST, EndReason::LIST];
-
 object! {
     /// The vote of an election.
     pub struct VoteResult {
@@ -111,5 +108,12 @@ record! {
             concurrent_government_position: Text,
         }
         managed {}
+        sample {
+            create: {
+                "unit_id": "ext:demo:cell-01", "member_id": "ext:demo:member-0001", "position_code": "cell_committee_member",
+                "from": "2010-01-01", "basis": "elected", "vote_result": {"for": 9, "total": 10},
+            },
+            change: { "to": "2015-01-01" },
+        }
     }
 }

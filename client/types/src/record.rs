@@ -1,6 +1,6 @@
 //! The macro that declares a record type, and what the engine asks of a declared type.
 
-use crate::codes::Class;
+use crate::codes::{Class, CodeList};
 use crate::faults::Report;
 use crate::{List, Text};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,45 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
 
     /// Shows each own field that has a value, in the order of [`RecordType::FIELDS`].
     fn visit_fields(&self, visitor: &mut impl FieldVisitor);
+
+    /// An example of the type.
+    fn sample() -> Sample;
+}
+
+/// An example of a record type, for the API document and the tests. Its references are to records of the demo.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// A body that creates a record.
+    pub create: Value,
+    /// A merge patch of one field that changes this record.
+    pub change: Value,
+    /// Fields (dates, years) that cannot be the same in two records of one unit: other records have other years there.
+    pub distinct: &'static [&'static str],
+}
+
+/// What is known of a record type without its Rust type: an entry of [`RECORD_TYPES`](crate::RECORD_TYPES).
+#[derive(Debug, Clone, Copy)]
+pub struct TypeInfo {
+    /// [`RecordType::NAME`].
+    pub name: &'static str,
+    /// [`RecordType::PLURAL`].
+    pub plural: &'static str,
+    /// [`RecordType::FIELDS`].
+    pub fields: &'static [FieldSpec],
+    /// [`RecordType::sample`].
+    pub sample: fn() -> Sample,
+}
+
+impl TypeInfo {
+    /// The entry of a type.
+    pub const fn of<T: RecordType>() -> Self {
+        TypeInfo { name: T::NAME, plural: T::PLURAL, fields: T::FIELDS, sample: T::sample }
+    }
+
+    /// The type of a wire name.
+    pub fn named(name: &str) -> Option<&'static TypeInfo> {
+        crate::RECORD_TYPES.iter().find(|one| one.name == name)
+    }
 }
 
 /// Looks at the own fields of a record, each in its own type.
@@ -46,6 +85,8 @@ pub struct FieldSpec {
     pub managed: bool,
     /// Normalises a value in place and reports its faults.
     pub check: fn(&mut Value, &mut Report),
+    /// Adds the code lists that its values come from.
+    pub code_lists: fn(&mut Vec<CodeList>),
 }
 
 crate::object! {
@@ -76,13 +117,14 @@ pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 ///
 /// `required` fields stand in every record; `optional` ones may be absent or masked; `managed` ones are
 /// changed by an operation of their own and stand in answers only. A field is of the type's class
-/// unless it names another after `=`.
+/// unless it names another after `=`. `sample` is the type's example ([`Sample`]).
 #[macro_export]
 macro_rules! record {
     ($(#[$meta:meta])* $name:ident, $new:ident, $patch:ident = $singular:literal in $plural:literal, $class:ident, downward: $downward:literal {
         required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?,)* }
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?,)* }
         managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?,)* }
+        sample { create: $create:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -182,6 +224,14 @@ macro_rules! record {
                 $(if let (Some(spec), Some(value)) = (specs.next(), &self.$optional) { visitor.field(spec, value); })*
                 $(if let Some(spec) = specs.next() { visitor.field(spec, &self.$managed); })*
             }
+
+            fn sample() -> $crate::record::Sample {
+                $crate::record::Sample {
+                    create: serde_json::json!($create),
+                    change: serde_json::json!($change),
+                    distinct: &[$($(stringify!($distinct)),+)?],
+                }
+            }
         }
     };
     (@spec $field:ident: $type:ty, $default:ident = $class:ident, $required:literal, $managed:literal) => {
@@ -191,6 +241,7 @@ macro_rules! record {
             required: $required,
             managed: $managed,
             check: <$type as $crate::fields::Field>::check,
+            code_lists: <$type as $crate::fields::Field>::code_lists,
         }
     };
     (@spec $field:ident: $type:ty, $default:ident, $required:literal, $managed:literal) => {

@@ -53,9 +53,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 4] =
-    [DatePrecision::LIST, Measure::LIST, Qualifier::LIST, FigureStatus::LIST];
-
 form! {
     /// The code of an indicator, such as `members.strength`.
     pub struct IndicatorCode = "words of a–z, 0–9, _ parted by dots", "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", "members.strength",
@@ -123,5 +120,12 @@ record! {
             superseded_by_id: Ref<ReportedFigure>,
         }
         managed {}
+        sample {
+            create: {
+                "unit_id": "ext:demo:cell-01", "indicator_code": "members.strength", "value": "45.1", "measure": "person",
+                "period_from": "2014-01-01", "period_to": "2014-12-31",
+            },
+            change: { "status": "confirmed" },
+        }
     }
 }

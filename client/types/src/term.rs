@@ -11,8 +11,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 1] = [OrdinalBasis::LIST];
-
 record! {
     /// A committee's term, from one congress to the next.
     Term, NewTerm, TermPatch = "term" in "terms", Internal, downward: false {
@@ -31,5 +29,10 @@ record! {
             ordinal_basis: OrdinalBasis,
         }
         managed {}
+        sample {
+            create: { "unit_id": "ext:demo:cell-01", "label": "2010–2011", "from": "2010-01-01", "to": "2011-01-01" },
+            change: { "label": "Nhiệm kỳ 2010–2011" },
+            distinct: [from, to],
+        }
     }
 }

@@ -79,6 +79,10 @@ impl<T: Field, const MAX: usize> Field for List<T, MAX> {
             item.references(found);
         }
     }
+
+    fn code_lists(found: &mut Vec<crate::CodeList>) {
+        T::code_lists(found);
+    }
 }
 
 /// Trims, composes to NFC and makes non-breaking spaces plain. Fails on control characters;

@@ -76,8 +76,6 @@ codes! {
     }
 }
 
-pub(crate) const CODE_LISTS: [crate::CodeList; 3] = [UnitKind::LIST, CellType::LIST, UnitState::LIST];
-
 record! {
     /// A Party organisation in the tree: province, city, ward committee, cell, group.
     /// Its `unit_id` is its own id.
@@ -113,5 +111,11 @@ record! {
             notes: Text<2000> = Internal,
         }
         managed {}
+        sample {
+            create: {
+                "parent_id": "ext:demo:cell-01", "name": "Tổ đảng số 1", "kind": "party_group", "notes": "Họp vào tối thứ sáu.",
+            },
+            change: { "address": "Số 12 đường Lê Lợi" },
+        }
     }
 }

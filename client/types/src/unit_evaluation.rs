@@ -25,5 +25,12 @@ record! {
             decided_on: Date,
         }
         managed {}
+        sample {
+            create: {
+                "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-cells-2014", "self_level": "good",
+                "reasons": "Hoàn thành mọi việc được giao.",
+            },
+            change: { "self_level": "excellent" },
+        }
     }
 }

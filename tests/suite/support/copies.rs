@@ -5,10 +5,7 @@ use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{MemoryStore, Store};
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::{Change, ChangesPage};
-use cell_records_client::types::{
-    EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType, ReportedFigure, Term, Unit,
-    UnitEvaluation,
-};
+use cell_records_client::types::{self, RECORD_TYPES, RecordType};
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -20,15 +17,10 @@ pub type Records = BTreeMap<(&'static str, Uuid), Map<String, Value>>;
 /// All records that a caller sees in the lists of every type.
 pub async fn visible(client: &Client) -> Records {
     let mut records = Records::new();
-    list::<Unit>(client, &mut records).await;
-    list::<Member>(client, &mut records).await;
-    list::<Term>(client, &mut records).await;
-    list::<Position>(client, &mut records).await;
-    list::<EvaluationScheme>(client, &mut records).await;
-    list::<EvaluationRound>(client, &mut records).await;
-    list::<MemberEvaluation>(client, &mut records).await;
-    list::<UnitEvaluation>(client, &mut records).await;
-    list::<ReportedFigure>(client, &mut records).await;
+    macro_rules! list_each {
+        ($($name:ident,)+) => { $(list::<types::$name>(client, &mut records).await;)+ };
+    }
+    types::record_types!(list_each);
     records
 }
 
@@ -46,23 +38,10 @@ async fn list<T: RecordType>(client: &Client, into: &mut Records) {
     }
 }
 
-/// The names of all types.
-pub const TYPES: [&str; 9] = [
-    Unit::NAME,
-    Member::NAME,
-    Term::NAME,
-    Position::NAME,
-    EvaluationScheme::NAME,
-    EvaluationRound::NAME,
-    MemberEvaluation::NAME,
-    UnitEvaluation::NAME,
-    ReportedFigure::NAME,
-];
-
 /// All records of a copy.
 pub fn held(store: &impl Store) -> Records {
     let mut records = Records::new();
-    for kind in TYPES {
+    for kind in RECORD_TYPES.iter().map(|one| one.name) {
         for (id, version) in store.versions(kind).unwrap() {
             let held = store.get(kind, id).unwrap().unwrap();
             assert_eq!(held.version, version);

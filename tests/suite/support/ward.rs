@@ -2,7 +2,9 @@
 
 use super::http::{Caller, Reply, number};
 use super::server::Server;
+use cell_records_client::types::Sample;
 use cell_records_client::types::accounts::Role;
+use cell_records_client::types::faults::Report;
 use cell_records_server::store::registry::Kind;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -84,42 +86,42 @@ impl Ward {
         self.office.post("/v1/evaluation_rounds", round).await.is(201).id()
     }
 
-    /// A body of a type that can be created in a unit, with sensitive fields where the type has some.
+    /// A body of a type that can be created in a unit: the type's sample, with references to records of this ward.
     pub async fn body(&self, kind: &Kind, cell: &str) -> Value {
-        // Members stand in cells only.
+        // Members belong to cells only.
         let home = if cell == self.ward { self.a.as_str() } else { cell };
-        match kind.name {
-            "unit" => {
-                let mut body = unit("party_group", cell);
-                body["notes"] = json!("Ghi chú nội bộ");
-                body
-            }
-            "member" => {
-                let mut body = member(cell);
-                body["ethnicity"] = json!("kinh");
-                body["health_note"] = json!("Khỏe");
-                body
-            }
-            "term" => {
-                let year = self.year();
-                json!({"unit_id": cell, "label": "Nhiệm kỳ", "from": format!("{year}-01-01"), "to": format!("{year}-12-31")})
-            }
-            "position" => json!({
-                "unit_id": cell, "member_id": self.member(home).await, "position_code": "cell_committee_member",
-                "from": "2010-01-01", "basis": "elected", "vote_result": {"for": 9, "total": 10},
-            }),
-            "evaluation_scheme" => scheme(cell),
-            "evaluation_round" => json!({"unit_id": cell, "scheme_id": self.scheme, "year": self.year()}),
-            "member_evaluation" => json!({
-                "unit_id": cell, "member_id": self.member(home).await, "round_id": self.round().await,
-                "self_level": "good", "reasons": "Lý do riêng",
-            }),
-            "unit_evaluation" => json!({
-                "unit_id": cell, "round_id": self.round().await, "self_level": "good", "reasons": "Lý do riêng",
-            }),
-            "reported_figure" => figure(cell),
-            other => panic!("say here what a {other} is made of"),
+        let Sample { create: mut body, distinct, .. } = kind.sample();
+        if body.get("unit_id").is_some() {
+            body["unit_id"] = json!(if kind.name == "member" { home } else { cell });
         }
+        let mut report = Report::new("");
+        for field in kind.fields {
+            if let Some(value) = body.get_mut(field.name) {
+                report.within(field.name, |report| (field.check)(value, report));
+            }
+        }
+        assert!(report.faults.is_empty(), "{}: {:?}", kind.name, report.faults);
+        for found in report.references {
+            let to = match found.target {
+                "unit" => cell.to_owned(),
+                "evaluation_scheme" => self.scheme.clone(),
+                other => {
+                    let target = Kind::named(other).unwrap();
+                    let unit = if target.downward { &self.ward } else { home };
+                    Box::pin(self.record(target, unit)).await.id()
+                }
+            };
+            *body.pointer_mut(&found.pointer).unwrap() = json!(to);
+        }
+        if let Some(name) = kind.search {
+            body[name] = json!(format!("{} {}", body[name].as_str().unwrap(), number()));
+        }
+        let year = self.year();
+        let mut first = None;
+        for name in distinct {
+            body[*name] = shifted(&body[*name], year, &mut first);
+        }
+        body
     }
 
     /// A new record of a type in a unit.
@@ -129,17 +131,22 @@ impl Ward {
     }
 }
 
-/// A field of each type that a patch can change, with two values for it.
-pub fn change(kind: &Kind) -> (&'static str, Value, Value) {
-    match kind.name {
-        "unit" => ("address", json!("Số 1"), json!("Số 2")),
-        "member" => ("current_residence", json!("Khối 1"), json!("Khối 2")),
-        "term" => ("label", json!("Nhiệm kỳ 1"), json!("Nhiệm kỳ 2")),
-        "position" => ("to", json!("2015-01-01"), json!("2016-01-01")),
-        "evaluation_scheme" => ("legal_source", json!("HD 1"), json!("HD 2")),
-        "evaluation_round" => ("opened_on", json!("2014-01-01"), json!("2014-02-01")),
-        "member_evaluation" | "unit_evaluation" => ("self_level", json!("excellent"), json!("poor")),
-        "reported_figure" => ("status", json!("confirmed"), json!("disputed")),
-        other => panic!("say here what changes in a {other}"),
-    }
+/// A date or a year, moved so that the first of them is in `year`.
+fn shifted(value: &Value, year: u32, first: &mut Option<u32>) -> Value {
+    let date = value.as_str().map(|text| text.split_at(4));
+    let own = date.map_or_else(|| value.to_string(), |(own, _)| own.to_owned()).parse().unwrap();
+    let moved = own - *first.get_or_insert(own) + year;
+    date.map_or_else(|| json!(moved), |(_, day)| json!(format!("{moved}{day}")))
+}
+
+/// A field of the type's sample that a patch can change, with another value for it.
+pub fn change(kind: &Kind) -> (&'static str, Value) {
+    let Value::Object(change) = kind.sample().change else { panic!("{} has no change", kind.name) };
+    let (name, value) = change.into_iter().next().unwrap();
+    (kind.field(&name).unwrap().name, value)
+}
+
+/// Whether the records of a type never leave their unit: those that are read from below, and figures.
+pub fn stays(kind: &Kind) -> bool {
+    kind.name != "unit" && (kind.downward || kind.name == "reported_figure")
 }

@@ -69,12 +69,10 @@ const fn method(method: &HttpMethod) -> Method {
 pub fn describe(api: &mut OpenApi) {
     for kind in &KINDS {
         api.components.get_or_insert_default().schemas.extend(kind.schemas());
-    }
-    let examples: Vec<Examples> = KINDS.iter().map(|kind| Examples::of(kind, api)).collect();
-    for (kind, examples) in KINDS.iter().zip(&examples) {
+        let examples = Examples::of(kind);
         for call in &CALLS {
             let path = format!("/v1/{}{}", kind.plural, call.path);
-            api.paths.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, examples));
+            api.paths.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, &examples));
         }
     }
 }

@@ -83,7 +83,7 @@ pub fn list(kind: &Kind, examples: &Examples) -> Operation {
     let some = ObjectBuilder::new().schema_type(Type::Object).description(Some("The chosen fields.")).build();
     let mut items = AnyOf::new();
     items.items = vec![one(kind), Schema::from(some).into()];
-    let example = json!({"items": [examples.answer.clone()]});
+    let example = json!({"items": [examples.record.clone()]});
     operation
         .response("200", json_response("One page", page(Schema::AnyOf(items).into()).into(), example, false))
         .build()
@@ -101,8 +101,8 @@ pub fn create(kind: &Kind, examples: &Examples) -> Operation {
     .parameter(key())
     .parameter(dry_run())
     .request_body(Some(body(create, examples.create.clone())))
-    .response("201", json_response("Created", one(kind), examples.answer.clone(), true))
-    .response("200", json_response("It is so already", one(kind), examples.answer.clone(), true))
+    .response("201", json_response("Created", one(kind), examples.record.clone(), true))
+    .response("200", json_response("It is so already", one(kind), examples.record.clone(), true))
     .build()
 }
 
@@ -117,7 +117,7 @@ pub fn get(kind: &Kind, examples: &Examples) -> Operation {
             text(),
             "The `ETag` of the copy at hand: unchanged is `304`.",
         ))
-        .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
+        .response("200", json_response("The record", one(kind), examples.record.clone(), true))
         .response("304", ResponseBuilder::new().description("The copy is current").build())
         .build()
 }
@@ -125,7 +125,7 @@ pub fn get(kind: &Kind, examples: &Examples) -> Operation {
 /// `PATCH /v1/{types}/{id}`
 pub fn update(kind: &Kind, examples: &Examples) -> Operation {
     let [_, _, patch] = kind.schema_names();
-    let mut change = body(patch, json!({}));
+    let mut change = body(patch, examples.change.clone());
     if let Some(content) = change.content.get("application/json").cloned() {
         change.content.insert("application/merge-patch+json".into(), content);
     }
@@ -140,7 +140,7 @@ pub fn update(kind: &Kind, examples: &Examples) -> Operation {
     .parameter(if_match(true))
     .parameter(dry_run())
     .request_body(Some(change))
-    .response("200", json_response("The record after the change", one(kind), examples.answer.clone(), true))
+    .response("200", json_response("The record after the change", one(kind), examples.record.clone(), true))
     .response("204", ResponseBuilder::new().description("Done; it is now where the caller does not read").build())
     .build()
 }
@@ -167,14 +167,14 @@ pub fn restore(kind: &Kind, examples: &Examples) -> Operation {
     .parameter(if_match(false))
     .parameter(key())
     .parameter(dry_run())
-    .response("200", json_response("The record", one(kind), examples.answer.clone(), true))
+    .response("200", json_response("The record", one(kind), examples.record.clone(), true))
     .build()
 }
 
 /// `GET /v1/{types}/{id}/history`
 pub fn history(kind: &Kind, examples: &Examples) -> Operation {
     let entry = Ref::from_schema_name("HistoryEntry");
-    let example = json!({"items": [{"version": 1, "op": "create", "at": "2026-01-31T08:00:00Z", "changed": [], "record": examples.answer.clone()}]});
+    let example = json!({"items": [{"version": 1, "op": "create", "at": "2026-01-31T08:00:00Z", "changed": [], "record": examples.record.clone()}]});
     operation(
         kind,
         "history",

@@ -1,80 +1,61 @@
-//! Bodies that fit the schemas of a record type, for the examples of the OpenAPI document.
+//! Examples of a record type for the OpenAPI document, made from its sample.
 
 use crate::store::registry::Kind;
-use serde_json::{Map, Value, json};
-use utoipa::openapi::schema::{SchemaType, Type};
-use utoipa::openapi::{KnownFormat, OpenApi, Ref, RefOr, Schema, SchemaFormat};
+use cell_records_types::Sample;
+use serde_json::{Value, json};
 
-/// Bodies that fit the schemas.
+/// The id of every record in an example.
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// Bodies of a record type.
 pub struct Examples {
     /// A record as it is returned.
-    pub answer: Value,
+    pub record: Value,
     /// A body that creates one.
     pub create: Value,
+    /// A merge patch that changes one.
+    pub change: Value,
 }
 
 impl Examples {
-    /// The examples of a type, from its schemas in the document.
-    pub fn of(kind: &Kind, api: &OpenApi) -> Self {
-        let [answer, create, _] = kind.schema_names();
-        let mut answer = example(&Ref::from_schema_name(answer).into(), api, 0);
-        if let Value::Object(answer) = &mut answer {
-            answer.insert("type".into(), json!(kind.name));
-            answer.insert("version".into(), json!(1));
-            answer.insert("external_ids".into(), json!([{"system": "demo", "value": "0001"}]));
+    /// The examples of a type.
+    pub fn of(kind: &Kind) -> Self {
+        let Sample { create, change, .. } = kind.sample();
+        let mut record = json!({
+            "id": ID, "type": kind.name, "version": 1, "unit_id": ID,
+            "external_ids": [{"system": "demo", "value": format!("{}-0001", kind.name.replace('_', "-"))}],
+            "created_at": "2026-01-31T08:00:00Z", "updated_at": "2026-01-31T08:00:00Z",
+        });
+        if let (Value::Object(record), Value::Object(fields)) = (&mut record, resolved(&create)) {
+            record.extend(fields);
         }
-        let mut create = example(&Ref::from_schema_name(create).into(), api, 0);
-        if let Value::Object(create) = &mut create
-            && kind.name != "unit"
-        {
-            create.insert("unit_id".into(), json!("ext:demo:cell-01"));
-        }
-        Examples { answer, create }
+        // A test reads every example; were one incomplete, it would say so there.
+        let record = kind.complete(record.clone()).unwrap_or(record);
+        Examples { record, create, change }
     }
 }
 
-/// A value that fits a schema: its own example, or its required parts.
-fn example(schema: &RefOr<Schema>, api: &OpenApi, depth: usize) -> Value {
-    let schema = match schema {
-        RefOr::T(schema) => schema,
-        RefOr::Ref(to) => {
-            let name = to.ref_location.rsplit('/').next().unwrap_or_default();
-            let found = api.components.as_ref().and_then(|components| components.schemas.get(name));
-            return found.filter(|_| depth < 8).map_or(Value::Null, |found| example(found, api, depth + 1));
+/// The value with UUIDs for external references, as it is returned.
+fn resolved(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with("ext:") => json!(ID),
+        Value::Array(list) => list.iter().map(resolved).collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), resolved(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::registry::KINDS;
+
+    #[test]
+    fn every_example_of_a_record_reads_back_whole() {
+        for kind in &KINDS {
+            let record = Examples::of(kind).record;
+            assert_eq!(kind.complete(record.clone()).unwrap(), record, "{}", kind.name);
+            assert!(kind.fields.iter().filter(|field| field.managed).all(|field| record.get(field.name).is_some()));
         }
-    };
-    match schema {
-        Schema::Object(object) => {
-            if let Some(one) =
-                object.examples.first().or_else(|| object.enum_values.as_ref().and_then(|values| values.first()))
-            {
-                return one.clone();
-            }
-            let is = |kind: Type| object.schema_type == SchemaType::Type(kind);
-            if is(Type::Object) {
-                let parts = object.properties.iter().filter(|(name, _)| object.required.contains(name));
-                return Value::Object(
-                    parts.map(|(name, part)| (name.clone(), example(part, api, depth + 1))).collect::<Map<_, _>>(),
-                );
-            }
-            if is(Type::Integer) || is(Type::Number) {
-                return json!(1);
-            }
-            if is(Type::Boolean) {
-                return json!(true);
-            }
-            match &object.format {
-                Some(SchemaFormat::Custom(format)) if format == "uuid" => json!("01890a5d-ac96-774b-bcce-b302099a8057"),
-                Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)) => {
-                    json!("01890a5d-ac96-774b-bcce-b302099a8057")
-                }
-                _ => json!("Văn bản"),
-            }
-        }
-        Schema::Array(_) => json!([]),
-        Schema::OneOf(one) => one.items.first().map_or(Value::Null, |item| example(item, api, depth + 1)),
-        Schema::AnyOf(any) => any.items.first().map_or(Value::Null, |item| example(item, api, depth + 1)),
-        Schema::AllOf(all) => all.items.first().map_or(Value::Null, |item| example(item, api, depth + 1)),
-        _ => Value::Null,
     }
 }
