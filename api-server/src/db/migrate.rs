@@ -254,6 +254,17 @@ mod tests {
         (columns, on!(&mut own.db(), c => indexes.all(c)).unwrap())
     }
 
+    /// Of two with the same number, the runner would skip one in silence.
+    #[test]
+    fn every_migration_of_an_engine_has_a_number_of_its_own() {
+        for engine in [SQLITE, POSTGRES] {
+            let scripts = engine.scripts();
+            for (one, next) in scripts.iter().zip(scripts.iter().skip(1)) {
+                assert_ne!(one.name.version(), next.name.version(), "{} and {}", one.name, next.name);
+            }
+        }
+    }
+
     #[test]
     fn every_table_has_the_columns_of_its_type_and_an_index_for_what_needs_one() {
         let folder = tempfile::tempdir().unwrap();
