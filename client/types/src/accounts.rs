@@ -207,7 +207,7 @@ object! {
     /// What a new access token of a system needs.
     pub struct NewToken {
         required {
-            /// What the token is for, to tell it from others.
+            /// What the token is for, to distinguish it from others.
             name: Text<100>,
             /// When it ends: at most 400 days ahead.
             expires_at: Timestamp,
@@ -327,7 +327,7 @@ object! {
     }
 }
 
-/// What a login, a refresh or a token exchange answers.
+/// What a login, a refresh or a token exchange returns.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]

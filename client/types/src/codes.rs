@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// An enum of the contract, as `GET /v1/code_lists` answers it.
+/// An enum of the contract, as `GET /v1/code_lists` returns it.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -19,7 +19,7 @@ pub struct CodeList {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Code {
-    /// What stands on the wire.
+    /// The value on the wire.
     pub code: &'static str,
     /// Vietnamese label.
     pub label_vi: &'static str,
@@ -29,8 +29,8 @@ pub struct Code {
 
 /// Declares an enum of the contract: variants with their codes and labels.
 ///
-/// An `open enum` may stand in answers: a newer server may send a code that this version does not know, and then
-/// reads as `Unknown`. What a body brings is refused by the check of its field, not by the parser. A `closed enum`
+/// An `open enum` may be in responses: a newer server may send a code that this version does not know, and then
+/// reads as `Unknown`. A wrong code in a request body is refused by the check of its field, not by the parser. A `closed enum`
 /// is only sent, or is a table that must be complete.
 ///
 /// ```text

@@ -6,7 +6,7 @@ use crate::{Date, EvaluationScheme, Ref, Text, codes, object, record};
 use serde::{Deserialize, Serialize};
 
 codes! {
-    /// Where a round stands; it moves one step at a time.
+    /// The state of a round; it moves one step at a time.
     pub open enum RoundState = "round_state" {
         Draft = "draft" "Dự thảo" "Draft";
         SelfRating = "self_rating" "Tự đánh giá" "Self-rating";
@@ -96,7 +96,7 @@ record! {
             state_reason: Text<1000>,
         }
         managed {
-            /// Where it stands; moved by `POST /v1/evaluation_rounds/{id}/advance`.
+            /// Its state; moved by `POST /v1/evaluation_rounds/{id}/advance`.
             state: RoundState,
         }
         sample {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// One row of the table of fault codes. `{}` in a text stands for the fault's argument.
+/// One row of the table of fault codes. `{}` in a text is replaced by the fault's argument.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FaultCode {
     /// Stable, `snake_case`.
@@ -43,15 +43,15 @@ fault_codes! {
     REFERENCE_NOT_FOUND "reference_not_found" "Nothing is found under this reference." "Không tìm thấy bản ghi được dẫn chiếu.";
     FIELD_NOT_WRITABLE "field_not_writable" "You may not write this field." "Bạn không có quyền ghi trường này.";
     READ_ONLY "read_only" "This field cannot be written; use the operation that changes it." "Không ghi trực tiếp được trường này; hãy dùng thao tác tương ứng.";
-    DUPLICATE_CODE "duplicate_code" "This code stands twice in the list." "Mã này lặp lại trong danh sách.";
+    DUPLICATE_CODE "duplicate_code" "This code is in the list twice." "Mã này lặp lại trong danh sách.";
     IDENTITY_REQUIRED "identity_required" "Name an id or an external id, so that a repeat cannot double the record." "Cần có id hoặc mã ngoài để gửi lại không tạo bản ghi trùng.";
     EXTERNAL_ID_TAKEN "external_id_taken" "Another record holds this external id." "Mã ngoài này đã thuộc bản ghi khác.";
     ID_TAKEN "id_taken" "This id cannot be used." "Không dùng được id này.";
-    UNIT_CYCLE "unit_cycle" "A unit cannot stand below itself." "Tổ chức không thể trực thuộc chính nó.";
+    UNIT_CYCLE "unit_cycle" "A unit cannot be below itself." "Tổ chức không thể trực thuộc chính nó.";
     PARENT_SINCE_OUT_OF_RANGE "parent_since_out_of_range" "Must lie between the previous date and today." "Phải nằm giữa ngày trước đó và hôm nay.";
     CODE_TAKEN "code_taken" "Another unit under the same parent has this code." "Tổ chức khác cùng cấp trên trực tiếp đã có mã này.";
     UNIT_TOO_DEEP "unit_too_deep" "The tree of units would be more than {} deep." "Cây tổ chức sẽ sâu quá {} cấp.";
-    KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind cannot stand here." "Loại tổ chức này không thể đặt ở đây.";
+    KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind is not allowed here." "Loại tổ chức này không thể đặt ở đây.";
     STATE_MOVE_NOT_ALLOWED "state_move_not_allowed" "The state cannot move this way: {}." "Không chuyển được trạng thái: {}.";
     UNIT_NOT_EMPTY "unit_not_empty" "The unit still has members on strength or live units below." "Tổ chức còn đảng viên hoặc tổ chức trực thuộc.";
     DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before {}." "Không được trước {}.";
@@ -75,7 +75,7 @@ fault_codes! {
     PERIOD_INVALID "period_invalid" "Give period_from and period_to, or as_of_precision with the date that it allows." "Cần period_from và period_to, hoặc as_of_precision cùng ngày phù hợp.";
     UNIT_FIXED "unit_fixed" "The unit of this record does not change." "Không đổi được tổ chức của bản ghi này.";
     REASON_REQUIRED "reason_required" "A reason is required here: {}." "Cần nêu lý do: {}.";
-    STILL_REFERENCED "still_referenced" "Live records point to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
+    STILL_REFERENCED "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     PRECONDITION_REQUIRED "precondition_required" "Name the version that you built on (if_version)." "Cần nêu phiên bản gốc (if_version).";
     POSSIBLE_DUPLICATE "possible_duplicate" "A member of the same name and birth date exists." "Đã có đảng viên trùng họ tên và ngày sinh.";
     FEW_OFFICIAL_MEMBERS "few_official_members" "An active cell has fewer than 3 official members." "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.";
@@ -100,7 +100,7 @@ pub struct Fault {
     pub pointer: String,
     /// What is wrong.
     pub code: &'static FaultCode,
-    /// What stands for `{}` in the texts.
+    /// What replaces `{}` in the texts.
     pub argument: String,
 }
 
@@ -117,7 +117,7 @@ pub struct Report {
     at: String,
     /// All faults so far.
     pub faults: Vec<Fault>,
-    /// Where references stand, to which record type, and what they say.
+    /// Where references are, to which record type, and their values.
     pub references: Vec<Found>,
 }
 
@@ -126,7 +126,7 @@ pub struct Report {
 pub struct Found {
     /// JSON Pointer of the reference.
     pub pointer: String,
-    /// Name of the record type that it must point to.
+    /// Name of the record type that it must refer to.
     pub target: &'static str,
     /// What it says.
     pub reference: crate::Reference,

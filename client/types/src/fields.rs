@@ -5,12 +5,12 @@ use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_TYPE};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A type that may stand in a body.
+/// A type of a value in a body.
 pub trait Field {
     /// Normalises `value` to its canonical form, or reports what is wrong with it. `null` does not come here.
     fn check(value: &mut Value, report: &mut Report);
 
-    /// Adds the records that the value points to: type and id. Most types point to none.
+    /// Adds the records that the value refers to: type and id. Most types refer to none.
     fn references(&self, _found: &mut Vec<(&'static str, uuid::Uuid)>) {}
 
     /// Adds the code lists that values come from, each once. Most types have none.
@@ -78,7 +78,7 @@ pub fn check_object(value: &mut Value, parts: &[Part], report: &mut Report) {
     }
 }
 
-/// Declares an object that stands inside a field.
+/// Declares an object that is the value of a field.
 ///
 /// ```text
 /// object! {
@@ -114,7 +114,7 @@ macro_rules! object {
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            // In an answer, what a newer server adds is left out.
+            // In a response, what a newer server adds is left out.
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 #[derive(serde::Deserialize)]
                 struct Known { $($required: $rtype,)* $(#[serde(default)] $optional: Option<$otype>,)* }

@@ -12,7 +12,7 @@ codes! {
 }
 
 codes! {
-    /// Where a membership stands.
+    /// The status of a membership.
     pub open enum MemberStatus = "member_status" {
         Probationary = "probationary" "Dự bị" "Probationary";
         Official = "official" "Chính thức" "Official";
@@ -118,7 +118,7 @@ codes! {
 }
 
 codes! {
-    /// What became of a Party card.
+    /// The state of a Party card.
     pub open enum CardState = "card_state" {
         Valid = "valid" "Đang dùng" "Valid";
         Replaced = "replaced" "Đã đổi" "Replaced";
@@ -194,7 +194,7 @@ object! {
             issued_on: Date,
             /// Where it was issued.
             issued_place: Text,
-            /// What became of it.
+            /// The state of the card.
             state: CardState,
         }
     }
@@ -274,7 +274,7 @@ record! {
             profile_number: ProfileNumber = Sensitive,
             /// Party cards, at most 10.
             card_numbers: List<Card, 10> = Sensitive,
-            /// Where the membership stands; default `probationary`.
+            /// Status of the membership; default `probationary`.
             status: MemberStatus,
             /// When the member left; required with a status that means so.
             left_on: Date,

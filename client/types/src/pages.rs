@@ -26,7 +26,7 @@ pub struct ListQuery {
     pub limit: Option<u32>,
     /// A unit; with `subtree` all below it too.
     pub unit: Option<String>,
-    /// Whether units below `unit` are meant too.
+    /// Whether units below `unit` are included.
     pub subtree: bool,
     /// Words, blind to case and diacritics.
     pub q: Option<String>,

@@ -44,7 +44,7 @@ impl PositionCode {
 }
 
 codes! {
-    /// How an office was come by.
+    /// How an office was obtained.
     pub open enum PositionBasis = "position_basis" {
         Elected = "elected" "Bầu" "Elected";
         Appointed = "appointed" "Bổ nhiệm" "Appointed";
@@ -90,7 +90,7 @@ record! {
             position_code: PositionCode,
             /// First day.
             from: Date,
-            /// How it was come by.
+            /// How it was obtained.
             basis: PositionBasis,
         }
         optional {
@@ -104,7 +104,7 @@ record! {
             end_reason: EndReason,
             /// The vote.
             vote_result: VoteResult = Sensitive,
-            /// A government office held beside it.
+            /// A government office held at the same time.
             concurrent_government_position: Text,
         }
         managed {}

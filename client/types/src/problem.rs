@@ -47,11 +47,11 @@ pub struct ProblemFault {
 }
 
 impl Problem {
-    /// The problem of an answer that has no such body, such as a proxy's page: its code is `http_<status>`.
+    /// The problem of a response that has no such body, such as a proxy's page: its code is `http_<status>`.
     pub fn without_body(status: u16) -> Self {
         Problem {
             kind: "about:blank".to_owned(),
-            title: "An answer that is not this service's own".to_owned(),
+            title: "A response that is not this service's own".to_owned(),
             status,
             code: format!("http_{status}"),
             ..Problem::default()

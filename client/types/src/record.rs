@@ -16,7 +16,7 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
     const CLASS: Class;
     /// Whether it is also readable, at its class, from the scopes below its unit.
     const DOWNWARD: bool;
-    /// The type's own fields, in the order of an answer.
+    /// The type's own fields, in the order of a response.
     const FIELDS: &'static [FieldSpec];
     /// What a create takes.
     type New: Serialize + Clone + Send + Sync;
@@ -113,10 +113,11 @@ pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     Option::<T>::deserialize(d).map(Some)
 }
 
-/// Declares a record type: the answer (`Member`), the create (`NewMember`) and the merge patch (`MemberPatch`).
+/// Declares a record type: the record as it is returned (`Member`), the create (`NewMember`) and the merge patch
+/// (`MemberPatch`).
 ///
-/// `required` fields stand in every record; `optional` ones may be absent or masked; `managed` ones are
-/// changed by an operation of their own and stand in answers only. A field is of the type's class
+/// `required` fields are in every record; `optional` ones may be absent, or left out by the rights of the reader;
+/// `managed` ones are changed by an operation of their own and are only in responses. A field is of the type's class
 /// unless it names another after `=`. `sample` is the type's example ([`Sample`]).
 #[macro_export]
 macro_rules! record {

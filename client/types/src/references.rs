@@ -44,7 +44,7 @@ impl FromStr for Reference {
         }
         // Only the hyphenated form: the uuid crate would also read URNs and braces.
         let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
-        // The nil and the max UUID stand for no record anywhere.
+        // The nil and the max UUID identify no record.
         id.filter(|id| !id.is_nil() && !id.is_max()).map(Reference::Id).ok_or(())
     }
 }
@@ -78,7 +78,7 @@ impl From<Uuid> for Reference {
     }
 }
 
-/// A reference to a record of type `T`. In answers it is always a UUID.
+/// A reference to a record of type `T`. In responses it is always a UUID.
 pub struct Ref<T> {
     /// What it says.
     pub to: Reference,
@@ -86,7 +86,7 @@ pub struct Ref<T> {
 }
 
 impl<T> Ref<T> {
-    /// The id, when the reference is one (it always is in answers).
+    /// The id, when the reference is one (it always is in responses).
     pub fn id(&self) -> Option<Uuid> {
         match self.to {
             Reference::Id(id) => Some(id),
@@ -171,7 +171,7 @@ mod schema {
         fn schema() -> RefOr<Schema> {
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .description(Some("A UUID, or `ext:<system>:<value>`; answers give UUIDs."))
+                .description(Some("A UUID, or `ext:<system>:<value>`; responses have UUIDs."))
                 .examples([serde_json::json!("01890a5d-ac96-774b-bcce-b302099a8057")])
                 .into()
         }

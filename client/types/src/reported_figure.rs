@@ -43,7 +43,7 @@ codes! {
 }
 
 codes! {
-    /// What is thought of a figure.
+    /// The status of a figure.
     pub open enum FigureStatus = "figure_status" {
         Recorded = "recorded" "Đã ghi nhận" "Recorded";
         Confirmed = "confirmed" "Đã xác nhận" "Confirmed";
@@ -77,7 +77,7 @@ pub type Dimensions = BTreeMap<String, Vec<Text<200>>>;
 
 record! {
     /// A number as somebody reported it. It is never edited: a correction is a new record.
-    /// It stands for a period (`period_from`, `period_to`) or as of a date (`as_of_precision`, `as_of_date`).
+    /// It is for a period (`period_from`, `period_to`) or as of a date (`as_of_precision`, `as_of_date`).
     ReportedFigure, NewReportedFigure, ReportedFigurePatch = "reported_figure" in "reported_figures", Internal, downward: false {
         required {
             /// What it counts, by code.
@@ -92,7 +92,7 @@ record! {
             period_from: Date,
             /// Last day of the period.
             period_to: Date,
-            /// The date as of which it stands.
+            /// The date that it is for.
             as_of_date: Date,
             /// How exactly that date is known; `unknown` allows no date.
             as_of_precision: DatePrecision,
@@ -108,13 +108,13 @@ record! {
             base_value: Decimal,
             /// The words of the source.
             verbatim_text: Text<1000>,
-            /// Where it stands.
+            /// Where it was found.
             source: Text<500>,
             /// The unit that reported it.
             reported_by_unit_id: Ref<Unit>,
             /// When it was reported.
             reported_on: Date,
-            /// What is thought of it; default `recorded`.
+            /// Its status; default `recorded`.
             status: FigureStatus,
             /// The figure that takes its place.
             superseded_by_id: Ref<ReportedFigure>,

@@ -45,7 +45,7 @@ pub struct ChangesPage {
     pub cursor: String,
     /// Whether more can be fetched now.
     pub has_more: bool,
-    /// Rows of the log that this pull must still look at, up to 10,000; absent in a snapshot. It tells how far there is
+    /// Rows of the log that this pull must still look at, up to 10,000; absent in a snapshot. It says how far there is
     /// to go, not how many changes will come: rows of other types than asked for count, and a record that changed
     /// three times comes once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub struct ChangesPage {
     /// Whether `behind` was cut at 10,000.
     #[serde(default, skip_serializing_if = "is_false")]
     pub behind_capped: bool,
-    /// The incarnation of the database: another one means that it was restored from a backup.
+    /// The incarnation of the database: a different one means that it was restored from a backup.
     pub epoch: String,
     /// Schema date of the records.
     pub schema: String,
@@ -96,7 +96,7 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "openapi", schema(nullable = false))]
         origin: Option<Origin>,
-        /// The flat record that `GET` answers.
+        /// The flat record that `GET` returns.
         #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         record: Map<String, Value>,
     },
@@ -123,7 +123,7 @@ pub enum Change {
         /// Why.
         reason: RemoveReason,
     },
-    /// The snapshot is complete: sweep what was not in it.
+    /// The snapshot is complete: delete what was not in it.
     SnapshotEnd {
         /// Records sent in this snapshot, by type. Empty when none was sent, or when they were not counted: the cursor
         /// has no room for the counts of more than 20 types beside 8 units.
@@ -221,7 +221,7 @@ codes! {
 }
 
 codes! {
-    /// How much a push answers.
+    /// How much a push returns.
     pub closed enum PushReturn = "push_return" {
         Minimal = "minimal" "tối thiểu" "Ids and versions";
         Representation = "representation" "đầy đủ" "The whole records";
@@ -239,7 +239,7 @@ pub struct PushBatch {
     /// Whether everything runs and nothing is kept.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
-    /// The epoch that the caller knows: another one is refused.
+    /// The epoch that the caller knows: a different one is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub epoch: Option<String>,
@@ -247,7 +247,7 @@ pub struct PushBatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub schema: Option<String>,
-    /// How much to answer; default `minimal`.
+    /// How much to return; default `minimal`.
     #[serde(default = "push_return", rename = "return")]
     pub answer: PushReturn,
     /// The items, 1 to 1,000.
@@ -291,7 +291,7 @@ pub struct PushItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub external_ids: Option<Vec<crate::ExternalId>>,
-    /// The version that the caller built on; another one is a conflict.
+    /// The version that the caller built on; a different one is a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub if_version: Option<i64>,
@@ -365,7 +365,7 @@ impl PushItem {
 }
 
 codes! {
-    /// What became of an item.
+    /// The outcome of an item.
     pub open enum ItemStatus = "item_status" {
         Created = "created" "đã tạo" "Created";
         Updated = "updated" "đã sửa" "Updated";
@@ -383,7 +383,7 @@ codes! {
 }
 
 impl ItemStatus {
-    /// Whether the item stands as it was asked for.
+    /// Whether the record is as the item asked.
     pub const fn is_success(&self) -> bool {
         matches!(
             self,
@@ -397,7 +397,7 @@ impl ItemStatus {
     }
 }
 
-/// What a push answers.
+/// What a push returns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -414,7 +414,7 @@ pub struct PushAnswer {
     pub items: Vec<ItemResult>,
 }
 
-/// What became of one item.
+/// The outcome of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -429,13 +429,13 @@ pub struct ItemResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub id: Option<Uuid>,
-    /// What became of it.
+    /// The outcome.
     pub status: ItemStatus,
     /// The record's version after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub version: Option<i64>,
-    /// Whether the caller now knows this version whole: what it sent is what is stored, or this answer has the record.
+    /// Whether the caller now knows this version whole: what it sent is what is stored, or this response has the record.
     /// A feed with `own=brief` sends such a version without its body.
     #[serde(default, skip_serializing_if = "is_false")]
     pub known_to_writer: bool,
@@ -476,10 +476,10 @@ impl ItemResult {
 codes! {
     /// Why an item conflicts.
     pub open enum ConflictReason = "conflict_reason" {
-        Version = "version" "phiên bản" "Another version stands";
+        Version = "version" "phiên bản" "The record has another version";
         Deleted = "deleted" "đã xóa" "The record is deleted";
         Unique = "unique" "trùng" "Another record holds it";
-        Referenced = "referenced" "đang được dẫn chiếu" "Live records point to it";
+        Referenced = "referenced" "đang được dẫn chiếu" "Live records refer to it";
         State = "state" "trạng thái" "Its state does not allow it";
     }
 }
@@ -491,11 +491,11 @@ codes! {
 pub struct Conflict {
     /// Why.
     pub reason: ConflictReason,
-    /// The version that stands.
+    /// The current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub current_version: Option<i64>,
-    /// The fields of the item that differ from what stands, among those that the caller may read.
+    /// The fields of the item that differ from the current record, among those that the caller may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldConflict>,
 }
@@ -514,7 +514,7 @@ impl Conflict {
 pub struct FieldConflict {
     /// The field.
     pub field: String,
-    /// What stands.
+    /// The current value.
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     pub current: Value,
     /// What was sent.
@@ -522,7 +522,7 @@ pub struct FieldConflict {
     pub incoming: Value,
 }
 
-/// What `GET /v1/sync` answers: the protocol, its limits, and the caller's scope.
+/// What `GET /v1/sync` returns: the protocol, its limits, and the caller's scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -539,7 +539,7 @@ pub struct SyncInfo {
     pub limits: SyncLimits,
     /// Days that a cursor stays good, by age only.
     pub retention_days: i64,
-    /// Days that the answer under an `Idempotency-Key` is kept.
+    /// Days that the response under an `Idempotency-Key` is kept.
     pub idempotency_key_days: i64,
     /// Who is calling, and the grants that hold now.
     pub caller: crate::accounts::Me,

@@ -267,7 +267,7 @@ mod tests {
         names.sort_by_key(|name| order_key(name));
         assert_eq!(names, ["Chi bộ 02", "Chi bộ 9", "Chi bộ 9A", "Chi bộ 10", "Chi bộ 100"]);
         assert_eq!(name_key("Nguyễn Văn Hoàng").len(), " Hoang Nguyen Van!130".len());
-        // The tone may stand on either letter: it is one name.
+        // The tone mark may be on either letter: it is one name.
         assert_eq!(name_key("Hoà Văn"), name_key("Hòa Văn"));
         assert_ne!(name_key("Hoá Văn"), name_key("Hòa Văn"));
     }

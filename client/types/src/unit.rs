@@ -32,7 +32,7 @@ impl UnitKind {
         matches!(self, UnitKind::Cell | UnitKind::GrassrootsCell)
     }
 
-    /// Whether cells may stand under a unit of this kind.
+    /// Whether cells may belong to a unit of this kind.
     pub const fn is_committee(&self) -> bool {
         matches!(
             self,
@@ -65,7 +65,7 @@ codes! {
 }
 
 codes! {
-    /// The life of a unit.
+    /// The state of a unit.
     pub open enum UnitState = "unit_state" {
         Planned = "planned" "Dự kiến" "Planned";
         Active = "active" "Đang hoạt động" "Active";
@@ -89,7 +89,7 @@ record! {
         optional {
             /// The unit above; absent at the root only. Changing it moves the whole subtree.
             parent_id: Ref<Unit>,
-            /// Since when it stands under its parent.
+            /// Since when it is under its parent.
             parent_since: Date,
             /// Local code, unique among the children of one parent.
             code: Text<40>,
@@ -99,7 +99,7 @@ record! {
             national_identifier: Text,
             /// Where a cell is; only for cells.
             cell_type: CellType,
-            /// The life of the unit.
+            /// The state of the unit.
             state: UnitState,
             /// When it was established.
             established_on: Date,
