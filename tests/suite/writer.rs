@@ -9,6 +9,7 @@ use cell_records_client::types::accounts::Role;
 use cell_records_server::db::engine;
 use cell_records_server::store::writer::WriteError;
 use serde_json::json;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 const CELL: &str = "ext:demo:cell-01";
@@ -53,6 +54,27 @@ on_both_engines! {
         let mut puller = Puller::new(peer.client.clone());
         puller.assert_equal("the copy").await;
         assert_eq!(puller.count("member"), 1_168 + 9);
+    }
+
+    async fn a_writer_that_does_not_answer_is_not_ready_until_it_does(server: empty) {
+        let nobody = server.nobody();
+        let (release, held) = oneshot::channel::<()>();
+        let (begun, holds) = oneshot::channel();
+        let writer = server.running.shared.writer.clone();
+        // Work that does not come to an end: the writer takes nothing else.
+        let work = tokio::spawn(async move {
+            writer.accounts(|_| Box::pin(async {
+                begun.send(()).unwrap();
+                held.await.unwrap();
+                Ok(())
+            })).await
+        });
+        holds.await.unwrap();
+        nobody.get("/readyz").await.refused(503, "unavailable");
+        nobody.get("/healthz").await.is(200);
+        release.send(()).unwrap();
+        assert_eq!(work.await.unwrap(), Ok(()));
+        nobody.get("/readyz").await.is(200);
     }
 
     async fn a_database_that_takes_no_writes_is_not_ready_until_it_does(server: demo) {
