@@ -19,7 +19,7 @@ pub fn start(log: &Log) {
         .with_ansi(std::io::stderr().is_terminal())
         // A line that cannot be written (a full disk) would be reported on standard error too, which panics.
         .log_internal_errors(false);
-    let lines = if log.json { lines.json().boxed() } else { lines.boxed() };
+    let lines = if log.json { lines.json().with_span_list(false).boxed() } else { lines.boxed() };
     tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged)).with(lines).init();
 }
 

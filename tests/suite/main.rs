@@ -22,6 +22,7 @@ mod every_type;
 mod history;
 mod idempotency;
 mod identities;
+mod internal_faults;
 mod jwt;
 mod lists;
 mod logs;

@@ -18,6 +18,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,7 +46,9 @@ pub async fn edge(
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    // Every line that is logged for this request bears its id.
+    let span = tracing::error_span!("request", request_id = %id);
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let mut response = match outcome {
         Ok(Ok(response)) => response.map_into_boxed_body(),
         Ok(Err(error)) => {
@@ -58,7 +61,7 @@ pub async fn edge(
         }
     };
     if response.status().is_client_error() || response.status().is_server_error() {
-        response = with_problem(response, &id, vietnamese).await;
+        response = with_problem(response, &id, vietnamese).instrument(span).await;
     }
     let route = response.request().match_pattern().unwrap_or_else(|| "unknown".into());
     let under_v1 = response.request().path().starts_with("/v1");
@@ -132,7 +135,7 @@ async fn with_problem(response: ServiceResponse, id: &str, vietnamese: bool) -> 
     let made = match response.response().error().and_then(|error| error.as_error::<ApiError>()) {
         Some(error) => {
             if error.code.status >= 500 {
-                tracing::warn!(request_id = %id, code = error.code.code, "answered with an error");
+                tracing::warn!(code = error.code.code, "answered with an error");
             }
             problem_response(error, id, vietnamese)
         }

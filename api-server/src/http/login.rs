@@ -84,8 +84,8 @@ fn may_try(app: &App, request: &HttpRequest, attempt: &Attempt) -> ApiResult<()>
 /// The one line of a failed login. Its form is a promise: programs such as fail2ban read the address out of it
 /// (`failed login from <address>`). The name is left out: it may be a password in the wrong field.
 fn log_failure(request: &HttpRequest, why: &str) {
-    let By { address, request_id, .. } = client::by(request, None);
-    tracing::warn!(address, request_id, "failed login from {}: {why}", address.as_deref().unwrap_or("unknown"));
+    let address = client::address(request).map(|address| address.to_string());
+    tracing::warn!(address, "failed login from {}: {why}", address.as_deref().unwrap_or("unknown"));
 }
 
 /// `429` with the whole seconds to wait.

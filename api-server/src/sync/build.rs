@@ -184,7 +184,7 @@ async fn refuse(app: &App, why: &Gone, epoch: String, floor: Option<Timestamp>) 
                 })
                 .await;
             if let Err(error) = begun {
-                tracing::error!(?error, "the new epoch could not be stored");
+                tracing::warn!(?error, "the new epoch could not be stored");
             }
             "epoch_changed"
         }

@@ -95,6 +95,21 @@ impl Process {
         self.said.lock().unwrap().clone()
     }
 
+    /// The lines that hold all of these, as soon as there is one.
+    pub fn logged(&self, texts: &[&str]) -> Vec<String> {
+        let begun = Instant::now();
+        loop {
+            let said = self.said();
+            let found: Vec<String> =
+                said.iter().filter(|line| texts.iter().all(|text| line.contains(text))).cloned().collect();
+            if !found.is_empty() {
+                return found;
+            }
+            assert!(begun.elapsed() < SOON, "no line has {texts:?}: {said:#?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Calls it in a system's name.
     pub fn client(&self, peer: &Peer, retry: RetryPolicy) -> Client {
         let client = Client::builder(&format!("http://{}", self.address)).access_token(&peer.token.token);

@@ -274,8 +274,10 @@ fn judge(
             Ok(Judged { after, is_as_sent, external_ids, warnings: verdict.warnings })
         }
         _ => {
+            // A stored record that does not read back is the fault, perhaps, and not what was sent: the log says so.
+            let _ = before.map(|before| before.any());
             if all.is_empty() {
-                // Only a stored record that does not read back comes here.
+                // Only such a record comes here.
                 let argument = "a readable record".into();
                 all.push(Fault { pointer: item.prefix.into(), code: &faults::WRONG_TYPE, argument });
             }

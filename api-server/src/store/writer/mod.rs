@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Span;
 use uuid::Uuid;
 
 /// At most so many commands wait; more are answered `503`.
@@ -81,7 +82,8 @@ type AccountFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DbError>> + 'a>>
 
 enum Job {
     Records(Box<Command>, Reply<Outcome>),
-    Accounts(AccountWork, Reply<()>),
+    /// With the request that it is done for, for the log.
+    Accounts(AccountWork, Reply<()>, Span),
     Probe(oneshot::Sender<()>),
 }
 
@@ -230,7 +232,7 @@ impl Writer {
                 Ok(())
             })
         });
-        self.queue.try_send(Job::Accounts(work, reply)).map_err(|_| WriteError::Unavailable)?;
+        self.queue.try_send(Job::Accounts(work, reply, Span::current())).map_err(|_| WriteError::Unavailable)?;
         answered(wait, 1).await?;
         result.try_recv().map_err(|_| WriteError::Internal)
     }

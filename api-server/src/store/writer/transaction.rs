@@ -103,7 +103,7 @@ impl Worker {
                 Err(error.into())
             }
             Err(CommitError::Unknown(error)) => {
-                tracing::error!(%error, "a commit failed; looking up what became of it");
+                tracing::warn!(%error, "a commit failed; looking up what became of it");
                 drop(own);
                 if clock.batch == before.batch {
                     // Only accounts changed: they leave no batch to look up.

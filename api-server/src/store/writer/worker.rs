@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// The rights of at most so many callers are kept in memory.
@@ -120,9 +121,9 @@ impl Worker {
                         let _ = reply.send(());
                     }
                 }
-                Job::Accounts(work, reply) => {
-                    let result = AssertUnwindSafe(self.accounts(work)).catch_unwind().await;
-                    let result = result.unwrap_or_else(|_| Err(self.panicked(&[])));
+                Job::Accounts(work, reply, span) => {
+                    let result = AssertUnwindSafe(self.accounts(work)).catch_unwind().instrument(span.clone()).await;
+                    let result = result.unwrap_or_else(|_| Err(span.in_scope(|| self.panicked())));
                     self.note(std::iter::once(&result));
                     let _ = reply.send(result);
                 }
@@ -140,9 +141,12 @@ impl Worker {
     /// One set, answered whatever happens in it.
     async fn set(&mut self, set: Vec<Waiting>) {
         let (commands, replies): (Vec<_>, Vec<_>) = set.into_iter().unzip();
-        let results = AssertUnwindSafe(self.try_set(&commands)).catch_unwind().await;
+        // Every line that is logged for this set bears the ids of its requests.
+        let request_ids: Vec<&str> = commands.iter().filter_map(|one| one.caller.request_id.as_deref()).collect();
+        let span = tracing::error_span!("set", ?request_ids);
+        let results = AssertUnwindSafe(self.try_set(&commands)).catch_unwind().instrument(span.clone()).await;
         let results = results.unwrap_or_else(|_| {
-            let error = self.panicked(&commands);
+            let error = span.in_scope(|| self.panicked());
             commands.iter().map(|_| Err(error.clone())).collect()
         });
         self.note(results.iter());
@@ -172,10 +176,8 @@ impl Worker {
     }
 
     /// A fault of the program in a set: its callers get an error, and the writer goes on with a new connection.
-    fn panicked(&mut self, commands: &[Box<Command>]) -> WriteError {
-        let requests: Vec<&str> =
-            commands.iter().filter_map(|command| command.caller.request_id.as_deref()).take(20).collect();
-        tracing::error!(?requests, "the writer panicked in a set; the set is not kept");
+    fn panicked(&mut self) -> WriteError {
+        tracing::error!("the writer panicked in a set; the set is not kept");
         self.own = None;
         WriteError::Internal
     }
