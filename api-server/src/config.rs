@@ -7,6 +7,7 @@ use crate::auth::passwords::{self, Cost};
 use crate::auth::proxies::TrustedProxies;
 use crate::db::Url;
 use crate::http::connection::ANSWER_TIMEOUT;
+use crate::store::writer::RowLimits;
 use cell_records_types::accounts::SystemCode;
 use cell_records_types::faults::Report;
 use cell_records_types::fields::Field;
@@ -101,6 +102,8 @@ pub struct Config {
     pub log: Log,
     /// Whether the demo is loaded before the server is ready: `serve --demo`.
     pub demo: bool,
+    /// How much a transaction may write: [`RowLimits::default`], but in tests.
+    pub row_limits: RowLimits,
 }
 
 /// How a server is reached.
@@ -241,6 +244,7 @@ impl Config {
             },
             log,
             demo: false,
+            row_limits: RowLimits::default(),
         })
     }
 }

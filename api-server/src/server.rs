@@ -84,7 +84,7 @@ async fn open_migrated(config: &Config) -> Result<Opened, String> {
     let accounts = &config.accounts;
     let keys = setup::clock_and_keys(&database, accounts.master_key.as_ref()).await?;
     let live = Arc::new(Live::default());
-    let writer = Writer::start(&database, live.clone(), accounts.system_code.clone())?;
+    let writer = Writer::start(&database, live.clone(), accounts.system_code.clone(), config.row_limits)?;
     let hasher = Hasher::new(accounts.password_cost);
     let throttle = Throttle::default();
     let logins = known_logins(&database).await.map_err(|error| format!("the log of logins cannot be read: {error}"))?;

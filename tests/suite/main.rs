@@ -24,6 +24,7 @@ mod idempotency;
 mod identities;
 mod internal_faults;
 mod jwt;
+mod limits;
 mod lists;
 mod logs;
 mod masks;

@@ -85,16 +85,18 @@ on_both_engines! {
 
     async fn commands_of_others_in_the_same_set_stand(server: demo) {
         let peer = city(server).await;
-        let bad = members(1);
-        refuse(server, &[id(&bad[0])]);
+        // More than one, so that the set is divided many times.
+        let bad = members(6);
+        refuse(server, &bad.iter().map(id).collect::<Vec<_>>());
         let mut sent: Vec<_> = (0..30).map(|_| peer.push(members(2))).collect();
-        sent.insert(11, peer.push(bad));
+        for (index, item) in bad.into_iter().enumerate() {
+            sent.insert(index * 5, peer.push(vec![item]));
+        }
         let answers = futures_util::future::join_all(sent).await;
         for (index, answer) in answers.iter().enumerate() {
-            let good = answer.items.iter().all(|item| item.status == ItemStatus::Created);
-            assert_eq!(good, index != 11, "{answer:?}");
+            let expected = if index < 30 && index % 5 == 0 { ItemStatus::Conflict } else { ItemStatus::Created };
+            assert!(answer.items.iter().all(|item| item.status == expected), "{index}: {answer:?}");
         }
-        assert_eq!(answers[11].items[0].status, ItemStatus::Conflict);
         Puller::new(peer.client.clone()).assert_equal("the copy").await;
     }
 

@@ -9,6 +9,7 @@ use crate::on;
 use crate::store::decide::Decided;
 use crate::store::live::{Clock, Live};
 use crate::store::scope::ROOT;
+use crate::store::writer::RowLimits;
 use cell_records_types::sync::ItemStatus;
 use cell_records_types::text::name_key;
 use cell_records_types::{CellType, Date, MemberStatus, NewUnit, PositionCode, Sex, Unit, UnitKind, Uuid};
@@ -183,7 +184,7 @@ async fn started(url: Url) -> (Database, Writer) {
         let mut db: crate::db::Db<'_> = own.db();
         assert_eq!(on!(&mut db, c => sql.run(c)).unwrap(), 1);
     }
-    let writer = Writer::start(&database, Arc::new(Live::default()), "test".into()).unwrap();
+    let writer = Writer::start(&database, Arc::new(Live::default()), "test".into(), RowLimits::default()).unwrap();
     let root = NewUnit { id: Some(ROOT), ..NewUnit::new("Trung ương", UnitKind::CentralCommittee) };
     let command = Command { items: vec![item::<Unit>(&root, &[]).unwrap()], ..command() };
     let Outcome::Done(done) = writer.submit(command).await.unwrap() else { panic!() };

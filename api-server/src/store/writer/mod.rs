@@ -31,6 +31,21 @@ const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// How long the writer may take to say that it is alive.
 const PROBE_WAIT: Duration = Duration::from_secs(2);
 
+/// How much a transaction may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowLimits {
+    /// At most so many rows in one set, but for a single command.
+    pub set: usize,
+    /// At most so many rows in one command.
+    pub command: usize,
+}
+
+impl Default for RowLimits {
+    fn default() -> Self {
+        RowLimits { set: 50_000, command: 1_000_000 }
+    }
+}
+
 /// Why a command has no outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteError {
@@ -181,7 +196,7 @@ impl Writer {
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub fn start(database: &Database, live: Arc<Live>, server_code: String) -> Result<Writer, String> {
+    pub fn start(database: &Database, live: Arc<Live>, server_code: String, rows: RowLimits) -> Result<Writer, String> {
         let (queue, jobs) = mpsc::channel(QUEUE_COMMANDS);
         let (recent, committed) = watch::channel(Recent::default());
         let database = database.clone();
@@ -189,7 +204,8 @@ impl Writer {
         let shared = state.clone();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let run = move || runtime.block_on(worker::Worker::new(database, live, server_code, recent, shared).run(jobs));
+        let run =
+            move || runtime.block_on(worker::Worker::new(database, live, server_code, rows, recent, shared).run(jobs));
         std::thread::Builder::new().name("writer".into()).spawn(run).map_err(|error| error.to_string())?;
         Ok(Writer { queue, state, committed })
     }

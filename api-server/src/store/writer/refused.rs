@@ -13,7 +13,7 @@ use crate::store::write_set::WriteSet;
 use cell_records_types::sync::PushMode;
 use std::collections::HashSet;
 
-/// Tries of a set that the database refuses.
+/// Tries of a command of which the database refuses items.
 pub(super) const TRIES: usize = 20;
 
 /// How a set is tried.
@@ -23,6 +23,8 @@ pub(super) struct Attempt {
     pub refused: HashSet<usize>,
     /// Whether nothing is kept, and only what the database refuses is looked for.
     pub search: bool,
+    /// How often the command was tried before.
+    pub tries: usize,
 }
 
 /// Whether it is one command whose items are judged one by one.

@@ -3,7 +3,7 @@
 use super::keys::{self, ByKey, Kept};
 use super::refused::{self, Attempt, TRIES};
 use super::transaction::{self, Failure};
-use super::{AccountWork, Done, Job, Outcome, Reply, State, WriteError, WriteTx};
+use super::{AccountWork, Done, Job, Outcome, Reply, RowLimits, State, WriteError, WriteTx};
 use crate::db::connect::DedicatedConnection;
 use crate::db::engine::Prepared;
 use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
@@ -39,10 +39,6 @@ const SET_COMMANDS: usize = 256;
 const SET_ITEMS: usize = 1_000;
 /// At most so many bytes of requests in one set.
 const SET_BYTES: usize = 8 * 1024 * 1024;
-/// At most so many rows in one set, but for a single command.
-const SET_ROWS: usize = 50_000;
-/// At most so many rows in one command.
-const COMMAND_ROWS: usize = 1_000_000;
 /// How often a set is decided, at most: each time rules may ask for what they only now know of.
 const ROUNDS: usize = 32;
 /// How long the writer waits, at most, for callers that it has just answered.
@@ -63,6 +59,7 @@ pub(super) struct Worker {
     pub(super) prepared: Prepared,
     live: Arc<Live>,
     server_code: String,
+    rows: RowLimits,
     /// Who came with which credential, read since accounts last changed.
     holders: HashMap<Credential, Holder>,
     holders_rev: i64,
@@ -85,6 +82,7 @@ impl Worker {
         database: Database,
         live: Arc<Live>,
         server_code: String,
+        rows: RowLimits,
         recent: watch::Sender<Recent>,
         state: Arc<State>,
     ) -> Self {
@@ -94,6 +92,7 @@ impl Worker {
             prepared: Prepared::new(),
             live,
             server_code,
+            rows,
             holders: HashMap::new(),
             holders_rev: -1,
             systems: Arc::default(),
@@ -186,10 +185,8 @@ impl Worker {
     /// searched for the items that it refuses, and decided anew without them.
     async fn try_set(&mut self, commands: &[Box<Command>]) -> Results {
         let mut results: Vec<Option<Result<Outcome, WriteError>>> = commands.iter().map(|_| None).collect();
-        let mut tries = 0;
         let mut waiting: Vec<(Vec<usize>, Attempt)> = vec![((0..commands.len()).collect(), Attempt::default())];
         while let Some((part, attempt)) = waiting.pop() {
-            tries += 1;
             let refs: Vec<&Command> = part.iter().filter_map(|index| commands.get(*index).map(|one| &**one)).collect();
             match self.transaction(&refs, &attempt).await {
                 Ok(outcomes) => {
@@ -199,19 +196,20 @@ impl Worker {
                         }
                     }
                 }
-                Err(Failure::Refused | Failure::TooLarge) if part.len() > 1 && tries < TRIES => {
+                // Down to single commands: the others of a set never fare worse for one of them.
+                Err(Failure::Refused | Failure::TooLarge) if part.len() > 1 => {
                     // The later half waits below the earlier: the order stays.
                     let half = part.len() / 2;
                     let (first, second) = part.split_at(half);
                     waiting.push((second.to_vec(), Attempt::default()));
                     waiting.push((first.to_vec(), Attempt::default()));
                 }
-                Err(Failure::Refused) if refused::is_divisible(&refs) && tries < TRIES => {
-                    waiting.push((part, Attempt { search: true, ..attempt }));
+                Err(Failure::Refused) if refused::is_divisible(&refs) && attempt.tries < TRIES => {
+                    waiting.push((part, Attempt { search: true, tries: attempt.tries + 1, ..attempt }));
                 }
-                Err(Failure::Items(found)) if tries < TRIES => {
+                Err(Failure::Items(found)) if attempt.tries < TRIES => {
                     let refused = attempt.refused.into_iter().chain(found).collect();
-                    waiting.push((part, Attempt { refused, search: false }));
+                    waiting.push((part, Attempt { refused, search: false, tries: attempt.tries + 1 }));
                 }
                 Err(failure) => {
                     let error = failure.error();
@@ -255,7 +253,7 @@ impl Worker {
             self.roll_back(own).await;
             return Ok(decided.outcomes.into_iter().map(|(outcome, _)| outcome).collect());
         }
-        let most = if commands.len() > 1 { SET_ROWS } else { COMMAND_ROWS };
+        let most = if commands.len() > 1 { self.rows.set } else { self.rows.command };
         if flush.count() > most {
             self.roll_back(own).await;
             return Err(Failure::TooLarge);

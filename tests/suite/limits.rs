@@ -1,0 +1,156 @@
+//! The bounds of what one write may read and write.
+
+use crate::support::http::Caller;
+use crate::support::ward::{figure, member};
+use crate::support::{Server, on_both_engines};
+use cell_records_client::types::Member;
+use cell_records_client::types::sync::PushOp;
+use cell_records_server::store::items::{self, Command, Expected, Item};
+use cell_records_server::store::live::Clock;
+use cell_records_server::store::load;
+use cell_records_server::store::record::ENVELOPE;
+use cell_records_server::store::registry::Kind;
+use cell_records_server::store::write_set::{LOOKUP_LIMIT, Lookup, WriteSet};
+use cell_records_server::store::writer::{Outcome, RowLimits};
+use serde_json::{Value, json};
+use std::task::Poll;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// A new figure for each of these values, by the local operator.
+fn figures(cell: &str, values: std::ops::Range<usize>) -> Command {
+    let kind = Kind::named("reported_figure").unwrap();
+    let items = values.map(|value| {
+        let Value::Object(mut body) = figure(cell) else { panic!("an object") };
+        body.insert("indicator_code".into(), json!(format!("figure.{value}")));
+        Item::new(kind, PushOp::Create, None, Expected::Any, body, "")
+    });
+    let items: Vec<Item> = items.collect();
+    Command { items, ..Command::one(items::Caller::operator(), Item::unreadable(None, Vec::new())) }
+}
+
+/// Hands in commands while the writer is held, so that they wait together. Returns the transaction that each was written in.
+async fn together(server: &Server, commands: Vec<Command>) -> Vec<Uuid> {
+    let writer = server.running.shared.writer.clone();
+    let (release, held) = oneshot::channel::<()>();
+    let (begun, holds) = oneshot::channel();
+    let holder = writer.clone();
+    let work = tokio::spawn(async move {
+        let work = holder.accounts(|_| {
+            Box::pin(async {
+                begun.send(()).unwrap();
+                held.await.unwrap();
+                Ok(())
+            })
+        });
+        work.await
+    });
+    holds.await.unwrap();
+    let mut submitted: Vec<_> = commands.into_iter().map(|command| Box::pin(writer.submit(command))).collect();
+    std::future::poll_fn(|context| {
+        assert!(submitted.iter_mut().all(|one| one.as_mut().poll(context).is_pending()));
+        Poll::Ready(())
+    })
+    .await;
+    release.send(()).unwrap();
+    work.await.unwrap().unwrap();
+    let outcomes = futures_util::future::join_all(submitted).await;
+    let batch = |outcome| match outcome {
+        Ok(Outcome::Done(done)) if done.items.iter().all(|item| item.status.is_success()) => done.batch.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    outcomes.into_iter().map(batch).collect()
+}
+
+async fn total(caller: &Caller, plural: &str) -> Value {
+    caller.get(&format!("/v1/{plural}?count=exact")).await.is(200).body["total"].clone()
+}
+
+/// More living members of the same name and birth date, by hand.
+fn clone_member(server: &Server, id: &str, count: usize) {
+    let id = server.database.uuid(id.parse().unwrap());
+    let columns: Vec<&str> =
+        ENVELOPE[1..].iter().copied().chain(Kind::named("member").unwrap().columns.iter().map(|c| c.name)).collect();
+    let columns = columns.join(", ");
+    let new = match server.engine {
+        crate::support::Engine::Sqlite => "randomblob(16)",
+        crate::support::Engine::Postgres => "gen_random_uuid()",
+    };
+    server.database.sql(&[format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+         INSERT INTO members (id, {columns}) SELECT {new}, {columns} FROM members CROSS JOIN n WHERE id = {id}"
+    )]);
+}
+
+on_both_engines! {
+    async fn a_command_of_too_many_rows_is_refused_and_stores_nothing(server: empty) {
+        let ward = server.ward().await;
+        let limited = server.restarted_with(|config| config.row_limits = RowLimits { set: 60, command: 60 }).await;
+        let office = ward.office.at(&limited.url);
+        let push = |count: usize| {
+            let items = (0..count).map(|_| json!({"op": "create", "type": "member", "id": Uuid::now_v7(), "fields": member(&ward.a)}));
+            office.post("/v1/sync/push", json!({"items": items.collect::<Vec<_>>()})).header("idempotency-key", "a-key")
+        };
+        let cursor = office.get("/v1/sync/changes?types=member").await.is(200).body["cursor"].clone();
+        push(100).await.refused(422, "too_large_for_one_write");
+        assert_eq!(total(&office, "members").await, 0);
+        assert_eq!(server.database.count("FROM changes WHERE type = 'member'"), 0);
+        assert_eq!(server.database.count("FROM idempotency_keys WHERE key = 'a-key'"), 0);
+        let since = office.get(&format!("/v1/sync/changes?cursor={}", cursor.as_str().unwrap())).await.is(200);
+        assert_eq!(since.body["changes"], json!([]));
+        // Its sender sends less under the same key, and others go on.
+        push(2).await.is(207);
+        office.post("/v1/members", member(&ward.a)).await.is(201);
+        assert_eq!(total(&office, "members").await, 3);
+        limited.running.handle.stop(false).await;
+    }
+
+    async fn commands_that_are_too_many_rows_together_are_all_written_in_their_order(server: empty) {
+        let ward = server.ward().await;
+        let commands = |from: usize| (0..100).map(|n| figures(&ward.a, from + n * 3..from + n * 3 + 3)).collect::<Vec<_>>();
+        let together_batches = together(server, commands(0)).await;
+        assert!(together_batches.iter().all(|batch| *batch == together_batches[0]), "one set is one transaction");
+        // No two of them fit together.
+        let limited = server.restarted_with(|config| config.row_limits.set = 4).await;
+        let batches = together(&limited, commands(1_000)).await;
+        let mut distinct = batches.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 100, "each is a transaction of its own");
+        assert_eq!(total(&ward.office.at(&limited.url), "reported_figures").await, 600);
+        let bodies = "SELECT public_body || internal_body || personal_body || sensitive_body FROM changes";
+        let bodies = server.database.texts(&format!("{bodies} WHERE type = 'reported_figure' ORDER BY seq"));
+        let numbers = (0..300).chain(1_000..1_300);
+        for (body, number) in bodies.iter().zip(numbers) {
+            assert!(body.contains(&format!("\"figure.{number}\"")), "{number}: {body}");
+        }
+        assert_eq!(bodies.len(), 600);
+        limited.running.handle.stop(false).await;
+    }
+
+    async fn namesakes_are_looked_for_in_a_bounded_number_of_rows(server: empty) {
+        let ward = server.ward().await;
+        let body = member(&ward.a);
+        let first = ward.office.post("/v1/members", body.clone()).await.is(201).id();
+        clone_member(server, &first, 3_000);
+        let mut own = server.running.shared.database.open().await.unwrap();
+        let key = server.database.texts("SELECT name_key FROM members LIMIT 1").remove(0);
+        let lookup = || Lookup::of::<Member>([("name_key", key.as_str().into()), ("birth_date", "1980-05-19".into())]);
+        let (clock, now) = Clock::read(&mut own.db(), false).await.unwrap();
+        let tree = server.running.shared.live.learn(&mut own.db(), clock, now, std::time::Instant::now()).await.unwrap().tree;
+        let mut set = WriteSet::new(now.into(), tree);
+        assert_eq!(set.others::<Member>(lookup(), Uuid::nil()).count(), 0, "nothing is loaded yet");
+        let missing = set.take_missing();
+        load::load(&mut own.db(), &mut set, missing).await.unwrap();
+        assert_eq!(set.others::<Member>(lookup(), Uuid::nil()).count(), usize::try_from(LOOKUP_LIMIT).unwrap());
+        assert!(set.take_missing().is_empty());
+        // Who comes with the same name is warned of all the same, alone and among others.
+        let warned = ward.office.post("/v1/members", body.clone()).await.is(201);
+        assert_eq!(warned.warnings(), [("/full_name".to_owned(), "possible_duplicate".to_owned())]);
+        let items = (0..100).map(|_| json!({"op": "create", "type": "member", "id": Uuid::now_v7(), "fields": body}));
+        let pushed = ward.office.post("/v1/sync/push", json!({"items": items.collect::<Vec<_>>()})).header("idempotency-key", "100").await.is(207);
+        for item in pushed.body["items"].as_array().unwrap() {
+            assert_eq!((&item["status"], &item["warnings"][0]["code"]), (&json!("created"), &json!("possible_duplicate")), "{item}");
+        }
+    }
+}
