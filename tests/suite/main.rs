@@ -27,6 +27,7 @@ mod jwt;
 mod limits;
 mod lists;
 mod logs;
+mod lost_commits;
 mod masks;
 mod members;
 mod model;
