@@ -19,6 +19,7 @@ mod cursors;
 mod edge;
 mod evaluations;
 mod every_type;
+mod first_bodies;
 mod history;
 mod idempotency;
 mod identities;
