@@ -113,6 +113,19 @@ impl Stored {
         Stored { kind, envelope, body, memo: Memo { typed: OnceLock::from(Some(typed)), ..Memo::default() } }
     }
 
+    /// Its own fields, with what a required field that was added later has in older records.
+    pub fn fields(&self) -> Fields {
+        let mut fields = self.body.fields(Class::Sensitive);
+        for (name, value) in self.kind.fills {
+            if !fields.0.contains_key(*name)
+                && let Ok(value) = serde_json::from_str(value)
+            {
+                fields.0.insert((*name).to_owned(), value);
+            }
+        }
+        fields
+    }
+
     /// The same record, its body cut by today's classes. Nothing when the body does not read back.
     pub fn recut(&self) -> Option<Self> {
         let body = super::cut::anew(&self.body, self.kind).ok()?;

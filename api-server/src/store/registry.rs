@@ -146,6 +146,13 @@ impl Kind {
         }
     }
 
+    /// A type as it would be if these required fields had been added to it.
+    #[cfg(test)]
+    pub(super) fn with_fills<T: Slice>(fills: &'static [(&'static str, &'static str)]) -> &'static Self {
+        let order = Kind::named(T::NAME).map_or(0, |kind| kind.order);
+        Box::leak(Box::new(Kind { fills, ..Kind::of::<T>(order) }))
+    }
+
     /// A stored record in its typed form.
     pub fn read(&self, record: &Stored) -> Option<Typed> {
         (self.read)(record)

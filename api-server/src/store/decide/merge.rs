@@ -123,7 +123,7 @@ fn complete(fields: &mut Map<String, Value>, item: &Item, target: &Target, unit_
 /// The own fields after the merge patch, references as ids.
 fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Fields {
     let base = target.base(item.op);
-    let mut fields = base.map(|base| base.body.fields(Class::Sensitive)).unwrap_or_default();
+    let mut fields = base.map(|base| base.fields()).unwrap_or_default();
     let mut sent = item.fields.clone();
     if !item.references.is_empty() {
         let mut whole = Value::Object(sent);
@@ -209,4 +209,61 @@ fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
         }
     }
     Value::Object(into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::items::{Caller, Command, Expected};
+    use crate::store::record::{Body, Envelope};
+    use crate::store::registry::Kind;
+    use crate::store::scope::{ROOT, Scope, Tree};
+    use cell_records_types::{Reference, Term, Timestamp};
+    use std::collections::{HashMap, HashSet};
+
+    #[test]
+    fn a_record_from_before_a_required_field_is_changed_before_it_is_reindexed() {
+        let kind = Kind::with_fills::<Term>(&[("label", "\"unknown\"")]);
+        let now = Timestamp::now();
+        let envelope = Envelope {
+            id: Uuid::now_v7(),
+            unit_id: ROOT,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            origin: None,
+            external_ids: "[]".into(),
+        };
+        let body = Body([String::new(), r#""from":"2010-01-01""#.into(), String::new(), String::new()]);
+        let before = Arc::new(Stored::new(kind, envelope, body));
+        let Value::Object(change) = json!({"to": "2015-01-01"}) else { panic!("an object") };
+        let item = Item::new(kind, PushOp::Update, Some(Reference::Id(before.id)), Expected::Any, change, "");
+        let command = Command::one(Caller::operator(), item.clone());
+        let tree = Arc::new(Tree::default());
+        let context = Context {
+            command: &command,
+            names: &HashMap::new(),
+            failed: &HashSet::new(),
+            undecided: &HashSet::new(),
+            scope: &Scope::operator(tree.clone()),
+            systems: &HashSet::new(),
+            server_code: "test",
+            first_versions: &HashMap::new(),
+        };
+        let target = Target {
+            id: before.id,
+            before: Some(before),
+            is_hidden: false,
+            is_ambiguous: false,
+            unit: Sent::Nothing,
+            references: Vec::new(),
+        };
+        let mut draft = None;
+        merge(&item, &target, Action::Update, &context, &WriteSet::new(now, tree), &mut draft);
+        let draft = draft.unwrap_or_else(|| panic!("no draft"));
+        assert!(draft.faults.is_empty(), "{:?}", draft.faults);
+        let after = draft.after.as_ref().and_then(|after| after.downcast_ref::<Term>());
+        assert_eq!(after.map(|term| &*term.label), Some("unknown"));
+    }
 }
