@@ -106,7 +106,7 @@ pub async fn all_at_once<P, T>(
     }
 }
 
-/// Inserts, updates or deletes rows: one statement on PostgreSQL, one prepared statement run row by row on SQLite.
+/// Inserts, updates or deletes rows: one statement on PostgreSQL, prepared statements of few rows on SQLite.
 pub async fn write_rows(
     db: &mut Db<'_>,
     write: Write,
@@ -120,8 +120,8 @@ pub async fn write_rows(
 async fn write_one(db: &mut Db<'_>, rows: &Rows<'_>) -> QueryResult<()> {
     match db {
         Db::Lite(c) => {
-            for row in 0..rows.len() {
-                LiteWrite { rows, row }.run(*c).await?;
+            for some in LiteWrite::all(rows) {
+                some.run(*c).await?;
             }
             Ok(())
         }

@@ -12,6 +12,7 @@ use diesel::sql_types::{Array, BigInt, HasSqlType, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// A statement put together from text and bound values. `Row` is the SQL type of what it answers.
 #[derive(Debug, Clone)]
@@ -251,10 +252,30 @@ pub enum Write {
     Delete,
 }
 
-/// One row on SQLite: a statement costs no round trip there, so a set is one prepared statement run row by row.
+/// Some of the rows on SQLite. A statement costs no round trip there, but its text is found anew among the prepared ones
+/// at each run: an insert takes several rows at once, in few sizes. An update or a delete takes one.
 pub(super) struct LiteWrite<'a> {
-    pub rows: &'a Rows<'a>,
-    pub row: usize,
+    rows: &'a Rows<'a>,
+    these: Range<usize>,
+}
+
+/// Most rows of one insert on SQLite.
+const LITE_ROWS: usize = 16;
+
+impl<'a> LiteWrite<'a> {
+    /// All rows, in their order.
+    pub fn all(rows: &'a Rows<'a>) -> impl Iterator<Item = LiteWrite<'a>> {
+        let most = if matches!(rows.write, Write::Insert | Write::Fill) { LITE_ROWS } else { 1 };
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            let left = rows.count - done;
+            // A power of two: so few texts are prepared.
+            let some = (left > 0).then(|| 1 << left.min(most).ilog2())?;
+            let these = done..done + some;
+            done = these.end;
+            Some(LiteWrite { rows, these })
+        })
+    }
 }
 
 impl QueryId for LiteWrite<'_> {
@@ -271,7 +292,7 @@ impl QueryFragment<Sqlite> for LiteWrite<'_> {
         let equal = |out: &mut AstPass<'_, 'b, Sqlite>, column: &Column, cells: &'b Cells<'_>| {
             out.push_sql(column.name);
             out.push_sql(" = ");
-            cells.bind(self.row, out)
+            cells.bind(self.these.start, out)
         };
         match write {
             Write::Insert | Write::Fill => {
@@ -281,11 +302,20 @@ impl QueryFragment<Sqlite> for LiteWrite<'_> {
                     out.push_sql(if index == 0 { " (" } else { ", " });
                     out.push_sql(column.name);
                 }
-                for (index, cells) in cells.iter().enumerate() {
-                    out.push_sql(if index == 0 { ") VALUES (" } else { ", " });
-                    cells.bind(self.row, &mut out)?;
+                out.push_sql(") VALUES ");
+                for row in self.these.clone() {
+                    out.push_sql(if row == self.these.start { "(" } else { ", (" });
+                    for (index, cells) in cells.iter().enumerate() {
+                        if index > 0 {
+                            out.push_sql(",");
+                        }
+                        cells.bind(row, &mut out)?;
+                    }
+                    out.push_sql(")");
                 }
-                out.push_sql(if *write == Write::Fill { ") ON CONFLICT DO NOTHING" } else { ")" });
+                if *write == Write::Fill {
+                    out.push_sql(" ON CONFLICT DO NOTHING");
+                }
             }
             Write::Update => {
                 out.push_sql("UPDATE ");

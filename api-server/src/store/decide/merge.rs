@@ -11,6 +11,7 @@ use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::sync::PushOp;
 use cell_records_types::{Class, ExternalId, FieldSpec};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -124,35 +125,25 @@ fn complete(fields: &mut Map<String, Value>, item: &Item, target: &Target, unit_
 fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Fields {
     let base = target.base(item.op);
     let mut fields = base.map(|base| base.fields()).unwrap_or_default();
-    let mut sent = item.fields.clone();
-    if !item.references.is_empty() {
-        let mut whole = Value::Object(sent);
-        for (found, id) in item.references.iter().zip(&target.references) {
-            let pointer = found.pointer.strip_prefix(item.prefix).unwrap_or(&found.pointer);
-            if let Some(at) = whole.pointer_mut(pointer) {
-                *at = Value::String(id.map_or_else(|| NOTHING.to_owned(), |id| id.to_string()));
-            }
-        }
-        sent = match whole {
-            Value::Object(sent) => sent,
-            _ => Map::new(),
-        };
-    }
+    let sent = match item.references.is_empty() {
+        true => Cow::Borrowed(&item.fields),
+        false => Cow::Owned(resolved(item, target)),
+    };
     let mut report = Report::new(item.prefix);
-    for (name, value) in sent {
-        let Some(spec) = item.kind.field(&name) else { continue };
+    for (name, value) in &*sent {
+        let Some(spec) = item.kind.field(name) else { continue };
         if spec.managed && !item.managed && !context.scope.is_operator() {
             // Refused later; no rule is to judge it.
             continue;
         }
         match value {
-            Value::Null if spec.required => report.fault_at(&name, &faults::REQUIRED, ""),
+            Value::Null if spec.required => report.fault_at(name, &faults::REQUIRED, ""),
             Value::Null => {
-                fields.0.remove(&name);
+                fields.0.remove(name);
             }
             Value::Object(patch) => {
-                let mut value = merged(fields.0.get(&name), patch);
-                report.within(&name, |report| {
+                let mut value = merged(fields.0.get(name), patch);
+                report.within(name, |report| {
                     let before = report.faults.len();
                     (spec.check)(&mut value, report);
                     if report.faults.len() == before {
@@ -161,7 +152,7 @@ fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<
                 });
             }
             value => {
-                fields.0.insert(name, value);
+                fields.0.insert(name.clone(), value.clone());
             }
         }
     }
@@ -178,6 +169,21 @@ fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<
     fields
 }
 
+/// The fields that were sent, references as ids.
+fn resolved(item: &Item, target: &Target) -> Map<String, Value> {
+    let mut whole = Value::Object(item.fields.clone());
+    for (found, id) in item.references.iter().zip(&target.references) {
+        let pointer = found.pointer.strip_prefix(item.prefix).unwrap_or(&found.pointer);
+        if let Some(at) = whole.pointer_mut(pointer) {
+            *at = Value::String(id.map_or_else(|| NOTHING.to_owned(), |id| id.to_string()));
+        }
+    }
+    match whole {
+        Value::Object(sent) => sent,
+        _ => Map::new(),
+    }
+}
+
 /// `replace` clears what is absent, but for what has a default and what the caller may not write.
 fn clear_absent(fields: &mut Fields, item: &Item, target: &Target, context: &Context<'_>) {
     let writes = target.before.as_ref().map(|before| context.scope.writes(item.kind, before.unit_id));
@@ -192,19 +198,19 @@ fn clear_absent(fields: &mut Fields, item: &Item, target: &Target, context: &Con
 }
 
 /// RFC 7396 for the inside of a field.
-fn merged(base: Option<&Value>, patch: Map<String, Value>) -> Value {
+fn merged(base: Option<&Value>, patch: &Map<String, Value>) -> Value {
     let mut into = base.and_then(Value::as_object).cloned().unwrap_or_default();
     for (name, value) in patch {
         match value {
             Value::Null => {
-                into.remove(&name);
+                into.remove(name);
             }
             Value::Object(patch) => {
-                let value = merged(into.get(&name), patch);
-                into.insert(name, value);
+                let value = merged(into.get(name), patch);
+                into.insert(name.clone(), value);
             }
             value => {
-                into.insert(name, value);
+                into.insert(name.clone(), value.clone());
             }
         }
     }
