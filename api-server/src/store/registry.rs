@@ -275,3 +275,6 @@ types::record_types!(kinds);
 
 /// The type of units, which the tree is made of.
 pub static UNIT: &Kind = &KINDS[0];
+
+#[cfg(test)]
+mod tables;
