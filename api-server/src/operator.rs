@@ -27,8 +27,8 @@ pub struct Operator {
     shared: Arc<Shared>,
 }
 
-type Outcome<T> = Result<T, String>;
-type Work<'a, T> = Pin<Box<dyn Future<Output = Result<Outcome<T>, DbError>> + 'a>>;
+type OperatorResult<T> = Result<T, String>;
+type OperatorWork<'a, T> = Pin<Box<dyn Future<Output = Result<OperatorResult<T>, DbError>> + 'a>>;
 
 fn written(error: WriteError) -> String {
     match error {
@@ -37,7 +37,7 @@ fn written(error: WriteError) -> String {
     }
 }
 
-fn checked<T: Field>(text: &str, what: &str) -> Outcome<String> {
+fn checked<T: Field>(text: &str, what: &str) -> OperatorResult<String> {
     let (mut value, mut report) = (text.into(), Report::default());
     T::check(&mut value, &mut report);
     match report.faults.first() {
@@ -55,7 +55,7 @@ impl Operator {
     async fn read<T>(
         &self,
         work: impl AsyncFnOnce(&mut crate::db::Db<'_>) -> Result<T, crate::db::DbError>,
-    ) -> Outcome<T> {
+    ) -> OperatorResult<T> {
         let read = async {
             let mut own = self.shared.database.open().await?;
             work(&mut own.db()).await
@@ -63,7 +63,7 @@ impl Operator {
         read.await.map_err(|error| format!("the database does not answer: {error}"))
     }
 
-    async fn unit(&self, reference: Option<&str>) -> Outcome<Uuid> {
+    async fn unit(&self, reference: Option<&str>) -> OperatorResult<Uuid> {
         let Some(text) = reference else { return Ok(ROOT) };
         let reference: Reference =
             text.parse().map_err(|()| "the unit must be a UUID or ext:<system>:<value>".to_owned())?;
@@ -75,7 +75,7 @@ impl Operator {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn account(&self, kind: CallerKind, name: &str) -> Outcome<Account> {
+    pub async fn account(&self, kind: CallerKind, name: &str) -> OperatorResult<Account> {
         let found = self.read(async |db| accounts::by_name(db, kind.clone(), name).await).await?;
         found.ok_or_else(|| format!("there is no {kind} {name}"))
     }
@@ -84,7 +84,7 @@ impl Operator {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, kind: CallerKind) -> Outcome<Vec<Account>> {
+    pub async fn list(&self, kind: CallerKind) -> OperatorResult<Vec<Account>> {
         self.read(async |db| accounts::list(db, kind, &[ROOT], "", i64::MAX).await).await
     }
 
@@ -92,12 +92,12 @@ impl Operator {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn roles(&self, account: &Account) -> Outcome<Vec<(Uuid, Role, Uuid)>> {
+    pub async fn roles(&self, account: &Account) -> OperatorResult<Vec<(Uuid, Role, Uuid)>> {
         let grants = self.read(async |db| grants::list(db, account.id).await).await?;
         Ok(grants.into_iter().map(|grant| (grant.id, grant.role, grant.unit)).collect())
     }
 
-    async fn hash(&self, password: &str, username: &str, unit: Uuid) -> Outcome<String> {
+    async fn hash(&self, password: &str, username: &str, unit: Uuid) -> OperatorResult<String> {
         let password = clean(password, false).unwrap_or_default();
         let unit = self.read(async |db| accounts::unit_name(db, unit).await).await?.unwrap_or_default();
         let hasher = &self.shared.hasher;
@@ -112,8 +112,8 @@ impl Operator {
     async fn work<T: Send + 'static>(
         &self,
         account: Account,
-        work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Account) -> Work<'a, T> + Send + 'static,
-    ) -> Outcome<T> {
+        work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Account) -> OperatorWork<'a, T> + Send + 'static,
+    ) -> OperatorResult<T> {
         let done = self.shared.writer.accounts(move |tx| {
             Box::pin(async move {
                 match accounts::by_id(&mut tx.db(), account.kind, account.id).await? {
@@ -129,7 +129,13 @@ impl Operator {
     ///
     /// # Errors
     /// When a rule refuses it.
-    pub async fn add_user(&self, name: &str, display_name: &str, password: &str, unit: Option<&str>) -> Outcome<()> {
+    pub async fn add_user(
+        &self,
+        name: &str,
+        display_name: &str,
+        password: &str,
+        unit: Option<&str>,
+    ) -> OperatorResult<()> {
         let name = checked::<Username>(name, "the username")?;
         let unit = self.unit(unit).await?;
         let new = NewAccount {
@@ -158,7 +164,7 @@ impl Operator {
         contact: &str,
         purpose: &str,
         unit: Option<&str>,
-    ) -> Outcome<String> {
+    ) -> OperatorResult<String> {
         let display_name = checked::<cell_records_types::Text<100>>(name, "the name")?;
         let code = match code {
             Some(code) => checked::<SystemCode>(code, "the code")?,
@@ -188,7 +194,7 @@ impl Operator {
     ///
     /// # Errors
     /// When a rule refuses it.
-    pub async fn set_password(&self, name: &str, password: &str) -> Outcome<()> {
+    pub async fn set_password(&self, name: &str, password: &str) -> OperatorResult<()> {
         let account = self.account(CallerKind::User, name).await?;
         let password_hash = Some(self.hash(password, &account.name, account.unit).await?);
         let changes = Changes { password_hash, ..Changes::default() };
@@ -202,7 +208,13 @@ impl Operator {
     ///
     /// # Errors
     /// When there is none, or when it is that last user.
-    pub async fn set_disabled(&self, kind: CallerKind, name: &str, disabled: bool, even_last: bool) -> Outcome<()> {
+    pub async fn set_disabled(
+        &self,
+        kind: CallerKind,
+        name: &str,
+        disabled: bool,
+        even_last: bool,
+    ) -> OperatorResult<()> {
         let account = self.account(kind, name).await?;
         let last = format!("{name} is the last user who administers the root: to disable it all the same, give --yes");
         let changes = Changes { disabled: Some(disabled), ..Changes::default() };
@@ -230,7 +242,7 @@ impl Operator {
         unit: Option<&str>,
         until: Option<Timestamp>,
         fields: Vec<String>,
-    ) -> Outcome<Uuid> {
+    ) -> OperatorResult<Uuid> {
         let account = self.account(kind, name).await?;
         let unit = if unit.is_some() { self.unit(unit).await? } else { account.unit };
         let role = Role::from_code(role).ok_or_else(|| {
@@ -262,7 +274,7 @@ impl Operator {
     ///
     /// # Errors
     /// When the keys cannot be opened, or the database does not take the write.
-    pub async fn rotate_keys(&self, new_master: Option<MasterKey>) -> Outcome<String> {
+    pub async fn rotate_keys(&self, new_master: Option<MasterKey>) -> OperatorResult<String> {
         let shared = self.shared.clone();
         let rotated = self.shared.writer.accounts(move |tx| {
             Box::pin(async move {
@@ -293,7 +305,13 @@ impl Operator {
     ///
     /// # Errors
     /// When a rule refuses it.
-    pub async fn issue_token(&self, code: &str, name: &str, days: u16, only: Vec<Uuid>) -> Outcome<(Uuid, String)> {
+    pub async fn issue_token(
+        &self,
+        code: &str,
+        name: &str,
+        days: u16,
+        only: Vec<Uuid>,
+    ) -> OperatorResult<(Uuid, String)> {
         let system = self.account(CallerKind::System, code).await?;
         let name = checked::<cell_records_types::Text<100>>(name, "the name")?;
         let life = i64::from(days) * 86_400 * 1_000_000;
@@ -323,7 +341,7 @@ impl Operator {
     ///
     /// # Errors
     /// When there is no such system.
-    pub async fn tokens(&self, code: &str) -> Outcome<Vec<Token>> {
+    pub async fn tokens(&self, code: &str) -> OperatorResult<Vec<Token>> {
         let system = self.account(CallerKind::System, code).await?;
         self.read(async |db| tokens::list(db, system.id).await).await
     }
@@ -332,7 +350,7 @@ impl Operator {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn revoke_token(&self, code: &str, token: Uuid) -> Outcome<()> {
+    pub async fn revoke_token(&self, code: &str, token: Uuid) -> OperatorResult<()> {
         let system = self.account(CallerKind::System, code).await?;
         let unknown = format!("{code} has no token {token}");
         self.work(system, move |tx, system| {

@@ -298,8 +298,8 @@ on_both_engines! {
         let (mine, open) = (ward.member(&ward.a).await, ward.round().await);
         let position = |member: &str, term: Option<&str>| json!({"unit_id": ward.a, "member_id": member, "term_id": term, "position_code": "other", "from": "2010-01-01", "basis": "elected"});
         let result = |round: &str, member: &str| json!({"round_id": round, "member_id": member, "self_level": "no_level"});
-        type Body<'a> = &'a dyn Fn(&str) -> Value;
-        let cases: [(&str, &str, Body<'_>); 12] = [
+        type BodyOf<'a> = &'a dyn Fn(&str) -> Value;
+        let cases: [(&str, &str, BodyOf<'_>); 12] = [
             ("units", &far.ward, &|id| json!({"name": "Tổ", "kind": "party_group", "parent_id": id})),
             ("units", &far.a, &|id| json!({"name": "Tổ", "kind": "party_group", "parent_id": id, "code": "K1"})),
             ("members", &far.a, &|id| json!({"unit_id": id, "full_name": "A", "sex": "male", "birth_date": "1980", "admission_date": "2005-01-01"})),

@@ -128,7 +128,7 @@ fn rewrapped(key: &StoredKey, old: Option<&MasterKey>, new: Option<&MasterKey>) 
 }
 
 /// What a rotation of the keys stores.
-pub struct Rotation {
+pub struct KeyRotation {
     /// The new signing key.
     pub new: StoredKey,
     /// The keys that stay, wrapped anew.
@@ -266,13 +266,13 @@ impl KeySet {
         stored: &[StoredKey],
         new_master: Option<&MasterKey>,
         now: Timestamp,
-    ) -> Result<Rotation, String> {
+    ) -> Result<KeyRotation, String> {
         let (old, new) = (self.master.as_ref(), new_master.or(self.master.as_ref()));
         let over = with_ends(stored).into_iter().filter(|(_, end)| end.is_some_and(|end| end <= now));
         let over: Vec<String> = over.map(|(key, _)| key.id.clone()).collect();
         let kept = stored.iter().filter(|key| !over.contains(&key.id));
         let kept = kept.map(|key| rewrapped(key, old, new)).collect::<Result<_, _>>()?;
-        Ok(Rotation { new: new_signing_key(new, now)?, kept, over })
+        Ok(KeyRotation { new: new_signing_key(new, now)?, kept, over })
     }
 
     /// Seals bytes for a purpose.

@@ -19,15 +19,15 @@ pub const KEPT: usize = 10_000;
 
 /// An attempt to log in: at which account, from which network.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Attempt {
+pub struct LoginAttempt {
     account: String,
     network: String,
 }
 
-impl Attempt {
+impl LoginAttempt {
     /// An attempt at the account of a name, from an address.
     pub fn new(username: &str, address: Option<IpAddr>) -> Self {
-        Attempt { account: username.to_lowercase(), network: address.map_or_else(|| "unknown".into(), network) }
+        LoginAttempt { account: username.to_lowercase(), network: address.map_or_else(|| "unknown".into(), network) }
     }
 }
 
@@ -47,10 +47,10 @@ pub struct Throttle {
 
 #[derive(Default)]
 struct Counted {
-    pairs: HashMap<Attempt, Failures>,
+    pairs: HashMap<LoginAttempt, Failures>,
     networks: HashMap<String, Failures>,
     /// When a pair last logged in.
-    known: HashMap<Attempt, Instant>,
+    known: HashMap<LoginAttempt, Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ impl Failures {
 
 impl Throttle {
     /// How long one must wait before this attempt; nothing: go ahead.
-    pub fn wait(&self, attempt: &Attempt, now: Instant) -> Option<Duration> {
+    pub fn wait(&self, attempt: &LoginAttempt, now: Instant) -> Option<Duration> {
         let counted = self.counted();
         let pair = counted.pairs.get(attempt).and_then(|failures| failures.wait(FREE_OF_PAIR, now));
         if counted.known.contains_key(attempt) {
@@ -80,14 +80,14 @@ impl Throttle {
     }
 
     /// Counts a failure.
-    pub fn failed(&self, attempt: &Attempt, now: Instant) {
+    pub fn failed(&self, attempt: &LoginAttempt, now: Instant) {
         let mut counted = self.counted();
         count(&mut counted.pairs, attempt.clone(), now);
         count(&mut counted.networks, attempt.network.clone(), now);
     }
 
     /// Forgets the failures of a pair and remembers that it is known: its owner is in. The network stays counted.
-    pub fn succeeded(&self, attempt: Attempt, now: Instant) {
+    pub fn succeeded(&self, attempt: LoginAttempt, now: Instant) {
         let mut counted = self.counted();
         counted.pairs.remove(&attempt);
         make_room(&mut counted.known, |last| *last);
@@ -97,7 +97,7 @@ impl Throttle {
     /// Remembers where accounts logged in from before this start, as `(username, address)`.
     pub fn knows(&self, logins: impl IntoIterator<Item = (String, String)>, now: Instant) {
         let mut counted = self.counted();
-        let attempts = logins.into_iter().map(|(username, address)| Attempt::new(&username, address.parse().ok()));
+        let attempts = logins.into_iter().map(|(username, address)| LoginAttempt::new(&username, address.parse().ok()));
         counted.known.extend(attempts.take(KEPT).map(|attempt| (attempt, now)));
     }
 
@@ -131,8 +131,8 @@ fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>, last: impl Fn(&V) -> Inst
 mod tests {
     use super::*;
 
-    fn attempt(account: &str, address: &str) -> Attempt {
-        Attempt::new(account, Some(address.parse().unwrap()))
+    fn attempt(account: &str, address: &str) -> LoginAttempt {
+        LoginAttempt::new(account, Some(address.parse().unwrap()))
     }
 
     #[test]

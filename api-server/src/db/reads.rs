@@ -177,7 +177,7 @@ pub struct LiteReads {
     path: PathBuf,
     cache_kib: usize,
     idle: RefCell<Vec<SqliteConnection>>,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<OpenRead>>,
     commits: Arc<Commits>,
 }
 
@@ -186,7 +186,7 @@ type Open = (Instant, u64);
 
 /// A connection with a read transaction that is kept open.
 #[derive(Default)]
-struct Kept {
+struct OpenRead {
     /// Nothing before the first read, and during one.
     connection: Option<SqliteConnection>,
     /// The transaction, if one is open.
@@ -195,7 +195,7 @@ struct Kept {
     watched: bool,
 }
 
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+fn lock(kept: &Mutex<OpenRead>) -> MutexGuard<'_, OpenRead> {
     // Nothing that holds the lock can panic half-way through a change.
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -242,11 +242,11 @@ impl LiteReads {
 }
 
 /// Ends a kept read transaction when its time is over: an idle worker must not hold up checkpoints.
-async fn end_kept(kept: Arc<Mutex<Kept>>) {
+async fn end_kept(kept: Arc<Mutex<OpenRead>>) {
     loop {
         tokio::time::sleep(KEPT_FOR).await;
         let mut kept = lock(&kept);
-        let Kept { connection, open, watched } = &mut *kept;
+        let OpenRead { connection, open, watched } = &mut *kept;
         if open.is_some_and(|(since, _)| since.elapsed() < KEPT_FOR) {
             continue;
         }
@@ -272,7 +272,7 @@ fn log_is_long(path: &Path) -> bool {
 /// PostgreSQL: shared, pipelined connections for single statements, a small pool for transactions.
 pub struct PgReads {
     url: String,
-    shared: RefCell<Vec<Shared>>,
+    shared: RefCell<Vec<SharedConnection>>,
     /// Whose turn it is.
     turn: Cell<usize>,
     /// Held by who opens a shared connection: all others wait for that one.
@@ -281,7 +281,7 @@ pub struct PgReads {
 }
 
 #[derive(Clone)]
-struct Shared {
+struct SharedConnection {
     connection: Rc<AsyncPgConnection>,
     opened: Instant,
 }
@@ -312,7 +312,7 @@ impl PgReads {
     }
 
     async fn single<T, E: Failure>(&self, work: impl AsyncFn(&mut Db<'_>) -> Result<T, E>) -> Result<T, E> {
-        let used: RefCell<Option<Shared>> = RefCell::default();
+        let used: RefCell<Option<SharedConnection>> = RefCell::default();
         let tries = async {
             let begun = Instant::now();
             let first = self.shared(None).await?;
@@ -374,7 +374,7 @@ impl PgReads {
     }
 
     /// A shared connection, one after another; one that was opened after a moment, where that is asked for.
-    async fn shared(&self, after: Option<Instant>) -> Result<Shared, DbError> {
+    async fn shared(&self, after: Option<Instant>) -> Result<SharedConnection, DbError> {
         if let Some(open) = self.opened(after) {
             return Ok(open);
         }
@@ -383,7 +383,7 @@ impl PgReads {
             return Ok(open);
         }
         let connection = Rc::new(open_postgres(&self.url, READ_SETTINGS).await?);
-        let opened = Shared { connection, opened: Instant::now() };
+        let opened = SharedConnection { connection, opened: Instant::now() };
         let mut shared = self.shared.borrow_mut();
         if shared.len() >= SHARED_A_WORKER {
             // The oldest; who uses it keeps it as long.
@@ -393,7 +393,7 @@ impl PgReads {
         Ok(opened)
     }
 
-    fn opened(&self, after: Option<Instant>) -> Option<Shared> {
+    fn opened(&self, after: Option<Instant>) -> Option<SharedConnection> {
         let mut shared = self.shared.borrow_mut();
         // One that was closed is noticed here, unless it is used just now.
         shared.retain_mut(|one| Rc::get_mut(&mut one.connection).is_none_or(|connection| !connection.is_broken()));
@@ -407,7 +407,7 @@ impl PgReads {
         shared.get(self.turn.get() % shared.len()).cloned()
     }
 
-    fn forget(&self, lost: &Shared) {
+    fn forget(&self, lost: &SharedConnection) {
         self.shared.borrow_mut().retain(|one| !Rc::ptr_eq(&one.connection, &lost.connection));
     }
 }

@@ -5,7 +5,7 @@ use super::ids::{self, Of};
 use super::people::Person;
 use super::random::{Random, day};
 use super::units;
-use cell_records_types::{Body, Date, NewPosition, NewTerm, PositionBasis, PositionCode, Uuid};
+use cell_records_types::{CommitteeBody, Date, NewPosition, NewTerm, PositionBasis, PositionCode, Uuid};
 use std::collections::BTreeSet;
 
 /// The term's first day.
@@ -48,7 +48,7 @@ fn candidates(people: &[Person], cell: u64) -> Vec<&Person> {
     fit
 }
 
-fn office(serial: u64, external: &str, unit: Uuid, of: (PositionCode, Body), person: &Person) -> Office {
+fn office(serial: u64, external: &str, unit: Uuid, of: (PositionCode, CommitteeBody), person: &Person) -> Office {
     let record = NewPosition {
         id: Some(ids::id(Of::Position, serial)),
         unit_id: units::reference(unit),
@@ -66,10 +66,10 @@ pub fn offices(people: &[Person]) -> Vec<Office> {
         StandingCommitteeMember, StandingDeputySecretary,
     };
     let of_ward = [
-        ("secretary-ward", CommitteeSecretary, Body::StandingCommittee, PositionBasis::Elected),
-        ("standing-deputy-ward", StandingDeputySecretary, Body::StandingCommittee, PositionBasis::ByElection),
-        ("standing-member-ward", StandingCommitteeMember, Body::StandingCommittee, PositionBasis::ByElection),
-        ("commission-chair-ward", CommissionChair, Body::InspectionCommission, PositionBasis::ByElection),
+        ("secretary-ward", CommitteeSecretary, CommitteeBody::StandingCommittee, PositionBasis::Elected),
+        ("standing-deputy-ward", StandingDeputySecretary, CommitteeBody::StandingCommittee, PositionBasis::ByElection),
+        ("standing-member-ward", StandingCommitteeMember, CommitteeBody::StandingCommittee, PositionBasis::ByElection),
+        ("commission-chair-ward", CommissionChair, CommitteeBody::InspectionCommission, PositionBasis::ByElection),
     ];
     let mut offices = Vec::new();
     let mut busy = BTreeSet::new();
@@ -97,7 +97,13 @@ pub fn offices(people: &[Person]) -> Vec<Office> {
             };
             let external = format!("{name}-cell-{:02}", cell.number);
             let unit = units::cell(cell.number);
-            offices.push(office(cell.number * 10 + place, &external, unit, (code, Body::CellCommittee), person));
+            offices.push(office(
+                cell.number * 10 + place,
+                &external,
+                unit,
+                (code, CommitteeBody::CellCommittee),
+                person,
+            ));
         }
     }
     offices

@@ -87,13 +87,13 @@ pub fn id(text: &str) -> ApiResult<Uuid> {
 }
 
 /// An account with all its grants, also those that do not hold now.
-pub type Found = Option<(Account, Vec<Grant>)>;
+pub type FoundAccount = Option<(Account, Vec<Grant>)>;
 
 /// Reads an account, for a judge below.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<Found, DbError> {
+pub async fn find(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<FoundAccount, DbError> {
     let Some(account) = accounts::by_id(db, kind, id).await? else { return Ok(None) };
     let grants = grants::list(db, account.id).await?;
     Ok(Some((account, grants)))
@@ -103,7 +103,7 @@ pub async fn find(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<Found, 
 ///
 /// # Errors
 /// `403` for who administers nothing, `404` for what lies elsewhere.
-pub fn visible(scope: &Scope, found: Found) -> ApiResult<Account> {
+pub fn visible(scope: &Scope, found: FoundAccount) -> ApiResult<Account> {
     administered(scope)?;
     let (account, _) = found.ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
     if administers(scope, account.unit) { Ok(account) } else { Err(ApiError::new(&error::NOT_FOUND)) }
@@ -114,7 +114,7 @@ pub fn visible(scope: &Scope, found: Found) -> ApiResult<Account> {
 ///
 /// # Errors
 /// `403`, `404`.
-pub fn changeable(scope: &Scope, found: Found) -> ApiResult<Account> {
+pub fn changeable(scope: &Scope, found: FoundAccount) -> ApiResult<Account> {
     let further = found.iter().flat_map(|(_, grants)| grants).any(|grant| !administers(scope, grant.unit));
     let account = visible(scope, found)?;
     if matches!(&scope.actor, Actor::Account(own, _) if *own == account.id) {
@@ -131,7 +131,7 @@ fn administers(scope: &Scope, unit: Uuid) -> bool {
 }
 
 /// A judge of accounts: [`visible`] or [`changeable`].
-pub type Judge = fn(&Scope, Found) -> ApiResult<Account>;
+pub type Judge = fn(&Scope, FoundAccount) -> ApiResult<Account>;
 
 /// The account of a path, as a judge finds it before the body is looked at.
 ///

@@ -6,7 +6,7 @@ use super::params::Params;
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
-use crate::store::audit::{self, Wanted};
+use crate::store::audit::{self, EventFilter};
 use crate::store::policy;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::accounts::{AuditEvent, Role};
@@ -43,13 +43,13 @@ async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResul
         return Err(ApiError::forbidden(Role::Auditor));
     }
     let mut params = Params::of(&request)?;
-    let mut wanted = Wanted {
+    let mut wanted = EventFilter {
         before: params.number("before_seq", 0, i64::MAX),
         action: params.take("action"),
         actor: params.parsed("actor", "a UUID"),
         subject: params.parsed("subject", "a UUID"),
     };
-    let page = pages::Wanted::<i64>::of(&mut params, &app, &who, format!("audit {wanted:?}"))?;
+    let page = pages::PageRequest::<i64>::of(&mut params, &app, &who, format!("audit {wanted:?}"))?;
     params.end()?;
     wanted.before = page.after.or(wanted.before);
     let events = app.reads.single(async |db| audit::list(db, &roots, &wanted, page.limit + 1).await).await?;

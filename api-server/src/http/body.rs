@@ -6,7 +6,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use bytes::BytesMut;
-use cell_records_types::faults::{Found, Report};
+use cell_records_types::faults::{FoundReference, Report};
 use cell_records_types::fields::Field;
 use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
@@ -34,9 +34,9 @@ pub const NONE: Bytes = Bytes::new();
 
 /// The raw body of a request, at most [`MAX_BODY`] bytes of JSON.
 ///
-/// As `Result<Body, ApiError>` in a handler its form is judged only after the caller's rights.
+/// As `Result<JsonBody, ApiError>` in a handler its form is judged only after the caller's rights.
 #[derive(Debug, Clone)]
-pub struct Body(pub Bytes);
+pub struct JsonBody(pub Bytes);
 
 /// The raw body of a request that sends a form, at most [`MAX_FORM`] bytes.
 #[derive(Debug, Clone)]
@@ -46,13 +46,13 @@ pub struct FormBody(pub Bytes);
 #[derive(Debug, Clone)]
 pub struct LargeBody(pub Bytes);
 
-impl FromRequest for Body {
+impl FromRequest for JsonBody {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let read = read(request, payload, &JSON, MAX_BODY);
-        Box::pin(async move { read.await.map(Body) })
+        Box::pin(async move { read.await.map(JsonBody) })
     }
 }
 
@@ -127,7 +127,7 @@ fn read(
     }
 }
 
-impl Body {
+impl JsonBody {
     /// The body as a JSON object.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Body {
     ///
     /// # Errors
     /// `400` when it is no JSON object, `422` with all faults.
-    pub fn form<T: Field + DeserializeOwned>(&self) -> ApiResult<(T, Vec<Found>)> {
+    pub fn form<T: Field + DeserializeOwned>(&self) -> ApiResult<(T, Vec<FoundReference>)> {
         let mut value = Value::Object(self.object()?);
         let mut report = Report::default();
         T::check(&mut value, &mut report);

@@ -70,10 +70,10 @@ struct Connection {
     stream: TcpStream,
     answer_timeout: Duration,
     /// Since the client did not take all at once.
-    waiting: Option<Waiting>,
+    waiting: Option<UnsentAnswer>,
 }
 
-struct Waiting {
+struct UnsentAnswer {
     end: Pin<Box<Sleep>>,
     taken: usize,
 }
@@ -94,7 +94,8 @@ impl AsyncWrite for Connection {
             Poll::Ready(Err(_)) => written,
             Poll::Pending => {
                 let limit = self.answer_timeout;
-                let waiting = self.waiting.get_or_insert_with(|| Waiting { end: Box::pin(sleep(limit)), taken: 0 });
+                let waiting =
+                    self.waiting.get_or_insert_with(|| UnsentAnswer { end: Box::pin(sleep(limit)), taken: 0 });
                 if waiting.end.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }

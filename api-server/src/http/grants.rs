@@ -1,7 +1,7 @@
 //! The grants of users and systems: `/v1/users/{id}/grants`, `/v1/systems/{id}/grants`. One code for both.
 
 use super::administration::{self, account, changeable, find, id, unit, visible};
-use super::body::Body;
+use super::body::JsonBody;
 use super::me::on_the_wire;
 use super::openapi::Problems;
 use super::params::Params;
@@ -78,7 +78,7 @@ async fn add_grant_to_user(
     who: Who,
     request: HttpRequest,
     id: Path<String>,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     add(&app, &who, &request, CallerKind::User, &id, body).await
 }
@@ -100,7 +100,7 @@ async fn add_grant_to_system(
     who: Who,
     request: HttpRequest,
     id: Path<String>,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     add(&app, &who, &request, CallerKind::System, &id, body).await
 }
@@ -111,7 +111,7 @@ async fn add(
     request: &HttpRequest,
     kind: CallerKind,
     id: &str,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let account = account(app, who, kind.clone(), id, changeable).await?;
     let body = body?;
@@ -246,7 +246,7 @@ async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Pat
         return Err(ApiError::forbidden("committee_office or committee_lead"));
     }
     let mut params = Params::of(&request)?;
-    let wanted = pages::Wanted::<Uuid>::of(&mut params, &app, &who, format!("grants {unit}"))?;
+    let wanted = pages::PageRequest::<Uuid>::of(&mut params, &app, &who, format!("grants {unit}"))?;
     params.end()?;
     let (now, after, limit) = (who.view.now, wanted.after.unwrap_or_default(), wanted.limit + 1);
     let grants = app.reads.single(async |db| grants::covering(db, unit, now, after, limit).await).await?;

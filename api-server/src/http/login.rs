@@ -1,11 +1,11 @@
 //! Logging in and out: `/v1/auth/…`. None of it needs an access token.
 
-use super::body::{Body, FormBody};
+use super::body::{FormBody, JsonBody};
 use super::openapi::Problems;
 use super::{client, idempotency};
 use crate::auth::caller::{Who, know_signing_keys};
 use crate::auth::jwt;
-use crate::auth::throttle::Attempt;
+use crate::auth::throttle::LoginAttempt;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::audit::{self, By};
@@ -39,10 +39,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
 )]
 #[post("/v1/auth/login")]
-async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
+async fn login(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (login, _) = body?.form::<Login>()?;
-    let attempt = Attempt::new(&login.username, client::address(&request));
+    let attempt = LoginAttempt::new(&login.username, client::address(&request));
     may_try(&app, &request, &attempt)?;
     let found = app.reads.single(async |db| accounts::by_name(db, CallerKind::User, &login.username).await).await?;
     let hash = found.as_ref().filter(|account| !account.disabled).and_then(|account| account.password_hash.clone());
@@ -71,7 +71,7 @@ async fn login(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> 
     answer(&app, opened).await
 }
 
-fn may_try(app: &App, request: &HttpRequest, attempt: &Attempt) -> ApiResult<()> {
+fn may_try(app: &App, request: &HttpRequest, attempt: &LoginAttempt) -> ApiResult<()> {
     match app.throttle.wait(attempt, Instant::now()) {
         Some(wait) => {
             log_failure(request, "too many failures");
@@ -143,7 +143,7 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
     responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
 )]
 #[post("/v1/auth/refresh")]
-async fn refresh(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
+async fn refresh(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (form, _) = body?.form::<RefreshToken>()?;
     let refused = || ApiError::new(&error::REFRESH_FAILED);
@@ -168,7 +168,7 @@ async fn refresh(app: App, request: HttpRequest, body: Result<Body, ApiError>) -
     responses((status = 204, description = "Ended"), Problems)
 )]
 #[post("/v1/auth/logout")]
-async fn logout(app: App, request: HttpRequest, body: Result<Body, ApiError>) -> ApiResult<HttpResponse> {
+async fn logout(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>) -> ApiResult<HttpResponse> {
     let body = body?;
     if body.0.is_empty() {
         let who = Who::extract(&request).await?;
@@ -205,7 +205,7 @@ async fn logout(app: App, request: HttpRequest, body: Result<Body, ApiError>) ->
 #[post("/v1/auth/token")]
 async fn token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
-    let form = Form::read(&body?)?;
+    let form = TokenForm::read(&body?)?;
     let refused = || ApiError::new(&error::UNAUTHENTICATED).with("error", "invalid_client");
     let (code, secret) = form.credentials(&request).ok_or_else(refused)?;
     if !secrets::is_well_formed(&secret, secrets::ACCESS) {
@@ -228,13 +228,13 @@ async fn token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>)
 }
 
 /// What a client sends to `/v1/auth/token`.
-struct Form(Vec<(String, String)>);
+struct TokenForm(Vec<(String, String)>);
 
-impl Form {
-    fn read(FormBody(body): &FormBody) -> ApiResult<Form> {
+impl TokenForm {
+    fn read(FormBody(body): &FormBody) -> ApiResult<TokenForm> {
         let text = std::str::from_utf8(body).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
         let form = Query::<Vec<(String, String)>>::from_query(text).map_err(|_| ApiError::new(&error::BAD_REQUEST))?;
-        let form = Form(form.into_inner());
+        let form = TokenForm(form.into_inner());
         if form.get("grant_type") != Some("client_credentials") {
             return Err(ApiError::new(&error::BAD_REQUEST)
                 .detail("grant_type must be client_credentials")

@@ -1,11 +1,11 @@
 //! The caller's own account: `/v1/me…`, and the table of rights.
 
 use super::administration::{self, id};
-use super::body::Body;
+use super::body::JsonBody;
 use super::openapi::Problems;
 use super::{client, login, pages, users};
 use crate::auth::caller::Who;
-use crate::auth::throttle::Attempt;
+use crate::auth::throttle::LoginAttempt;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Changes};
@@ -58,13 +58,13 @@ async fn change_own_password(
     app: App,
     who: Who,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
     let (form, _) = body?.form::<PasswordChange>()?;
     let account = who.identity.account;
     // Whoever found a session open must not find out the password by trying.
-    let attempt = Attempt::new(&who.identity.name, client::address(&request));
+    let attempt = LoginAttempt::new(&who.identity.name, client::address(&request));
     if let Some(wait) = app.throttle.wait(&attempt, Instant::now()) {
         return Err(login::wait_for(wait));
     }

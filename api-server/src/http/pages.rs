@@ -20,14 +20,14 @@ const MOST: i64 = 500;
 const PREFIX: &str = "ca1.";
 
 #[derive(Serialize, Deserialize)]
-struct Cursor<T> {
+struct PageCursor<T> {
     caller: Uuid,
     query: String,
     after: T,
 }
 
 /// One page of a list, as it was asked for.
-pub struct Wanted<T> {
+pub struct PageRequest<T> {
     /// Items a page.
     pub limit: i64,
     /// After which item it begins; nothing: the first page.
@@ -35,7 +35,7 @@ pub struct Wanted<T> {
     query: String,
 }
 
-impl<T: Serialize + DeserializeOwned> Wanted<T> {
+impl<T: Serialize + DeserializeOwned> PageRequest<T> {
     /// Takes `limit` and `cursor`. `query` says what else the cursor depends on: the list and its filters.
     ///
     /// # Errors
@@ -44,8 +44,8 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
         let limit = params.number("limit", 1, MOST).unwrap_or(ITEMS);
         // Filters may be long; a cursor is not.
         let query = secrets::digest(query.as_bytes());
-        let Some(text) = params.take("cursor") else { return Ok(Wanted { limit, after: None, query }) };
-        let cursor: Option<Cursor<Value>> =
+        let Some(text) = params.take("cursor") else { return Ok(PageRequest { limit, after: None, query }) };
+        let cursor: Option<PageCursor<Value>> =
             Some(text).filter(|text| text.len() <= seal::LONGEST).and_then(|text| seal::open(&app.keys, PREFIX, &text));
         let cursor = cursor.ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
         if cursor.caller != who.identity.account {
@@ -55,7 +55,7 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
             return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
         }
         let after = serde_json::from_value(cursor.after).map_err(|_| ApiError::new(&error::CURSOR_INVALID))?;
-        Ok(Wanted { limit, after: Some(after), query })
+        Ok(PageRequest { limit, after: Some(after), query })
     }
 
     /// The page of these items, of which one more than the limit was read, if there is one. `key` says where
@@ -65,7 +65,7 @@ impl<T: Serialize + DeserializeOwned> Wanted<T> {
         let more = items.len() > limit;
         items.truncate(limit);
         let next_cursor = items.last().filter(|_| more).and_then(|last| {
-            let cursor = Cursor { caller: who.identity.account, query: self.query, after: key(last) };
+            let cursor = PageCursor { caller: who.identity.account, query: self.query, after: key(last) };
             seal::seal(&app.keys, PREFIX, &cursor)
         });
         HttpResponse::Ok().json(Page { items, next_cursor, total: None })

@@ -1,7 +1,7 @@
 //! Systems, as administrators manage them: `/v1/systems`. Their tokens: `tokens.rs`; their grants: `grants.rs`.
 
 use super::administration::{account, administered, changeable, unit, unit_or_own, visible};
-use super::body::Body;
+use super::body::JsonBody;
 use super::openapi::Problems;
 use super::params::Params;
 use super::{client, idempotency, pages, users};
@@ -36,7 +36,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = administered(&who.scope)?;
     let mut params = Params::of(&request)?;
-    let wanted = pages::Wanted::<String>::of(&mut params, &app, &who, "systems".into())?;
+    let wanted = pages::PageRequest::<String>::of(&mut params, &app, &who, "systems".into())?;
     params.end()?;
     let after = wanted.after.as_deref().unwrap_or_default();
     let find = async |db: &mut crate::db::Db<'_>| {
@@ -61,7 +61,7 @@ async fn create_system(
     app: App,
     who: Who,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     administered(&who.scope)?;
     let body = body?;
@@ -130,7 +130,7 @@ async fn change_system(
     who: Who,
     request: HttpRequest,
     id: Path<String>,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
     let (form, _) = body?.form::<AccountPatch>()?;

@@ -1,7 +1,7 @@
 //! The access tokens of a system: `/v1/systems/{id}/tokens`. A secret is answered once and never stored.
 
 use super::administration::{self, account, changeable, find, id, visible};
-use super::body::Body;
+use super::body::JsonBody;
 use super::openapi::Problems;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
@@ -57,7 +57,7 @@ async fn issue_token(
     who: Who,
     request: HttpRequest,
     id: Path<String>,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
     idempotency::refuse(&request)?;
@@ -152,7 +152,7 @@ async fn rotate_token(
     who: Who,
     request: HttpRequest,
     path: Path<(String, String)>,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &path.0, changeable).await?;
     let token = id(&path.1)?;

@@ -1,7 +1,7 @@
 //! Users, as administrators manage them: `/v1/users`, and the sessions of a user.
 
 use super::administration::{self, account, administered, changeable, find, id, unit, unit_or_own, visible};
-use super::body::Body;
+use super::body::JsonBody;
 use super::openapi::Problems;
 use super::params::Params;
 use super::{client, idempotency, pages};
@@ -40,7 +40,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = administered(&who.scope)?;
     let mut params = Params::of(&request)?;
-    let wanted = pages::Wanted::<String>::of(&mut params, &app, &who, "users".into())?;
+    let wanted = pages::PageRequest::<String>::of(&mut params, &app, &who, "users".into())?;
     params.end()?;
     let after = wanted.after.as_deref().unwrap_or_default();
     let find =
@@ -63,7 +63,7 @@ async fn create_user(
     app: App,
     who: Who,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     administered(&who.scope)?;
     let body = body?;
@@ -133,7 +133,7 @@ async fn change_user(
     who: Who,
     request: HttpRequest,
     id: Path<String>,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, changeable).await?;
     let (form, _) = body?.form::<AccountPatch>()?;

@@ -6,7 +6,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
-use cell_records_types::{Body, Member, Position, PositionCode, Unit};
+use cell_records_types::{CommitteeBody, Member, Position, PositionCode, Unit};
 use uuid::Uuid;
 
 /// A cell committee has at most so many members; more is a warning (docs/DOMAIN.md, Positions).
@@ -56,7 +56,7 @@ impl Slice for Position {
                 verdict.fault("position_code", &OFFICE_TAKEN);
             }
         }
-        if position.body == Some(Body::CellCommittee) {
+        if position.body == Some(CommitteeBody::CellCommittee) {
             let elsewhere = set
                 .live::<Member>(member(position).unwrap_or_default())
                 .is_some_and(|member| member.unit_id != position.unit_id);
@@ -84,5 +84,5 @@ fn same_office(position: &Position) -> Lookup {
 }
 
 fn cell_committee(position: &Position) -> Lookup {
-    Lookup::of::<Position>([("unit_id", position.unit_id.into()), ("body", Body::CellCommittee.code().into())])
+    Lookup::of::<Position>([("unit_id", position.unit_id.into()), ("body", CommitteeBody::CellCommittee.code().into())])
 }

@@ -1,7 +1,7 @@
 //! `unit`: columns, filters and rules (docs/DOMAIN.md, Units).
 
 use crate::db::{Column, Id, Sql, Type, Value};
-use crate::store::filter::{Asked, Filter, Own, Takes, Test};
+use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::scope::{DEEPEST_TREE, ROOT};
@@ -23,7 +23,7 @@ static ANCESTORS: Own = Own {
     description: "The chain from this unit up to the root, itself included.",
     finds_few: true,
     asks_unit: false,
-    condition: |asked: &Asked<'_>| {
+    condition: |asked: &FilterInput<'_>| {
         // The place of a unit that the caller does not see is nothing that it may learn.
         let from = match asked.value() {
             Value::Id(Some(unit)) if asked.scope.reads(asked.kind, unit.0).is_some() => Some(unit.0),

@@ -64,7 +64,7 @@ pub async fn record(
 
 /// What narrows a list of events.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct EventFilter {
     /// Only events before this position.
     pub before: Option<i64>,
     /// Only of this action.
@@ -83,7 +83,12 @@ type EventRow = (i64, At, String, Option<Id>, i64, Option<Id>, Id, Option<String
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(db: &mut Db<'_>, roots: &[Uuid], wanted: &Wanted, limit: i64) -> Result<Vec<AuditEvent>, DbError> {
+pub async fn list(
+    db: &mut Db<'_>,
+    roots: &[Uuid],
+    wanted: &EventFilter,
+    limit: i64,
+) -> Result<Vec<AuditEvent>, DbError> {
     let mut sql = Sql::<EventSql>::new(
         "SELECT seq, at, action, actor, operator, subject, unit_id, address, request_id, detail FROM audit_events \
          WHERE unit_id IN (SELECT unit_id FROM unit_ancestors WHERE ",

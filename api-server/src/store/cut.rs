@@ -1,6 +1,6 @@
 //! Cutting a record's body by field class: each own field into the fragment of its class.
 
-use super::record::Body;
+use super::record::CutBody;
 use super::registry::Kind;
 use cell_records_types::fields::Field;
 use cell_records_types::{Class, FieldSpec, FieldVisitor, RecordType};
@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The body of a typed record: its fields in the order of their declaration.
-pub fn typed<T: RecordType>(record: &T) -> Body {
+pub fn typed<T: RecordType>(record: &T) -> CutBody {
     let mut cutter = Cutter::default();
     record.visit_fields(&mut cutter);
-    Body(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default()))
+    CutBody(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default()))
 }
 
 /// Cuts a body by today's declaration: a field that moved to another class moves to the fragment of that class, and a
@@ -21,7 +21,7 @@ pub fn typed<T: RecordType>(record: &T) -> Body {
 ///
 /// # Errors
 /// When the body is no JSON, which only hand-made SQL can bring about.
-pub fn anew(body: &Body, kind: &Kind) -> serde_json::Result<Body> {
+pub fn anew(body: &CutBody, kind: &Kind) -> serde_json::Result<CutBody> {
     let mut text = String::from("{");
     body.join(Class::Sensitive, &mut text);
     text.push('}');
@@ -37,7 +37,7 @@ pub fn anew(body: &Body, kind: &Kind) -> serde_json::Result<Body> {
     for (name, value) in values {
         cutter.push(Class::Sensitive, name, value);
     }
-    Ok(Body(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default())))
+    Ok(CutBody(cutter.0.map(|fragment| String::from_utf8(fragment).unwrap_or_default())))
 }
 
 /// Gathers the fragments.

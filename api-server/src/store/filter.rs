@@ -55,7 +55,7 @@ pub struct Own {
     /// Whether it asks for the list's unit itself, in a way of its own.
     pub asks_unit: bool,
     /// Its condition on the row `t`.
-    pub condition: fn(&Asked<'_>) -> Sql,
+    pub condition: fn(&FilterInput<'_>) -> Sql,
 }
 
 impl std::fmt::Debug for Own {
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Own {
 }
 
 /// What a condition is made from.
-pub struct Asked<'a> {
+pub struct FilterInput<'a> {
     /// The values of the parameter.
     pub values: &'a [Value],
     /// The record type.
@@ -76,7 +76,7 @@ pub struct Asked<'a> {
     pub scope: &'a Scope,
 }
 
-impl Asked<'_> {
+impl FilterInput<'_> {
     /// The first value.
     pub fn value(&self) -> Value {
         self.values.first().cloned().unwrap_or(Value::Text(None))
@@ -182,7 +182,7 @@ impl Test {
     }
 
     /// Its condition on the row `t`.
-    pub fn condition(&self, asked: &Asked<'_>) -> Sql {
+    pub fn condition(&self, asked: &FilterInput<'_>) -> Sql {
         let one = |text: String| Sql::new(text).bind(asked.value());
         match self {
             Test::Code(column, _)

@@ -4,7 +4,7 @@
 use super::decide::Effect;
 use super::live::Clock;
 use super::log_ranges;
-use super::record::{Body, Stored};
+use super::record::{CutBody, Stored};
 use super::registry::{KINDS, Kind, RecordKey, UNIT};
 use super::scope::Tree;
 use super::write_set::WriteSet;
@@ -129,7 +129,7 @@ pub fn rows<'a>(clock: &mut Clock, set: &mut WriteSet, effects: &'a [Effect]) ->
 /// A record before and after a set.
 type Pair<'a> = (Option<&'a Arc<Stored>>, &'a Arc<Stored>);
 
-fn bodies(body: &Body) -> [Cell<'_>; 4] {
+fn bodies(body: &CutBody) -> [Cell<'_>; 4] {
     let [public, internal, personal, sensitive] = &body.0;
     [public, internal, personal, sensitive].map(|fragment| fragment.as_str().into())
 }

@@ -2,7 +2,7 @@
 //! the rights in the unit that the record belonged to then, so a new cell does not read what the old one wrote.
 
 use super::load::find_records;
-use super::record::{Body, Envelope, Stored};
+use super::record::{CutBody, Envelope, Stored};
 use super::registry::Kind;
 use super::scope::Scope;
 use crate::db::sql::Find;
@@ -111,7 +111,7 @@ fn version(current: &Stored, (half, bodies): (HalfRow, BodiesRow)) -> Version {
     let (seq, op, version, unit, origin, actor, request_id, at) = half;
     let (external_ids, public, internal, personal, sensitive) = bodies;
     let deleted_at = (op == "delete").then_some(at.into());
-    let body = Body([public, internal, personal, sensitive].map(Option::unwrap_or_default));
+    let body = CutBody([public, internal, personal, sensitive].map(Option::unwrap_or_default));
     let envelope = Envelope {
         id: current.id,
         unit_id: unit.0,

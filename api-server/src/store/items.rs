@@ -3,7 +3,7 @@
 use super::callers::Credential;
 use super::registry::{Kind, UNIT};
 use super::scope::Actor;
-use cell_records_types::faults::{self, Fault, Found, Report};
+use cell_records_types::faults::{self, Fault, FoundReference, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{PushItem, PushMode, PushOp};
@@ -57,7 +57,7 @@ pub struct Item {
     /// The systems that relayed it.
     pub via: Vec<String>,
     /// References in the fields.
-    pub references: Vec<Found>,
+    pub references: Vec<FoundReference>,
     /// Faults found so far.
     pub faults: Vec<Fault>,
     /// What pointers of faults of fields begin with: nothing, or `/fields` in a push.

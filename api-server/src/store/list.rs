@@ -4,7 +4,7 @@
 //! pass along an index that gives its order: the sort's own, or of few units their ordered heads, merged. Only then are
 //! the bodies of the page fetched.
 
-use super::filter::{Asked, Filter, Test, in_units};
+use super::filter::{Filter, FilterInput, Test, in_units};
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{COMMON_SORTS, Kind, Sort};
 use super::scope::{FEW_UNITS, ROOT, Scope, Units};
@@ -33,13 +33,13 @@ pub struct List {
     /// Whether the order is turned round.
     pub descending: bool,
     /// Where the page begins: after the last key and id of the page before.
-    pub after: Option<Place>,
+    pub after: Option<ListPosition>,
     /// Items of a page.
     pub limit: i64,
 }
 
 /// A place in the order of a list: the values of the sort's columns, and the id.
-pub type Place = (Vec<Value>, Uuid);
+pub type ListPosition = (Vec<Value>, Uuid);
 
 /// A filter with what it compares to.
 #[derive(Debug, Clone)]
@@ -135,7 +135,7 @@ impl List {
     ///
     /// # Errors
     /// A field that no grant reads; a sort that needs fewer units; a failing database.
-    pub async fn page(&self, db: &mut Db<'_>, scope: &Scope) -> Result<(Vec<Stored>, Option<Place>), ListError> {
+    pub async fn page(&self, db: &mut Db<'_>, scope: &Scope) -> Result<(Vec<Stored>, Option<ListPosition>), ListError> {
         let units = self.units(scope)?;
         let Some(class) = scope.most(self.kind).filter(|_| !units.is_empty()) else { return Ok((Vec::new(), None)) };
         let most = self.examined(&units);
@@ -187,7 +187,7 @@ impl List {
 
     /// The place of the last of so many rows that follow; nothing when there are fewer. It is found before the page is:
     /// whatever changes in between, no row before it goes unexamined.
-    async fn boundary(&self, db: &mut Db<'_>, scope: &Scope, rows: i64) -> Result<Option<Place>, ListError> {
+    async fn boundary(&self, db: &mut Db<'_>, scope: &Scope, rows: i64) -> Result<Option<ListPosition>, ListError> {
         // Only of the sort by time: another index does not hold it.
         let at = if self.sort().columns == ["updated_at"] { "t.updated_at" } else { "NULL" };
         let mut sql = Sql::<(Nullable<Instant>, Guid, Text)>::new(format!(
@@ -264,7 +264,7 @@ impl List {
         class: Class,
         units: &Units,
         scope: &Scope,
-        until: Option<&Place>,
+        until: Option<&ListPosition>,
         lite: bool,
     ) -> Sql<(EnvelopeSql, Text)> {
         let table = self.kind.plural;
@@ -297,7 +297,14 @@ impl List {
     }
 
     /// A page in one walk along an index.
-    fn walk<Row>(&self, sql: &mut Sql<Row>, select: String, units: &Units, scope: &Scope, until: Option<&Place>) {
+    fn walk<Row>(
+        &self,
+        sql: &mut Sql<Row>,
+        select: String,
+        units: &Units,
+        scope: &Scope,
+        until: Option<&ListPosition>,
+    ) {
         sql.push(select);
         sql.push(" AS t WHERE deleted_at IS NULL");
         self.filter(sql, scope, |_| false);
@@ -361,7 +368,7 @@ impl List {
         }
     }
 
-    fn compare<Row>(&self, sql: &mut Sql<Row>, (values, id): &Place, operator: &str) {
+    fn compare<Row>(&self, sql: &mut Sql<Row>, (values, id): &ListPosition, operator: &str) {
         let columns: Vec<String> =
             self.sort().columns.iter().chain(&["id"]).map(|column| format!("t.{column}")).collect();
         sql.push(format!(" AND ({}) {operator} (", columns.join(", ")));
@@ -392,7 +399,7 @@ impl List {
     fn conditions<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, these: impl Fn(&Test) -> bool) {
         for Condition { filter, values } in self.conditions.iter().filter(|condition| these(&condition.filter.test)) {
             sql.push(" AND ");
-            sql.append(filter.test.condition(&Asked { values, kind: self.kind, unit: self.unit, scope }));
+            sql.append(filter.test.condition(&FilterInput { values, kind: self.kind, unit: self.unit, scope }));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::registry::{Kind, RecordKey};
 use crate::db::{At, Id, Value as Cell};
-use cell_records_types::faults::{Found, Report};
+use cell_records_types::faults::{FoundReference, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::{Class, ExternalId, FieldSpec, FieldVisitor, RecordType, Timestamp};
 use serde::Serialize;
@@ -30,9 +30,9 @@ impl Fields {
 
 /// A body cut by class, one JSON fragment a class, without braces. A class that has nothing is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Body(pub [String; 4]);
+pub struct CutBody(pub [String; 4]);
 
-impl Body {
+impl CutBody {
     /// The fields of all fragments up to a class.
     pub fn fields(&self, up_to: Class) -> Fields {
         let mut text = String::from("{");
@@ -81,7 +81,7 @@ pub struct Stored {
     /// Its envelope.
     envelope: Envelope,
     /// Its body.
-    pub body: Body,
+    pub body: CutBody,
     memo: Memo,
 }
 
@@ -103,7 +103,7 @@ struct Memo {
 
 impl Stored {
     /// A record of its parts.
-    pub fn new(kind: &'static Kind, envelope: Envelope, body: Body) -> Self {
+    pub fn new(kind: &'static Kind, envelope: Envelope, body: CutBody) -> Self {
         Stored { kind, envelope, body, memo: Memo::default() }
     }
 
@@ -170,7 +170,7 @@ impl Stored {
     }
 
     /// The references in its fields, with where each is.
-    pub fn references_by_pointer(&self) -> Vec<Found> {
+    pub fn references_by_pointer(&self) -> Vec<FoundReference> {
         let mut fields = self.body.fields(Class::Sensitive);
         let mut report = Report::default();
         for spec in self.kind.fields {
@@ -248,7 +248,7 @@ pub fn shown<'a>(scope: &super::scope::Scope, record: &'a Stored) -> Cow<'a, Sto
         return Cow::Borrowed(record);
     }
     // What does not read back is not shown at all.
-    let nothing = || Stored::new(record.kind, record.envelope.clone(), Body::default());
+    let nothing = || Stored::new(record.kind, record.envelope.clone(), CutBody::default());
     Cow::Owned(record.recut().unwrap_or_else(nothing))
 }
 
@@ -319,7 +319,7 @@ impl Stored {
             origin,
             external_ids,
         };
-        Stored::new(kind, envelope, Body([public, internal, personal, sensitive]))
+        Stored::new(kind, envelope, CutBody([public, internal, personal, sensitive]))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::cut;
 use super::filter::Filter;
-use super::record::{Body, Fields, Stored, Typed, envelope_columns, references_of};
+use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
 use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
@@ -94,7 +94,7 @@ pub struct Kind {
     default_unit: fn(&Fields, &WriteSet) -> Option<Uuid>,
     read: fn(&Stored) -> Option<Typed>,
     parse: fn(serde_json::Value) -> Option<Typed>,
-    cut: fn(&Typed) -> Body,
+    cut: fn(&Typed) -> CutBody,
     cells: fn(&Typed) -> Vec<Value>,
     child_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
     references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
@@ -164,7 +164,7 @@ impl Kind {
     }
 
     /// The body of a typed record, cut by class.
-    pub fn cut(&self, record: &Typed) -> Body {
+    pub fn cut(&self, record: &Typed) -> CutBody {
         (self.cut)(record)
     }
 

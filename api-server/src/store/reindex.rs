@@ -8,7 +8,7 @@
 
 use super::cut;
 use super::live::Clock;
-use super::record::{Body, EnvelopeRow, EnvelopeSql, Stored};
+use super::record::{CutBody, EnvelopeRow, EnvelopeSql, Stored};
 use super::registry::{KINDS, Kind, RecordKey};
 use super::secrets;
 use super::writer::{WriteError, WriteTx, Writer};
@@ -150,7 +150,7 @@ const BODIES: [Column; 4] = [
     Column::new("sensitive_body", Type::Text),
 ];
 
-fn bodies(body: &Body) -> impl Iterator<Item = Cell<'_>> {
+fn bodies(body: &CutBody) -> impl Iterator<Item = Cell<'_>> {
     body.0.iter().map(|fragment| Cell::from(fragment.as_str()))
 }
 
@@ -218,14 +218,14 @@ async fn log(db: &mut Db<'_>, after: i64) -> Result<(usize, Option<i64>), DbErro
     let cut = found.into_iter().filter_map(|(seq, kind, public, internal, personal, sensitive)| {
         let kind = Kind::named(&kind)?;
         // A delete has no body.
-        let body = Body([public?, internal?, personal?, sensitive?]);
+        let body = CutBody([public?, internal?, personal?, sensitive?]);
         let anew = cut::anew(&body, kind);
         if anew.is_err() {
             tracing::error!(seq, "a row of the log does not read back");
         }
         anew.ok().filter(|anew| *anew != body).map(|anew| (seq, anew))
     });
-    let cut: Vec<(i64, Body)> = cut.collect();
+    let cut: Vec<(i64, CutBody)> = cut.collect();
     let columns: Vec<Column> = [Column::new("seq", Type::Int)].iter().chain(&BODIES).copied().collect();
     let mut updates = Rows::new(Write::Update, "changes", columns);
     for (seq, body) in &cut {

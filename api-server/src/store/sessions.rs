@@ -70,7 +70,7 @@ pub async fn open(tx: &mut WriteTx<'_>, by: &By, account: Uuid, unit: Uuid) -> R
 }
 
 /// A refresh token as it is found.
-struct Found {
+struct FoundToken {
     used: Option<Timestamp>,
     live: bool,
     session: Uuid,
@@ -78,17 +78,17 @@ struct Found {
     unit: Uuid,
 }
 
-type FoundRow = (Option<At>, (Id, At, Option<At>), (Id, Id, i64));
+type FoundTokenRow = (Option<At>, (Id, At, Option<At>), (Id, Id, i64));
 
-async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<Found>, DbError> {
+async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<FoundToken>, DbError> {
     let columns = (r::used_at, (s::id, s::expires_at, s::ended_at), (a::id, a::unit_id, a::disabled));
     let query = r::table
         .inner_join(s::table.on(s::id.eq(r::session_id)))
         .inner_join(a::table.on(a::id.eq(s::account_id)))
         .filter(r::digest.eq(digest))
         .select(columns);
-    let row: Option<FoundRow> = on!(db, c => query.first_row(c))?;
-    Ok(row.map(|(used, (session, expires, ended), (account, unit, disabled))| Found {
+    let row: Option<FoundTokenRow> = on!(db, c => query.first_row(c))?;
+    Ok(row.map(|(used, (session, expires, ended), (account, unit, disabled))| FoundToken {
         used: used.map(Into::into),
         live: ended.is_none() && Timestamp::from(expires) > now && disabled == 0,
         session: session.0,

@@ -2,8 +2,8 @@
 
 use super::changes::tag;
 use super::cursor::{FeedCursor, Walk, short_batch, short_epoch};
-use super::page::{Envelope, Page};
-use super::parameters::{Asked, Begin};
+use super::page::{Envelope, FeedPage};
+use super::parameters::{Begin, FeedRequest};
 use super::pull::{Pull, rev_text};
 use super::{snapshot, tail};
 use crate::auth::caller::Who;
@@ -23,7 +23,7 @@ pub struct Built {
     pub pull: Pull,
     /// Where the next page begins.
     pub cursor: FeedCursor,
-    page: Page,
+    page: FeedPage,
     reset: bool,
     snapshot_id: Option<Uuid>,
     has_more: bool,
@@ -32,8 +32,8 @@ pub struct Built {
 
 impl Built {
     /// An empty page, for a cursor that is at the head of the log.
-    pub fn nothing(pull: Pull, cursor: FeedCursor, asked: &Asked) -> Self {
-        let page = Page::new(asked.limit, asked.max_bytes);
+    pub fn nothing(pull: Pull, cursor: FeedCursor, asked: &FeedRequest) -> Self {
+        let page = FeedPage::new(asked.limit, asked.max_bytes);
         Built { pull, cursor, page, reset: false, snapshot_id: None, has_more: false, behind: Some((0, false)) }
     }
 
@@ -46,7 +46,7 @@ impl Built {
     ///
     /// # Errors
     /// When the machine has no random numbers for the cursor.
-    pub fn answer(self, app: &App, asked: &Asked) -> ApiResult<HttpResponse> {
+    pub fn answer(self, app: &App, asked: &FeedRequest) -> ApiResult<HttpResponse> {
         let cursor = self.cursor.seal(&app.keys).ok_or_else(|| ApiError::new(&error::INTERNAL))?;
         let body = self.page.finish(&Envelope {
             phase: if self.snapshot_id.is_some() { Phase::Snapshot } else { Phase::Changes },
@@ -76,7 +76,7 @@ enum Gone {
 ///
 /// # Errors
 /// `410` when the cursor leads no further, `503` when the database fails.
-pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &Asked) -> ApiResult<Built> {
+pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &FeedRequest) -> ApiResult<Built> {
     let result = app
         .reads
         .snapshot(async |db| {
@@ -99,7 +99,7 @@ pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &Asked) -> ApiRes
             if matches!(begin, Begin::Snapshot(_)) {
                 cursor.walk = Some(Walk::begin());
             }
-            let mut page = Page::new(asked.limit, asked.max_bytes);
+            let mut page = FeedPage::new(asked.limit, asked.max_bytes);
             let snapshot_id = cursor.walk.as_ref().map(|walk| walk.id);
             let head = pull.view.clock.seq;
             let (mut walked, mut behind) = (true, None);

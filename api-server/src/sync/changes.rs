@@ -3,7 +3,7 @@
 
 use super::build::{Built, build};
 use super::cursor::FeedCursor;
-use super::parameters::{Asked, Begin};
+use super::parameters::{Begin, FeedRequest};
 use super::pull::{Pull, rev_text};
 use super::wait::wait;
 use crate::auth::caller::Who;
@@ -47,7 +47,7 @@ use cell_records_types::sync::ChangesPage;
 ))]
 #[get("/v1/sync/changes")]
 pub(super) async fn sync_changes(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let asked = Asked::of(&app, &who, &request).await?;
+    let asked = FeedRequest::of(&app, &who, &request).await?;
     let known = request.headers().contains_key("if-none-match") && asked.wait.is_zero();
     let mut built = match &asked.begin {
         Begin::After(cursor) => match unchanged(&app, &who, cursor, true).await? {

@@ -2,7 +2,7 @@
 //! bytes with eight units in its filter and any number of record types. Types are named by their place in the registry;
 //! when the registry changes, so does the revision of the scope, and old cursors end.
 
-use super::pull::Filter;
+use super::pull::FeedFilter;
 use crate::auth::keys::KeySet;
 use crate::auth::seal::{self, LONGEST};
 use crate::store::live::Clock;
@@ -33,7 +33,7 @@ pub struct FeedCursor {
     /// The batch of that row, shortened: another one there means that the database went back in time.
     pub batch: [u8; 8],
     /// What was asked for on the first call.
-    pub filter: Filter,
+    pub filter: FeedFilter,
     /// The walk of a snapshot that is not complete; absent: the tail.
     pub walk: Option<Walk>,
 }
@@ -94,7 +94,7 @@ pub fn first_eight(bytes: &[u8]) -> [u8; 8] {
 
 impl FeedCursor {
     /// A cursor at the head of the log.
-    pub fn at_head(account: Uuid, clock: &Clock, scope_rev: [u8; 8], filter: Filter) -> Self {
+    pub fn at_head(account: Uuid, clock: &Clock, scope_rev: [u8; 8], filter: FeedFilter) -> Self {
         FeedCursor {
             account,
             epoch: short_epoch(&clock.epoch),
@@ -175,7 +175,7 @@ impl FeedCursor {
         let types = TypeSet::from_bytes(from.some(types)?.to_vec());
         let units = from.number()?;
         let units = (0..units).map(|_| from.id()).collect::<Option<Vec<Uuid>>>()?;
-        let filter = Filter { types, units, brief: flags & BRIEF != 0 };
+        let filter = FeedFilter { types, units, brief: flags & BRIEF != 0 };
         let mut walk = None;
         if flags & SNAPSHOT != 0 {
             let id = from.id()?;
@@ -269,7 +269,7 @@ mod tests {
         let short = any::<[u8; 8]>;
         let named = proptest::collection::vec(any::<u8>(), 0..=types / 8).prop_map(TypeSet::from_bytes);
         let filter = (named, proptest::collection::vec(id(), 0..=8), any::<bool>())
-            .prop_map(|(types, units, brief)| Filter { types, units, brief });
+            .prop_map(|(types, units, brief)| FeedFilter { types, units, brief });
         (id(), short(), short(), any::<i64>(), short(), filter, proptest::option::of(walk(types))).prop_map(
             |(account, epoch, scope_rev, seq, batch, filter, walk)| FeedCursor {
                 account,

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use uuid::Uuid;
 
 /// The changes of a page.
-pub struct Page {
+pub struct FeedPage {
     /// At most so many changes.
     pub limit: usize,
     max_bytes: usize,
@@ -17,10 +17,10 @@ pub struct Page {
     count: usize,
 }
 
-impl Page {
+impl FeedPage {
     /// An empty page.
     pub fn new(limit: usize, max_bytes: usize) -> Self {
-        Page { limit, max_bytes, text: String::new(), count: 0 }
+        FeedPage { limit, max_bytes, text: String::new(), count: 0 }
     }
 
     /// How many changes it has.
@@ -124,7 +124,7 @@ pub struct Envelope<'a> {
     pub unknown_units: &'a [String],
 }
 
-impl Page {
+impl FeedPage {
     /// The whole answer.
     pub fn finish(self, envelope: &Envelope<'_>) -> String {
         let Envelope { phase, reset, snapshot_id, cursor, has_more, behind, epoch, scope_rev, now, unknown_units } =

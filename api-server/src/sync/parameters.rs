@@ -1,7 +1,7 @@
 //! What a call of the feed asks for: its parameters, read and checked, with those that its cursor holds.
 
 use super::cursor::FeedCursor;
-use super::pull::{Filter, MAX_UNITS};
+use super::pull::{FeedFilter, MAX_UNITS};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::params::Params;
@@ -27,7 +27,7 @@ pub const PULL_MAX_BYTES: usize = MAX_BYTES_BETWEEN.1;
 pub const WAIT_SECONDS: u32 = 60;
 
 /// What a call asks for.
-pub struct Asked {
+pub struct FeedRequest {
     /// Where the page begins.
     pub begin: Begin,
     /// Most changes of the page.
@@ -43,14 +43,14 @@ pub struct Asked {
 /// Where a page begins.
 pub enum Begin {
     /// With a new snapshot.
-    Snapshot(Filter),
+    Snapshot(FeedFilter),
     /// At the head of the log.
-    Now(Filter),
+    Now(FeedFilter),
     /// After a cursor.
     After(FeedCursor),
 }
 
-impl Asked {
+impl FeedRequest {
     /// Reads the parameters of a request.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Asked {
                 if cursor.account != who.identity.account {
                     return Err(ApiError::new(&error::CURSOR_FOREIGN));
                 }
-                let Filter { types: with_types, units: with_units, brief } = &cursor.filter;
+                let FeedFilter { types: with_types, units: with_units, brief } = &cursor.filter;
                 let same = types.is_none_or(|types| types == *with_types)
                     && units.is_none_or(|units| ids(&units) == *with_units)
                     && own.is_none_or(|own| (own == "brief") == *brief);
@@ -92,15 +92,15 @@ impl Asked {
             }
             None => {
                 let units = units.unwrap_or_default();
-                let unknown = units.iter().filter(|(_, id)| !Filter::sees_unit(&who.scope, *id));
+                let unknown = units.iter().filter(|(_, id)| !FeedFilter::sees_unit(&who.scope, *id));
                 unknown_units = unknown.map(|(unit, _)| unit.to_string()).collect();
                 let filter =
-                    Filter { types: types.unwrap_or_default(), units: ids(&units), brief: own == Some("brief") };
+                    FeedFilter { types: types.unwrap_or_default(), units: ids(&units), brief: own == Some("brief") };
                 if from == Some("now") { Begin::Now(filter) } else { Begin::Snapshot(filter) }
             }
         };
         let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
-        Ok(Asked { begin, limit, max_bytes, wait, unknown_units })
+        Ok(FeedRequest { begin, limit, max_bytes, wait, unknown_units })
     }
 }
 

@@ -17,7 +17,7 @@ pub const MAX_UNITS: usize = 8;
 
 /// What a caller asks for on its first call; later calls take it from the cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct FeedFilter {
     /// Record types; none: all.
     pub types: TypeSet,
     /// Roots of the units asked for, sorted; none: the whole scope.
@@ -26,7 +26,7 @@ pub struct Filter {
     pub brief: bool,
 }
 
-impl Filter {
+impl FeedFilter {
     /// Whether a type is asked for.
     pub fn wants(&self, kind: &Kind) -> bool {
         self.types.is_empty() || self.types.contains(kind)
@@ -41,7 +41,7 @@ impl Filter {
 /// One pull: what is asked for, and what its caller may see of it now.
 pub struct Pull {
     /// What is asked for.
-    pub filter: Filter,
+    pub filter: FeedFilter,
     /// The caller's whole scope: it chooses the fields.
     pub scope: Scope,
     /// The clock, the instant and the tree in which it is judged.
@@ -53,12 +53,12 @@ pub struct Pull {
 
 impl Pull {
     /// A pull by a caller with this scope.
-    pub fn new(filter: Filter, scope: Scope, view: View) -> Self {
+    pub fn new(filter: FeedFilter, scope: Scope, view: View) -> Self {
         let mut inside = scope.clone();
         if !filter.units.is_empty() {
             let tree = &scope.tree;
             let units: Vec<Uuid> =
-                filter.units.iter().copied().filter(|unit| Filter::sees_unit(&scope, *unit)).collect();
+                filter.units.iter().copied().filter(|unit| FeedFilter::sees_unit(&scope, *unit)).collect();
             inside.grants = scope
                 .grants
                 .iter()

@@ -71,7 +71,7 @@ pub(super) async fn sync_push(
     } else {
         push_body::read(&bytes)?
     };
-    let answer = Form {
+    let answer = AnswerForm {
         names: push.items.iter().map(|item| item.name.clone()).collect(),
         records: push.answer == PushReturn::Representation,
         vietnamese: wants_vietnamese(request.headers()),
@@ -94,13 +94,13 @@ pub(super) async fn sync_push(
 }
 
 /// What the answer to a batch is made with.
-struct Form {
+struct AnswerForm {
     names: Vec<Option<String>>,
     records: bool,
     vietnamese: bool,
 }
 
-impl Form {
+impl AnswerForm {
     fn of(&self, done: &Done) -> Answer {
         Answer { status: 207, headers: Vec::new(), body: self.body(done) }
     }

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A push as it was read.
-pub struct Body {
+pub struct PushRequest {
     /// What happens when an item is refused.
     pub mode: PushMode,
     /// Whether nothing is kept.
@@ -35,7 +35,7 @@ pub struct Body {
 ///
 /// # Errors
 /// `400` when it is no JSON object, `413` when it has too many items, `422` with all faults of the envelope.
-pub fn read(body: &[u8]) -> ApiResult<Body> {
+pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
     let mut envelope = Object { fields: object(body)?, report: Report::default() };
     let mode = envelope.take::<PushMode, PushMode>("mode").unwrap_or(PushMode::Record);
     let dry_run = envelope.take::<bool, bool>("dry_run").unwrap_or(false);
@@ -78,7 +78,7 @@ pub fn read(body: &[u8]) -> ApiResult<Body> {
         }
         item
     });
-    Ok(Body { mode, dry_run, epoch, answer, items: items.collect() })
+    Ok(PushRequest { mode, dry_run, epoch, answer, items: items.collect() })
 }
 
 /// Reads one item, with all its faults.
@@ -101,7 +101,7 @@ fn item(value: Value) -> Item {
     let external_ids = from.take::<ExternalIds, Vec<cell_records_types::ExternalId>>("external_ids");
     let target_is_bad = from.report.faults.len() > before;
     let before = from.report.faults.len();
-    let if_version = from.take::<Version, i64>("if_version");
+    let if_version = from.take::<IfVersion, i64>("if_version");
     let version_is_bad = from.report.faults.len() > before;
     let replace = from.take::<bool, bool>("replace").unwrap_or(false);
     let source_updated_at = from.take::<Timestamp, Timestamp>("source_updated_at");
@@ -192,9 +192,9 @@ impl Field for Id {
 }
 
 /// A version of a record.
-struct Version;
+struct IfVersion;
 
-impl Field for Version {
+impl Field for IfVersion {
     fn check(value: &mut Value, report: &mut Report) {
         integer(value, 1, i64::MAX, report);
     }
@@ -217,7 +217,7 @@ mod tests {
         faults.iter().map(|fault| (fault.pointer.as_str(), fault.code.code)).collect()
     }
 
-    fn read_text(text: &str) -> ApiResult<Body> {
+    fn read_text(text: &str) -> ApiResult<PushRequest> {
         read(text.as_bytes())
     }
 

@@ -3,7 +3,7 @@
 //! moves while a snapshot is read comes again in the tail.
 
 use super::cursor::{Position, Walk};
-use super::page::Page;
+use super::page::FeedPage;
 use super::pull::Pull;
 use crate::db::{Db, DbError, Id, Sql, Verbs, engine};
 use crate::on;
@@ -20,7 +20,7 @@ const UNITS_AT_ONCE: (usize, usize) = (64, 1_024);
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Page) -> Result<bool, DbError> {
+pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut FeedPage) -> Result<bool, DbError> {
     let begun = walk.after;
     for kind in &KINDS {
         let order = u16::try_from(kind.order).unwrap_or(u16::MAX);

@@ -1,7 +1,7 @@
 //! What came after a cursor. A row of the log only says *look at this record*: what is sent is the record as it is now,
 //! filtered by the caller's rights as they are, all read in one transaction.
 
-use super::page::Page;
+use super::page::FeedPage;
 use super::pull::Pull;
 use crate::db::{Db, DbError, Guid, Id, Sql, Verbs};
 use crate::on;
@@ -24,10 +24,10 @@ const RANGES_AT_ONCE: usize = 100;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fill(db: &mut Db<'_>, pull: &Pull, from: i64, page: &mut Page) -> Result<i64, DbError> {
+pub async fn fill(db: &mut Db<'_>, pull: &Pull, from: i64, page: &mut FeedPage) -> Result<i64, DbError> {
     let head = pull.view.clock.seq;
     let ranges = pull.ranges();
-    let mut found = Found::new(from, head, page.limit);
+    let mut found = FoundRows::new(from, head, page.limit);
     let most = |examined: usize| (EXAMINED.saturating_sub(examined) / ranges.len().max(1)).max(1);
     let mut examined = 0;
     let mut rows = page.limit.min(most(examined));
@@ -42,7 +42,7 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, from: i64, page: &mut Page) -> R
 }
 
 /// The rows that count, by seq, and how far all ranges were read.
-struct Found<T> {
+struct FoundRows<T> {
     counting: BTreeMap<i64, T>,
     until: i64,
     head: i64,
@@ -50,9 +50,9 @@ struct Found<T> {
     full: bool,
 }
 
-impl<T> Found<T> {
+impl<T> FoundRows<T> {
     fn new(from: i64, head: i64, limit: usize) -> Self {
-        Found { counting: BTreeMap::new(), until: from, head, limit, full: false }
+        FoundRows { counting: BTreeMap::new(), until: from, head, limit, full: false }
     }
 
     fn is_done(&self) -> bool {
@@ -176,7 +176,7 @@ pub async fn behind(db: &mut Db<'_>, pull: &Pull, from: i64) -> Result<(i64, boo
 }
 
 /// Looks at the records of the rows that count. Returns how far the page goes.
-async fn send(db: &mut Db<'_>, pull: &Pull, found: Found<LogRow>, page: &mut Page) -> Result<i64, DbError> {
+async fn send(db: &mut Db<'_>, pull: &Pull, found: FoundRows<LogRow>, page: &mut FeedPage) -> Result<i64, DbError> {
     if found.counting.is_empty() {
         return Ok(found.until);
     }
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn found(ranges: &[&[(i64, Option<()>)]], rows: usize, limit: usize) -> (Vec<i64>, i64) {
-        let mut found = Found::new(0, 100, limit);
+        let mut found = FoundRows::new(0, 100, limit);
         found.add(ranges.iter().map(|range| range.to_vec()).collect(), rows);
         (found.counting.into_keys().collect(), found.until)
     }

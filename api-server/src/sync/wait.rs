@@ -5,7 +5,7 @@
 use super::build::{Built, build};
 use super::changes::unchanged;
 use super::cursor::{FeedCursor, short_batch};
-use super::parameters::{Asked, Begin};
+use super::parameters::{Begin, FeedRequest};
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
 use crate::state::App;
@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(150);
 const REST: Duration = Duration::from_millis(5);
 
 /// Waits until a page has something to say. Rights, scope and data are those of the moment when it has.
-pub async fn wait(app: &App, request: &HttpRequest, mut built: Built, asked: &Asked) -> ApiResult<Built> {
+pub async fn wait(app: &App, request: &HttpRequest, mut built: Built, asked: &FeedRequest) -> ApiResult<Built> {
     let end = Instant::now() + asked.wait;
     let mut commits = app.writer.committed();
     while built.is_idle() {

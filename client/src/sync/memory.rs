@@ -2,8 +2,8 @@
 
 use super::refs::{Follow, Names};
 use super::store::{
-    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
-    replaces,
+    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, QueuedItem, Refused, State, Store,
+    broken, replaces,
 };
 use crate::error::Result;
 use cell_records_types::Timestamp;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub struct MemoryStore {
     state: State,
     records: BTreeMap<String, BTreeMap<Uuid, Row>>,
-    outbox: VecDeque<Waiting>,
+    outbox: VecDeque<QueuedItem>,
     /// The prepared batch: the first so many items of the outbox.
     batch: Option<Batch>,
     /// With the call that each came from.
@@ -64,7 +64,7 @@ impl MemoryStore {
         }
     }
 
-    fn refuse(&mut self, waiting: Waiting, result: &ItemResult) {
+    fn refuse(&mut self, waiting: QueuedItem, result: &ItemResult) {
         self.numbered += 1;
         let refused =
             Refused { number: self.numbered, at: Timestamp::now(), item: waiting.item, result: result.clone() };
@@ -162,7 +162,7 @@ impl Store for MemoryStore {
     }
 
     fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
-        self.outbox.extend(Waiting::of_call(self.calls + 1, items, &self.state)?);
+        self.outbox.extend(QueuedItem::of_call(self.calls + 1, items, &self.state)?);
         self.calls += 1;
         Ok(())
     }

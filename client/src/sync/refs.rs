@@ -1,7 +1,7 @@
 //! Items of the outbox that refer to one another by `ref:<name>`: their order, and what becomes of a name once its
 //! item has left the outbox.
 
-use super::store::{Effect, Outcome, Waiting};
+use super::store::{Effect, Outcome, QueuedItem};
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{ItemResult, ItemStatus, PushItem};
 use serde_json::Value;
@@ -83,7 +83,7 @@ pub(crate) enum Follow {
 
 impl Names {
     /// Takes in what became of an item.
-    pub(crate) fn settled(&mut self, waiting: &Waiting, outcome: &Outcome) {
+    pub(crate) fn settled(&mut self, waiting: &QueuedItem, outcome: &Outcome) {
         let Some(name) = &waiting.item.name else { return };
         let record = match outcome {
             Outcome::Done(Effect::Put { id, .. } | Effect::Remove { id, .. }) => Some(id.to_string()),
@@ -100,7 +100,7 @@ impl Names {
     }
 
     /// Lets a waiting item follow. Called in the order of the outbox, for what refers to a blocked item is blocked.
-    pub(crate) fn follow(&mut self, waiting: &mut Waiting) -> Follow {
+    pub(crate) fn follow(&mut self, waiting: &mut QueuedItem) -> Follow {
         let Some(names) = self.0.get_mut(&waiting.call) else { return Follow::Stay };
         let used: Vec<String> = names_used(&waiting.item).into_iter().map(str::to_owned).collect();
         if let Some(refused) = used.iter().find(|name| names.get(*name).is_some_and(Option::is_none)) {

@@ -2,7 +2,8 @@
 
 use super::refs::{Follow, Names};
 use super::store::{
-    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, Refused, State, Store, Waiting, broken,
+    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, QueuedItem, Refused, State, Store,
+    broken,
 };
 use crate::error::{Error, Result};
 use cell_records_types::Timestamp;
@@ -357,7 +358,7 @@ fn remove(tx: &Transaction, kind: &str, id: Uuid) -> Result<()> {
 fn enqueue(tx: &Transaction, digest: Option<&str>, items: &[PushItem]) -> Result<()> {
     tx.execute("INSERT INTO calls (at, digest) VALUES (?1, ?2)", params![Timestamp::now().to_string(), digest])?;
     let state = state(tx)?;
-    for waiting in Waiting::of_call(tx.last_insert_rowid(), items, &state)? {
+    for waiting in QueuedItem::of_call(tx.last_insert_rowid(), items, &state)? {
         let item = serde_json::to_string(&waiting.item).map_err(broken)?;
         let id = waiting.record().map(|id| id.to_string());
         tx.prepare_cached("INSERT INTO outbox (call, type, id, epoch, item) VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -367,13 +368,13 @@ fn enqueue(tx: &Transaction, digest: Option<&str>, items: &[PushItem]) -> Result
 }
 
 /// A row of the outbox: number, call, epoch, item.
-fn waiting(row: &Row) -> Result<Waiting> {
+fn waiting(row: &Row) -> Result<QueuedItem> {
     let item = serde_json::from_str(&row.get::<_, String>(3)?).map_err(broken)?;
-    Ok(Waiting { item, epoch: row.get(2)?, call: row.get(1)? })
+    Ok(QueuedItem { item, epoch: row.get(2)?, call: row.get(1)? })
 }
 
 /// The items of a prepared batch, in its order.
-fn batched(tx: &Transaction, key: &str) -> Result<Vec<(i64, Waiting)>> {
+fn batched(tx: &Transaction, key: &str) -> Result<Vec<(i64, QueuedItem)>> {
     let mut select =
         tx.prepare_cached("SELECT number, call, epoch, item FROM outbox WHERE batch = ?1 ORDER BY number")?;
     let mut rows = select.query([key])?;
@@ -416,7 +417,7 @@ fn follow(tx: &Transaction, names: &mut Names) -> Result<usize> {
     Ok(blocked)
 }
 
-fn refuse(tx: &Transaction, waiting: &Waiting, result: &ItemResult) -> Result<()> {
+fn refuse(tx: &Transaction, waiting: &QueuedItem, result: &ItemResult) -> Result<()> {
     let item = serde_json::to_string(&waiting.item).map_err(broken)?;
     let result = serde_json::to_string(result).map_err(broken)?;
     tx.prepare_cached("INSERT INTO refused (at, call, item, result) VALUES (?1, ?2, ?3, ?4)")?.execute(params![

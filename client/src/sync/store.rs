@@ -349,7 +349,7 @@ impl Again {
 
 /// An item as the outbox keeps it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Waiting {
+pub(crate) struct QueuedItem {
     pub(crate) item: PushItem,
     /// The epoch in which its `if_version` was read.
     pub(crate) epoch: Option<String>,
@@ -357,14 +357,14 @@ pub(crate) struct Waiting {
     pub(crate) call: i64,
 }
 
-impl Waiting {
+impl QueuedItem {
     /// The items of one call, each behind those that it refers to: where a batch ends, the named are never behind.
     pub(crate) fn of_call(call: i64, items: &[PushItem], state: &State) -> Result<Vec<Self>> {
         if items.iter().any(|item| item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty)) {
             return Err(Error::Refused("an item names its record by an id or an external id".to_owned()));
         }
         let waiting =
-            |item: &PushItem| Waiting { item: item.clone(), epoch: item.if_version.and(state.epoch.clone()), call };
+            |item: &PushItem| QueuedItem { item: item.clone(), epoch: item.if_version.and(state.epoch.clone()), call };
         Ok(refs::ordered(items).into_iter().map(waiting).collect())
     }
 
@@ -395,7 +395,7 @@ impl Filling {
 
     /// Takes an item, `length` bytes as JSON. The first always fits, so that one that is too large is refused by
     /// the server and not kept for ever.
-    pub(crate) fn take(&mut self, waiting: &Waiting, length: usize, limits: BatchLimits) -> bool {
+    pub(crate) fn take(&mut self, waiting: &QueuedItem, length: usize, limits: BatchLimits) -> bool {
         let fits = self.items.len() < limits.items && self.bytes + length + 1 + Self::ENVELOPE <= limits.bytes;
         // Versions of two epochs cannot be compared, so they cannot share a batch.
         let same_epoch = self.epoch.is_none() || waiting.epoch.is_none() || self.epoch == waiting.epoch;

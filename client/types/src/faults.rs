@@ -118,12 +118,12 @@ pub struct Report {
     /// All faults so far.
     pub faults: Vec<Fault>,
     /// Where references are, to which record type, and their values.
-    pub references: Vec<Found>,
+    pub references: Vec<FoundReference>,
 }
 
 /// A reference found in a body.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundReference {
     /// JSON Pointer of the reference.
     pub pointer: String,
     /// Name of the record type that it must refer to.
@@ -159,7 +159,7 @@ impl Report {
 
     /// Notes a reference at the present pointer.
     pub fn found(&mut self, target: &'static str, reference: crate::Reference) {
-        self.references.push(Found { pointer: self.at.clone(), target, reference });
+        self.references.push(FoundReference { pointer: self.at.clone(), target, reference });
     }
 
     /// The value as text, or a `wrong_type` fault.

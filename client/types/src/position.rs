@@ -4,7 +4,7 @@ use crate::{Date, Member, Ref, Term, Text, codes, object, record};
 
 codes! {
     /// Bodies of a committee.
-    pub open enum Body = "body" {
+    pub open enum CommitteeBody = "body" {
         ExecutiveCommittee = "executive_committee" "Ban Chấp hành" "Executive committee";
         StandingCommittee = "standing_committee" "Ban Thường vụ" "Standing committee";
         InspectionCommission = "inspection_commission" "Ủy ban Kiểm tra" "Inspection commission";
@@ -95,7 +95,7 @@ record! {
         }
         optional {
             /// The body that it belongs to.
-            body: Body,
+            body: CommitteeBody,
             /// The term.
             term_id: Ref<Term>,
             /// First day that no longer counts; absent while it is held.

@@ -4,7 +4,7 @@ use super::collection::must_read;
 use super::write;
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
-use crate::http::body::Body;
+use crate::http::body::JsonBody;
 use crate::http::openapi::Problems;
 use crate::state::App;
 use crate::store::items::{Expected, Item};
@@ -41,7 +41,7 @@ pub async fn advance_round(
     who: Who,
     path: Path<String>,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let Some(kind) = Kind::named(EvaluationRound::NAME) else { return Err(ApiError::new(&crate::error::INTERNAL)) };
     must_read(&who, kind)?;

@@ -8,7 +8,7 @@ use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, 
 use crate::http::params::{Fault, Params};
 use crate::state::App;
 use crate::store::filter::{Filter, Takes};
-use crate::store::list::{Condition, List, Place};
+use crate::store::list::{Condition, List, ListPosition};
 use crate::store::registry::{COMMON_SORTS, Kind, UNIT};
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -28,7 +28,7 @@ const LONGEST_QUERY: usize = 3_000;
 const PREFIX: &str = "cl1.";
 
 /// A list as it was asked for.
-pub struct Asked {
+pub struct ListRequest {
     /// What it asks the store.
     pub list: List,
     /// Only these fields are answered; empty: all.
@@ -40,24 +40,24 @@ pub struct Asked {
 
 /// What a cursor holds: whose it is, what it asks, where it is.
 #[derive(Serialize, Deserialize)]
-struct Cursor {
+struct ListCursor {
     caller: Uuid,
     kind: String,
     pairs: Vec<(String, String)>,
-    key: Vec<Key>,
+    key: Vec<CursorKey>,
     id: Uuid,
 }
 
 /// A key as the cursor holds it.
 #[derive(Serialize, Deserialize)]
-enum Key {
+enum CursorKey {
     Id(Uuid),
     Text(String),
     Int(i64),
     At(i64),
 }
 
-impl Asked {
+impl ListRequest {
     /// Reads the parameters of a request.
     ///
     /// # Errors
@@ -85,47 +85,47 @@ impl Asked {
         }
         let mut asked = parse(app, who, kind, pairs).await?;
         if let Some(cursor) = cursor {
-            asked.list.after = Some((cursor.key.iter().map(Key::value).collect(), cursor.id));
+            asked.list.after = Some((cursor.key.iter().map(CursorKey::value).collect(), cursor.id));
             asked.count = false;
         }
         Ok(asked)
     }
 
     /// The cursor of the page that begins after this key and id.
-    pub fn next(&self, app: &App, who: &Who, (key, id): Place) -> Option<String> {
-        let cursor = Cursor {
+    pub fn next(&self, app: &App, who: &Who, (key, id): ListPosition) -> Option<String> {
+        let cursor = ListCursor {
             caller: who.identity.account,
             kind: self.list.kind.name.into(),
             pairs: self.pairs.clone(),
-            key: key.into_iter().map(Key::of).collect(),
+            key: key.into_iter().map(CursorKey::of).collect(),
             id,
         };
         seal::seal(&app.keys, PREFIX, &cursor)
     }
 }
 
-impl Key {
+impl CursorKey {
     fn of(value: Value) -> Self {
         match value {
-            Value::Id(id) => Key::Id(id.map_or_else(Uuid::nil, |id| id.0)),
-            Value::Text(text) => Key::Text(text.unwrap_or_default()),
-            Value::Int(number) => Key::Int(number.unwrap_or_default()),
-            Value::At(at) => Key::At(at.map_or(0, |at| at.0)),
+            Value::Id(id) => CursorKey::Id(id.map_or_else(Uuid::nil, |id| id.0)),
+            Value::Text(text) => CursorKey::Text(text.unwrap_or_default()),
+            Value::Int(number) => CursorKey::Int(number.unwrap_or_default()),
+            Value::At(at) => CursorKey::At(at.map_or(0, |at| at.0)),
         }
     }
 
     fn value(&self) -> Value {
         match self {
-            Key::Id(id) => (*id).into(),
-            Key::Text(text) => text.as_str().into(),
-            Key::Int(number) => (*number).into(),
-            Key::At(at) => At(*at).into(),
+            CursorKey::Id(id) => (*id).into(),
+            CursorKey::Text(text) => text.as_str().into(),
+            CursorKey::Int(number) => (*number).into(),
+            CursorKey::At(at) => At(*at).into(),
         }
     }
 }
 
-fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<Cursor> {
-    let cursor: Cursor = seal::open(&app.keys, PREFIX, text).ok_or_else(|| ApiError::new(&CURSOR_INVALID))?;
+fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<ListCursor> {
+    let cursor: ListCursor = seal::open(&app.keys, PREFIX, text).ok_or_else(|| ApiError::new(&CURSOR_INVALID))?;
     if cursor.caller != who.identity.account {
         return Err(ApiError::new(&CURSOR_FOREIGN));
     }
@@ -135,7 +135,7 @@ fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<Cursor> {
     Ok(cursor)
 }
 
-async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<Asked> {
+async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<ListRequest> {
     if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
         return Err(ApiError::parameter("query", format!("must not be longer than {LONGEST_QUERY} bytes")));
     }
@@ -183,7 +183,7 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
     }
     params.end()?;
     let list = List { kind, unit, conditions, words, updated_since, sort, descending, after: None, limit };
-    Ok(Asked { list, fields, count, pairs })
+    Ok(ListRequest { list, fields, count, pairs })
 }
 
 /// Names of the envelope that `fields` may choose.

@@ -1,8 +1,8 @@
 //! Reading records: list, one record, as it was at a time, its history.
 
 use super::collection::Collection;
-use super::query::{Asked, DEFAULT_LIMIT, MAX_LIMIT};
-use super::view::View;
+use super::query::{DEFAULT_LIMIT, ListRequest, MAX_LIMIT};
+use super::view::RecordView;
 use super::{find_as, of_path, resolve};
 use crate::auth::caller::Who;
 use crate::auth::seal;
@@ -25,7 +25,7 @@ const JSON: &str = "application/json";
 
 /// `GET /v1/{types}`
 pub async fn list(Collection { kind, who }: Collection, app: App, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let asked = Asked::read(&app, &who, kind, &request).await?;
+    let asked = ListRequest::read(&app, &who, kind, &request).await?;
     let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope).await).await?;
     let total = if asked.count { Some(asked.list.count(&app.reads, &who.scope).await?) } else { None };
     let mut body = String::with_capacity(64 + records.len() * 1_024);
@@ -85,8 +85,8 @@ pub async fn get(
 }
 
 /// What the caller reads of a record.
-fn view<'a>(who: &'a Who, record: &Stored) -> ApiResult<View<'a>> {
-    View::of(&who.scope, record).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
+fn view<'a>(who: &'a Who, record: &Stored) -> ApiResult<RecordView<'a>> {
+    RecordView::of(&who.scope, record).ok_or_else(|| ApiError::new(&error::NOT_FOUND))
 }
 
 /// Refuses a deleted record.
@@ -106,7 +106,7 @@ async fn as_it_was(app: &App, who: &Who, record: &Stored, at: Timestamp) -> ApiR
 
 /// Where a page of history begins.
 #[derive(Serialize, Deserialize)]
-struct Cursor {
+struct HistoryCursor {
     caller: Uuid,
     record: Uuid,
     below: i64,
@@ -129,7 +129,7 @@ pub async fn history(
     let below = match params.take("cursor") {
         None => None,
         Some(cursor) => {
-            let cursor: Cursor =
+            let cursor: HistoryCursor =
                 seal::open(&app.keys, PREFIX, &cursor).ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
             if cursor.caller != who.identity.account {
                 return Err(ApiError::new(&error::CURSOR_FOREIGN));
@@ -150,7 +150,11 @@ pub async fn history(
         .collect();
     versions.truncate(size);
     let next = versions.last().filter(|_| more).and_then(|last| {
-        seal::seal(&app.keys, PREFIX, &Cursor { caller: who.identity.account, record: record.id, below: last.seq })
+        seal::seal(
+            &app.keys,
+            PREFIX,
+            &HistoryCursor { caller: who.identity.account, record: record.id, below: last.seq },
+        )
     });
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
@@ -165,7 +169,7 @@ pub async fn history(
 /// A version as the caller may see it: filtered by its rights in the unit that the record belonged to then.
 fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<HistoryEntry> {
     let record = &version.record;
-    let view = View::of(&who.scope, record)?;
+    let view = RecordView::of(&who.scope, record)?;
     Some(HistoryEntry {
         version: record.version,
         op: version.op.clone(),

@@ -8,7 +8,7 @@ use cell_records_types::Class;
 
 /// What of a record a caller reads.
 #[derive(Debug, Clone)]
-pub struct View<'a> {
+pub struct RecordView<'a> {
     scope: &'a Scope,
     /// Fields up to this class.
     class: Class,
@@ -16,7 +16,7 @@ pub struct View<'a> {
     named: Vec<&'a str>,
 }
 
-impl<'a> View<'a> {
+impl<'a> RecordView<'a> {
     /// The view that a scope has of a record; nothing when it does not see it.
     pub fn of(scope: &'a Scope, record: &Stored) -> Option<Self> {
         let class = scope.reads(record.kind, record.unit_id)?;
@@ -27,7 +27,7 @@ impl<'a> View<'a> {
             named.sort_unstable();
             named.dedup();
         }
-        Some(View { scope, class, named })
+        Some(RecordView { scope, class, named })
     }
 
     /// The record as JSON text.

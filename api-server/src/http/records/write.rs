@@ -1,11 +1,11 @@
 //! Writing records: create, merge patch, delete, restore. Each is a command of one item; the writer decides.
 
 use super::collection::Collection;
-use super::view::View;
+use super::view::RecordView;
 use super::{find, of_path};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
-use crate::http::body::{self, Body};
+use crate::http::body::{self, JsonBody};
 use crate::http::etag;
 use crate::http::idempotency::{self, Answer};
 use crate::http::params::Params;
@@ -28,7 +28,7 @@ pub async fn create(
     Collection { kind, who }: Collection,
     app: App,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let somewhere = who.scope.grants.iter().any(|grant| who.scope.writes(kind, grant.unit).whole());
     if !somewhere {
@@ -54,7 +54,7 @@ pub async fn update(
     app: App,
     path: Path<String>,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     // A body that cannot be read reveals nothing about a record that the caller may not write.
     let read = body.and_then(|body| body.object().map(|fields| (body, fields)));
@@ -76,7 +76,7 @@ pub async fn delete(
 ) -> ApiResult<HttpResponse> {
     let expected = expected(&app, &who, kind, &path, &request).await?;
     let item = Item::new(kind, PushOp::Delete, Some(target(&path)?), expected, Map::new(), "");
-    submit(&app, &who, &request, item, &Body(body::NONE)).await
+    submit(&app, &who, &request, item, &JsonBody(body::NONE)).await
 }
 
 /// `POST /v1/{types}/{id}/restore`
@@ -85,13 +85,13 @@ pub async fn restore(
     app: App,
     path: Path<String>,
     request: HttpRequest,
-    body: Result<Body, ApiError>,
+    body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let empty = body.and_then(|body| {
         if body.0.is_empty() { Ok((body, Map::new())) } else { body.object().map(|fields| (body, fields)) }
     });
     // It comes back as it was: there is nothing to say in a body.
-    let surplus = |(_, fields): &(Body, Map<String, Value>)| {
+    let surplus = |(_, fields): &(JsonBody, Map<String, Value>)| {
         fields.keys().next().map(|name| ApiError::fault(&format!("/{name}"), &faults::UNKNOWN_FIELD))
     };
     let (body, fields) = match empty.and_then(|read| surplus(&read).map_or(Ok(read), Err)) {
@@ -143,7 +143,13 @@ pub async fn after_rights(app: &App, who: &Who, kind: &'static Kind, path: &str,
 ///
 /// # Errors
 /// What refused it.
-pub async fn submit(app: &App, who: &Who, request: &HttpRequest, item: Item, body: &Body) -> ApiResult<HttpResponse> {
+pub async fn submit(
+    app: &App,
+    who: &Who,
+    request: &HttpRequest,
+    item: Item,
+    body: &JsonBody,
+) -> ApiResult<HttpResponse> {
     let kind = item.kind;
     let mut params = Params::of(request)?;
     let dry_run = params.flag("dry_run");
@@ -169,7 +175,7 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
     let Some(record) = decided.record.as_ref().filter(|_| decided.status != ItemStatus::Deleted) else {
         return nothing;
     };
-    let Some(view) = View::of(&done.scope, record) else {
+    let Some(view) = RecordView::of(&done.scope, record) else {
         // Moved to where the caller does not read: it is said that it is done, and no more.
         return nothing;
     };
@@ -233,7 +239,7 @@ async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: 
 }
 
 fn with_current(error: ApiError, done: &Done, record: &Stored) -> ApiError {
-    let Some(view) = View::of(&done.scope, record) else { return error };
+    let Some(view) = RecordView::of(&done.scope, record) else { return error };
     error
         .with("etag", view.tag(record, &done.epoch))
         .with("current", serde_json::from_str::<Value>(&view.text(record)).unwrap_or_default())

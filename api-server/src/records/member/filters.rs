@@ -1,16 +1,16 @@
 //! What only lists of members ask: by a number, by the stay on a day, duplicates.
 
 use crate::db::Sql;
-use crate::store::filter::{Asked, Own, Takes, in_units};
+use crate::store::filter::{FilterInput, Own, Takes, in_units};
 use crate::store::registry::UNIT;
 use crate::store::scope::Units;
 use cell_records_types::{Class, FieldSpec};
 
-const fn by_number(condition: fn(&Asked<'_>) -> Sql) -> Own {
+const fn by_number(condition: fn(&FilterInput<'_>) -> Sql) -> Own {
     Own { takes: Takes::Text, description: "Equal to this.", finds_few: true, asks_unit: false, condition }
 }
 
-fn numbered(asked: &Asked<'_>, kind: &'static str) -> Sql {
+fn numbered(asked: &FilterInput<'_>, kind: &'static str) -> Sql {
     Sql::new("t.id IN (SELECT member_id FROM member_numbers WHERE number = ")
         .bind(asked.value())
         .text(" AND kind = ")

@@ -4,7 +4,7 @@ use super::merge::Draft;
 use super::target::{Sent, Target};
 use super::{Context, Decided, Effect, Judged, Refusal, fault, invalid, refused};
 use crate::store::items::{Expected, Item};
-use crate::store::record::{Body, Envelope, Stored, external_text};
+use crate::store::record::{CutBody, Envelope, Stored, external_text};
 use crate::store::registry::UNIT;
 use crate::store::rules::Action;
 use crate::store::scope::{Actor, Scope};
@@ -46,7 +46,7 @@ pub fn conflict_about(refusal: Refusal, record: &Arc<Stored>, item: &Item, draft
 }
 
 /// The body of a draft.
-fn body(item: &Item, draft: &Draft) -> Body {
+fn body(item: &Item, draft: &Draft) -> CutBody {
     draft.after.as_ref().map(|after| item.kind.cut(after)).unwrap_or_default()
 }
 

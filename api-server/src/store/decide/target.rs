@@ -7,7 +7,7 @@ use crate::store::registry::{Kind, UNIT};
 use crate::store::rules::Action;
 use crate::store::scope::Scope;
 use crate::store::write_set::{ExternalKey, WriteSet};
-use cell_records_types::faults::{self, Fault, Found};
+use cell_records_types::faults::{self, Fault, FoundReference};
 use cell_records_types::sync::PushOp;
 use cell_records_types::{ExternalId, Reference};
 use std::sync::Arc;
@@ -160,7 +160,7 @@ fn sent_unit(item: &Item, own: Option<Uuid>, base: Option<&Stored>, context: &Co
 }
 
 /// The live record that a reference points to, when the caller sees it, or by its id the one that is stored already.
-fn points_to(found: &Found, base: Option<&Stored>, context: &Context<'_>, set: &WriteSet) -> Option<Uuid> {
+fn points_to(found: &FoundReference, base: Option<&Stored>, context: &Context<'_>, set: &WriteSet) -> Option<Uuid> {
     let kind = Kind::named(found.target)?;
     let id = resolve(&found.reference, found.target, context, set)?;
     let record = set.get(kind, id)?;
