@@ -1,10 +1,8 @@
 //! The store that forgets everything with the process: for tests, and for copies that are cheap to load.
 
+use super::outbox::{Again, Batch, BatchLimits, Effect, Filling, Outcome, QueuedItem, Refused};
 use super::refs::{Follow, Names};
-use super::store::{
-    Again, Applied, Batch, BatchLimits, Effect, Filling, Filter, Held, Outcome, QueuedItem, Refused, State, Store,
-    broken, replaces,
-};
+use super::store::{Applied, Filter, Held, State, Store, broken, replaces};
 use crate::error::Result;
 use cell_records_types::Timestamp;
 use cell_records_types::sync::{Change, ChangesPage, ItemResult, ItemStatus, Phase, PushItem};

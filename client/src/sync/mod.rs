@@ -28,6 +28,7 @@
 //! ```
 
 mod memory;
+mod outbox;
 mod push;
 mod refs;
 mod session;
@@ -35,7 +36,8 @@ mod sqlite;
 mod store;
 
 pub use memory::MemoryStore;
+pub use outbox::{Batch, BatchLimits, Effect, Outcome, Refused};
 pub use push::Pushed;
 pub use session::{Pulled, SyncSession};
 pub use sqlite::SqliteStore;
-pub use store::{Applied, Batch, BatchLimits, Effect, Filter, Held, Outcome, Refused, State, Store};
+pub use store::{Applied, Filter, Held, State, Store};

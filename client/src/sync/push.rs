@@ -1,7 +1,8 @@
 //! Pushing: the outbox in batches, each sent until its answer is stored.
 
+use super::outbox::{Batch, BatchLimits, Effect, Outcome, is_conflict};
 use super::session::{SyncSession, envelope};
-use super::store::{Batch, BatchLimits, Effect, Held, Outcome, Store, is_conflict};
+use super::store::{Held, Store};
 use crate::error::{Error, Result};
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{Conflict, ConflictReason, ItemResult, ItemStatus, PushAnswer, PushItem, PushOp};

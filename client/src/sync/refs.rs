@@ -1,7 +1,7 @@
 //! Items of the outbox that refer to one another by `ref:<name>`: their order, and what becomes of a name once its
 //! item has left the outbox.
 
-use super::store::{Effect, Outcome, QueuedItem};
+use super::outbox::{Effect, Outcome, QueuedItem};
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{ItemResult, ItemStatus, PushItem};
 use serde_json::Value;

@@ -1,9 +1,10 @@
 //! What a field's type must know to be checked: one trait, and the macros for nested objects and for
 //! texts of a fixed form. A check normalises the value in place and reports every fault.
 
-use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_FORMAT, WRONG_TYPE};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// A type of a value in a body.
 pub trait Field {
@@ -11,7 +12,7 @@ pub trait Field {
     fn check(value: &mut Value, report: &mut Report);
 
     /// Adds the records that the value refers to: type and id. Most types refer to none.
-    fn references(&self, _found: &mut Vec<(&'static str, uuid::Uuid)>) {}
+    fn references(&self, _found: &mut Vec<(&'static str, Uuid)>) {}
 
     /// Adds the code lists that values come from, each once. Most types have none.
     fn code_lists(_found: &mut Vec<crate::CodeList>) {}
@@ -21,6 +22,16 @@ impl Field for bool {
     fn check(value: &mut Value, report: &mut Report) {
         if !value.is_boolean() {
             report.fault(&WRONG_TYPE, "true or false");
+        }
+    }
+}
+
+impl Field for Uuid {
+    fn check(value: &mut Value, report: &mut Report) {
+        let Some(text) = report.text(value) else { return };
+        match Uuid::try_parse(text).ok().filter(|_| text.len() == 36) {
+            Some(id) => *value = Value::String(id.to_string()),
+            None => report.fault(&WRONG_FORMAT, "a UUID"),
         }
     }
 }

@@ -1,0 +1,329 @@
+//! Push batches: items, results, conflicts.
+
+use super::{Origin, is_false};
+use crate::problem::ProblemFault;
+use crate::{Ref, Reference, Timestamp, codes};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+codes! {
+    /// What happens to a batch when an item is refused.
+    pub closed enum PushMode = "push_mode" {
+        Record = "record" "từng bản ghi" "Refused items are left out";
+        All = "all" "tất cả" "Any refused item refuses the batch";
+    }
+}
+
+codes! {
+    /// What an item does.
+    pub closed enum PushOp = "push_op" {
+        Upsert = "upsert" "tạo hoặc sửa" "Create or update";
+        Create = "create" "tạo" "Create";
+        Update = "update" "sửa" "Update";
+        Delete = "delete" "xóa" "Delete";
+        Restore = "restore" "khôi phục" "Restore";
+    }
+}
+
+codes! {
+    /// How much a push returns.
+    pub closed enum PushReturn = "push_return" {
+        Minimal = "minimal" "tối thiểu" "Ids and versions";
+        Representation = "representation" "đầy đủ" "The whole records";
+    }
+}
+
+/// A batch: `POST /v1/sync/push`, at most 1,000 items or 8 MiB.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PushBatch {
+    /// What happens when an item is refused; default `record`.
+    #[serde(default = "push_mode")]
+    pub mode: PushMode,
+    /// Whether everything runs and nothing is kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dry_run: bool,
+    /// The epoch that the caller knows: a different one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub epoch: Option<String>,
+    /// The schema date of the items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub schema: Option<String>,
+    /// How much to return; default `minimal`.
+    #[serde(default = "push_return", rename = "return")]
+    pub answer: PushReturn,
+    /// The items, 1 to 1,000.
+    pub items: Vec<PushItem>,
+}
+
+fn push_mode() -> PushMode {
+    PushMode::Record
+}
+
+fn push_return() -> PushReturn {
+    PushReturn::Minimal
+}
+
+impl PushBatch {
+    /// A batch in which refused items are left out.
+    pub fn new(items: Vec<PushItem>) -> Self {
+        PushBatch { mode: push_mode(), dry_run: false, epoch: None, schema: None, answer: push_return(), items }
+    }
+}
+
+/// One item of a push: one write of one record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PushItem {
+    /// A name by which other items of the batch refer to this record (`ref:<name>`).
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub name: Option<String>,
+    /// What it does.
+    pub op: PushOp,
+    /// Name of the record type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub id: Option<Reference>,
+    /// Ids that other systems give; with an `upsert` without `id` they name the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub external_ids: Option<Vec<crate::ExternalId>>,
+    /// The version that the caller built on; a different one is a conflict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub if_version: Option<i64>,
+    /// A merge patch: `unit_id` and the type's own fields.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub fields: Map<String, Value>,
+    /// Whether absent fields are cleared too (those that the caller may write and that have no default).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replace: bool,
+    /// The sender's own time of the change. It is checked for its form, decides nothing and is not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub source_updated_at: Option<Timestamp>,
+    /// Where a relayed change came from first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub origin: Option<Origin>,
+    /// The systems that relayed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
+}
+
+impl PushItem {
+    /// An item with nothing but its operation and type.
+    pub fn new(op: PushOp, kind: &str) -> Self {
+        PushItem {
+            name: None,
+            op,
+            kind: kind.to_owned(),
+            id: None,
+            external_ids: None,
+            if_version: None,
+            fields: Map::new(),
+            replace: false,
+            source_updated_at: None,
+            origin: None,
+            via: Vec::new(),
+        }
+    }
+
+    /// A create of a typed record; the id is made here when the record has none, so a repeat doubles nothing.
+    ///
+    /// # Errors
+    /// When the record does not serialise to an object; the crate's own types always do.
+    pub fn create<T: crate::RecordType>(record: &T::New) -> Result<Self, serde_json::Error> {
+        let mut item = PushItem::new(PushOp::Create, T::NAME);
+        item.fields = serde_json::from_value(serde_json::to_value(record)?)?;
+        let id = item.fields.remove("id").map(serde_json::from_value).transpose()?;
+        item.id = Some(id.unwrap_or_else(|| Reference::Id(Uuid::now_v7())));
+        item.external_ids = item.fields.remove("external_ids").map(serde_json::from_value).transpose()?;
+        Ok(item)
+    }
+
+    /// An update of a typed record, built on `version`.
+    ///
+    /// # Errors
+    /// When the patch does not serialise to an object; the crate's own types always do.
+    pub fn update<T: crate::RecordType>(
+        id: impl Into<Ref<T>>,
+        version: i64,
+        patch: &T::Patch,
+    ) -> Result<Self, serde_json::Error> {
+        let mut item = PushItem::new(PushOp::Update, T::NAME);
+        item.fields = serde_json::from_value(serde_json::to_value(patch)?)?;
+        item.external_ids = item.fields.remove("external_ids").map(serde_json::from_value).transpose()?;
+        item.id = Some(id.into().to);
+        item.if_version = Some(version);
+        Ok(item)
+    }
+}
+
+codes! {
+    /// The outcome of an item.
+    pub open enum ItemStatus = "item_status" {
+        Created = "created" "đã tạo" "Created";
+        Updated = "updated" "đã sửa" "Updated";
+        Unchanged = "unchanged" "không đổi" "Unchanged";
+        Deleted = "deleted" "đã xóa" "Deleted";
+        Restored = "restored" "đã khôi phục" "Restored";
+        Conflict = "conflict" "xung đột" "Conflict";
+        Invalid = "invalid" "không hợp lệ" "Invalid";
+        Forbidden = "forbidden" "không có quyền" "Forbidden";
+        NotFound = "not_found" "không tìm thấy" "Not found";
+        DuplicateMatch = "duplicate_match" "trùng nhiều bản ghi" "Several records match";
+        Blocked = "blocked" "bị chặn" "Its reference failed";
+        SkippedOwnOrigin = "skipped_own_origin" "bỏ qua vì từ chính hệ thống này" "Came from this server";
+    }
+}
+
+impl ItemStatus {
+    /// Whether the record is as the item asked.
+    pub const fn is_success(&self) -> bool {
+        matches!(
+            self,
+            ItemStatus::Created
+                | ItemStatus::Updated
+                | ItemStatus::Unchanged
+                | ItemStatus::Deleted
+                | ItemStatus::Restored
+                | ItemStatus::SkippedOwnOrigin
+        )
+    }
+}
+
+/// What a push returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct PushAnswer {
+    /// The write transaction that holds the effect; absent when nothing was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub batch: Option<Uuid>,
+    /// Whether the effect is kept.
+    pub applied: bool,
+    /// Items by status.
+    pub summary: std::collections::BTreeMap<String, i64>,
+    /// One result an item, in the order of the batch.
+    pub items: Vec<ItemResult>,
+}
+
+/// The outcome of one item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct ItemResult {
+    /// Position in the batch, from 0.
+    pub index: usize,
+    /// The item's own name.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub name: Option<String>,
+    /// The record, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub id: Option<Uuid>,
+    /// The outcome.
+    pub status: ItemStatus,
+    /// The record's version after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub version: Option<i64>,
+    /// Whether the caller now knows this version whole: what it sent is what is stored, or this response has the record.
+    /// A feed with `own=brief` sends such a version without its body.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub known_to_writer: bool,
+    /// The record, when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
+    pub record: Option<Map<String, Value>>,
+    /// What is stored all the same, but should be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ProblemFault>,
+    /// All faults of the item; pointers are relative to the item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ProblemFault>,
+    /// Why it conflicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub conflict: Option<Conflict>,
+}
+
+impl ItemResult {
+    /// A result that says no more than this.
+    pub fn new(index: usize, status: ItemStatus) -> Self {
+        ItemResult {
+            index,
+            name: None,
+            id: None,
+            status,
+            version: None,
+            known_to_writer: false,
+            record: None,
+            warnings: Vec::new(),
+            errors: Vec::new(),
+            conflict: None,
+        }
+    }
+}
+
+codes! {
+    /// Why an item conflicts.
+    pub open enum ConflictReason = "conflict_reason" {
+        Version = "version" "phiên bản" "The record has another version";
+        Deleted = "deleted" "đã xóa" "The record is deleted";
+        Unique = "unique" "trùng" "Another record holds it";
+        Referenced = "referenced" "đang được dẫn chiếu" "Live records refer to it";
+        State = "state" "trạng thái" "Its state does not allow it";
+    }
+}
+
+/// Why an item conflicts with what is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct Conflict {
+    /// Why.
+    pub reason: ConflictReason,
+    /// The current version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub current_version: Option<i64>,
+    /// The fields of the item that differ from the current record, among those that the caller may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldConflict>,
+}
+
+impl Conflict {
+    /// A conflict of which no more is known.
+    pub fn new(reason: ConflictReason) -> Self {
+        Conflict { reason, current_version: None, fields: Vec::new() }
+    }
+}
+
+/// One field on which an item and the stored record differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct FieldConflict {
+    /// The field.
+    pub field: String,
+    /// The current value.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+    pub current: Value,
+    /// What was sent.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+    pub incoming: Value,
+}
