@@ -20,7 +20,7 @@ use crate::store::decide::{Decided, Refusal};
 use crate::store::items::{Caller, Command, Expected, Item};
 use crate::store::load::{find_external, find_records};
 use crate::store::registry::{Kind, UNIT};
-use crate::store::scope::ROOT;
+use crate::store::tree::ROOT;
 use crate::store::writer::{Outcome, Writer};
 use cell_records_types::record::RecordType;
 use cell_records_types::sync::{PushMode, PushOp};

@@ -8,7 +8,7 @@ use crate::db::migrate::migrate;
 use crate::on;
 use crate::store::decide::Decided;
 use crate::store::live::{Clock, Live};
-use crate::store::scope::ROOT;
+use crate::store::tree::ROOT;
 use crate::store::writer::RowLimits;
 use cell_records_types::sync::ItemStatus;
 use cell_records_types::text::name_key;

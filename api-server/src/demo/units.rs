@@ -3,7 +3,7 @@
 
 use super::ids::{self, Of};
 use super::random::day;
-use crate::store::scope::ROOT;
+use crate::store::tree::ROOT;
 use cell_records_types::{CellType, Date, NewUnit, Unit, UnitKind, UnitState, Uuid};
 
 /// From when the records describe the tree: the day of Resolution 09-NQ/TU, with which the article begins.

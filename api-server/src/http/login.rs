@@ -11,7 +11,7 @@ use crate::state::App;
 use crate::store::audit::{self, By};
 use crate::store::callers::{TokenKey, by_token};
 use crate::store::live::View;
-use crate::store::scope::ROOT;
+use crate::store::tree::ROOT;
 use crate::store::{accounts, secrets, sessions};
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use actix_web::web::Query;

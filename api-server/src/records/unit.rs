@@ -4,7 +4,7 @@ use crate::db::{Column, Id, Sql, Type, Value};
 use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
-use crate::store::scope::{DEEPEST_TREE, ROOT};
+use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
     CODE_TAKEN, DATES_OUT_OF_ORDER, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE,

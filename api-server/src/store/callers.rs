@@ -3,7 +3,8 @@
 
 use super::items::Caller;
 use super::live::read_grants;
-use super::scope::{Actor, Grant, Narrowing, Scope, Tree};
+use super::scope::{Actor, Grant, Narrowing, Scope};
+use super::tree::Tree;
 use crate::db::schema::{accounts as a, sessions as s, tokens as t};
 use crate::db::{At, Db, DbError, Id, Verbs};
 use crate::on;

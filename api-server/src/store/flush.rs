@@ -6,7 +6,7 @@ use super::live::Clock;
 use super::log_ranges;
 use super::record::{CutBody, Stored};
 use super::registry::{KINDS, Kind, RecordKey, UNIT};
-use super::scope::Tree;
+use super::tree::Tree;
 use super::write_set::WriteSet;
 use crate::db::sql::{Cell, Rows};
 use crate::db::{At, Column, Type, Write};

@@ -1,7 +1,8 @@
 //! What a server keeps in memory of its database and how it knows that it still holds: the clock row's
 //! counters. A server that has not confirmed them within a second asks the database.
 
-use super::scope::{Actor, Grant, Narrowing, Scope, Tree};
+use super::scope::{Actor, Grant, Narrowing, Scope};
+use super::tree::Tree;
 use crate::db::{At, Db, DbError, Guid, Id, Sql, Verbs, engine};
 use crate::on;
 use cell_records_types::Timestamp;

@@ -4,7 +4,7 @@
 
 use super::decide::Effect;
 use super::live::Clock;
-use super::scope::ROOT;
+use super::tree::ROOT;
 use super::type_set::TypeSet;
 use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;

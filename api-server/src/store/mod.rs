@@ -24,6 +24,7 @@ pub mod scope;
 pub mod secrets;
 pub mod sessions;
 pub mod tokens;
+pub mod tree;
 pub mod type_set;
 pub mod write_set;
 pub mod writer;

@@ -3,7 +3,8 @@
 use super::*;
 use crate::db::{Database, Url, connect::DedicatedConnection, migrate::migrate};
 use crate::store::registry::KINDS;
-use crate::store::scope::Tree;
+use crate::store::tree::Tree;
+use cell_records_types::Class;
 use diesel::sqlite::Sqlite;
 use std::sync::Arc;
 
