@@ -60,7 +60,7 @@ pub enum SystemCommand {
         /// Its code, which never changes; default: made from the name.
         #[arg(long)]
         code: Option<String>,
-        /// Whom to call about it.
+        /// Contact for questions about it.
         #[arg(long)]
         contact: String,
         /// What it exchanges data for.
@@ -141,7 +141,7 @@ pub enum TokenCommand {
 /// What the operator does with the keys of the database.
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// Make a new signing key and wrap all keys anew. The key that it replaces verifies for half an hour more.
+    /// Make a new signing key and wrap all keys again. The key that it replaces verifies for half an hour more.
     Rotate {
         /// Read a new master key from standard input, in base64, and wrap the keys with it.
         #[arg(long)]

@@ -91,8 +91,8 @@ pub struct Settings {
 pub struct Config {
     /// `CELL_RECORDS_DATABASE_URL`; default `sqlite://./data/cell-records.db`.
     pub database: Url,
-    /// `CELL_RECORDS_DATABASE_READABLE_BY_OTHERS`: whether a SQLite file may be one that others than its owner may read;
-    /// default `false`: the start is refused.
+    /// `CELL_RECORDS_DATABASE_READABLE_BY_OTHERS`: whether a SQLite file may be one that others than its owner may
+    /// read; default `false`: the start is refused.
     pub database_readable_by_others: bool,
     /// How it is reached.
     pub http: Http,
@@ -118,7 +118,7 @@ pub struct Http {
     pub max_connections: usize,
     /// How long a client may leave an answer untaken before its connection is cut: [`ANSWER_TIMEOUT`], but in tests.
     pub answer_timeout: Duration,
-    /// `CELL_RECORDS_TRUSTED_PROXIES`: from whom `Forwarded` and `X-Forwarded-For` are believed; default nobody.
+    /// `CELL_RECORDS_TRUSTED_PROXIES`: the proxies whose `Forwarded` and `X-Forwarded-For` are believed; default none.
     pub trusted_proxies: TrustedProxies,
     /// `CELL_RECORDS_CORS_ORIGINS`: origins that may call from a browser; default none.
     pub cors_origins: Vec<String>,

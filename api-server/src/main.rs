@@ -134,7 +134,7 @@ async fn operator(config: &Config) -> Result<Operator, String> {
 async fn may_load_demo(shared: &Shared, yes: bool) -> Result<(), String> {
     if !yes && demo::would_mix(shared).await? {
         return Err("the database has units of its own, and the demo's cannot be taken out again: \
-                    give --yes to load the demo beside them"
+                    give --yes to add the demo to them"
             .into());
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! What the local operator does with accounts from the command line: on the database directly, through the
-//! same writer and audited as the operator's. Where a server runs beside it, that one notices within a second.
+//! same writer and audited as the operator's. A server that runs at the same time notices within a second.
 
 use crate::auth::keys::MasterKey;
 use crate::db::DbError;
@@ -269,7 +269,7 @@ impl Operator {
         .await
     }
 
-    /// Makes a new signing key, which takes over on every server within a second, and wraps all keys anew: with
+    /// Makes a new signing key, which takes over on every server within a second, and wraps all keys again: with
     /// another master key where one is given. The key that it replaces verifies for half an hour more. Returns the
     /// name of the new key.
     ///
@@ -315,8 +315,8 @@ impl Operator {
     ) -> OperatorResult<(Uuid, String)> {
         let system = self.account(CallerKind::System, code).await?;
         let name = checked::<cell_records_types::Text<100>>(name, "the name")?;
-        let life = i64::from(days) * 86_400 * 1_000_000;
-        if !(1..=LONGEST).contains(&life) {
+        let lifetime = i64::from(days) * 86_400 * 1_000_000;
+        if !(1..=LONGEST).contains(&lifetime) {
             return Err("a token lives 1 to 400 days".into());
         }
         let held = self.roles(&system).await?;
@@ -328,7 +328,7 @@ impl Operator {
                 if system.disabled {
                     return Ok(Err("the system is disabled".into()));
                 }
-                let expires_at = Timestamp::from_micros(tx.now.micros() + life);
+                let expires_at = Timestamp::from_micros(tx.now.micros() + lifetime);
                 let narrowing = if only.is_empty() { Narrowing::All } else { Narrowing::Only(only) };
                 let new = NewToken { name, expires_at, narrowing };
                 let issued = tokens::issue(tx, &By::operator(), &system, new, "token_issued").await?;

@@ -38,7 +38,8 @@ pub struct Opened {
     pub migrations: usize,
 }
 
-/// Brings the database to this program's schema, and makes it where it is not there. Returns how many migrations it ran.
+/// Brings the database to this program's schema, and makes it where it is not there. Returns how many migrations it
+/// ran.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -67,7 +68,7 @@ pub async fn open(config: &Config) -> Result<Opened, String> {
     Ok(Opened { migrations, ..opened })
 }
 
-/// Opens a database that a server has made, for a command that works beside it: makes and migrates nothing.
+/// Opens a database that a server has made, for a command that runs next to the server: makes and migrates nothing.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -219,8 +220,8 @@ impl Running {
     }
 }
 
-/// Brings the records up to this program's registry, while the server answers. When the database does not take a step, it
-/// is tried again.
+/// Brings the records up to this program's registry, while the server answers. When the database does not take a step,
+/// it is tried again.
 async fn reindex_where_needed(shared: Arc<Shared>) {
     let mut rows = 0;
     while let Err(error) = reindex::run(&shared.writer, |done| rows += done).await {

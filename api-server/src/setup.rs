@@ -1,5 +1,5 @@
 //! The first start in a migrated database: the clock, the keys, the root of the tree, the user `admin`.
-//! Each step does nothing where it is done already, and `admin` comes last: a start that was cut off is
+//! Each step does nothing when it is done already, and `admin` comes last: a start that was cut off is
 //! completed by the next one, and several servers may start at once.
 
 use crate::auth::keys::{self, KeySet, MasterKey};

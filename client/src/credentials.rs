@@ -27,10 +27,10 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Access tokens are renewed before they end: by a tenth of their life, at most a minute.
+    /// Access tokens are renewed before they end: by a tenth of their lifetime, at most a minute.
     pub(crate) fn new(tokens: Tokens) -> Self {
-        let life = Duration::from_secs(u64::try_from(tokens.expires_in).unwrap_or(0));
-        let good_until = Instant::now() + life.saturating_sub((life / 10).min(Duration::from_secs(60)));
+        let lifetime = Duration::from_secs(u64::try_from(tokens.expires_in).unwrap_or(0));
+        let good_until = Instant::now() + lifetime.saturating_sub((lifetime / 10).min(Duration::from_secs(60)));
         Live { access: Some((tokens.access_token, good_until)), refresh: tokens.refresh_token }
     }
 }

@@ -97,7 +97,7 @@ on_both_engines! {
         let grants = format!("/v1/users/{below}/grants");
         let give = |unit: &str| mine.post(&grants, json!({"role": "committee_office", "unit_id": unit}));
         give(&ward.a).await.is(201);
-        // Neither beside the account's unit nor above the administrator's.
+        // Neither outside the account's unit nor above the administrator's.
         give(&ward.b).await.faults(&[("/unit_id", "outside_your_unit")]);
         give(ROOT).await.faults(&[("/unit_id", "outside_your_unit")]);
         mine.post(&grants, json!({"role": "king", "unit_id": "a", "until": "tomorrow", "fields": [1], "why": 2})).await.faults(&[

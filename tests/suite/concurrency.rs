@@ -37,7 +37,7 @@ pub async fn writer(client: Client, number: usize, enough: usize, written: Arc<A
         }
         let cell = |n: usize| format!("ext:demo:cell-{:02}", n % 24 + 1);
         if random(3) == 0 && !own.is_empty() {
-            // A single call: a change, with the tag of what stands.
+            // A single call: a change, with the tag of what is stored.
             let (id, _) = own[random(own.len())];
             let Ok(found) = client.records::<Member>().get(id).await else { continue };
             let patch = MemberPatch {
@@ -99,7 +99,7 @@ pub async fn writer(client: Client, number: usize, enough: usize, written: Arc<A
     }
 }
 
-/// Pulls until told that nobody writes any more, and then to the end.
+/// Pulls until nobody writes any more, and then to the end.
 pub async fn pull_all_the_while(mut puller: Puller, over: Arc<AtomicBool>) -> Puller {
     loop {
         let last = over.load(Ordering::Acquire);
@@ -199,7 +199,7 @@ on_both_engines! {
         let answers = futures_util::future::join_all(tries).await;
         let stood = answers.iter().filter(|answer| answer.items[0].status.is_success()).count();
         assert_eq!(stood, 1, "each was built on the same version");
-        // Two units that want to hang below each other: one of them may.
+        // Each of two units is moved below the other: one of them may.
         let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
         let committee = |id| crate::support::items::unit(id, "ext:demo:ward", "sub_committee", "Đảng bộ bộ phận");
         peer.write(vec![committee(a), committee(b)]).await;

@@ -1,4 +1,4 @@
-//! The server's own process, killed at any moment and told to end: what was acknowledged is there, once.
+//! The server's own process, killed at any moment or asked to end: what was acknowledged is there, once.
 
 use crate::concurrency::random;
 use crate::support::actors::demo;

@@ -1,4 +1,4 @@
-//! Cursors: whom they serve, when they end, and how a copy recovers.
+//! Cursors: which account may use them, when they end, and how a copy recovers.
 
 use crate::pull::peer_role;
 use crate::support::actors::demo;
@@ -60,12 +60,12 @@ on_both_engines! {
         let mut session = peer.session(MemoryStore::new());
         puller.drain().await;
         session.pull_until_current(|_| {}).await.unwrap();
-        server.database.sql(&["UPDATE sync_clock SET epoch = 'another life'".into()]);
+        server.database.sql(&["UPDATE sync_clock SET epoch = 'another epoch'".into()]);
         puller.assert_equal("after another epoch").await;
         assert_eq!(puller.gone, ["epoch_changed"]);
         let pulled = session.pull_until_current(|_| {}).await.unwrap();
         assert!(pulled.restarted && pulled.swept == 0);
-        assert_eq!(session.store().state().unwrap().epoch.as_deref(), Some("another life"));
+        assert_eq!(session.store().state().unwrap().epoch.as_deref(), Some("another epoch"));
     }
 
     async fn a_cursor_below_the_floor_is_expired(server: demo) {
@@ -89,7 +89,7 @@ on_both_engines! {
         behind.drain().await;
         let backup = server.backup();
         let lost: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
-        // PostgreSQL copies a database only while nobody is connected to it: the server must connect anew.
+        // PostgreSQL copies a database only while nobody is connected to it: the server must connect again.
         let patient = server.client().access_token(&peer.token.token).retry(RetryPolicy::default()).build().unwrap();
         let batch = PushBatch::new(lost.iter().map(|id| member(*id, "ext:demo:cell-07", "Cao Văn Lâm")).collect());
         assert_eq!(patient.push(&batch, "lost").await.unwrap().summary["created"], 20);

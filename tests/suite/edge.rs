@@ -1,4 +1,4 @@
-//! The edge of the service: what it reads, in which coding it answers, from whom requests come, and what becomes of
+//! The edge of the service: what it reads, how it encodes responses, where requests come from, and what becomes of
 //! clients that do not read.
 
 use crate::support::http::{Caller, Reply, over};
@@ -178,7 +178,7 @@ on_both_engines! {
     async fn the_address_behind_a_trusted_proxy_is_audited_and_logged(server: empty) {
         let lines = logged();
         let wrong = json!({"username": "admin", "password": "sai mật khẩu rồi"});
-        // From whom no proxy is trusted, the header says nothing.
+        // Where no proxy is trusted, the header is ignored.
         server.nobody().post("/v1/auth/login", wrong.clone()).header("x-forwarded-for", "203.0.113.1").await.refused(401, "login_failed");
         let auditor = server.acting(Role::Auditor, ROOT).await;
         let proxied = behind_a_proxy(server).await;

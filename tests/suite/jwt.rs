@@ -34,7 +34,7 @@ on_both_engines! {
             object[name] = value;
             object
         };
-        // Signed with the server's own key, and wrong all the same.
+        // Signed with the server's own key, and wrong anyway.
         let sign = |header: &Value, claims: &Value| {
             let header: Header = serde_json::from_value(header.clone()).unwrap();
             jsonwebtoken::encode(&header, claims, &signing.current.encoding).unwrap()

@@ -1,4 +1,4 @@
-//! What a list answers: filters, sorts, search, counts, chosen fields.
+//! What a list returns: filters, sorts, search, counts, chosen fields.
 
 use crate::support::http::{Caller, reference};
 use crate::support::items;

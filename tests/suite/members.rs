@@ -1,4 +1,4 @@
-//! Moving members, their status, and what points to whom.
+//! Moving members, their status, and which records refer to them.
 
 use crate::support::on_both_engines;
 use crate::support::ward::{member, unit};
@@ -90,7 +90,7 @@ on_both_engines! {
         ward.office.delete(&format!("/v1/positions/{position}"), "*").await.is(204);
         ward.office.patch(&format!("/v1/members/{other}"), "*", json!({"introducers": null})).await.is(200);
         ward.office.delete(&path, "*").await.is(204);
-        // What pointed to it does not come back before it does.
+        // What referred to it does not come back before it does.
         ward.office.verb(&format!("/v1/positions/{position}/restore")).await.faults(&[("/member_id", "reference_not_found")]);
         ward.office.verb(&format!("{path}/restore")).await.is(200);
         ward.office.verb(&format!("/v1/positions/{position}/restore")).await.is(200);

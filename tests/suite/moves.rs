@@ -61,19 +61,19 @@ on_both_engines! {
         let id = Uuid::now_v7();
         city.write(vec![member(id, "ext:demo:cell-01", "Đoàn Văn An")]).await;
         let (mut from, mut into) = (of_cell(server, 1).await, of_cell(server, 2).await);
-        let mut beside = of_cell(server, 3).await;
+        let mut other = of_cell(server, 3).await;
         city.write(vec![to(id, 1, 2)]).await;
         let gone = Change::Remove { kind: "member".into(), id, version: 2, reason: RemoveReason::OutOfScope };
         assert_eq!(next(&from).await, [gone]);
         assert!(matches!(&next(&into).await[..], [Change::Upsert { version: 2, .. }]));
-        assert_eq!(next(&beside).await, []);
-        // What becomes of it elsewhere is not told.
+        assert_eq!(next(&other).await, []);
+        // What becomes of it elsewhere is not shown.
         city.write(vec![delete("member", id, 2)]).await;
         let gone = Change::Remove { kind: "member".into(), id, version: 2, reason: RemoveReason::OutOfScope };
         assert_eq!(next(&from).await, [gone]);
         let deleted = Change::Remove { kind: "member".into(), id, version: 3, reason: RemoveReason::Deleted };
         assert_eq!(next(&into).await, [deleted]);
-        for puller in [&mut from, &mut into, &mut beside] {
+        for puller in [&mut from, &mut into, &mut other] {
             puller.assert_equal("a cell's copy").await;
             assert!(puller.gone.is_empty());
         }

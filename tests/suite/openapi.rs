@@ -22,7 +22,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
     found
 }
 
-/// Whether an example stands somewhere in it.
+/// Whether it has an example anywhere.
 fn has_example(document: &Value, part: &Value) -> bool {
     let named = part
         .get("$ref")

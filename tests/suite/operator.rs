@@ -13,7 +13,7 @@ use cell_records_server::server;
 use serde_json::Value;
 use std::process::{Command, Output};
 
-/// Runs the program on the test's database, beside the server.
+/// Runs the program on the test's database, while the server runs.
 fn command(server: &Server, arguments: &[&str]) -> Output {
     let own = std::env::current_exe().unwrap();
     let program = own.parent().and_then(std::path::Path::parent).unwrap().join("cell-records");

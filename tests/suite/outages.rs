@@ -1,4 +1,5 @@
-//! PostgreSQL stopped, killed and hung under load: what was acknowledged is there, once, and the server goes on by itself.
+//! PostgreSQL stopped, killed and hung under load: what was acknowledged is there, once, and the server goes on by
+//! itself.
 
 use crate::concurrency::random;
 use crate::support::actors::demo;
@@ -23,7 +24,7 @@ const PUSHERS: usize = 4;
 /// Who pulls at the same time.
 const PULLERS: usize = 3;
 
-/// How often PostgreSQL fails, in turn stopped, killed and hung: `CELL_RECORDS_TEST_OUTAGES`.
+/// How often PostgreSQL fails, stopped, killed and paused alternately: `CELL_RECORDS_TEST_OUTAGES`.
 fn outages() -> usize {
     std::env::var("CELL_RECORDS_TEST_OUTAGES").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
 }
@@ -93,7 +94,7 @@ async fn pull(client: Client, over: Arc<AtomicBool>) -> SyncSession<MemoryStore>
     session
 }
 
-/// Waits until so many further batches were acknowledged.
+/// Waits until this many further batches were acknowledged.
 async fn further(count: &AtomicUsize, more: usize, what: &str) {
     let (begun, before) = (Instant::now(), count.load(Ordering::Acquire));
     while count.load(Ordering::Acquire) < before + more {

@@ -36,7 +36,7 @@ on_both_engines! {
                 let busy = ward.office.get(&first).await.is(200);
                 let residence = if busy.body["current_residence"] == json!("Khối 1") { "Khối 2" } else { "Khối 1" };
                 ward.office.patch(&first, busy.etag(), json!({"current_residence": residence})).await.is(200);
-                // What the cursor stands on is deleted.
+                // The item that the cursor names is deleted.
                 if deleted.is_none() && !standing.contains(seen.last().unwrap()) {
                     deleted = seen.last().cloned();
                     ward.office.delete(&format!("/v1/members/{}", seen.last().unwrap()), "*").await.is(204);
@@ -73,7 +73,7 @@ on_both_engines! {
         for nonsense in ["", "x", "cl1.", "cl1.AAAA", &cursor[..cursor.len() / 2], &changed] {
             ward.office.get(&format!("/v1/members?cursor={nonsense}")).await.refused(400, "cursor_invalid");
         }
-        // It says nothing of what stands in it.
+        // It reveals nothing of what is in it.
         assert!(!cursor.to_lowercase().contains("nguy") && cursor.is_ascii());
     }
 

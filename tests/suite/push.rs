@@ -1,4 +1,4 @@
-//! Pushing: once whatever is repeated, item by item, in any order, and what is told of each refusal.
+//! Pushing: once whatever is repeated, item by item, in any order, and what each refusal says.
 
 use crate::support::actors::demo;
 use crate::support::copies::Puller;
@@ -38,7 +38,7 @@ pub fn faults(answer: &PushAnswer, index: usize) -> Vec<(&str, &str)> {
     answer.items[index].errors.iter().map(|fault| (fault.pointer.as_str(), fault.code.as_str())).collect()
 }
 
-/// A record as it is answered.
+/// A record as the API returns it.
 pub async fn get(peer: &Peer, kind: &str, id: Uuid) -> Reply {
     peer.get(&format!("/v1/{kind}/{id}"), &[]).await
 }
@@ -288,8 +288,8 @@ on_both_engines! {
         ]).await;
         use ItemStatus::{Conflict, Created, Deleted, Restored, Updated};
         assert_eq!(statuses(&answer), [Created, Updated, Deleted, Restored, Conflict]);
-        let stands = get(&peer, "members", id).await;
-        assert_eq!((&stands.body["version"], &stands.body["phone"]), (&json!(4), &json!("+84912345678")));
+        let stored = get(&peer, "members", id).await;
+        assert_eq!((&stored.body["version"], &stored.body["phone"]), (&json!(4), &json!("+84912345678")));
         let history = peer.get(&format!("/v1/members/{id}/history"), &[]).await;
         assert_eq!(history.body["items"].as_array().map(Vec::len), Some(4));
         Puller::new(peer.client.clone()).assert_equal("the copy").await;

@@ -29,14 +29,14 @@ on_both_engines! {
         assert_eq!(named, [("phone", &json!("+84911111111"), &json!("+84922222222"))]);
         assert_eq!(faults(&stale, 0), [("/if_version", "stale_version")]);
 
-        // What the caller may not read is not told, not even that it differs.
+        // What the caller may not read is not shown, not even that it differs.
         let masked = peer.push_batch(&of(1, json!({"ethnicity": "Mường"}))).await;
         let text = serde_json::to_string(&masked).unwrap();
         assert!(!text.contains("Kinh"), "{text}");
         assert!(masked.items[0].conflict.as_ref().is_none_or(|conflict| conflict.fields.is_empty()), "{text}");
         let whole = office.push(&of(1, json!({"ethnicity": "Mường"})), "again").await.unwrap();
         assert_eq!(whole.items[0].conflict.as_ref().unwrap().fields[0].current, "Kinh");
-        // What equals what stands is unchanged, whatever it was built on.
+        // What equals what is stored is unchanged, whatever version it was built on.
         let same = peer.push_batch(&of(1, json!({"phone": "+84911111111"}))).await;
         assert_eq!(statuses(&same), [ItemStatus::Unchanged]);
         // An update must say what it was built on; an upsert takes what is there.
@@ -141,12 +141,12 @@ on_both_engines! {
         many.fields.remove("admission_date");
         let answer = peer.push(vec![many, member(Uuid::now_v7(), CELL, "Kiều Văn U")]).await;
         assert_eq!(statuses(&answer), [ItemStatus::Invalid, ItemStatus::Created]);
-        let told: BTreeSet<_> = faults(&answer, 0).into_iter().collect();
+        let reported: BTreeSet<_> = faults(&answer, 0).into_iter().collect();
         for fault in [
             ("/fields/full_name", "empty"), ("/fields/sex", "unknown_code"), ("/fields/shoe_size", "unknown_field"),
             ("/fields/admission_date", "required"), ("/fields/unit_id", "reference_not_found"),
         ] {
-            assert!(told.contains(&fault), "{fault:?} in {told:?}");
+            assert!(reported.contains(&fault), "{fault:?} in {reported:?}");
         }
         let raw = json!({"items": [
             {"op": "erase", "type": "member", "id": Uuid::now_v7()},

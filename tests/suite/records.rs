@@ -1,4 +1,4 @@
-//! The calls that every record type has, over the registry: what is answered to a create, a read, a patch, a delete.
+//! The calls that every record type has, over the registry: what is returned for a create, a read, a patch, a delete.
 
 use crate::support::http::Caller;
 use crate::support::on_both_engines;
@@ -162,7 +162,7 @@ on_both_engines! {
             let (field, value) = change(kind);
             body[field] = value;
             ward.office.post(&collection, body).await.refused(409, "not_unique");
-            // An id that stands out of sight is refused without a word about what it is.
+            // The id of a record that the caller does not see is refused, and nothing says what it is.
             let mut theirs = ward.body(kind, &ward.b).await;
             theirs["id"] = json!(id);
             let clash = stranger.post(&collection, theirs).await.refused(409, "not_unique");

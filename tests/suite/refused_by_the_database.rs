@@ -1,4 +1,4 @@
-//! What the rules let pass and the database refuses all the same: one item falls, the others stand.
+//! What the rules let pass and the database refuses anyway: one item falls, the others stand.
 
 use crate::support::actors::demo;
 use crate::support::copies::Puller;
@@ -119,7 +119,7 @@ on_both_engines! {
         let filter = ListQuery { unit: Some(bad.to_string()), ..ListQuery::default() };
         assert!(peer.client.records::<Unit>().list(&filter).await.unwrap().items.is_empty());
         puller.assert_equal("the copy").await;
-        // Made anew once it may be, it is there.
+        // Made again once it may be, it is there.
         assert_eq!(peer.write(vec![unit(Uuid::now_v7(), &good.to_string(), "party_group", "Tổ 1")]).await.summary["created"], 1);
         puller.assert_equal("the copy afterwards").await;
     }

@@ -1,4 +1,5 @@
-//! `replace`: what is absent is cleared, but for what the caller may not write, and what was computed is computed again.
+//! `replace`: what is absent is cleared, except for what the caller may not write, and what was computed is computed
+//! again.
 
 use crate::support::http::reference;
 use crate::support::items::{known_as, update};

@@ -58,7 +58,7 @@ impl Access {
         }
     }
 
-    /// The status of what changes a record that stands inside: 200 where it is allowed.
+    /// The status of a change to a record inside the scope: 200 where it is allowed.
     fn status(self) -> u16 {
         match self {
             N | R(_) | WritesOnly(..) => 403,
@@ -152,7 +152,7 @@ async fn inside(ward: &Ward, caller: &Caller, role: &Role, kind: &'static Kind, 
     }
 }
 
-/// Nothing of a record that stands out of sight, whatever is asked and however badly.
+/// Nothing is revealed of a record outside the scope, whatever is asked, in whatever wrong form.
 async fn outside(caller: &Caller, kind: &Kind, id: &str) {
     let collection = format!("/v1/{}", kind.plural);
     let path = format!("{collection}/{id}");
@@ -286,7 +286,7 @@ on_both_engines! {
     async fn a_reference_to_what_is_invisible_is_answered_as_one_to_nothing(server: empty) {
         let ward = server.ward().await;
         let caller = server.acting(Role::CommitteeOffice, &ward.a).await;
-        // Another ward's, the round closed, so that the most could be told.
+        // Another ward's, the round closed, so that the most could be revealed.
         let far = server.ward().await;
         let (person, round) = (far.member(&far.a).await, far.round().await);
         let far_lead = server.acting(Role::CommitteeLead, &far.ward).await;
@@ -324,9 +324,9 @@ on_both_engines! {
                 (answer.status, answer.body)
             };
             let nothing = uuid::Uuid::now_v7().to_string();
-            let (told, expected) = (ask(invisible).await, ask(&nothing).await);
-            assert_eq!(told, expected, "{collection}");
-            assert_eq!(told.0, 422);
+            let (actual, expected) = (ask(invisible).await, ask(&nothing).await);
+            assert_eq!(actual, expected, "{collection}");
+            assert_eq!(actual.0, 422);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Grants that begin and end and units that hang elsewhere: one `410 scope_changed`, then an equal copy.
+//! Grants that begin and end and units that move: one `410 scope_changed`, then an equal copy.
 
 use crate::support::actors::{demo, grant};
 use crate::support::copies::{Puller, held};
@@ -56,7 +56,7 @@ on_both_engines! {
         let mut puller = Puller::new(peer.client.clone());
         puller.drain().await;
         assert_eq!(puller.count("member"), 62 + 55);
-        // One that waits in a long poll is told too.
+        // One that waits in a long poll gets it too.
         let begun = Instant::now();
         let (client, cursor) = (peer.client.clone(), puller.store.state().unwrap().cursor);
         let query = ChangesQuery { cursor, wait: 60, ..ChangesQuery::default() };
@@ -67,8 +67,8 @@ on_both_engines! {
         }
         puller.assert_equal("after the end").await;
         assert_eq!((puller.gone.as_slice(), puller.count("member")), (["scope_changed".to_owned()].as_slice(), 62));
-        let told = tokio::time::timeout(SOON, waiting).await.expect("the pull waits on").unwrap().unwrap_err();
-        assert_eq!((told.status(), told.code()), (Some(410), Some("cursor_gone")));
+        let error = tokio::time::timeout(SOON, waiting).await.expect("the pull waits on").unwrap().unwrap_err();
+        assert_eq!((error.status(), error.code()), (Some(410), Some("cursor_gone")));
     }
 
     async fn a_grant_that_begins_later_adds_its_records_when_it_does(server: demo) {
@@ -120,10 +120,10 @@ on_both_engines! {
         let ward = server.peer("ward", &[(Role::ExchangePeer, demo("ward"))]).await;
         let ward_2 = server.peer("ward-2", &[(Role::ExchangePeer, other.into())]).await;
         let cell = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
-        let beside = server.peer("beside", &[(Role::ExchangePeer, demo("cell-02"))]).await;
+        let other_cell = server.peer("other_cell", &[(Role::ExchangePeer, demo("cell-02"))]).await;
         let both = server.peer("both", &[(Role::ExchangePeer, demo("ward")), (Role::ExchangePeer, other.into())]).await;
         let mut pullers: Vec<Puller> =
-            [&city, &ward, &ward_2, &cell, &beside, &both].iter().map(|peer| Puller::new(peer.client.clone())).collect();
+            [&city, &ward, &ward_2, &cell, &other_cell, &both].iter().map(|peer| Puller::new(peer.client.clone())).collect();
         for puller in &mut pullers {
             puller.drain().await;
         }
@@ -141,7 +141,7 @@ on_both_engines! {
             }
             changes => panic!("{changes:?}"),
         }
-        for (index, whose) in ["city", "ward", "ward-2", "cell", "beside", "both"].iter().enumerate() {
+        for (index, whose) in ["city", "ward", "ward-2", "cell", "other_cell", "both"].iter().enumerate() {
             pullers[index].assert_equal(whose).await;
         }
         let gone: Vec<usize> = pullers.iter().map(|puller| puller.gone.len()).collect();

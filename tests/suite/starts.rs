@@ -7,7 +7,7 @@ use cell_records_server::db::Url;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The file of a SQLite database with what stands beside it.
+/// The file of a SQLite database with the files next to it.
 fn files(file: &Path) -> Vec<PathBuf> {
     ["", "-wal", "-shm"].map(|suffix| PathBuf::from(format!("{}{suffix}", file.display()))).to_vec()
 }
@@ -28,7 +28,7 @@ on_both_engines! {
         assert!(ended.success && ended.out.contains("migrations run"), "{}", ended.err);
         let ended = ran(&nothing, &["user", "list"]);
         assert!(!ended.success && ended.err.contains("first start"), "{}", ended.err);
-        // Beside a server they work.
+        // While a server runs they work.
         let ended = ran(&server.database, &["user", "list"]);
         assert!(ended.success && ended.out.contains("admin"), "{}", ended.err);
     }

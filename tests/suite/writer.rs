@@ -31,7 +31,7 @@ fn close(server: &Server, closed: bool) {
             let (_, name) = url.rsplit_once('/').unwrap();
             let state = if closed { "on" } else { "off" };
             let alter = format!("ALTER DATABASE {name} SET default_transaction_read_only = {state}");
-            // Who is connected to a closed database may open it, if asked in so many words.
+            // Who is connected to a closed database may still open it by asking for that explicitly.
             server.database.sql(&["SET default_transaction_read_only = off".into(), alter]);
             server.database.cut_connections();
         }
@@ -85,7 +85,7 @@ on_both_engines! {
         create(&caller).await.refused(503, "unavailable");
         for _ in 0..3 {
             caller.get("/readyz").await.refused(503, "unavailable");
-            // It answers reads all the same.
+            // It answers reads anyway.
             caller.get("/v1/members?limit=1").await.is(200);
         }
         close(server, false);

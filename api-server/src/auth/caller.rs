@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
-/// At most so many verified tokens are kept.
+/// Most verified tokens that are in memory.
 const KEPT: usize = 10_000;
 /// How long a token's use may wait to be written.
 pub const USE_WRITTEN_EVERY: std::time::Duration = std::time::Duration::from_secs(60);

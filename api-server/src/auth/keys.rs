@@ -35,7 +35,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A signing key that was replaced verifies for so long: twice the lifetime of what it signed, in microseconds.
+/// For how long a replaced signing key still verifies: twice the lifetime of what it signed, in microseconds.
 const REPLACED_VERIFIES: i64 = 2 * super::jwt::LIFETIME * 1_000_000;
 
 /// The keys of a server.
@@ -131,7 +131,7 @@ fn rewrapped(key: &StoredKey, old: Option<&MasterKey>, new: Option<&MasterKey>) 
 pub struct KeyRotation {
     /// The new signing key.
     pub new: StoredKey,
-    /// The keys that stay, wrapped anew.
+    /// The keys that stay, wrapped again.
     pub kept: Vec<StoredKey>,
     /// Names of signing keys that verify nothing any more.
     pub over: Vec<String>,
@@ -204,7 +204,7 @@ impl SigningKeys {
         self.verifying(now).find(|key| key.kid == kid)
     }
 
-    /// The public keys that verify now, as `/.well-known/jwks.json` answers them.
+    /// The public keys that verify now, as `/.well-known/jwks.json` returns them.
     pub fn jwks(&self, now: Timestamp) -> Value {
         let key = |key: &SigningKey| {
             let x = BASE64_URL_SAFE_NO_PAD.encode(&key.public);
@@ -257,7 +257,7 @@ impl KeySet {
         }
     }
 
-    /// A new signing key, and the others wrapped anew: with another master key where one is given.
+    /// A new signing key, and the others wrapped again: with another master key where one is given.
     ///
     /// # Errors
     /// A sentence for the operator.

@@ -13,7 +13,7 @@ use zxcvbn::{Score, zxcvbn};
 pub const FEWEST_CHARACTERS: usize = 12;
 /// Most characters of a password.
 const LONGEST: usize = 200;
-/// So many words of a name are looked for in a password.
+/// How many words of a name are looked for in a password.
 const NAME_WORDS: usize = 12;
 /// Most hashes under way at once: each takes 19 MiB.
 const WORKERS: usize = 2;
@@ -65,7 +65,7 @@ impl Hasher {
         self.work(move || is_acceptable(&password, &username, &unit)).await
     }
 
-    /// Verifies a password. Without a hash (no such account) it takes as long and answers `false`.
+    /// Verifies a password. Without a hash (no such account) it takes as long and returns `false`.
     ///
     /// # Errors
     /// When all workers stay busy for five seconds.
@@ -105,8 +105,8 @@ fn hash(cost: Cost, password: &str) -> String {
     argon2(cost).hash_password(password.as_bytes()).map(|hash| hash.to_string()).unwrap_or_default()
 }
 
-/// A hash of the same cost that no password has (its bytes are all zero): what the password of an unknown user is compared
-/// with. It is written down here because making one at the start would take 19 MiB that an idle process keeps.
+/// A hash of the same cost that no password has (its bytes are all zero): what the password of an unknown user is
+/// compared with. It is written down here because making one at the start would take 19 MiB that an idle process keeps.
 fn nobody(cost: Cost) -> String {
     let cost = argon2(cost);
     let (memory, passes, lanes) = (cost.params().m_cost(), cost.params().t_cost(), cost.params().p_cost());

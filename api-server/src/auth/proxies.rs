@@ -27,10 +27,10 @@ impl TrustedProxies {
 
     /// The address of the client that a request comes from. `peer` is who opened the connection.
     ///
-    /// Each proxy adds whom it was called by on the right, so the lists are read from the right, as long as who added
-    /// an entry is trusted. An entry that is no address ends the way. Where a request has both headers they must lead
-    /// to the same client: a proxy that writes one of them lets pass what a client wrote into the other. If they do
-    /// not, only the peer is certain.
+    /// Each proxy adds the address that called it on the right, so the lists are read from the right, as long as who
+    /// added an entry is trusted. An entry that is no address ends the way. Where a request has both headers they must
+    /// lead to the same client: a proxy that writes one of them lets pass what a client wrote into the other. If they
+    /// do not, only the peer is certain.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.trusts(peer) {
@@ -71,7 +71,7 @@ fn entries(
     read: impl Fn(&str) -> Option<IpAddr> + Copy,
 ) -> Vec<Option<IpAddr>> {
     let lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default());
-    // A comma within quotes cuts an entry in pieces that are no address: what is right of it is read all the same.
+    // A comma within quotes cuts an entry in pieces that are no address: what is right of it is read anyway.
     lines.flat_map(|line| line.split(',').map(read)).collect()
 }
 

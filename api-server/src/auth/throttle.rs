@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many failures at an account from one network are free.
+/// Failures at an account from one network that cost no waiting.
 const FREE_OF_PAIR: u32 = 5;
-/// So many failures from a network are free: a whole office may share one.
+/// Failures from a network that cost no waiting: a whole office may share one.
 const FREE_OF_NETWORK: u32 = 20;
 /// Failures are forgotten after this time without one; it is also the longest wait.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// At most so many of each are kept: pairs and networks that failed, pairs that are known.
+/// Most entries of each kind in memory: pairs and networks that failed, pairs that are known.
 pub const KEPT: usize = 10_000;
 
 /// An attempt to log in: at which account, from which network.

@@ -89,7 +89,7 @@ impl Database {
         Database { url, commits: Arc::default(), workers }
     }
 
-    /// The same, to be read by so many workers: what memory caches may take together is shared out among them.
+    /// The same, for this number of workers that read: what memory caches may take together is shared out among them.
     #[must_use]
     pub fn for_workers(self, workers: usize) -> Self {
         Database { workers, ..self }
@@ -119,7 +119,7 @@ impl Database {
     }
 
     /// Says that a commit is under way until the value is dropped. The writer holds it around each commit, and answers
-    /// its callers after that: reads that are kept open then begin anew, so that a caller reads what it wrote.
+    /// its callers after that: reads that are kept open then begin again, so that a caller reads what it wrote.
     #[must_use]
     pub fn committing(&self) -> Committing {
         self.commits.0.fetch_add(1, Ordering::AcqRel);
@@ -157,14 +157,14 @@ pub(super) fn cannot_connect(why: impl Into<String>) -> DbError {
     DbError::DatabaseError(diesel::result::DatabaseErrorKind::UnableToSendCommand, Box::new(why.into()))
 }
 
-/// Settings of a SQLite connection: readers beside one writer, nothing acknowledged before it is on disk. Nothing is
-/// mapped: mapped pages count as this process's memory, once a connection. The log is cut back to 64 MB when it begins
-/// anew, so that its size shows whether readers hold it up.
+/// Settings of a SQLite connection: many readers and one writer at the same time, nothing acknowledged before it is on
+/// disk. Nothing is mapped: mapped pages count as this process's memory, once a connection. The log is cut back to 64
+/// MB when it begins again, so that its size shows whether readers hold it up.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864;
     PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
 
-/// Opens a SQLite file with so many KiB of page cache.
+/// Opens a SQLite file with a page cache of this size in KiB.
 pub(super) fn open_sqlite(path: &Path, cache_kib: usize) -> Result<SqliteConnection, DbError> {
     let opened = SqliteConnection::establish(&path.to_string_lossy());
     let mut connection = opened.map_err(|error| cannot_connect(error.to_string()))?;
@@ -172,14 +172,14 @@ pub(super) fn open_sqlite(path: &Path, cache_kib: usize) -> Result<SqliteConnect
     Ok(connection)
 }
 
-/// Settings of a PostgreSQL session: a dead server cannot keep the clock, and no statement runs for ever.
+/// Settings of a PostgreSQL session: a dead server cannot keep the clock, and no statement runs forever.
 const POSTGRES_SETTINGS: &str = "SET application_name = 'cell-records'; SET statement_timeout = '10s';
     SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '5s'; SET TIME ZONE 'UTC';
     SET client_min_messages = warning; SET jit = off;";
 
-/// Further settings of a session that reads: its statements are few, short and alike, so planning one anew for each of
+/// Further settings of a session that reads: its statements are few, short and alike, so planning one again for each of
 /// its calls would cost more than running it, and starting further processes for one too. The writer's tables may grow
-/// from nothing under one plan: it plans anew. What a reader has given up is given up by PostgreSQL too.
+/// from nothing under one plan: it plans again. What a reader has given up is given up by PostgreSQL too.
 pub(super) const READ_SETTINGS: &str = "SET plan_cache_mode = force_generic_plan;
     SET max_parallel_workers_per_gather = 0; SET statement_timeout = '5s';";
 

@@ -1,5 +1,5 @@
 //! Every difference between the engines, each a named function. No other file asks which engine it is,
-//! but for [`on!`](crate::on!).
+//! except for [`on!`](crate::on!).
 
 use super::sql::{LiteWrite, PgWrite, Rows};
 use super::types::{At, Instant, Value};
@@ -39,7 +39,7 @@ pub async fn take_time(db: &mut Db<'_>) -> QueryResult<()> {
 }
 
 /// What surrounds the statement that reads the clock row: it then returns the database's clock too, as it is once
-/// the row is read. With `lock`, PostgreSQL locks the row first, so that the next writer waits. SQLite answers nothing:
+/// the row is read. With `lock`, PostgreSQL locks the row first, so that the next writer waits. SQLite returns nothing:
 /// it is in this process, its clock is ours.
 pub fn with_now(db: &Db<'_>, lock: bool) -> (&'static str, &'static str) {
     match (db, lock) {
@@ -157,9 +157,9 @@ async fn poll_once<F: Future + ?Sized>(mut work: Pin<&mut F>) -> Poll<F::Output>
 
 /// Writes the rows of several tables in their order, and commits.
 ///
-/// On PostgreSQL all of it is one round trip, once the connection has prepared every statement: before that, a statement
-/// would wait for its preparation while the commit overtakes it. A statement that is refused makes the commit a
-/// rollback; one that cannot even be sent is noticed before the commit is sent.
+/// On PostgreSQL all of it is one round trip, once the connection has prepared every statement: before that, a
+/// statement would wait for its preparation while the commit overtakes it. A statement that is refused makes the commit
+/// a rollback; one that cannot even be sent is noticed before the commit is sent.
 pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[Rows<'_>]) -> Result<(), CommitError> {
     let key = |rows: &Rows<'_>| (rows.write, rows.table, rows.columns.iter().map(|column| column.name).collect());
     let all: Vec<&Rows<'_>> = all.iter().filter(|rows| !rows.is_empty()).collect();
@@ -169,8 +169,8 @@ pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[R
             let connection: &AsyncPgConnection = c;
             let one = async |rows: &Rows<'_>| write_one(&mut Db::Pg(connection), rows).await;
             let mut statements: Vec<_> = all.iter().map(|rows| Box::pin(one(rows))).collect();
-            // Each is sent by being polled for the first time, in this order. What cannot be sent fails at once, and then
-            // the commit is not sent either.
+            // Each is sent by being polled for the first time, in this order. What cannot be sent fails at once, and
+            // then the commit is not sent either.
             let mut waiting = Vec::with_capacity(statements.len());
             for statement in &mut statements {
                 match poll_once(statement.as_mut()).await {
@@ -187,8 +187,8 @@ pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[R
                     Ok(()) => {}
                     Err(error) if is_unavailable(&error) => return Err(CommitError::Unknown(error)),
                     Err(error) => {
-                        // PostgreSQL has refused a statement, and so the commit is a rollback. Its answer is waited for, so
-                        // that nothing of this transaction is under way when the connection is used again.
+                        // PostgreSQL has refused a statement, and so the commit is a rollback. Its answer is waited
+                        // for, so that nothing of this transaction is under way when the connection is used again.
                         if committed.is_pending() {
                             let _ = commit.await;
                         }

@@ -16,16 +16,16 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The file and what is next to it: SQLite's log and its index.
 fn parts(path: &Path) -> [PathBuf; 3] {
-    ["", "-wal", "-shm"].map(|suffix| beside(path, suffix))
+    ["", "-wal", "-shm"].map(|suffix| side_file(path, suffix))
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn side_file(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Makes the file and its folder where they are not there, for their owner only. SQLite gives the files beside it the
+/// Makes the file and its folder where they are not there, for their owner only. SQLite gives the files next to it the
 /// same mode.
 ///
 /// # Errors
@@ -78,7 +78,7 @@ impl ServerLock {
     pub async fn take(path: &Path) -> Result<Self, String> {
         // Two names of one file are one database.
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let name = beside(&real, "-lock");
+        let name = side_file(&real, "-lock");
         let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&name);
         let file = opened.map_err(|error| format!("cannot open {}: {error}", name.display()))?;
         let begun = Instant::now();
@@ -114,7 +114,7 @@ mod tests {
         make(&path).unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         check_private(&path).unwrap();
-        for (part, open) in [(path.clone(), 0o640), (beside(&path, "-wal"), 0o604)] {
+        for (part, open) in [(path.clone(), 0o640), (side_file(&path, "-wal"), 0o604)] {
             std::fs::write(&part, "").unwrap();
             std::fs::set_permissions(&part, Permissions::from_mode(open)).unwrap();
             assert!(check_private(&path).unwrap_err().contains("chmod 600"));

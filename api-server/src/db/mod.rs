@@ -1,4 +1,4 @@
-//! The database as the rest of the house sees it: one value over two engines, and the ways to run a query on it.
+//! The database as the rest of the program sees it: one value over two engines, and the ways to run a query on it.
 
 pub mod connect;
 pub mod engine;
@@ -48,7 +48,7 @@ macro_rules! on {
 }
 
 /// Looks up keys: one statement on PostgreSQL, one prepared statement key by key on SQLite.
-/// `find!(db, SqlRow, find, rows)` answers the rows of all keys, in no order.
+/// `find!(db, SqlRow, find, rows)` returns the rows of all keys, in no order.
 #[macro_export]
 macro_rules! find {
     ($db:expr, $row:ty, $find:expr, $rows:expr) => {
@@ -105,7 +105,7 @@ pub trait Verbs<'q, C>: Sized {
 
 impl<Q, C> Verbs<'_, C> for Q {}
 
-/// A query that answers rows on connection `C`.
+/// A query that returns rows on connection `C`.
 pub trait Loads<'q, C, U> {
     /// All rows.
     fn loads(self, c: &mut C) -> impl Future<Output = QueryResult<Vec<U>>>;

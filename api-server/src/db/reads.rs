@@ -1,6 +1,6 @@
-//! One worker's read connections: which connection a read gets, how long it may take, and what becomes of the connection
-//! afterwards. On PostgreSQL single statements share a few pipelined connections and transactions have a small pool. On
-//! SQLite a read runs inline on the worker's thread.
+//! One worker's read connections: which connection a read gets, how long it may take, and what becomes of the
+//! connection afterwards. On PostgreSQL single statements share a few pipelined connections and transactions have a
+//! small pool. On SQLite a read runs inline on the worker's thread.
 
 mod postgres;
 mod sqlite;
@@ -42,7 +42,7 @@ pub enum Reads {
 }
 
 impl Reads {
-    /// The read connections of one of so many workers.
+    /// The read connections of one worker, where there are `workers`.
     pub(super) fn of(database: &Database, workers: usize) -> Self {
         match database.url() {
             Url::Sqlite(path) => Reads::Lite(LiteReads::new(path, database.commits(), workers)),
@@ -54,7 +54,7 @@ impl Reads {
     /// second time, on a fresh connection, where the first was lost.
     ///
     /// # Errors
-    /// What `work` fails with; the database's own error where no connection is to be had or the time is over.
+    /// What `work` fails with; the database's own error where no connection is available or the time is over.
     pub async fn single<T, E: Failure>(&self, work: impl AsyncFn(&mut Db<'_>) -> Result<T, E>) -> Result<T, E> {
         match self {
             Reads::Lite(reads) => reads.single(work).await,
@@ -75,8 +75,8 @@ impl Reads {
         }
     }
 
-    /// Runs one statement that reads much. SQLite runs it on a thread of its own, with a connection of its own, so that the
-    /// worker goes on; `LONG_READS` run at once, the next wait, and fail after `READ_LIMIT`.
+    /// Runs one statement that reads much. SQLite runs it on a thread of its own, with a connection of its own, so that
+    /// the worker goes on; `LONG_READS` run at once, the next wait, and fail after `READ_LIMIT`.
     ///
     /// # Errors
     /// The database's own.
@@ -101,7 +101,7 @@ impl Reads {
     /// Runs statements that must all see one state: a read-only transaction.
     ///
     /// # Errors
-    /// What `work` fails with; the database's own error where no connection is to be had or the time is over.
+    /// What `work` fails with; the database's own error where no connection is available or the time is over.
     pub async fn snapshot<T, E: From<DbError>>(
         &self,
         work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>,

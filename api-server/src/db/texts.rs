@@ -1,14 +1,14 @@
 //! Which statement texts that callers' choices make are kept prepared. A connection forgets no text that it has kept,
-//! and filters combine without end: so a text is kept once it was used often, and only so many are.
+//! and filters combine without end: so a text is kept only once it was used often, up to a limit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Most texts that are kept, by each connection of this process.
 pub const KEPT: usize = 256;
-/// So many uses make a text worth keeping.
+/// Uses after which a text is kept.
 const USES: u8 = 4;
-/// Most texts whose uses are counted; then the count begins anew.
+/// Most texts whose uses are counted; then the count begins again.
 const COUNTED: usize = 4_096;
 
 static TEXTS: Mutex<Option<Texts>> = Mutex::new(None);

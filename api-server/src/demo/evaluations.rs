@@ -86,7 +86,7 @@ fn round(kind: SubjectKind, external: &str, year: i16) -> NewEvaluationRound {
     }
 }
 
-/// The three rounds. Their state is written beside them: it is no field of a create.
+/// The three rounds. Their state is written separately: it is no field of a create.
 pub fn rounds() -> Vec<NewEvaluationRound> {
     vec![
         round(SubjectKind::Member, "round-members-2012", 2012),

@@ -33,7 +33,7 @@ use ids::{Of, SYSTEM};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// So many refused items are named.
+/// How many refused items are named.
 const NAMED: usize = 5;
 
 /// Loads the demo ward. Returns whether it did so now: `false` when it was there already.
@@ -117,7 +117,7 @@ fn command() -> Command {
     }
 }
 
-/// Whether the demo's ward is there, be it deleted since, or something else that bears its name.
+/// Whether the demo's ward is there, be it deleted since, or something else that has its name.
 async fn is_loaded(database: &Database) -> Result<bool, String> {
     let asked = async {
         let mut own = database.open().await?;

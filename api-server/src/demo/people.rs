@@ -17,7 +17,7 @@ const YEAR: i16 = 2014;
 const LAST_DAY: Date = day(YEAR, 12, 31);
 /// Admitted in the article's period before 2014; with those of 2014 "more than 30".
 const ADMITTED_BEFORE: i64 = 23;
-/// The secretary whom the article names is in no record.
+/// The secretary that the article names is in no record.
 const NOT_INVENTED: &str = "Hoàng Thị Thanh Loan";
 
 /// A member, as other records need to know it.

@@ -65,7 +65,7 @@ pub const fn day(year: i16, month: i8, day: i8) -> Date {
     Date(jiff::civil::date(year, month, day))
 }
 
-/// So many days later (or, below 0, earlier).
+/// This number of days later (or, below 0, earlier).
 pub fn later(date: Date, days: i64) -> Date {
     Date(date.0.saturating_add(jiff::Span::new().days(days)))
 }

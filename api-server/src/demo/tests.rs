@@ -28,9 +28,9 @@ fn counted<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
 
 #[test]
 fn it_is_the_same_every_time() {
-    let told = |item: &Item| format!("{:?} {:?} {:?} {:?}", item.kind, item.id, item.external_ids, item.fields);
+    let text = |item: &Item| format!("{:?} {:?} {:?} {:?}", item.kind, item.id, item.external_ids, item.fields);
     let (one, other): (Vec<String>, Vec<String>) =
-        (items().unwrap().iter().map(told).collect(), items().unwrap().iter().map(told).collect());
+        (items().unwrap().iter().map(text).collect(), items().unwrap().iter().map(text).collect());
     assert_eq!(one, other);
 }
 
@@ -202,7 +202,7 @@ async fn loads(url: Url) {
     let (database, writer) = started(url).await;
     register(&writer).await.unwrap();
 
-    // Dry, to see what the engine makes of each item.
+    // As a dry run, to see the outcome of each item.
     let items = items().unwrap();
     let (count, kinds) = (items.len(), counted(items.iter().map(|item| item.kind.plural)));
     let dry = Command { items, dry_run: true, ..command() };

@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// Largest body of a request, but for a push, in bytes.
+/// Largest body of a request, except for a push, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// Largest form, in bytes: it holds a few short texts.
@@ -26,7 +26,7 @@ pub const MAX_FORM: usize = 16 * 1024;
 
 /// A body that takes longer is cut off: whoever sends a byte now and then must not hold connections and memory.
 const SLOWEST_BODY: Duration = Duration::from_secs(300);
-/// So is one that pauses for so long.
+/// So is one that pauses longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// No body.

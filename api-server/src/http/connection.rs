@@ -18,14 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A client that sends no request head for so long is cut off.
+/// How long a client may take to send a request head.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
-/// An idle connection is kept for so long.
+/// How long an idle connection stays open.
 const IDLE: Duration = Duration::from_secs(5);
-/// A client that is answered before it has sent all of its body may send on for so long: what it sends is read and
+/// How long a client that got its response before it sent all of its body may go on sending: what it sends is read and
 /// dropped. A connection that is closed with something unread is reset, and the client may lose the answer.
 const REST_OF_BODY: Duration = Duration::from_secs(5);
-/// A client that takes fewer bytes of an answer than `LEAST_TAKEN` for so long is cut off.
+/// How long a client may take fewer bytes of an answer than `LEAST_TAKEN`.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// See [`ANSWER_TIMEOUT`]. So an answer to a slow client goes on, and a byte now and then does not hold one up.
 const LEAST_TAKEN: usize = 16 * 1024;

@@ -7,7 +7,7 @@ use actix_web::http::header::{ETAG, LINK, LOCATION, RETRY_AFTER};
 /// Seconds that a browser may keep an answer to a preflight.
 const KEPT: usize = 600;
 
-/// What answers browsers of these origins; none: no origin may call.
+/// Lets browsers of these origins call; none: no origin may.
 pub fn of(origins: &[String]) -> Cors {
     let mut cors = Cors::default();
     if origins.is_empty() {

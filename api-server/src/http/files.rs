@@ -50,7 +50,7 @@ impl StaticFile {
             .body(Pieces(bytes)))
     }
 
-    /// The file as gzip; nothing where the server ends before it is made.
+    /// The file as gzip; nothing when the server ends before it is made.
     async fn gzip(&self) -> Option<Bytes> {
         let make = || async {
             let plain = self.plain.clone();

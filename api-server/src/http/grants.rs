@@ -64,7 +64,7 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 /// Gives a user a role over a unit and all below it.
 ///
 /// The unit is at or below the user's own, and under a grant of `administrator` that the caller holds. It works
-/// within a second. Nobody changes the own grants. No account holds `administrator` together with a role that reads
+/// within a second. Nobody changes its own grants. No account holds `administrator` together with a role that reads
 /// personal data, or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
     request_body(content = NewGrant, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
@@ -173,7 +173,7 @@ async fn add(
 
 /// Takes a grant away from a user, within a second.
 ///
-/// Needs `administrator` over the user's unit and all its grants. Nobody changes the own grants. `409` when it would
+/// Needs `administrator` over the user's unit and all its grants. Nobody changes its own grants. `409` when it would
 /// leave no user who administers the root for good.
 #[utoipa::path(tag = "users", responses((status = 204, description = "Taken away"), Problems))]
 #[delete("/v1/users/{id}/grants/{grant}")]

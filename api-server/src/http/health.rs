@@ -23,8 +23,8 @@ async fn healthz() -> HttpResponse {
 
 /// The database answers, is migrated and takes writes, and what must be loaded is.
 ///
-/// Not ready: while the demo is loading, while the database does not answer, while the writer does not answer within two
-/// seconds, and while the last write failed because the database was gone, full or read-only. Then each
+/// Not ready: while the demo is loading, while the database does not answer, while the writer does not answer within
+/// two seconds, and while the last write failed because the database was gone, full or read-only. Then each
 /// call tries to write, changing nothing, and says ready once that succeeds.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
@@ -36,7 +36,7 @@ async fn readyz(app: App) -> ApiResult<HttpResponse> {
         return Err(ApiError::new(&UNAVAILABLE).detail("the server is still starting"));
     }
     app.reads.single(async |db| app.live.confirm(db).await).await?;
-    // A database that is full, or that may not be written to, answers reads all the same.
+    // A database that is full, or that may not be written to, answers reads anyway.
     if !app.writer.is_healthy().await {
         return Err(ApiError::new(&UNAVAILABLE).detail("the database does not take writes"));
     }

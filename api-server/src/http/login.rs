@@ -32,8 +32,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Logs a user in.
 ///
 /// The access token lives 15 minutes. The refresh token renews it, once; the session ends 30 days after its last
-/// refresh. After 5 failures at an account the address must wait, after 20 at others too, but for the accounts that logged
-/// in from there before: `429` with `Retry-After`.
+/// refresh. After 5 failures at an account the address must wait, after 20 at others too, except for the accounts that
+/// logged in from there before: `429` with `Retry-After`.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
     responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)

@@ -44,7 +44,7 @@ async fn me(who: Who) -> ApiResult<HttpResponse> {
     }))
 }
 
-/// A grant as it is answered.
+/// A grant as the API shows it.
 pub fn on_the_wire(grant: crate::store::scope::Grant) -> Grant {
     let crate::store::scope::Grant { id, role, unit, from, until, fields } = grant;
     Grant { id, role, unit_id: unit, from, until, fields }

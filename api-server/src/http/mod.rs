@@ -28,7 +28,7 @@ mod who;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;
 
-/// The id of a request, as its answer and its log line bear it.
+/// The id of a request, as its answer and its log line have it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 

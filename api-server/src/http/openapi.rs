@@ -31,8 +31,8 @@ pub struct Document {
         title = "cell-records",
         version = "1",
         description = "The records of a Party committee of a ward and of its cells: read, written, pulled and pushed.\n\n\
-            Everything under `/v1` but login, refresh and the exchange of tokens needs `Authorization: Bearer`: the access token \
-            of a login, or the token of a registered system. What a caller may not see is answered as if it were not there.\n\n\
+            Everything under `/v1` except login, refresh and the exchange of tokens needs `Authorization: Bearer`: the access token \
+            of a login, or the token of a registered system. What a caller may not see is treated as if it did not exist.\n\n\
             Every error is one `application/problem+json` body with a stable `code`, in Vietnamese where `Accept-Language` prefers it."
     ),
     components(schemas(Problem, ProblemFault)),
@@ -94,7 +94,7 @@ pub fn base() -> utoipa::openapi::OpenApi {
     Base::openapi()
 }
 
-/// The schemas of a record type: what it answers, what a create takes, what a patch takes.
+/// The schemas of a record type: what it returns, what a create takes, what a patch takes.
 pub struct Schemas {
     /// `Member`.
     pub answer: Value,

@@ -72,7 +72,7 @@ impl<T: Serialize + DeserializeOwned> PageRequest<T> {
     }
 }
 
-/// A list that is answered whole.
+/// A list in one page.
 pub fn whole<I: Serialize>(items: Vec<I>) -> HttpResponse {
     HttpResponse::Ok().json(Page { items, next_cursor: None, total: None })
 }

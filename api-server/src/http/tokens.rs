@@ -1,4 +1,4 @@
-//! The access tokens of a system: `/v1/systems/{id}/tokens`. A secret is answered once and never stored.
+//! The access tokens of a system: `/v1/systems/{id}/tokens`. A secret is returned once and never stored.
 
 use super::administration::{self, account, changeable, find, id, visible};
 use super::body::JsonBody;
@@ -20,7 +20,7 @@ use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-/// The old secret works for so long after a rotation, unless another time is asked for: one day, in seconds.
+/// How long the old secret works after a rotation by default: one day, in seconds.
 const OVERLAP: i32 = 86_400;
 /// The longest overlap of a rotation: seven days, in seconds.
 const LONGEST_OVERLAP: i32 = 604_800;

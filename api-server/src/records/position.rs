@@ -9,7 +9,7 @@ use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_
 use cell_records_types::{CommitteeBody, Member, Position, PositionCode, Unit};
 use uuid::Uuid;
 
-/// A cell committee has at most so many members; more is a warning (docs/DOMAIN.md, Positions).
+/// Most members of a cell committee; more is a warning (docs/DOMAIN.md, Positions).
 const LARGEST_CELL_COMMITTEE: usize = 7;
 
 impl Slice for Position {

@@ -41,7 +41,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// As it is answered.
+    /// As the API shows it.
     pub fn into_user(self) -> User {
         User {
             id: self.id,
@@ -53,7 +53,7 @@ impl Account {
         }
     }
 
-    /// As it is answered.
+    /// As the API shows it.
     pub fn into_system(self) -> System {
         System {
             id: self.id,

@@ -25,14 +25,14 @@ pub struct NewGrant {
     pub unit: Uuid,
     /// Since when; nothing: at once.
     pub from: Option<Timestamp>,
-    /// Until when; nothing: for ever.
+    /// Until when; nothing: forever.
     pub until: Option<Timestamp>,
     /// Sensitive fields that it adds: `type.field`.
     pub fields: Vec<String>,
 }
 
 impl NewGrant {
-    /// A role over a unit, from now on for ever.
+    /// A role over a unit, from now on forever.
     pub fn of(role: Role, unit: Uuid) -> Self {
         NewGrant { role, unit, from: None, until: None, fields: Vec::new() }
     }

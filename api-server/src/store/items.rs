@@ -19,7 +19,7 @@ pub enum Expected {
     Any,
     /// Nothing, though an update or delete needs it.
     Missing,
-    /// This version; a result that equals the stored record is accepted all the same.
+    /// This version; a result that equals the stored record is accepted anyway.
     Version(i64),
     /// This version exactly (`If-Match`).
     Exactly(i64),
@@ -228,7 +228,7 @@ pub struct Command {
     pub items: Vec<Item>,
     /// Whether one refused item refuses all.
     pub mode: PushMode,
-    /// Whether nothing is kept.
+    /// Whether nothing is stored.
     pub dry_run: bool,
     /// Whether answers carry whole records: then the caller knows what it wrote.
     pub returns_records: bool,

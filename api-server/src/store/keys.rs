@@ -51,7 +51,7 @@ pub async fn insert(db: &mut Db<'_>, key: &StoredKey) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Stores a key's text anew: the same key, wrapped another way.
+/// Stores a key's text again: the same key, wrapped another way.
 ///
 /// # Errors
 /// When the database fails.

@@ -35,7 +35,7 @@ pub struct List {
     pub updated_since: Option<Timestamp>,
     /// What orders the list before the id; absent: the id alone.
     pub sort: Option<Sort>,
-    /// Whether the order is turned round.
+    /// Whether the order is reversed.
     pub descending: bool,
     /// Where the page begins: after the last key and id of the page before.
     pub after: Option<ListPosition>,
@@ -132,7 +132,8 @@ impl List {
     }
 
     /// One page: at most `limit` records, and the place that the next page begins after, if there is one. A page that
-    /// has examined `EXAMINED_ROWS` or `EXAMINED_ENTRIES` comes short, perhaps empty, with the place where it ended.
+    /// has examined `EXAMINED_ROWS` or `EXAMINED_ENTRIES` may have fewer items, even none, and names the place where it
+    /// ended.
     ///
     /// # Errors
     /// A field that no grant reads; a sort that needs fewer units; a failing database.
@@ -164,7 +165,7 @@ impl List {
         Ok((Vec::new(), None))
     }
 
-    /// How many rows a page of many units examines at most; nothing where an index finds no more than the page needs.
+    /// How many rows a page of many units examines at most; nothing when an index finds no more than the page needs.
     fn examined(&self, units: &Units) -> Option<i64> {
         let words = !self.words.is_empty();
         let since = self.updated_since.is_some() && self.sort().columns != ["updated_at"];
@@ -186,7 +187,7 @@ impl List {
         self.sort().columns.is_empty() && test.is_in_order(self.kind)
     }
 
-    /// The place of the last of so many rows that follow; nothing when there are fewer. It is found before the page is:
+    /// The place of the last of the next `rows` rows; nothing when there are fewer. It is found before the page is:
     /// whatever changes in between, no row before it goes unexamined.
     async fn boundary(&self, db: &mut Db<'_>, scope: &Scope, rows: i64) -> Result<Option<ListPosition>, ListError> {
         // Only of the sort by time: another index does not hold it.

@@ -1,6 +1,7 @@
 //! Which readers a row of the log concerns. A row lies in ranges: one for each unit above its record, before and after
-//! the write, and one more for what is readable from below. `change_scope` keeps them, but for the root's: who holds the
-//! root reads the log itself. Here too: what the last commits concerned, so that callers who wait need not ask the database.
+//! the write, and one more for what is readable from below. `change_scope` keeps them, except for the root's: who holds
+//! the root reads the log itself. Here too: what the last commits concerned, so that callers who wait need not ask the
+//! database.
 
 use super::decide::Effect;
 use super::live::Clock;

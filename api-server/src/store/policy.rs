@@ -13,7 +13,7 @@ pub struct Rights {
     pub reads: Class,
     /// Writes, creates, deletes and restores up to this class.
     pub writes: Option<Class>,
-    /// Fields that it may not write all the same.
+    /// Exceptions: fields that it may not write.
     pub except: &'static [&'static str],
     /// Fields that are all that it may write of an existing record; it neither creates nor deletes.
     pub only: &'static [&'static str],
@@ -55,7 +55,8 @@ const CODE: &[&str] = &["code"];
 
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
-    //                         office    lead                cell      inspect.  peer                reader   administrator         auditor
+    //                         office    lead                cell      inspect.  peer                reader  
+    // administrator         auditor
     (Unit::NAME,             [write(I), write_but(I, CODE), read(I),  read(I),  write_but(I, CODE), read(I), write_only(I, CODE), read(U)]),
     (Member::NAME,           [write(S), read(S),            read(P),  read(P),  write(P),           NONE,    NONE,                NONE]),
     (Term::NAME,             [write(I), write(I),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),

@@ -233,7 +233,7 @@ impl Stored {
     }
 }
 
-/// Writes the flat record as a scope reads it: one mask for REST, feed, push, history and conflicts.
+/// Writes the flat record with the fields that a scope may read: the same for REST, feed, push, history and conflicts.
 /// Returns whether the scope sees it at all.
 pub fn show(scope: &super::scope::Scope, record: &Stored, out: &mut String) -> bool {
     let Some(class) = scope.reads(record.kind, record.unit_id) else { return false };
@@ -242,7 +242,7 @@ pub fn show(scope: &super::scope::Scope, record: &Stored, out: &mut String) -> b
     true
 }
 
-/// The record as it may be shown: while stored bodies are not all cut by today's classes, cut anew.
+/// The record as it may be shown: while stored bodies are not all cut by today's classes, cut again.
 pub fn shown<'a>(scope: &super::scope::Scope, record: &'a Stored) -> Cow<'a, Stored> {
     if !scope.recut {
         return Cow::Borrowed(record);
@@ -287,7 +287,7 @@ pub const ENVELOPE: [&str; 12] = [
     "sensitive_body",
 ];
 
-/// The columns of an envelope for a reader of this class: a mask is a choice of columns.
+/// The columns of an envelope for a reader of this class: which fields it reads is a choice of columns.
 pub fn envelope_columns(class: Class, prefix: &str) -> String {
     let mut columns = String::new();
     for (index, name) in ENVELOPE.iter().enumerate() {

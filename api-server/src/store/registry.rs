@@ -206,7 +206,7 @@ impl Kind {
         (self.complete)(flat)
     }
 
-    /// Names of the schemas of what it answers, what a create takes, what a patch takes.
+    /// Names of the schemas of what it returns, what a create takes, what a patch takes.
     pub fn schema_names(&self) -> [String; 3] {
         (self.schema_names)()
     }

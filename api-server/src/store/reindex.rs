@@ -1,10 +1,10 @@
-//! Bringing what is derived from records up to the registry of this program: the fragments of their bodies, in the tables
-//! and in the log, the columns, child tables and references. It is needed when a field's class, a column or a reference
-//! changed since they were stored; the clock row names the registry that they were last brought up to.
+//! Bringing what is derived from records up to the registry of this program: the fragments of their bodies, in the
+//! tables and in the log, the columns, child tables and references. It is needed when a field's class, a column or a
+//! reference changed since they were stored; the clock row names the registry that they were last brought up to.
 //!
 //! It runs in bounded steps, each a write of its own, and goes on where it was cut off. Meanwhile the server answers:
-//! readers cut the bodies that they show by today's classes, and deletes are refused with `503`, for a new reference may
-//! not be known yet.
+//! readers cut the bodies that they show by today's classes, and deletes are refused with `503`, for a new reference
+//! may not be known yet.
 
 use super::cut;
 use super::live::Clock;
@@ -24,7 +24,8 @@ use uuid::Uuid;
 /// Records, or rows of the log, of one step.
 const STEP: i64 = 500;
 
-/// What distinguishes this program's registry from another: a hash of the fields' classes, and one of all that is derived.
+/// What distinguishes this program's registry from another: a hash of the fields' classes, and one of all that is
+/// derived.
 pub struct Fingerprint {
     /// As it is stored: both, with a colon between.
     pub text: String,
@@ -70,7 +71,7 @@ impl Fingerprint {
 
 /// What a step came to.
 pub enum Step {
-    /// So many records and rows were done; there is more.
+    /// This number of records and rows was done; there are more.
     Done(usize),
     /// Everything is up to this registry.
     Finished,
@@ -101,7 +102,7 @@ async fn step(tx: &mut WriteTx<'_>) -> Result<Step, DbError> {
         return Ok(Step::Finished);
     }
     let mut db = tx.db();
-    // What another program began is begun anew.
+    // What another program began is begun again.
     let other = Sql::<()>::new("DELETE FROM reindex WHERE registry <> ").bind(fingerprint.text.as_str());
     on!(&mut db, c => other.run(c))?;
     let sql = Sql::<(Text, Text)>::new("SELECT part, after FROM reindex");

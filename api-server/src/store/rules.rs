@@ -37,8 +37,8 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
 
     /// Required fields that were added when there were records already, each with the JSON value that those have.
     const FILLS: &'static [(&'static str, &'static str)] = &[];
-    /// Raised when a column or a child table comes to hold something else of the same name and type: records are brought
-    /// up to it (`reindex`).
+    /// Raised when a column or a child table comes to hold something else of the same name and type: records are
+    /// brought up to it (`reindex`).
     const REVISION: u32 = 1;
 
     /// The unit of a new record that names none, where the type derives it by itself.
@@ -111,7 +111,7 @@ impl<T> Change<'_, T> {
 pub struct Verdict {
     /// Why the record is not stored.
     pub faults: Vec<Fault>,
-    /// What is said of a record that is stored all the same.
+    /// What is said of a record that is stored anyway.
     pub warnings: Vec<Fault>,
     /// A refusal by state or uniqueness.
     pub conflict: Option<(ConflictReason, &'static FaultCode)>,

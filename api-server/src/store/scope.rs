@@ -94,7 +94,8 @@ pub struct Scope {
     pub grants: Vec<Grant>,
     /// The tree.
     pub tree: Arc<Tree>,
-    /// Whether stored bodies may be cut by other classes than today's, so that they are cut anew before they are shown.
+    /// Whether stored bodies may be cut by other classes than today's, so that they are cut again before they are
+    /// shown.
     pub recut: bool,
 }
 
@@ -190,7 +191,7 @@ impl Scope {
             .collect()
     }
 
-    /// Whether any grant adds named fields: the slow way of a mask is taken only then.
+    /// Whether any grant adds named fields: only then a body is parsed to leave fields out.
     pub fn has_named_fields(&self) -> bool {
         self.grants.iter().any(|grant| !grant.fields.is_empty())
     }
@@ -268,8 +269,8 @@ impl Scope {
         }
         let mut ids = single;
         for root in &roots {
-            let room = FEW_UNITS.saturating_sub(ids.len());
-            match self.tree.subtree(*root, room) {
+            let left = FEW_UNITS.saturating_sub(ids.len());
+            match self.tree.subtree(*root, left) {
                 Some(units) => ids.extend(units),
                 None => {
                     let single =
@@ -282,7 +283,7 @@ impl Scope {
     }
 }
 
-/// Up to so many units are named one by one in a query; more are found through the tree's own table.
+/// Most units that a query names one by one; more are found through the tree's own table.
 pub const FEW_UNITS: usize = 64;
 
 /// A set of units as a query can use it.

@@ -59,7 +59,7 @@ pub async fn issue(
     Ok(IssuedToken { id, token: secret, expires_at: new.expires_at })
 }
 
-/// As it is answered: nothing for all.
+/// As the API shows it: nothing for all.
 fn only(narrowing: &Narrowing) -> Option<Vec<Uuid>> {
     match narrowing {
         Narrowing::All => None,

@@ -70,7 +70,8 @@ impl WriteSet {
 
     // What is missing, and what was loaded.
 
-    /// How often something was asked for in vain. Who finds it grown has decided on too little, and decides again.
+    /// How often something was asked for and not loaded. Who finds it grown has decided on too little, and decides
+    /// again.
     pub fn asked_in_vain(&self) -> usize {
         self.asked_in_vain.get()
     }
@@ -85,7 +86,7 @@ impl WriteSet {
         self.wait();
     }
 
-    /// Takes what was asked for in vain.
+    /// Takes what was asked for and not loaded.
     pub fn take_missing(&mut self) -> Missing {
         self.missing.take()
     }

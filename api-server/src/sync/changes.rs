@@ -1,5 +1,6 @@
 //! `GET /v1/sync/changes`: the feed. A cursor leads from the snapshot into the tail and on; what is read, with whose
-//! rights, is decided anew for each page. The call is here; its parameters, the wait and the page have files of their own.
+//! rights, is decided again for each page. The call is here; its parameters, the wait and the page have files of their
+//! own.
 
 use super::build::{Built, build};
 use super::cursor::FeedCursor;
@@ -22,10 +23,11 @@ use cell_records_types::sync::ChangesPage;
 /// transaction that applies the page. `types`, `units` and `own` are fixed by the first call.
 ///
 /// On `410 cursor_gone` begin again without a cursor; its `reason` is `expired` (the position is too old),
-/// `epoch_changed` (the database was restored) or `scope_changed`. A cursor that cannot be read is `400 cursor_invalid`,
-/// one with other parameters than it began with `400 cursor_filter_mismatch`, another caller's `403 cursor_foreign`. A
-/// unit of `units` that does not exist, or that the caller does not see, is an empty one: the first page names it in
-/// `unknown_units`. `If-None-Match` with the last `ETag` returns `304` when nothing at all was written.
+/// `epoch_changed` (the database was restored) or `scope_changed`. A cursor that cannot be read is `400
+/// cursor_invalid`, one with other parameters than it began with `400 cursor_filter_mismatch`, another caller's `403
+/// cursor_foreign`. A unit of `units` that does not exist, or that the caller does not see, is an empty one: the first
+/// page names it in `unknown_units`. `If-None-Match` with the last `ETag` returns `304` when nothing at all was
+/// written.
 #[utoipa::path(tag = "sync", params(
     ("cursor" = Option<String>, Query, description = "Where the last page ended; absent on the first call"),
     ("types" = Option<String>, Query, description = "Record types, comma separated; default all that the caller reads", example = "unit,member"),

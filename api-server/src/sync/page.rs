@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// The changes of a page.
 pub struct FeedPage {
-    /// At most so many changes.
+    /// Most changes.
     pub limit: usize,
     max_bytes: usize,
     text: String,

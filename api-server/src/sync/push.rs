@@ -22,19 +22,19 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// A larger body, in bytes, is read beside the worker, which has other requests to answer.
+/// A larger body, in bytes, is read on another thread, because the worker has other requests to answer.
 const READ_HERE: usize = 128 * 1024;
 
 /// Writes a batch of records.
 ///
-/// One call is one transaction. With `mode=record` refused items are left out and the rest is kept; with `mode=all` one
-/// refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing. Items
-/// may refer to each other by `ref:<name>`, in any order; they are answered in theirs. A repeat under the same
-/// `Idempotency-Key` writes nothing and is answered with what the first came to, filtered by the caller's rights of today;
-/// under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is `422
-/// push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
-/// Every fault is reported with its item, with a pointer relative to the item; an answer says nothing of records that the
-/// caller does not see.
+/// One call is one transaction. With `mode=record` refused items are left out and the rest is stored; with `mode=all`
+/// one refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing.
+/// Items may refer to each other by `ref:<name>`, in any order; results come in the order of the items. A repeat under the same
+/// `Idempotency-Key` writes nothing and is answered with what the first came to, filtered by the caller's rights of
+/// today; under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is
+/// `422 push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
+/// Every fault is reported with its item, with a pointer relative to the item; an answer says nothing of records that
+/// the caller does not see.
 #[utoipa::path(tag = "sync", params(
     ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),
     ("Accept-Language" = Option<String>, Header, description = "`vi` for Vietnamese messages"),

@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub struct PushRequest {
     /// What happens when an item is refused.
     pub mode: PushMode,
-    /// Whether nothing is kept.
+    /// Whether nothing is stored.
     pub dry_run: bool,
     /// The epoch that the caller knows.
     pub epoch: Option<String>,

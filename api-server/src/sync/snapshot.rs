@@ -34,11 +34,11 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Feed
         while let Some(units) = source.next() {
             loop {
                 // One more than fits shows whether the walk goes on.
-                let room = page.limit.saturating_sub(page.len());
-                let records = read(db, kind, class, units.as_deref(), after, room + 1).await?;
+                let left = page.limit.saturating_sub(page.len());
+                let records = read(db, kind, class, units.as_deref(), after, left + 1).await?;
                 source.found(records.len());
-                let whole = records.len() <= room;
-                for record in records.into_iter().take(room) {
+                let whole = records.len() <= left;
+                for record in records.into_iter().take(left) {
                     if pull.reaches(&record) {
                         if !page.upsert(&pull.scope, &record) {
                             return Ok(false);

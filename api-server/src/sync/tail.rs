@@ -15,7 +15,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
-/// A page examines so many rows of the log, in all ranges together; then it ends, empty perhaps.
+/// Most rows of the log that a page examines, in all ranges together; then it ends, even if it is empty.
 const EXAMINED: usize = 10_000;
 /// Ranges that one statement reads.
 const RANGES_AT_ONCE: usize = 100;
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(found(&[&[(3, yes), (5, no)], &[(4, yes), (9, yes)]], 2, 10), (vec![3, 4], 5));
         // A full page ends at its last row; a row in two ranges is one.
         assert_eq!(found(&[&[(3, yes), (5, yes)], &[(3, yes), (9, yes)]], 3, 2), (vec![3, 5], 5));
-        // Nothing counts: the position moves all the same.
+        // Nothing counts: the position moves anyway.
         assert_eq!(found(&[&[(3, no), (5, no)]], 2, 10), (vec![], 5));
     }
 }

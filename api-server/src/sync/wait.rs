@@ -1,6 +1,6 @@
-//! Long polls. A call that has nothing to say waits for a commit that concerns it. Commits of this server come with what
-//! they concerned, so a caller whom they do not concern asks the database nothing; those of other servers, and changed
-//! rights, are seen at the next look.
+//! Long polls. A call that has nothing to say waits for a commit that concerns it. Commits of this server come with
+//! what they concerned, so a caller that they do not concern asks the database nothing; those of other servers, and
+//! changed rights, are seen at the next look.
 
 use super::build::{Built, build};
 use super::changes::unchanged;
@@ -20,7 +20,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 /// How often a waiting request looks at its rights, and for commits of other servers. With the age that a server's view
 /// may have, a revoked token's wait ends within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// After a commit that does not concern it a request sleeps so long: a thousand of them cost little beside a busy writer.
+/// After a commit that does not concern it a request sleeps this long, so that a thousand of them cost little while the
+/// writer is busy.
 const REST: Duration = Duration::from_millis(5);
 
 /// Waits until a page has something to say. Rights, scope and data are those of the moment when it has.
@@ -43,8 +44,8 @@ pub async fn wait(app: &App, request: &HttpRequest, mut built: Built, asked: &Fe
     Ok(built)
 }
 
-/// Returns at the time of the next look, or at a commit that concerns the ranges. The cursor passes over the commits that
-/// do not.
+/// Returns at the time of the next look, or at a commit that concerns the ranges. The cursor passes over the commits
+/// that do not.
 async fn rest(commits: &mut watch::Receiver<Recent>, cursor: &mut FeedCursor, ranges: &[Range], look: Instant) {
     loop {
         if !pass(&commits.borrow_and_update(), cursor, ranges) {

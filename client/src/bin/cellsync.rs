@@ -374,7 +374,7 @@ fn whole(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// A counter on the terminal; nothing where the output goes to a file or a pipe.
+/// A counter on the terminal; nothing when the output goes to a file or a pipe.
 fn progress(template: &str) -> Result<ProgressBar> {
     if !(std::io::stdout().is_terminal() && std::io::stderr().is_terminal()) {
         return Ok(ProgressBar::hidden());

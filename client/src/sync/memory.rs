@@ -15,7 +15,7 @@ pub struct MemoryStore {
     state: State,
     records: BTreeMap<String, BTreeMap<Uuid, Row>>,
     outbox: VecDeque<QueuedItem>,
-    /// The prepared batch: the first so many items of the outbox.
+    /// The prepared batch, and how many of the first items of the outbox are in it.
     batch: Option<Batch>,
     /// With the call that each came from.
     refused: Vec<(i64, Refused)>,

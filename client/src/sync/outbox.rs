@@ -179,11 +179,11 @@ pub(crate) struct Filling {
 }
 
 impl Filling {
-    /// Room for the body's other fields.
+    /// Bytes for the body's other fields.
     const ENVELOPE: usize = 512;
 
     /// Takes an item, `length` bytes as JSON. The first always fits, so that one that is too large is refused by
-    /// the server and not kept for ever.
+    /// the server and not kept forever.
     pub(crate) fn take(&mut self, waiting: &QueuedItem, length: usize, limits: BatchLimits) -> bool {
         let fits = self.items.len() < limits.items && self.bytes + length + 1 + Self::ENVELOPE <= limits.bytes;
         // Versions of two epochs cannot be compared, so they cannot share a batch.

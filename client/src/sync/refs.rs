@@ -67,7 +67,7 @@ pub(crate) fn ordered(items: &[PushItem]) -> Vec<&PushItem> {
     order.into_iter().filter_map(|place| items.get(place)).collect()
 }
 
-/// What the names of settled items mean from now on, by call: a record, or nothing where the item was refused.
+/// What the names of settled items mean from now on, by call: a record, or nothing when the item was refused.
 #[derive(Default)]
 pub(crate) struct Names(BTreeMap<i64, HashMap<String, Option<String>>>);
 

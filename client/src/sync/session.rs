@@ -109,7 +109,7 @@ impl<S: Store> SyncSession<S> {
     /// Fetches and applies one page.
     ///
     /// # Errors
-    /// What [`Client::changes`] says, but for a cursor that is no longer valid: that is [`Pulled::restarted`].
+    /// What [`Client::changes`] says, except for a cursor that is no longer valid: that is [`Pulled::restarted`].
     pub async fn pull_once(&mut self) -> Result<Pulled> {
         self.pull(0, None).await
     }

@@ -20,12 +20,12 @@ pub trait Store: Send {
     fn restart(&mut self, filter: &Filter) -> Result<()>;
 
     /// Applies a page that was asked for in the state `asked`, and stores the page's cursor with it.
-    /// [`State::after`] says what the new state is; its server is that of `asked`. For a [`Change::Own`] that is still in
-    /// the page, the record is only marked as seen.
+    /// [`State::after`] says what the new state is; its server is that of `asked`. For a [`Change::Own`] that is still
+    /// in the page, the record is only marked as seen.
     ///
     /// - In a snapshot every upsert replaces; afterwards only one whose version is not below the held one, and a
     ///   removal likewise.
-    /// - At the snapshot's end all records that it did not name are deleted, but for those that an outbox item
+    /// - At the snapshot's end all records that it did not name are deleted, except for those that an outbox item
     ///   names by id, and those pushed since the snapshot began; the latter are judged when the feed is current.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ pub struct State {
     pub epoch: Option<String>,
     /// The snapshot that the copy began with.
     pub snapshot: Option<Uuid>,
-    /// Counts the snapshots: a record that bears a lower number was not seen since the last one began.
+    /// Counts the snapshots: a record that has a lower number was not seen since the last one began.
     pub generation: i64,
     /// Whether the snapshot is still going on.
     pub in_snapshot: bool,

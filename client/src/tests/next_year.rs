@@ -54,7 +54,7 @@ async fn pull_and_push<S: Store>(store: S) {
 
     session.enqueue(&[update(1, 1), update(4, 1)]).unwrap();
     let pushed = session.push().await.unwrap();
-    // Nothing waits for ever, nothing is dropped unseen.
+    // Nothing waits forever, nothing is dropped unseen.
     assert_eq!((pushed.accepted, pushed.conflicts, pushed.invalid, pushed.waiting), (0, 2, 0, 0));
     let refused = session.store().refused().unwrap();
     assert_eq!(refused[0].result.status, ItemStatus::Unknown("queued".into()));

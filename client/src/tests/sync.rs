@@ -124,8 +124,8 @@ mod properties {
         assert_eq!((name(&store, 1), name(&store, 2)), (Some("five".into()), Some("five".into())));
         apply(&mut store, page(None, false, &[upsert(1, 5, "five again"), remove(2, 5)], "c", false));
         assert_eq!((name(&store, 1), name(&store, 2)), (Some("five again".into()), None));
-        let applied = apply(&mut store, page(Some(100), true, &[upsert(1, 2, "another life")], "d", true));
-        assert_eq!((name(&store, 1), applied.stored), (Some("another life".into()), 1));
+        let applied = apply(&mut store, page(Some(100), true, &[upsert(1, 2, "another epoch")], "d", true));
+        assert_eq!((name(&store, 1), applied.stored), (Some("another epoch".into()), 1));
         let state = store.state().unwrap();
         assert_eq!((state.cursor.as_deref(), state.in_snapshot, state.current), (Some("d"), true, false));
         assert_eq!(store.counts().unwrap()["member"], 1);
@@ -351,9 +351,9 @@ async fn watching_waits_out_what_passes_and_asks_to_wait_only_when_current() {
     ]);
     let stub = Stub::start(move |_, _| answers.lock().unwrap().pop().unwrap());
     let mut session = session(&stub, MemoryStore::new());
-    let mut told = Vec::new();
-    let error = session.watch(|page| told.push(page.stored)).await.unwrap_err();
-    assert_eq!((error.code(), told), (Some("cursor_foreign"), vec![1, 1]));
+    let mut seen = Vec::new();
+    let error = session.watch(|page| seen.push(page.stored)).await.unwrap_err();
+    assert_eq!((error.code(), seen), (Some("cursor_foreign"), vec![1, 1]));
     let waited: Vec<bool> = stub.lines().iter().map(|line| line.contains("wait=")).collect();
     assert_eq!(waited, [false, false, true, true, true, true]);
     assert!(!stub.pauses().is_empty());

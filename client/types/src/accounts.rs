@@ -170,7 +170,7 @@ object! {
         required {
             /// Name of the system.
             name: Text<100>,
-            /// Whom to call about it.
+            /// Contact for questions about it.
             contact: Text,
             /// What it exchanges data for.
             purpose: Text<500>,
@@ -195,7 +195,7 @@ pub struct System {
     pub code: String,
     /// Name of the system.
     pub name: String,
-    /// Whom to call about it.
+    /// Contact for questions about it.
     pub contact: String,
     /// What it exchanges data for.
     pub purpose: String,
@@ -264,7 +264,7 @@ pub struct TypeRights {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Class, nullable = false))]
     pub writes: Option<String>,
-    /// Fields that it may not write all the same.
+    /// Exceptions: fields that it may not write.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<String>,
     /// Fields that it may write though it may write no others.

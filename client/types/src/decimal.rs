@@ -13,11 +13,6 @@ const SCALE: i64 = 1_000_000;
 pub struct Decimal(i64);
 
 impl Decimal {
-    /// The number of millionths.
-    pub const fn millionths(self) -> i64 {
-        self.0
-    }
-
     /// The exact sum, if it stays in range.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Decimal)

@@ -42,7 +42,7 @@ pub struct SyncInfo {
     pub limits: SyncLimits,
     /// Days that a cursor stays good, by age only.
     pub retention_days: i64,
-    /// Days that the response under an `Idempotency-Key` is kept.
+    /// Days that the response under an `Idempotency-Key` is stored.
     pub idempotency_key_days: i64,
     /// Who is calling, and the grants that hold now.
     pub caller: crate::accounts::Me,

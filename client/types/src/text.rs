@@ -131,7 +131,7 @@ fn letter(c: char) -> Option<char> {
     Some(char::from(if place < 26 { b'A' + place } else { b'a' + (place - 26) }))
 }
 
-/// Takes the digits that text begins with, without leading zeros, and what follows; nothing where none lead.
+/// Takes the digits that text begins with, without leading zeros, and what follows; nothing when none lead.
 fn number(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at_checked(end).filter(|(digits, _)| !digits.is_empty())?;
@@ -222,7 +222,7 @@ pub fn name_key(full_name: &str) -> String {
     ordered(words)
 }
 
-/// The words of further names, as [`word_pattern`] finds them; nothing where there are none.
+/// The words of further names, as [`word_pattern`] finds them; nothing when there are none.
 pub fn words_key<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let (mut letters, mut tones) = (String::new(), String::new());
     for name in names {

@@ -21,7 +21,7 @@ impl Server {
         self.database.sql(&[format!("UPDATE refresh_tokens SET used_at = {earlier}")]);
     }
 
-    /// The local operator, beside the server.
+    /// The local operator, while the server runs.
     pub fn operator(&self) -> Operator {
         Operator::new(Opened { shared: self.running.shared.clone(), admin_password: None, migrations: 0 })
     }

@@ -98,7 +98,7 @@ impl Puller {
         }
     }
 
-    /// The same with pages of so many changes.
+    /// The same with pages of this many changes.
     pub fn limit(mut self, limit: u32) -> Self {
         self.query.limit = Some(limit);
         self

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub struct Caller {
     http: reqwest::Client,
     base: String,
-    /// What stands behind `Bearer`.
+    /// The token after `Bearer`.
     pub token: Option<String>,
     /// The account's id.
     pub id: String,
@@ -58,12 +58,12 @@ impl Server {
         self.bearer(None)
     }
 
-    /// The first administrator, logged in anew.
+    /// The first administrator, logged in again.
     pub async fn administrator(&self) -> Caller {
         self.logged_in("admin", PASSWORD).await
     }
 
-    /// A person, logged in anew.
+    /// A person, logged in again.
     pub async fn logged_in(&self, username: &str, password: &str) -> Caller {
         let answer = self.login(username, password).await.is(200);
         let mut caller = self.bearer(answer.body["access_token"].as_str());
@@ -276,7 +276,7 @@ impl Reply {
         let mut expected: Vec<(String, String)> =
             expected.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect();
         expected.sort();
-        assert_eq!((self.status, told(&self.body["errors"])), (422, expected), "{}: {}", self.what, self.text);
+        assert_eq!((self.status, faults_of(&self.body["errors"])), (422, expected), "{}: {}", self.what, self.text);
         self
     }
 
@@ -289,7 +289,7 @@ impl Reply {
 
     /// The warnings' codes, by pointer.
     pub fn warnings(&self) -> Vec<(String, String)> {
-        told(&self.body["warnings"])
+        faults_of(&self.body["warnings"])
     }
 
     /// A header's text; empty when it is not there.
@@ -315,10 +315,10 @@ impl Reply {
 }
 
 /// Faults or warnings by pointer and code, sorted.
-fn told(list: &Value) -> Vec<(String, String)> {
+fn faults_of(list: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = list.as_array().into_iter().flatten();
-    let mut told: Vec<_> = list.map(|fault| (text(&fault["pointer"]), text(&fault["code"]))).collect();
-    told.sort();
-    told
+    let mut faults: Vec<_> = list.map(|fault| (text(&fault["pointer"]), text(&fault["code"]))).collect();
+    faults.sort();
+    faults
 }

@@ -1,4 +1,4 @@
-//! What every test stands on: servers on a database of their own, actors instead of tokens.
+//! What every test uses: servers on a database of their own, actors instead of tokens.
 
 pub mod actors;
 pub mod cluster;

@@ -20,7 +20,7 @@ const READ_CACHES_KIB: usize = 16 * 1024;
 const LEAST_CACHE_KIB: usize = 1024;
 /// SQLite connections that a worker usually reads on: one with a transaction kept open, one without.
 const LITE_A_WORKER: usize = 2;
-/// For so long a SQLite read transaction is kept open for the next read. Other processes' commits are seen that late.
+/// How long a SQLite read transaction stays open for the next read. Commits of other processes are seen that late.
 const KEPT_FOR: Duration = Duration::from_millis(20);
 /// While SQLite's log is longer, no read transaction is kept open: a checkpoint is due, and needs a moment without one.
 const LONG_LOG: u64 = 64 * 1024 * 1024;
@@ -55,7 +55,7 @@ fn lock(kept: &Mutex<OpenRead>) -> MutexGuard<'_, OpenRead> {
 }
 
 impl LiteReads {
-    /// The read connections of one of so many workers.
+    /// The read connections of one worker, where there are `workers`.
     pub(super) fn new(path: &Path, commits: &Arc<Commits>, workers: usize) -> Self {
         LiteReads {
             path: path.to_owned(),

@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
     params(
         ("id" = String, Path, description = "The round: a UUID or `ext:<system>:<value>`"),
         ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab.internal\""),
-        ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is kept"),
+        ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is stored"),
     ),
     request_body(content = Advance, example = json!({"to": "self_rating"})),
     responses((status = 200, description = "The round after the step", body = EvaluationRound, example = json!({

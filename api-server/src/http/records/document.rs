@@ -79,7 +79,7 @@ pub fn list(kind: &Kind, examples: &Examples) -> Operation {
     for filter in kind.filters {
         operation = operation.parameter(filtered(filter));
     }
-    // With `fields`, or under a mask, an item has some of the fields only.
+    // With `fields`, or for a caller who may not read them all, an item has some of the fields only.
     let some = ObjectBuilder::new().schema_type(Type::Object).description(Some("The chosen fields.")).build();
     let mut items = AnyOf::new();
     items.items = vec![one(kind), Schema::from(some).into()];
@@ -133,7 +133,7 @@ pub fn update(kind: &Kind, examples: &Examples) -> Operation {
         kind,
         "update",
         format!("Changes {}.", a(kind)),
-        "A JSON Merge Patch (RFC 7396): absent is untouched, `null` clears. One that changes nothing answers the same version. \
+        "A JSON Merge Patch (RFC 7396): absent is untouched, `null` clears. One that changes nothing returns the same version. \
          `412` carries the current record in `current`.",
     )
     .parameter(id())
@@ -179,7 +179,7 @@ pub fn history(kind: &Kind, examples: &Examples) -> Operation {
         kind,
         "history",
         format!("Lists every version of {}, the newest first.", a(kind)),
-        "Those whose unit the caller sees, each under the mask of that unit.",
+        "Those whose unit the caller sees, each with the fields that the caller may read there.",
     )
     .parameter(id())
     .parameter(parameter(

@@ -77,7 +77,7 @@ pub fn if_match(required: bool) -> Parameter {
 
 /// The parameter `dry_run`.
 pub fn dry_run() -> Parameter {
-    parameter("dry_run", ParameterIn::Query, flag(), "Whether everything runs and nothing is kept.")
+    parameter("dry_run", ParameterIn::Query, flag(), "Whether everything runs and nothing is stored.")
 }
 
 /// The header `Idempotency-Key`.
@@ -91,7 +91,7 @@ pub fn key() -> Parameter {
             .max_length(Some(crate::http::idempotency::LONGEST))
             .build()
             .into(),
-        "A repeat under the same key answers what the first call did. Kept 7 days.",
+        "A repeat under the same key returns what the first call did. Stored 7 days.",
     )
 }
 

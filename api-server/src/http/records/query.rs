@@ -31,7 +31,7 @@ const PREFIX: &str = "cl1.";
 pub struct ListRequest {
     /// What it asks the store.
     pub list: List,
-    /// Only these fields are answered; empty: all.
+    /// Only these fields are returned; empty: all.
     pub fields: Vec<String>,
     /// Whether the whole list is counted, on its first page.
     pub count: bool,

@@ -139,7 +139,7 @@ pub async fn after_rights(app: &App, who: &Who, kind: &'static Kind, path: &str,
     }
 }
 
-/// Hands one item to the writer and answers what became of it.
+/// Hands one item to the writer and returns what became of it.
 ///
 /// # Errors
 /// What refused it.

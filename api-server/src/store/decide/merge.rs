@@ -184,7 +184,7 @@ fn resolved(item: &Item, target: &Target) -> Map<String, Value> {
     }
 }
 
-/// `replace` clears what is absent, but for what has a default and what the caller may not write.
+/// `replace` clears what is absent, except for what has a default and what the caller may not write.
 fn clear_absent(fields: &mut Fields, item: &Item, target: &Target, context: &Context<'_>) {
     let writes = target.before.as_ref().map(|before| context.scope.writes(item.kind, before.unit_id));
     for spec in item.kind.fields {

@@ -1,5 +1,5 @@
-//! Deciding one item in memory: find its target, ask the scope, check the version, merge, ask the type's rules, compare.
-//! Pure: no connection, no clock but the set's. What the set does not have yet makes the item undecided.
+//! Deciding one item in memory: find its target, ask the scope, check the version, merge, ask the type's rules,
+//! compare. Pure: no connection, no clock but the set's. What the set does not have yet makes the item undecided.
 
 mod external;
 mod merge;
@@ -60,7 +60,7 @@ pub struct Decided {
     pub known_to_writer: bool,
     /// All faults.
     pub faults: Vec<Fault>,
-    /// What is stored all the same.
+    /// What is stored anyway.
     pub warnings: Vec<Fault>,
     /// On a conflict with the stored record: the fields that differ, of those that the caller may read.
     pub differing: Vec<FieldConflict>,

@@ -102,7 +102,7 @@ impl Rights<'_> {
             let writes = self.scope.writes(kind, *unit);
             writes.any() && (!whole || writes.whole())
         };
-        // A unit to go to that the caller does not see is answered as a reference to nothing, whatever it is.
+        // A unit to go to that the caller does not see is treated as a reference to nothing, whatever it is.
         let here = before.map(|before| before.unit_id);
         let known =
             |unit: &&Uuid| self.scope.is_operator() || Some(**unit) == here || self.scope.reads(UNIT, **unit).is_some();

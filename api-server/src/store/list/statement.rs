@@ -154,7 +154,7 @@ impl List {
         sql.push(")");
     }
 
-    /// Adds what rows must fulfil, but for the conditions that a subquery has asked already.
+    /// Adds what rows must fulfil, except for the conditions that a subquery has asked already.
     pub(super) fn filter<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, asked: impl Fn(&Test) -> bool) {
         for word in &self.words {
             sql.push(" AND (");

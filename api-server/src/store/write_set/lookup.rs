@@ -8,7 +8,7 @@ use foldhash::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// At most so many records are loaded for one look-up: more than one call can change, so "there are others" is never
+/// Most records that are loaded for one look-up: more than one call can change, so "there are others" is never
 /// wrong. What must be exact is counted.
 pub const LOOKUP_LIMIT: i64 = 1_001;
 

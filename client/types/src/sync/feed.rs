@@ -51,8 +51,8 @@ pub struct ChangesPage {
     pub scope_rev: String,
     /// The database's clock.
     pub server_time: Timestamp,
-    /// Only on a call without a cursor: the units of the filter that do not exist or that the caller does not see, as they
-    /// were sent. They are empty; the other units are held.
+    /// Only on a call without a cursor: the units of the filter that do not exist or that the caller does not see, as
+    /// they were sent. They are empty; the other units are held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_units: Vec<String>,
 }
@@ -84,8 +84,8 @@ pub enum Change {
         #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         record: Map<String, Value>,
     },
-    /// The caller itself wrote this version and knows it (`own=brief`). Fetch the record when the local version is lower
-    /// or absent; `404` or `410` then means that it is gone since, and a later page says so.
+    /// The caller itself wrote this version and knows it (`own=brief`). Fetch the record when the local version is
+    /// lower or absent; `404` or `410` then means that it is gone since, and a later page says so.
     Own {
         /// Name of the record type.
         #[serde(rename = "type")]
@@ -110,7 +110,7 @@ pub enum Change {
     /// The snapshot is complete: delete what was not in it.
     SnapshotEnd {
         /// Records sent in this snapshot, by type. Empty when none was sent, or when they were not counted: the cursor
-        /// has no room for the counts of more than 20 types beside 8 units.
+        /// cannot hold the counts of more than 20 types together with 8 units.
         counts: std::collections::BTreeMap<String, i64>,
     },
     /// An `op` of a newer server, whole. Leave it.
@@ -179,7 +179,7 @@ object! {
             system: Text<40>,
         }
         optional {
-            /// The system's own name of the event. It is not kept.
+            /// The system's own name of the event. It is not stored.
             event: Text<200>,
         }
     }

@@ -42,7 +42,7 @@ pub struct PushBatch {
     /// What happens when an item is refused; default `record`.
     #[serde(default = "push_mode")]
     pub mode: PushMode,
-    /// Whether everything runs and nothing is kept.
+    /// Whether everything runs and nothing is stored.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
     /// The epoch that the caller knows: a different one is refused.
@@ -108,7 +108,7 @@ pub struct PushItem {
     /// Whether absent fields are cleared too (those that the caller may write and that have no default).
     #[serde(default, skip_serializing_if = "is_false")]
     pub replace: bool,
-    /// The sender's own time of the change. It is checked for its form, decides nothing and is not kept.
+    /// The sender's own time of the change. It is checked for its form, decides nothing and is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub source_updated_at: Option<Timestamp>,
@@ -212,7 +212,7 @@ pub struct PushAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub batch: Option<Uuid>,
-    /// Whether the effect is kept.
+    /// Whether the effect is stored.
     pub applied: bool,
     /// Items by status.
     pub summary: std::collections::BTreeMap<String, i64>,
@@ -241,15 +241,15 @@ pub struct ItemResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub version: Option<i64>,
-    /// Whether the caller now knows this version whole: what it sent is what is stored, or this response has the record.
-    /// A feed with `own=brief` sends such a version without its body.
+    /// Whether the caller now knows this version whole: what it sent is what is stored, or this response has the
+    /// record. A feed with `own=brief` sends such a version without its body.
     #[serde(default, skip_serializing_if = "is_false")]
     pub known_to_writer: bool,
     /// The record, when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
     pub record: Option<Map<String, Value>>,
-    /// What is stored all the same, but should be looked at.
+    /// What is stored anyway, but should be looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ProblemFault>,
     /// All faults of the item; pointers are relative to the item.

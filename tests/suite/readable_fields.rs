@@ -1,4 +1,4 @@
-//! Each grant for its own subtree, never a mixture; sensitive fields by name; nothing told by a filter.
+//! Each grant for its own subtree, never a mixture; sensitive fields by name; a filter reveals nothing.
 
 use crate::support::http::{Caller, over};
 use crate::support::on_both_engines;
@@ -45,7 +45,7 @@ on_both_engines! {
             assert_eq!(ids(&listed).contains(&theirs.id().as_str()), open, "{}", kind.name);
             let cell = |item: &Value| open || item["unit_id"] == ward.a.as_str();
             let expected = everything.iter().filter(|item| cell(item)).count();
-            // The office stands at the root, whose own unit lies above the ward.
+            // The office has its grant at the root, above the ward.
             assert_eq!(listed.len(), expected, "{}", kind.name);
             for item in &listed {
                 for spec in kind.fields.iter().filter(|spec| item.get(spec.name).is_some()) {
@@ -167,7 +167,7 @@ on_both_engines! {
         let held = ward.office.post("/v1/members", body).await.is(201).id();
         let mut same = member(&ward.a);
         same["profile_number"] = json!("123456AB");
-        // The office sees both: it is told. The office of one cell sees its own only: it is not.
+        // The office sees both and gets the warning. The office of one cell sees its own only and gets none.
         ward.office.post("/v1/members", same.clone()).await.faults(&[("/profile_number", "number_taken")]);
         let cell = server.acting(Role::CommitteeOffice, &ward.a).await;
         let stored = cell.post("/v1/members", same).await.is(201);
