@@ -3,11 +3,9 @@
 use crate::accounts::Paging;
 use crate::client::Client;
 use crate::error::Result;
-use crate::records::pages;
 use crate::transport::{Answer, Call};
 use cell_records_types::accounts::{AuditEvent, RoleRights};
 use cell_records_types::pages::Page;
-use futures_util::Stream;
 use serde_json::Value;
 
 impl Client {
@@ -29,15 +27,6 @@ impl Client {
     /// A page of the audit log.
     pub async fn audit_events(&self, paging: &Paging) -> Result<Page<AuditEvent>> {
         self.fetch(paging.mark(Call::get(&["v1", "audit_events"]))).await
-    }
-
-    /// The whole audit log that the caller may read, page by page.
-    pub fn audit_event_stream(&self) -> impl Stream<Item = Result<AuditEvent>> + Send + use<> {
-        let client = self.clone();
-        pages(move |cursor| {
-            let client = client.clone();
-            async move { client.audit_events(&Paging { limit: None, cursor }).await }
-        })
     }
 
     /// Whether the server is alive. Asked once, without a login.

@@ -11,6 +11,7 @@ use crate::store::registry::UNIT;
 use crate::store::scope::{Actor, Grant, Scope};
 use crate::store::writer::{WriteError, WriteTx};
 use crate::store::{callers, grants};
+use actix_web::HttpResponse;
 use cell_records_types::accounts::{CallerKind, Role};
 use cell_records_types::faults::{OUTSIDE_YOUR_UNIT, REFERENCE_NOT_FOUND};
 use cell_records_types::{Ref, Reference, Unit};
@@ -84,6 +85,11 @@ pub fn administered(scope: &Scope) -> ApiResult<Vec<Uuid>> {
 pub fn id(text: &str) -> ApiResult<Uuid> {
     let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
     id.ok_or_else(|| ApiError::new(&error::NOT_FOUND))
+}
+
+/// The response to a removal: `204`, or `404` where there was nothing to remove.
+pub fn removed(found: bool) -> ApiResult<HttpResponse> {
+    if found { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
 }
 
 /// An account with all its grants, also those that do not hold now.

@@ -219,7 +219,7 @@ async fn remove(
             Ok(grants::remove(tx, &by, &account, grant).await?)
         })
     });
-    if removed.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+    administration::removed(removed.await?)
 }
 
 /// Who sees a unit: the accounts whose grants cover it, by which grant, and since when.

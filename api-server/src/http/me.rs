@@ -136,7 +136,7 @@ async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path
             Ok(sessions::end_one(tx, &by, "session_ended", identity.account, identity.unit, session).await?)
         })
     });
-    if ended.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+    administration::removed(ended.await?)
 }
 
 /// The table of rights: what each role reads and writes of each record type.

@@ -134,7 +134,7 @@ async fn revoke_token(
             Ok(tokens::revoke(tx, &by, &system, token).await?)
         })
     });
-    if revoked.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+    administration::removed(revoked.await?)
 }
 
 /// Gives a token a second secret, which takes its place. The old one works for the overlap: one day unless asked.

@@ -235,5 +235,5 @@ async fn end_session_of_user(
             Ok(sessions::end_one(tx, &by, "session_ended", user.id, user.unit, session).await?)
         })
     });
-    if ended.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(ApiError::new(&error::NOT_FOUND)) }
+    administration::removed(ended.await?)
 }

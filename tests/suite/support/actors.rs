@@ -3,8 +3,8 @@
 use super::database::Engine;
 use super::server::{PASSWORD, Server};
 use cell_records_client::Client;
-use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, NewUser, Role, System, User};
-use cell_records_client::types::{Ref, Timestamp, Unit};
+use cell_records_client::types::accounts::{NewGrant, NewUser, Role, User};
+use cell_records_client::types::{Ref, Unit};
 use cell_records_server::operator::Operator;
 use cell_records_server::server::Opened;
 
@@ -38,27 +38,7 @@ impl Server {
 
     /// A system with grants, at the root.
     pub async fn system(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> Client {
-        self.registered(code, grants).await.1
-    }
-
-    /// The same with its account.
-    pub async fn registered(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> (System, Client) {
-        let admin = self.admin();
-        let new = NewSystem {
-            name: code.into(),
-            contact: "tests".into(),
-            purpose: "tests".into(),
-            code: Some(code.into()),
-            unit_id: None,
-        };
-        let system = admin.systems().create(&new).await.unwrap();
-        for (role, unit) in grants {
-            admin.systems().grant(system.id, &grant(role.clone(), unit.clone())).await.unwrap();
-        }
-        let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let token = NewToken { name: "test".into(), expires_at, grants: None };
-        let issued = admin.systems().issue_token(system.id, &token).await.unwrap();
-        (system, self.client().access_token(issued.token).build().unwrap())
+        self.peer(code, grants).await.client
     }
 
     /// A person with grants, at the root.

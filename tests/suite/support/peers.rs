@@ -1,6 +1,6 @@
 //! Systems that sync, with what the client hides: their tokens and the server's raw answers.
 
-use super::actors::grant;
+use super::actors::{DAY, grant};
 use super::server::Server;
 use cell_records_client::Client;
 use cell_records_client::sync::{Store, SyncSession};
@@ -10,9 +10,6 @@ use cell_records_client::types::{Ref, Timestamp, Unit};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use uuid::Uuid;
-
-/// A day in microseconds.
-const DAY: i64 = 86_400_000_000;
 
 /// A system with a token.
 pub struct Peer {
