@@ -72,7 +72,7 @@ pub enum SystemCommand {
     },
     /// List the systems with their grants.
     List,
-    /// Disable a system, or enable it again; its tokens are revoked for good.
+    /// Disable a system, or enable it again; its tokens are revoked permanently.
     Disable {
         /// Its code.
         code: String,

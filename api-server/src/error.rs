@@ -38,29 +38,29 @@ error_codes! {
     CURSOR_INVALID 400 "cursor_invalid" "The cursor cannot be read." "Không đọc được con trỏ.";
     CURSOR_FILTER_MISMATCH 400 "cursor_filter_mismatch" "The parameters differ from those that the cursor began with." "Tham số khác với lúc bắt đầu con trỏ.";
     IDEMPOTENCY_KEY_REQUIRED 400 "idempotency_key_required" "The header Idempotency-Key is required here." "Cần có header Idempotency-Key.";
-    IDEMPOTENCY_KEY_REFUSED 400 "idempotency_key_refused" "The answer holds a secret, so no Idempotency-Key is taken here." "Câu trả lời chứa bí mật nên không nhận Idempotency-Key.";
+    IDEMPOTENCY_KEY_REFUSED 400 "idempotency_key_refused" "The response contains a secret, so Idempotency-Key is not accepted here." "Câu trả lời chứa bí mật nên không nhận Idempotency-Key.";
     UNAUTHENTICATED 401 "unauthenticated" "Log in or send a valid access token." "Cần đăng nhập hoặc gửi mã truy cập hợp lệ.";
     LOGIN_FAILED 401 "login_failed" "The username or the password is wrong." "Sai tên đăng nhập hoặc mật khẩu.";
     REFRESH_FAILED 401 "refresh_failed" "The refresh token is not valid any more." "Mã làm mới không còn hiệu lực.";
-    FORBIDDEN 403 "forbidden" "You may see this, but not do it." "Bạn được xem nhưng không có quyền thực hiện.";
+    FORBIDDEN 403 "forbidden" "You may see this, but you may not do it." "Bạn được xem nhưng không có quyền thực hiện.";
     FIELD_NOT_READABLE 403 "field_not_readable" "You may not read this field, so it cannot filter or sort." "Bạn không có quyền đọc trường này nên không thể lọc hay sắp xếp theo nó.";
-    TYPE_NOT_READABLE 403 "type_not_readable" "You read no records of this type anywhere." "Bạn không có quyền đọc loại bản ghi này ở bất kỳ đâu.";
+    TYPE_NOT_READABLE 403 "type_not_readable" "You may not read records of this type anywhere." "Bạn không có quyền đọc loại bản ghi này ở bất kỳ đâu.";
     CURSOR_FOREIGN 403 "cursor_foreign" "The cursor belongs to another caller." "Con trỏ thuộc về người gọi khác.";
-    NOT_FOUND 404 "not_found" "Nothing is found here." "Không tìm thấy.";
+    NOT_FOUND 404 "not_found" "Nothing was found here." "Không tìm thấy.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";
     NOT_ACCEPTABLE 406 "not_acceptable" "The answer cannot be sent in a coding that Accept-Encoding allows." "Không thể gửi câu trả lời theo mã hóa mà Accept-Encoding cho phép.";
     STILL_REFERENCED 409 "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép.";
-    ROUND_CLOSED 409 "round_closed" "The round is approved: nothing of it changes." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
+    ROUND_CLOSED 409 "round_closed" "The round is approved: nothing in it can be changed." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
     NOT_UNIQUE 409 "not_unique" "Another record holds this already." "Bản ghi khác đã có giá trị này.";
-    LAST_ADMINISTRATOR 409 "last_administrator" "This would leave no user who administers the root for good." "Thao tác này sẽ không còn người dùng nào quản trị toàn hệ thống.";
+    LAST_ADMINISTRATOR 409 "last_administrator" "This would leave no user with permanent administration of the root." "Thao tác này sẽ không còn người dùng nào quản trị toàn hệ thống.";
     EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
     GONE 410 "gone" "The record is deleted." "Bản ghi đã bị xóa.";
-    CURSOR_GONE 410 "cursor_gone" "The cursor no longer leads on: begin again with a snapshot." "Con trỏ không còn dùng được: hãy tải lại toàn bộ.";
+    CURSOR_GONE 410 "cursor_gone" "The cursor is not valid any more: begin again with a snapshot." "Con trỏ không còn dùng được: hãy tải lại toàn bộ.";
     STALE_VERSION 412 "stale_version" "The record has another version." "Bản ghi đã có phiên bản khác.";
     TOO_LARGE 413 "too_large" "The body is larger than the limit." "Nội dung vượt quá giới hạn.";
     UNSUPPORTED_MEDIA_TYPE 415 "unsupported_media_type" "Send the body as application/json." "Hãy gửi nội dung dạng application/json.";
-    INVALID 422 "invalid" "The body breaks rules." "Nội dung vi phạm quy tắc.";
+    INVALID 422 "invalid" "The body violates rules." "Nội dung vi phạm quy tắc.";
     PUSH_REFUSED 422 "push_refused" "Some items were refused, so nothing is stored." "Có mục bị từ chối nên không lưu gì.";
     IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused" "The key was used for another request." "Khóa đã dùng cho yêu cầu khác.";
     TOO_LARGE_FOR_ONE_WRITE 422 "too_large_for_one_write" "This is too much for one write." "Quá nhiều cho một lần ghi.";
@@ -68,7 +68,7 @@ error_codes! {
     TOO_MANY_ATTEMPTS 429 "too_many_attempts" "Too many failed logins; try again later." "Đăng nhập sai quá nhiều lần; hãy thử lại sau.";
     INTERNAL 500 "internal" "A fault of this server; it is logged under the request id." "Lỗi của máy chủ; đã ghi nhật ký theo mã yêu cầu.";
     UNAVAILABLE 503 "unavailable" "The service cannot answer now; try again shortly." "Dịch vụ tạm thời chưa trả lời được; hãy thử lại sau.";
-    OUTCOME_UNKNOWN 503 "outcome_unknown" "It is not known whether the write was kept; repeat it under the same key, or read first." "Chưa biết thao tác ghi đã được lưu hay chưa; hãy gửi lại với cùng khóa hoặc đọc trước.";
+    OUTCOME_UNKNOWN 503 "outcome_unknown" "It is not known whether the write was stored; repeat it under the same key, or read first." "Chưa biết thao tác ghi đã được lưu hay chưa; hãy gửi lại với cùng khóa hoặc đọc trước.";
 }
 
 /// An error on its way to the caller.

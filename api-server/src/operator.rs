@@ -205,7 +205,8 @@ impl Operator {
         .await
     }
 
-    /// Disables an account, or enables it again. With `even_last` also the last user who administers the root for good.
+    /// Disables an account, or enables it again. With `even_last` also the last user who administers the root
+    /// permanently.
     ///
     /// # Errors
     /// When there is none, or when it is that last user.

@@ -211,7 +211,7 @@ impl Running {
         self.shared.ending.store(true, Ordering::Release);
         self.handle.stop(true).await;
         self.uses.abort();
-        // What it did is kept; the next start goes on.
+        // What it did is kept; the next start continues.
         self.reindexing.abort();
         if let Ok(Err(error)) = self.server.await {
             tracing::error!(%error, "the server ended with an error");

@@ -100,7 +100,7 @@ impl<T: Account> Accounts<T> {
         self.client.fetch(call.json(grant)?).await
     }
 
-    /// Takes a grant away.
+    /// Removes a grant.
     pub async fn remove_grant(&self, id: Uuid, grant: Uuid) -> Result<()> {
         let call = Call::delete(&["v1", T::PLURAL, &id.to_string(), "grants", &grant.to_string()]);
         self.client.send(call).await.map(drop)

@@ -123,7 +123,7 @@ on_both_engines! {
         assert_eq!(mine.post("/v1/systems", system).await.is(201).body["unit_id"], ward.ward);
     }
 
-    async fn an_account_that_reaches_further_than_its_administrator_is_not_taken_over(server: empty) {
+    async fn an_account_with_wider_rights_than_its_administrator_is_not_taken_over(server: empty) {
         let ward = server.ward().await;
         let other = ward.office.post("/v1/units", crate::support::ward::unit("grassroots_committee", ROOT)).await.is(201).id();
         let (root, mine) = (server.administrator().await, server.acting(Role::Administrator, &ward.ward).await);
@@ -306,7 +306,7 @@ on_both_engines! {
         system.get("/v1/me").await.is(200);
     }
 
-    async fn nobody_changes_the_own_grants(server: empty) {
+    async fn nobody_changes_their_own_grants(server: empty) {
         let admin = server.administrator().await;
         let own = format!("/v1/users/{}/grants", admin.id);
         admin.post(&own, json!({"role": "committee_office", "unit_id": ROOT})).await.refused(403, "forbidden");
@@ -334,7 +334,7 @@ on_both_engines! {
         server.login("thu-ky", PASSWORD).await.refused(401, "login_failed");
     }
 
-    async fn a_grant_that_is_taken_away_is_gone_within_a_second(server: empty) {
+    async fn a_removed_grant_ends_within_a_second(server: empty) {
         let ward = server.ward().await;
         let path = format!("/v1/members/{}", ward.member(&ward.a).await);
         let caller = server.granted(vec![over(Role::CellSecretary, &ward.a), over(Role::FrontendReader, &ward.ward)]).await;

@@ -7,7 +7,7 @@ use cell_records_client::types::accounts::{CallerKind, Role};
 use serde_json::{Value, json};
 
 on_both_engines! {
-    async fn what_is_done_to_accounts_is_written_down_with_who_and_by_which_request(server: empty) {
+    async fn every_change_to_accounts_is_audited_with_its_author_and_request(server: empty) {
         let admin = server.administrator().await;
         let auditor = server.acting(Role::Auditor, ROOT).await;
         let user = admin.post("/v1/users", json!({"username": "thu-ky", "display_name": "Thư ký", "password": PASSWORD})).header("x-request-id", "made-here").await.is(201).id();
@@ -54,7 +54,7 @@ on_both_engines! {
         admin.get("/v1/audit_events").await.refused(403, "forbidden");
     }
 
-    async fn what_the_operator_does_is_written_down_as_the_operators(server: empty) {
+    async fn what_the_operator_does_is_audited_as_the_operators(server: empty) {
         let (operator, auditor) = (server.operator(), server.acting(Role::Auditor, ROOT).await);
         operator.add_user("thu-ky", "Thư ký", PASSWORD, None).await.unwrap();
         operator.grant(CallerKind::User, "thu-ky", "frontend_reader", None, None, Vec::new()).await.unwrap();

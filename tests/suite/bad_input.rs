@@ -76,14 +76,14 @@ on_both_engines! {
         ward.office.call(Method::HEAD, "/v1/members").await;
     }
 
-    async fn problems_are_told_in_vietnamese_where_that_is_preferred(server: empty) {
+    async fn problems_are_in_vietnamese_where_that_is_preferred(server: empty) {
         let ward = server.ward().await;
         for (languages, vietnamese) in [("vi", true), ("vi-VN,vi;q=0.9,en;q=0.8", true), ("en", false), ("fr", false), ("en, vi;q=0.5", false)] {
             let answer = ward.office.post("/v1/members", json!({"unit_id": ward.a, "sex": "x", "full_name": "A", "birth_date": "1980"}))
                 .header("accept-language", languages).await.faults(&[("/sex", "unknown_code"), ("/admission_date", "required")]);
             let (title, required) = match vietnamese {
                 true => ("Nội dung vi phạm quy tắc.", "Trường này là bắt buộc."),
-                false => ("The body breaks rules.", "This field is required."),
+                false => ("The body violates rules.", "This field is required."),
             };
             assert_eq!(answer.body["title"], title, "{languages}");
             assert!(answer.text.contains(required), "{}", answer.text);

@@ -101,7 +101,7 @@ on_both_engines! {
                 assert!(answer.items.iter().all(|item| item.version == Some(1)));
                 made += batch.items.len();
             }
-            // A copy that was there before the kill goes on.
+            // A copy that was there before the kill continues.
             let puller = puller.get_or_insert_with(|| Puller::new(client.clone()));
             puller.client = client;
             puller.assert_equal(&format!("round {round}")).await;
@@ -111,7 +111,7 @@ on_both_engines! {
         process.kill();
     }
 
-    async fn a_server_that_is_told_to_end_finishes_what_runs(server: demo) {
+    async fn a_server_that_is_asked_to_end_finishes_what_runs(server: demo) {
         let peer = server.peer("city", &[(Role::ExchangePeer, demo("ward"))]).await;
         server.running.handle.stop(true).await;
         let mut process = Process::start(&server.database);

@@ -83,7 +83,7 @@ on_both_engines! {
         assert_eq!(puller.gone, ["expired"]);
     }
 
-    async fn a_database_put_back_is_noticed_and_every_copy_recovers(server: demo) {
+    async fn a_restored_database_is_noticed_and_every_copy_recovers(server: demo) {
         let peer = server.peer("province", &peer_role()).await;
         let mut behind = Puller::new(peer.client.clone());
         behind.drain().await;

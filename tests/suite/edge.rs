@@ -72,7 +72,7 @@ on_both_engines! {
         server.nobody().post("/v1/auth/token", json!({"grant_type": "client_credentials"})).await.refused(415, "unsupported_media_type");
     }
 
-    async fn a_key_that_stands_twice_in_an_object_is_refused(server: empty) {
+    async fn a_key_that_occurs_twice_in_an_object_is_refused(server: empty) {
         let ward = server.ward().await;
         let post = |path: &str, body: String| ward.office.call(Method::POST, path).body("application/json", body);
         let sound = member(&ward.a).to_string();
@@ -129,7 +129,7 @@ on_both_engines! {
         server.nobody().get("/docs/nothing.js").await.refused(404, "not_found");
     }
 
-    async fn a_tag_says_what_of_the_record_was_read(server: empty) {
+    async fn an_etag_says_which_fields_were_read(server: empty) {
         let ward = server.ward().await;
         let mut body = member(&ward.a);
         body["ethnicity"] = json!("kinh");

@@ -96,7 +96,7 @@ on_both_engines! {
         ]);
     }
 
-    async fn from_approved_on_nothing_of_the_round_changes(server: empty) {
+    async fn a_round_cannot_be_changed_after_it_is_approved(server: empty) {
         let ward = server.ward().await;
         let lead = server.acting(Role::CommitteeLead, &ward.ward).await;
         let (round, person, other) = (ward.round().await, ward.member(&ward.a).await, ward.member(&ward.a).await);
@@ -123,7 +123,7 @@ on_both_engines! {
         let elsewhere = json!({"round_id": ward.round().await, "member_id": other});
         let elsewhere = ward.office.post("/v1/member_evaluations", elsewhere).await.is(201).id();
         ward.office.patch(&format!("/v1/member_evaluations/{elsewhere}"), "*", json!({"round_id": round})).await.refused(409, "round_closed");
-        // Back in review everything goes on.
+        // Back in review everything continues.
         advance(&lead, &round, json!({"to": "reviewing", "reason": "Sửa"})).await.is(200);
         ward.office.patch(&format!("/v1/member_evaluations/{theirs}"), "*", json!({"self_level": "poor"})).await.is(200);
     }

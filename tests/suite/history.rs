@@ -1,4 +1,4 @@
-//! What was: the versions of a record, and the record as it stood.
+//! History: the versions of a record, and the record as it was at a time.
 
 use crate::support::on_both_engines;
 use crate::support::ward::{change, member};
@@ -11,7 +11,7 @@ fn column(items: &[Value], name: &str) -> Vec<Value> {
 }
 
 on_both_engines! {
-    async fn every_version_of_every_type_is_told_with_who_when_and_what(server: empty) {
+    async fn history_shows_every_version_of_every_type_with_author_time_and_changes(server: empty) {
         let ward = server.ward().await;
         for kind in &KINDS {
             let record = ward.record(kind, &ward.a).await;

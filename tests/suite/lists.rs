@@ -247,7 +247,7 @@ on_both_engines! {
         office.get("/v1/member_evaluations?excluded=no").await.refused(400, "invalid_parameter");
     }
 
-    async fn every_type_counts_chooses_fields_sorts_and_tells_what_changed_since(server: empty) {
+    async fn every_type_counts_chooses_fields_sorts_and_lists_changes_since(server: empty) {
         let ward = server.ward().await;
         for kind in &KINDS {
             let collection = format!("/v1/{}", kind.plural);

@@ -61,7 +61,7 @@ on_both_engines! {
         assert_eq!(ward.office.get(&path).await.body["unit_id"], ward.a.as_str());
     }
 
-    async fn what_is_pointed_to_is_not_deleted_and_only_what_the_caller_sees_is_named(server: empty) {
+    async fn what_is_referenced_is_not_deleted_and_only_what_the_caller_sees_is_named(server: empty) {
         let ward = server.ward().await;
         let (one, other) = (ward.member(&ward.a).await, ward.member(&ward.b).await);
         let path = format!("/v1/members/{one}");

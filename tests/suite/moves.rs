@@ -1,4 +1,4 @@
-//! Records that move between units: they leave one copy and enter another, whatever lies between two pulls.
+//! Records that move between units: they leave one copy and enter another, whatever happens between two pulls.
 
 use crate::support::actors::demo;
 use crate::support::copies::{Puller, held};
@@ -102,7 +102,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_member_that_is_deleted_moved_and_restored_stands_in_one_copy(server: demo) {
+    async fn a_member_that_is_deleted_moved_and_restored_is_in_one_copy(server: demo) {
         let city = mover(server).await;
         let id = Uuid::now_v7();
         city.write(vec![member(id, "ext:demo:cell-01", "Đoàn Văn Cảnh")]).await;

@@ -1,4 +1,4 @@
-//! PostgreSQL stopped, killed and hung under load: what was acknowledged is there, once, and the server goes on by
+//! PostgreSQL stopped, killed and paused under load: what was acknowledged is there, once, and the server continues by
 //! itself.
 
 use crate::concurrency::random;

@@ -74,7 +74,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_patch_that_changes_nothing_answers_the_same_version(server: empty) {
+    async fn a_patch_that_changes_nothing_returns_the_same_version(server: empty) {
         let ward = server.ward().await;
         for kind in &KINDS {
             let path = format!("/v1/{}/{}", kind.plural, ward.record(kind, &ward.a).await.id());

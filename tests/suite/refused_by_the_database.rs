@@ -48,7 +48,7 @@ fn id(item: &PushItem) -> Uuid {
 }
 
 on_both_engines! {
-    async fn the_others_of_a_batch_stand_when_the_database_refuses_one(server: demo) {
+    async fn the_others_of_a_batch_are_stored_when_the_database_refuses_one(server: demo) {
         let peer = city(server).await;
         let other = server.peer("province", &[(Role::ExchangePeer, demo("ward"))]).await;
         let mut puller = Puller::new(other.client.clone());
@@ -64,7 +64,7 @@ on_both_engines! {
         assert_eq!(answer.items[37].conflict.as_ref().unwrap().reason, ConflictReason::Unique);
         assert_eq!((answer.summary["created"], answer.summary["conflict"]), (99, 1));
         puller.assert_equal("the other's copy").await;
-        // The writer goes on.
+        // The writer continues.
         assert_eq!(peer.write(members(3)).await.summary["created"], 3);
         puller.assert_equal("the other's copy afterwards").await;
     }
@@ -83,7 +83,7 @@ on_both_engines! {
         assert_eq!(peer.write(members(3)).await.summary["created"], 3);
     }
 
-    async fn commands_of_others_in_the_same_set_stand(server: demo) {
+    async fn commands_of_others_in_the_same_set_are_stored(server: demo) {
         let peer = city(server).await;
         // More than one, so that the set is divided many times.
         let bad = members(6);
@@ -124,7 +124,7 @@ on_both_engines! {
         puller.assert_equal("the copy afterwards").await;
     }
 
-    async fn what_refers_to_a_record_that_the_database_refused_falls_with_it(server: demo) {
+    async fn what_refers_to_a_record_that_the_database_refused_is_refused_too(server: demo) {
         let peer = city(server).await;
         let cell = Uuid::now_v7();
         refuse(server, &[cell]);

@@ -283,7 +283,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_reference_to_what_is_invisible_is_answered_as_one_to_nothing(server: empty) {
+    async fn a_reference_to_an_invisible_record_looks_like_one_to_nothing(server: empty) {
         let ward = server.ward().await;
         let caller = server.acting(Role::CommitteeOffice, &ward.a).await;
         // Another ward's, the round closed, so that the most could be revealed.
@@ -330,7 +330,7 @@ on_both_engines! {
         }
     }
 
-    async fn without_a_login_every_operation_answers_401_and_so_does_what_is_no_operation(server: empty) {
+    async fn without_a_login_every_operation_returns_401_and_so_does_an_unknown_one(server: empty) {
         let nobody = server.nobody();
         for (path, methods) in operations(server).await {
             for (method, open) in methods {

@@ -14,7 +14,7 @@ fn codes(warnings: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 on_both_engines! {
-    async fn all_faults_of_a_members_body_are_told_at_once(server: empty) {
+    async fn all_faults_of_a_members_body_are_reported_at_once(server: empty) {
         let ward = server.ward().await;
         let nobody = uuid::Uuid::now_v7();
         ward.office.post("/v1/members", json!({"unit_id": ward.a})).await.faults(&[
@@ -84,7 +84,7 @@ on_both_engines! {
         assert_eq!(codes(&left.warnings()), [("/status", "open_positions")]);
     }
 
-    async fn a_unit_stands_where_its_kind_may_and_moves_through_its_states(server: empty) {
+    async fn a_unit_is_placed_where_its_kind_is_allowed_and_moves_through_its_states(server: empty) {
         let ward = server.ward().await;
         let post = |body: Value| ward.office.post("/v1/units", body);
         for (body, expected) in [

@@ -113,14 +113,14 @@ on_both_engines! {
         assert_eq!((puller.gone.len(), puller.count("member")), (2, 55));
     }
 
-    async fn a_cell_that_hangs_elsewhere_changes_the_copies_on_its_boundary_only(server: demo) {
+    async fn a_cell_that_moves_changes_the_copies_on_its_boundary_only(server: demo) {
         let city = server.peer("city", &[(Role::ExchangePeer, demo("city"))]).await;
         let other = Uuid::now_v7();
         city.write(vec![unit(other, "ext:demo:city", "grassroots_committee", "Đảng bộ phường Hưng Phúc")]).await;
         let ward = server.peer("ward", &[(Role::ExchangePeer, demo("ward"))]).await;
         let ward_2 = server.peer("ward-2", &[(Role::ExchangePeer, other.into())]).await;
         let cell = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
-        let other_cell = server.peer("other_cell", &[(Role::ExchangePeer, demo("cell-02"))]).await;
+        let other_cell = server.peer("other-cell", &[(Role::ExchangePeer, demo("cell-02"))]).await;
         let both = server.peer("both", &[(Role::ExchangePeer, demo("ward")), (Role::ExchangePeer, other.into())]).await;
         let mut pullers: Vec<Puller> =
             [&city, &ward, &ward_2, &cell, &other_cell, &both].iter().map(|peer| Puller::new(peer.client.clone())).collect();
@@ -141,7 +141,7 @@ on_both_engines! {
             }
             changes => panic!("{changes:?}"),
         }
-        for (index, whose) in ["city", "ward", "ward-2", "cell", "other_cell", "both"].iter().enumerate() {
+        for (index, whose) in ["city", "ward", "ward-2", "cell", "other-cell", "both"].iter().enumerate() {
             pullers[index].assert_equal(whose).await;
         }
         let gone: Vec<usize> = pullers.iter().map(|puller| puller.gone.len()).collect();

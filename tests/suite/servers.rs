@@ -201,7 +201,7 @@ on_both_engines! {
         puller.assert_equal("the copy").await;
     }
 
-    async fn a_puller_that_changes_servers_goes_on_where_it_was(server: demo) {
+    async fn a_puller_that_changes_servers_continues_where_it_was(server: demo) {
         if server.engine == Engine::Sqlite {
             return;
         }

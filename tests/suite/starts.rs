@@ -63,7 +63,7 @@ on_both_engines! {
             Engine::Sqlite => assert!(second.err().unwrap().contains("another server")),
             Engine::Postgres => second.unwrap().stop().await,
         }
-        // The first goes on, and when it has ended another may start.
+        // The first continues, and when it has ended another may start.
         server.nobody().get("/readyz").await.is(200);
         server.running.handle.stop(true).await;
         server.second().await.unwrap().stop().await;

@@ -32,7 +32,7 @@ on_both_engines! {
         let path = format!("{tokens}/{}", issued["id"].as_str().unwrap());
         admin.delete(&path, "*").await.is(204);
         caller.becomes("/v1/me", 401).await;
-        // The system's other token goes on.
+        // The system's other token continues.
         system.get("/v1/me").await.is(200);
         assert!(admin.get(&tokens).await.body["items"][0]["revoked_at"].is_string());
         for (body, faults) in [

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 on_both_engines! {
-    async fn a_unit_that_hangs_elsewhere_takes_its_people_into_other_scopes(server: empty) {
+    async fn a_unit_that_moves_takes_its_people_into_other_scopes(server: empty) {
         let ward = server.ward().await;
         let person = ward.member(&ward.a).await;
         let other = ward.office.post("/v1/units", unit("grassroots_committee", ROOT)).await.is(201).id();
@@ -49,7 +49,7 @@ on_both_engines! {
         server.granted(both).await.patch(&path, "*", patch()).await.is(200);
     }
 
-    async fn no_unit_comes_to_stand_below_itself(server: empty) {
+    async fn no_unit_is_ever_below_itself(server: empty) {
         let ward = server.ward().await;
         let group = ward.office.post("/v1/units", unit("party_group", &ward.a)).await.is(201).id();
         let patch = |id: &str, parent: &str| ward.office.patch(&format!("/v1/units/{id}"), "*", json!({"parent_id": parent}));

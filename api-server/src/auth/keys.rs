@@ -1,6 +1,6 @@
 //! Signing and sealing keys: made at the first start, kept in the database for all its servers, wrapped with the
 //! master key when there is one. The signing key can be replaced while servers run: the new one signs, and what the
-//! old one signed is verified until it is over.
+//! old one signed is verified until it expires.
 
 use crate::store::keys::StoredKey;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};

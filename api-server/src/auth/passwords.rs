@@ -56,7 +56,7 @@ impl Hasher {
     }
 
     /// Whether a password is accepted for a user of this name in a unit of this name: 12 to 200 characters after NFKC,
-    /// and `zxcvbn` finds it hard to guess (score 3 of 4), also for who knows both names.
+    /// and `zxcvbn` finds it hard to guess (score 3 of 4), also for somebody who knows both names.
     ///
     /// # Errors
     /// When all workers stay busy for five seconds.
@@ -132,8 +132,8 @@ const COMMON_HERE: [&str; 14] = [
     "quantri",
 ];
 
-/// Whether a password is long enough and hard to guess for who knows the user and its unit. There is no rule of
-/// composition.
+/// Whether a password is long enough and hard to guess for somebody who knows the user and its unit. There is no rule
+/// of composition.
 pub fn is_acceptable(password: &str, username: &str, unit: &str) -> bool {
     // Full-width letters and the like count as what they look like.
     let password: String = password.nfkc().collect();

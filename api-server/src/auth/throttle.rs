@@ -90,7 +90,7 @@ impl Throttle {
     pub fn succeeded(&self, attempt: LoginAttempt, now: Instant) {
         let mut counted = self.counted();
         counted.pairs.remove(&attempt);
-        make_room(&mut counted.known, |last| *last);
+        drop_older_half(&mut counted.known, |last| *last);
         counted.known.insert(attempt, now);
     }
 
@@ -107,7 +107,7 @@ impl Throttle {
 }
 
 fn count<K: Eq + Hash>(counts: &mut HashMap<K, Failures>, key: K, now: Instant) {
-    make_room(counts, |failures| failures.last);
+    drop_older_half(counts, |failures| failures.last);
     let failures = counts.entry(key).or_insert(Failures { count: 0, last: now });
     if now.duration_since(failures.last) >= WINDOW {
         failures.count = 0;
@@ -117,7 +117,7 @@ fn count<K: Eq + Hash>(counts: &mut HashMap<K, Failures>, key: K, now: Instant) 
 }
 
 /// Takes the older half away where a map is full.
-fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>, last: impl Fn(&V) -> Instant) {
+fn drop_older_half<K: Eq + Hash, V>(map: &mut HashMap<K, V>, last: impl Fn(&V) -> Instant) {
     if map.len() < KEPT {
         return;
     }

@@ -54,7 +54,7 @@ impl Reads {
     /// second time, on a fresh connection, where the first was lost.
     ///
     /// # Errors
-    /// What `work` fails with; the database's own error where no connection is available or the time is over.
+    /// What `work` fails with; the database's own error where no connection is available or the time limit is reached.
     pub async fn single<T, E: Failure>(&self, work: impl AsyncFn(&mut Db<'_>) -> Result<T, E>) -> Result<T, E> {
         match self {
             Reads::Lite(reads) => reads.single(work).await,
@@ -63,7 +63,7 @@ impl Reads {
     }
 
     /// The same for what may miss the last 20 ms of other processes' commits, but none of this process's: on SQLite it
-    /// goes on in a read transaction that is kept open. Not for clocks, tokens and rights.
+    /// continues in a read transaction that is kept open. Not for clocks, tokens and rights.
     ///
     /// # Errors
     /// As [`Reads::single`].
@@ -76,7 +76,7 @@ impl Reads {
     }
 
     /// Runs one statement that reads much. SQLite runs it on a thread of its own, with a connection of its own, so that
-    /// the worker goes on; `LONG_READS` run at once, the next wait, and fail after `READ_LIMIT`.
+    /// the worker continues; `LONG_READS` run at once, the next wait, and fail after `READ_LIMIT`.
     ///
     /// # Errors
     /// The database's own.
@@ -101,7 +101,7 @@ impl Reads {
     /// Runs statements that must all see one state: a read-only transaction.
     ///
     /// # Errors
-    /// What `work` fails with; the database's own error where no connection is available or the time is over.
+    /// What `work` fails with; the database's own error where no connection is available or the time limit is reached.
     pub async fn snapshot<T, E: From<DbError>>(
         &self,
         work: impl AsyncFnOnce(&mut Db<'_>) -> Result<T, E>,

@@ -117,7 +117,7 @@ fn command() -> Command {
     }
 }
 
-/// Whether the demo's ward is there, be it deleted since, or something else that has its name.
+/// Whether the demo's ward is there, even if it is deleted, or something else with its name.
 async fn is_loaded(database: &Database) -> Result<bool, String> {
     let asked = async {
         let mut own = database.open().await?;

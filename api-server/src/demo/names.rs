@@ -1,4 +1,4 @@
-//! Vietnamese names, put together from common parts: family, middle and given name, by sex. Nobody is meant.
+//! Vietnamese names, put together from common parts: family, middle and given name, by sex. They name no real person.
 
 use super::random::Random;
 use cell_records_types::Sex;

@@ -78,7 +78,7 @@ pub fn administered(scope: &Scope) -> ApiResult<Vec<Uuid>> {
     if roots.is_empty() { Err(ApiError::forbidden(Role::Administrator)) } else { Ok(roots) }
 }
 
-/// The id in a path; what is none belongs to nothing.
+/// The id in a path. A text that is no id names no account.
 ///
 /// # Errors
 /// `404`.
@@ -108,7 +108,7 @@ pub async fn find(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<FoundAc
 /// An account that the caller administers.
 ///
 /// # Errors
-/// `403` for who administers nothing, `404` for what lies elsewhere.
+/// `403` when the caller administers nothing, `404` when the account is not in its units.
 pub fn visible(scope: &Scope, found: FoundAccount) -> ApiResult<Account> {
     administered(scope)?;
     let (account, _) = found.ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
@@ -116,7 +116,7 @@ pub fn visible(scope: &Scope, found: FoundAccount) -> ApiResult<Account> {
 }
 
 /// The same, where the account's rights or secrets are to be changed: not the caller's own, and not those of an
-/// account that reaches further than the caller (its unit may have been moved since it got its grants).
+/// account with wider rights than the caller (its unit may have been moved since it got its grants).
 ///
 /// # Errors
 /// `403`, `404`.
@@ -124,7 +124,7 @@ pub fn changeable(scope: &Scope, found: FoundAccount) -> ApiResult<Account> {
     let further = found.iter().flat_map(|(_, grants)| grants).any(|grant| !administers(scope, grant.unit));
     let account = visible(scope, found)?;
     if matches!(&scope.actor, Actor::Account(own, _) if *own == account.id) {
-        return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers the own account"));
+        return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers their own account"));
     }
     if further {
         return Err(ApiError::new(&error::FORBIDDEN).detail("the account holds grants outside your units"));

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+    fn a_key_that_occurs_twice_is_refused_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":[{"b":1,"c":2,"b":3}]}"#, r#"{"a":1,"\u0061":1}"#] {
             let error = object(text.as_bytes()).unwrap_err();
             assert_eq!(error.code, &error::INVALID_JSON, "{text}");

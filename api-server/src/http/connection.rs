@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(5);
 const REST_OF_BODY: Duration = Duration::from_secs(5);
 /// How long a client may take fewer bytes of an answer than `LEAST_TAKEN`.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// See [`ANSWER_TIMEOUT`]. So an answer to a slow client goes on, and a byte now and then does not hold one up.
+/// See [`ANSWER_TIMEOUT`]. So an answer to a slow client continues, and a byte now and then does not hold one up.
 const LEAST_TAKEN: usize = 16 * 1024;
 
 /// The service of one worker: an application, behind connections that are cut when their answers are not taken within

@@ -33,7 +33,7 @@ pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
     config.service(list_grants_over_unit);
 }
 
-/// The grants of a user, those that do not hold now too.
+/// The grants of a user, also those that are not in force now.
 ///
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [
@@ -44,7 +44,7 @@ async fn list_grants_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<
     list(&app, &who, CallerKind::User, &id).await
 }
 
-/// The grants of a system, those that do not hold now too.
+/// The grants of a system, also those that are not in force now.
 ///
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [
@@ -63,13 +63,13 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 
 /// Gives a user a role over a unit and all below it.
 ///
-/// The unit is at or below the user's own, and under a grant of `administrator` that the caller holds. It works
-/// within a second. Nobody changes its own grants. No account holds `administrator` together with a role that reads
-/// personal data, or with named fields, at the same time: `422`, `roles_conflict`.
+/// The unit is at or below the user's own, and under a grant of `administrator` that the caller holds. It takes
+/// effect within a second. Nobody may change their own grants. No account holds `administrator` together with a role
+/// that reads personal data, or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
     request_body(content = NewGrant, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
-    responses((status = 201, description = "Given; `Location` says where", body = Grant, example = json!(
+    responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     )), Problems))]
 #[post("/v1/users/{id}/grants")]
@@ -85,13 +85,13 @@ async fn add_grant_to_user(
 
 /// Gives a system a role over a unit and all below it.
 ///
-/// The unit is at or below the system's own, and under a grant of `administrator` that the caller holds. It works
-/// within a second. No account holds `administrator` together with a role that reads personal data, or with named
-/// fields, at the same time: `422`, `roles_conflict`.
+/// The unit is at or below the system's own, and under a grant of `administrator` that the caller holds. It takes
+/// effect within a second. No account holds `administrator` together with a role that reads personal data, or with
+/// named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "systems",
     request_body(content = NewGrant, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
-    responses((status = 201, description = "Given; `Location` says where", body = Grant, example = json!(
+    responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
     )), Problems))]
 #[post("/v1/systems/{id}/grants")]
@@ -171,11 +171,11 @@ async fn add(
     given.await
 }
 
-/// Takes a grant away from a user, within a second.
+/// Removes a grant of a user. Takes effect within a second.
 ///
-/// Needs `administrator` over the user's unit and all its grants. Nobody changes its own grants. `409` when it would
-/// leave no user who administers the root for good.
-#[utoipa::path(tag = "users", responses((status = 204, description = "Taken away"), Problems))]
+/// Needs `administrator` over the user's unit and all its grants. Nobody may change their own grants. `409` when it
+/// would leave no user with permanent administration of the root.
+#[utoipa::path(tag = "users", responses((status = 204, description = "Removed"), Problems))]
 #[delete("/v1/users/{id}/grants/{grant}")]
 async fn remove_grant_of_user(
     app: App,
@@ -186,10 +186,10 @@ async fn remove_grant_of_user(
     remove(&app, &who, &request, CallerKind::User, &path).await
 }
 
-/// Takes a grant away from a system, within a second.
+/// Removes a grant of a system. Takes effect within a second.
 ///
 /// Needs `administrator` over the system's unit and all its grants.
-#[utoipa::path(tag = "systems", responses((status = 204, description = "Taken away"), Problems))]
+#[utoipa::path(tag = "systems", responses((status = 204, description = "Removed"), Problems))]
 #[delete("/v1/systems/{id}/grants/{grant}")]
 async fn remove_grant_of_system(
     app: App,
@@ -224,9 +224,9 @@ async fn remove(
 
 /// Who sees a unit: the accounts whose grants cover it, by which grant, and since when.
 ///
-/// Also those whose grant was given for a unit above it, and those whose grant begins later; not what is over, and no
-/// account that is disabled. Needs `committee_office` or `committee_lead` over the unit. By the grant's id, which is
-/// in the order in which they were given.
+/// Includes grants that were given for a unit above it, and grants that begin later. Leaves out grants that have ended,
+/// and disabled accounts. Needs `committee_office` or `committee_lead` over the unit. Sorted by the grant's id, which
+/// is the order in which they were given.
 #[utoipa::path(tag = "units",
     params(
         ("id" = String, Path, description = "The unit: a UUID or `ext:<system>:<value>`"),

@@ -21,7 +21,7 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// The database answers, is migrated and takes writes, and what must be loaded is.
+/// Ready: the database answers, is migrated and takes writes, and everything that must be loaded is loaded.
 ///
 /// Not ready: while the demo is loading, while the database does not answer, while the writer does not answer within
 /// two seconds, and while the last write failed because the database was gone, full or read-only. Then each

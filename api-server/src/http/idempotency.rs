@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what it belongs to, and what a repeat is answered.
+//! `Idempotency-Key`: what it belongs to, and what a repeat returns.
 
 use super::administration::{self, Work};
 use crate::auth::caller::Who;
@@ -71,8 +71,8 @@ impl Answer {
     }
 }
 
-/// What a repeat is answered from: what was kept of the first run, and its records from the log, as they were then. What
-/// of them the caller sees is decided by its rights now.
+/// What a repeat is answered from: what was stored of the first run, and its records from the log, as they were then.
+/// What of them the caller sees is decided by its rights now.
 ///
 /// # Errors
 /// When the database fails.

@@ -94,7 +94,7 @@ pub fn wait_for(wait: Duration) -> ApiError {
     ApiError { retry_after: Some(seconds), ..ApiError::new(&error::TOO_MANY_ATTEMPTS) }
 }
 
-/// Writes down a failed login; alike in words and work, whether there is such a user or not.
+/// Logs a failed login, with the same words and the same work whether the user exists or not.
 async fn login_failed(app: &App, by: By, username: &str) -> ApiError {
     let username = username.to_owned();
     let written = app.writer.accounts(move |tx| {
@@ -137,7 +137,7 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
 /// Renews an access token.
 ///
 /// The refresh token is replaced by the one in the answer. A second use within 30 seconds gets tokens of the same
-/// session too (two tabs); a later one ends the session, for then two hold it.
+/// session too (two tabs); a later one ends the session, because then two clients hold it.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = RefreshToken, example = json!({"refresh_token": "crr_…"})),
     responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)

@@ -77,7 +77,7 @@ fn problem(codes: &[&'static ErrorCode]) -> Response {
     ResponseBuilder::new().description(lines.join("\n")).content("application/problem+json", content).build()
 }
 
-/// The errors that every operation may answer, from the table of errors.
+/// The errors that every operation may return, from the table of errors.
 pub struct Problems;
 
 impl IntoResponses for Problems {

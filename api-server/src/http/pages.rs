@@ -1,4 +1,4 @@
-//! Pages of what is no record: limits, and cursors that are sealed and bound to their caller and query.
+//! Pages of lists that hold no records: limits, and cursors that are sealed and bound to their caller and query.
 
 use super::params::Params;
 use crate::auth::caller::Who;
@@ -39,7 +39,7 @@ impl<T: Serialize + DeserializeOwned> PageRequest<T> {
     /// Takes `limit` and `cursor`. `query` says what else the cursor depends on: the list and its filters.
     ///
     /// # Errors
-    /// `400` or `403` when the cursor is none, another caller's or another query's.
+    /// `400` when it is no cursor or another query's, `403` when it is another caller's.
     pub fn of(params: &mut Params, app: &App, who: &Who, query: String) -> ApiResult<Self> {
         let limit = params.number("limit", 1, MOST).unwrap_or(ITEMS);
         // Filters may be long; a cursor is not.

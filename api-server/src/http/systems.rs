@@ -117,7 +117,7 @@ async fn read_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResp
 
 /// Disables a system, or enables it again; gives it another name.
 ///
-/// Disabling it revokes its tokens within a second, for good. Needs `administrator` over the system's unit and
+/// Disabling it permanently revokes its tokens, within a second. Needs `administrator` over the system's unit and
 /// all its grants.
 #[utoipa::path(tag = "systems",
     request_body(content = AccountPatch, example = json!({"disabled": true})),

@@ -121,7 +121,8 @@ async fn read_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpRespon
 /// Changes a user: its name, its password, whether it may log in.
 ///
 /// Needs `administrator` over the user's unit and all its grants. A new password ends the user's sessions, disabling
-/// the user does so too, within a second. `409` when nobody would be left who administers the root for good. The own account is changed under `/v1/me`.
+/// the user does so too, within a second. `409` when nobody would be left who administers the root permanently. Your
+/// own account is changed under `/v1/me`.
 #[utoipa::path(tag = "users",
     request_body(content = AccountPatch, example = json!({"disabled": true})),
     responses((status = 200, description = "As it is now", body = User, example = json!(

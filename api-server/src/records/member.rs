@@ -148,7 +148,7 @@ impl Slice for Member {
             }
         }
         dates(&change.after, set, verdict);
-        // A warning about a number reveals it: only to who reads it, or just sent it.
+        // A warning about a number reveals it: only to a caller who reads it, or just sent it.
         if change.sent("personal_id") || change.may_learn("member", change.after.unit_id, "personal_id") {
             number_fits(&change.after, verdict);
         }

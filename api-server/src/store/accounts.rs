@@ -235,7 +235,7 @@ pub struct Changes {
     pub disabled: Option<bool>,
 }
 
-/// Changes an account. A new password ends its sessions; disabling it revokes its tokens too, for good.
+/// Changes an account. A new password ends its sessions; disabling it also revokes its tokens permanently.
 ///
 /// # Errors
 /// When the database fails.

@@ -16,12 +16,12 @@ pub fn typed<T: RecordType>(record: &T) -> CutBody {
 }
 
 /// Cuts a body by today's declaration: a field that moved to another class moves to the fragment of that class, and a
-/// required field that was added since gets what older records have. A field that is not declared any more is kept out of
-/// sight, with the sensitive ones.
+/// required field that was added since gets what older records have. A field that is not declared any more is kept out
+/// of sight, with the sensitive ones.
 ///
 /// # Errors
 /// When the body is no JSON, which only hand-made SQL can bring about.
-pub fn anew(body: &CutBody, kind: &Kind) -> serde_json::Result<CutBody> {
+pub fn recut(body: &CutBody, kind: &Kind) -> serde_json::Result<CutBody> {
     let mut text = String::from("{");
     body.join(Class::Sensitive, &mut text);
     text.push('}');

@@ -98,7 +98,7 @@ pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant
     Ok(Some(grant))
 }
 
-/// Takes a grant away; `false` when the account has none of this id.
+/// Removes a grant; `false` when the account has none of this id.
 ///
 /// # Errors
 /// When the database fails.
@@ -127,7 +127,7 @@ async fn audit_grant(
     audit::record(tx, by, action, Some(grant.id), grant.unit, detail).await
 }
 
-/// The users who administer the root for good and are not disabled, each with the grant that says so.
+/// The users who administer the root permanently and are not disabled, each with the grant that says so.
 async fn root_administrators(db: &mut Db<'_>, now: Timestamp) -> Result<Vec<(Id, Id)>, DbError> {
     use crate::db::schema::accounts as a;
     let query = g::table
@@ -142,7 +142,7 @@ async fn root_administrators(db: &mut Db<'_>, now: Timestamp) -> Result<Vec<(Id,
     on!(db, c => query.all(c))
 }
 
-/// Whether an account is the last user who administers the root for good.
+/// Whether an account is the last user who administers the root permanently.
 ///
 /// # Errors
 /// When the database fails.
@@ -151,7 +151,7 @@ pub async fn is_last_administrator(db: &mut Db<'_>, account: Uuid, now: Timestam
     Ok(!held.is_empty() && !held.iter().any(|(holder, _)| holder.0 != account))
 }
 
-/// Whether a grant is the last by which a user administers the root for good.
+/// Whether a grant is the last by which a user administers the root permanently.
 ///
 /// # Errors
 /// When the database fails.

@@ -128,7 +128,7 @@ impl Stored {
 
     /// The same record, its body cut by today's classes. Nothing when the body does not read back.
     pub fn recut(&self) -> Option<Self> {
-        let body = super::cut::anew(&self.body, self.kind).ok()?;
+        let body = super::cut::recut(&self.body, self.kind).ok()?;
         Some(Stored::new(self.kind, self.envelope.clone(), body))
     }
 

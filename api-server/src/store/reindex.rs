@@ -2,7 +2,7 @@
 //! tables and in the log, the columns, child tables and references. It is needed when a field's class, a column or a
 //! reference changed since they were stored; the clock row names the registry that they were last brought up to.
 //!
-//! It runs in bounded steps, each a write of its own, and goes on where it was cut off. Meanwhile the server answers:
+//! It runs in bounded steps, each a write of its own, and continues where it was cut off. Meanwhile the server answers:
 //! readers cut the bodies that they show by today's classes, and deletes are refused with `503`, for a new reference
 //! may not be known yet.
 
@@ -69,7 +69,7 @@ impl Fingerprint {
     }
 }
 
-/// What a step came to.
+/// The result of a step.
 pub enum Step {
     /// This number of records and rows was done; there are more.
     Done(usize),
@@ -77,7 +77,7 @@ pub enum Step {
     Finished,
 }
 
-/// Runs all steps that are left, and passes what each came to on.
+/// Runs all steps that are left, and passes on the result of each.
 ///
 /// # Errors
 /// When a step has no outcome; what was done is kept.
@@ -220,11 +220,11 @@ async fn log(db: &mut Db<'_>, after: i64) -> Result<(usize, Option<i64>), DbErro
         let kind = Kind::named(&kind)?;
         // A delete has no body.
         let body = CutBody([public?, internal?, personal?, sensitive?]);
-        let anew = cut::anew(&body, kind);
-        if anew.is_err() {
+        let recut = cut::recut(&body, kind);
+        if recut.is_err() {
             tracing::error!(seq, "a row of the log does not read back");
         }
-        anew.ok().filter(|anew| *anew != body).map(|anew| (seq, anew))
+        recut.ok().filter(|recut| *recut != body).map(|recut| (seq, recut))
     });
     let cut: Vec<(i64, CutBody)> = cut.collect();
     let columns: Vec<Column> = [Column::new("seq", Type::Int)].iter().chain(&BODIES).copied().collect();

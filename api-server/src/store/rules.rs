@@ -37,7 +37,7 @@ pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
 
     /// Required fields that were added when there were records already, each with the JSON value that those have.
     const FILLS: &'static [(&'static str, &'static str)] = &[];
-    /// Raised when a column or a child table comes to hold something else of the same name and type: records are
+    /// Raised when a column or a child table gets another meaning under the same name and type: records are
     /// brought up to it (`reindex`).
     const REVISION: u32 = 1;
 

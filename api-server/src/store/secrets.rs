@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_token_is_told_by_its_checksum() {
+    fn a_mistyped_token_is_recognised_by_its_checksum() {
         let secret = generate(ACCESS).unwrap();
         assert_eq!(secret.len(), 50);
         assert!(is_well_formed(&secret, ACCESS));

@@ -36,7 +36,7 @@ pub struct WriteSet {
     referrers: HashMap<RecordKey, Vec<RecordKey>>,
     counts: HashMap<Count, Counts>,
     missing: RefCell<Missing>,
-    asked_in_vain: Cell<usize>,
+    misses: Cell<usize>,
     undo: Vec<Undo>,
 }
 
@@ -63,7 +63,7 @@ impl WriteSet {
             referrers: HashMap::new(),
             counts: HashMap::new(),
             missing: RefCell::default(),
-            asked_in_vain: Cell::new(0),
+            misses: Cell::new(0),
             undo: Vec::new(),
         }
     }
@@ -72,13 +72,13 @@ impl WriteSet {
 
     /// How often something was asked for and not loaded. Who finds it grown has decided on too little, and decides
     /// again.
-    pub fn asked_in_vain(&self) -> usize {
-        self.asked_in_vain.get()
+    pub fn misses(&self) -> usize {
+        self.misses.get()
     }
 
     /// Notes that an item waits for another item that waits.
     pub fn wait(&self) {
-        self.asked_in_vain.set(self.asked_in_vain.get() + 1);
+        self.misses.set(self.misses.get() + 1);
     }
 
     fn miss(&self, note: impl FnOnce(&mut Missing)) {

@@ -130,7 +130,7 @@ pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &FeedRequest) -> 
     }
 }
 
-/// Whether a cursor leads on.
+/// Whether a cursor is still valid.
 async fn gone(db: &mut Db<'_>, pull: &Pull, cursor: &FeedCursor, rev: [u8; 8]) -> Result<Option<Gone>, DbError> {
     let clock = &pull.view.clock;
     if cursor.epoch != short_epoch(&clock.epoch) {

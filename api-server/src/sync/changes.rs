@@ -19,7 +19,7 @@ use cell_records_types::sync::ChangesPage;
 /// The change feed, and the first load of it.
 ///
 /// Without a cursor it begins with a snapshot: all records of the caller's scope, units first, over as many pages as
-/// they need, then `snapshot_end`; after that the same cursor leads on into the changes. Save the cursor in the
+/// they need, then `snapshot_end`; after that the same cursor continues with the changes. Save the cursor in the
 /// transaction that applies the page. `types`, `units` and `own` are fixed by the first call.
 ///
 /// On `410 cursor_gone` begin again without a cursor; its `reason` is `expired` (the position is too old),

@@ -29,8 +29,8 @@ const READ_HERE: usize = 128 * 1024;
 ///
 /// One call is one transaction. With `mode=record` refused items are left out and the rest is stored; with `mode=all`
 /// one refused item refuses the call. `dry_run` runs everything, rights and uniqueness included, and keeps nothing.
-/// Items may refer to each other by `ref:<name>`, in any order; results come in the order of the items. A repeat under the same
-/// `Idempotency-Key` writes nothing and is answered with what the first came to, filtered by the caller's rights of
+/// Items may refer to each other by `ref:<name>`, in any order; results come in the order of the items. A repeat under
+/// the same `Idempotency-Key` writes nothing and returns the result of the first, filtered by the caller's rights of
 /// today; under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is
 /// `422 push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
 /// Every fault is reported with its item, with a pointer relative to the item; an answer says nothing of records that

@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// Units that one statement names at first, and at most: a type that is rare in them asks for more at once.
 const UNITS_AT_ONCE: (usize, usize) = (64, 1_024);
 
-/// Fills a page from the walk's position. Returns whether the walk came to its end.
+/// Fills a page from the walk's position. Returns whether the walk reached its end.
 ///
 /// # Errors
 /// When the database fails.
@@ -33,7 +33,7 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Feed
         let mut source = Source::of(pull, kind, after.0);
         while let Some(units) = source.next() {
             loop {
-                // One more than fits shows whether the walk goes on.
+                // One more than fits shows whether the walk continues.
                 let left = page.limit.saturating_sub(page.len());
                 let records = read(db, kind, class, units.as_deref(), after, left + 1).await?;
                 source.found(records.len());

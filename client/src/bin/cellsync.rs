@@ -37,7 +37,7 @@ enum Command {
     },
     /// Puts the items of a file into the outbox, and sends the outbox.
     ///
-    /// After an interruption, run it without a file: what is in the outbox goes on where it stopped.
+    /// After an interruption, run it without a file: what is in the outbox continues where it stopped.
     Push {
         /// Push items, one JSON object a line, as `POST /v1/sync/push` takes them; `-` reads standard input.
         /// Nothing is sent when a line is wrong. A file of the same content is taken once.

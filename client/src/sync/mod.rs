@@ -1,7 +1,7 @@
 //! A local copy of the records that the caller may read, which follows the server, and an outbox of local changes.
 //!
 //! A [`SyncSession`] drives the protocol over a [`Store`]: [`SqliteStore`], [`MemoryStore`], or the caller's own.
-//! Whatever happens, a cut connection, a crash, a `kill -9`, the next session goes on from the store:
+//! Whatever happens, a cut connection, a crash, a `kill -9`, the next session continues from the store:
 //!
 //! - A page of changes and the cursor behind it are stored in one local transaction.
 //! - A batch of the outbox is written to the store with its `Idempotency-Key` and its exact bytes before it is sent.

@@ -210,7 +210,7 @@ impl<S: Store> SyncSession<S> {
         Ok(state)
     }
 
-    /// Puts records in the place of the own writes that the copy does not hold: those of another copy of the same
+    /// Puts records in the place of its own writes that the copy does not hold: those of another copy of the same
     /// account, or of before a loss.
     async fn fetch_own(&mut self, page: &mut ChangesPage) -> Result<()> {
         let snapshot = page.phase == Phase::Snapshot;

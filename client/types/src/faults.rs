@@ -40,7 +40,7 @@ fault_codes! {
     OUT_OF_RANGE "out_of_range" "Must be {}." "Phải là {}.";
     UNKNOWN_CODE "unknown_code" "Must be one of: {}." "Phải là một trong các mã: {}.";
     REFERENCE_INVALID "reference_invalid" "Must be a UUID or ext:<system>:<value>." "Phải là UUID hoặc ext:<hệ thống>:<giá trị>.";
-    REFERENCE_NOT_FOUND "reference_not_found" "Nothing is found under this reference." "Không tìm thấy bản ghi được dẫn chiếu.";
+    REFERENCE_NOT_FOUND "reference_not_found" "No record was found for this reference." "Không tìm thấy bản ghi được dẫn chiếu.";
     FIELD_NOT_WRITABLE "field_not_writable" "You may not write this field." "Bạn không có quyền ghi trường này.";
     READ_ONLY "read_only" "This field cannot be written; use the operation that changes it." "Không ghi trực tiếp được trường này; hãy dùng thao tác tương ứng.";
     DUPLICATE_CODE "duplicate_code" "This code is in the list twice." "Mã này lặp lại trong danh sách.";
@@ -48,7 +48,7 @@ fault_codes! {
     EXTERNAL_ID_TAKEN "external_id_taken" "Another record holds this external id." "Mã ngoài này đã thuộc bản ghi khác.";
     ID_TAKEN "id_taken" "This id cannot be used." "Không dùng được id này.";
     UNIT_CYCLE "unit_cycle" "A unit cannot be below itself." "Tổ chức không thể trực thuộc chính nó.";
-    PARENT_SINCE_OUT_OF_RANGE "parent_since_out_of_range" "Must lie between the previous date and today." "Phải nằm giữa ngày trước đó và hôm nay.";
+    PARENT_SINCE_OUT_OF_RANGE "parent_since_out_of_range" "Must be between the previous date and today." "Phải nằm giữa ngày trước đó và hôm nay.";
     CODE_TAKEN "code_taken" "Another unit under the same parent has this code." "Tổ chức khác cùng cấp trên trực tiếp đã có mã này.";
     UNIT_TOO_DEEP "unit_too_deep" "The tree of units would be more than {} deep." "Cây tổ chức sẽ sâu quá {} cấp.";
     KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind is not allowed here." "Loại tổ chức này không thể đặt ở đây.";
@@ -57,23 +57,23 @@ fault_codes! {
     DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before {}." "Không được trước {}.";
     NOT_A_CELL "not_a_cell" "Members belong to a cell that is not dissolved." "Đảng viên phải thuộc một chi bộ chưa giải thể.";
     STATUS_MOVE_NOT_ALLOWED "status_move_not_allowed" "The status cannot move this way: {}." "Không chuyển được tình trạng: {}.";
-    IN_THE_FUTURE "in_the_future" "Must not lie in the future." "Không được ở tương lai.";
+    IN_THE_FUTURE "in_the_future" "Must not be in the future." "Không được ở tương lai.";
     OFFICIAL_BEFORE_ADMISSION "official_before_admission" "The official date is before the admission date." "Ngày chính thức trước ngày vào Đảng.";
-    UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not lie in the future." "Không được ở tương lai.";
+    UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not be in the future." "Không được ở tương lai.";
     STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by unit_since." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không chồng nhau và kết thúc trước unit_since.";
     NUMBER_TAKEN "number_taken" "Another member holds this number." "Số này đã thuộc đảng viên khác.";
     TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";
     OFFICE_TAKEN "office_taken" "The unit has this office filled already." "Chức vụ này của tổ chức đang có người giữ.";
-    SCHEME_IN_USE "scheme_in_use" "A round beyond draft uses the scheme: only valid_to and labels change." "Đã có đợt đánh giá dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
+    SCHEME_IN_USE "scheme_in_use" "A round beyond draft uses the scheme: only valid_to and labels can be changed." "Đã có đợt đánh giá dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
     ROUND_EXISTS "round_exists" "The unit has a round of this scheme and period already." "Tổ chức đã có đợt đánh giá của bộ tiêu chí và kỳ này.";
     LEVEL_NOT_IN_SCHEME "level_not_in_scheme" "Not a level of the round's scheme." "Không phải mức xếp loại của bộ tiêu chí.";
     EVALUATION_EXISTS "evaluation_exists" "The round has a result for this subject already." "Đợt đánh giá đã có kết quả cho đối tượng này.";
-    ROUND_CLOSED "round_closed" "The round is approved: nothing of it changes." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
+    ROUND_CLOSED "round_closed" "The round is approved: nothing in it can be changed." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
     SCORE_MISMATCH "score_mismatch" "The score must be the sum of the score sheet." "Điểm phải bằng tổng của bảng điểm.";
     EXCLUDED_WITH_LEVELS "excluded_with_levels" "An excluded subject has no levels." "Đối tượng không đánh giá thì không có mức xếp loại.";
-    FIGURE_IS_FIXED "figure_is_fixed" "What was reported is never edited; record a correction." "Số liệu đã báo cáo không sửa được; hãy ghi bản đính chính.";
+    FIGURE_IS_FIXED "figure_is_fixed" "A reported figure cannot be edited; record a correction." "Số liệu đã báo cáo không sửa được; hãy ghi bản đính chính.";
     PERIOD_INVALID "period_invalid" "Give period_from and period_to, or as_of_precision with the date that it allows." "Cần period_from và period_to, hoặc as_of_precision cùng ngày phù hợp.";
-    UNIT_FIXED "unit_fixed" "The unit of this record does not change." "Không đổi được tổ chức của bản ghi này.";
+    UNIT_FIXED "unit_fixed" "The unit of this record cannot be changed." "Không đổi được tổ chức của bản ghi này.";
     REASON_REQUIRED "reason_required" "A reason is required here: {}." "Cần nêu lý do: {}.";
     STILL_REFERENCED "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     PRECONDITION_REQUIRED "precondition_required" "Name the version that you built on (if_version)." "Cần nêu phiên bản gốc (if_version).";
@@ -88,8 +88,8 @@ fault_codes! {
     CAP_EXCEEDED "cap_exceeded" "Above the cap: {}." "Vượt tỷ lệ tối đa: {}.";
     INVALID_PASSWORD "invalid_password" "The password must have at least 12 characters and not be easy to guess." "Mật khẩu phải có ít nhất 12 ký tự và không được dễ đoán.";
     WRONG_PASSWORD "wrong_password" "This is not the password." "Mật khẩu không đúng.";
-    OUTSIDE_YOUR_UNIT "outside_your_unit" "This lies outside the unit." "Nằm ngoài phạm vi tổ chức.";
-    ROLES_CONFLICT "roles_conflict" "An account does not hold administrator together with a role that reads personal data." "Một tài khoản không được vừa quản trị vừa có vai trò đọc dữ liệu cá nhân.";
+    OUTSIDE_YOUR_UNIT "outside_your_unit" "This is outside the unit." "Nằm ngoài phạm vi tổ chức.";
+    ROLES_CONFLICT "roles_conflict" "An account must not hold administrator together with a role that reads personal data." "Một tài khoản không được vừa quản trị vừa có vai trò đọc dữ liệu cá nhân.";
     NAME_TAKEN "name_taken" "This name is taken." "Tên này đã được dùng.";
 }
 

@@ -9,7 +9,7 @@ pub use push::*;
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The schema date that this crate speaks.
+/// The schema date that this crate supports.
 pub const SCHEMA: &str = "2026-11";
 /// Most items of one push.
 pub const MAX_PUSH_ITEMS: usize = 1_000;
@@ -34,7 +34,7 @@ pub struct SyncInfo {
     pub protocol: Vec<String>,
     /// The incarnation of the database, as every page names it.
     pub epoch: String,
-    /// Schema dates that are spoken.
+    /// Schema dates that the server supports.
     pub schema: Vec<String>,
     /// Record types that the caller may read, in the order of a snapshot.
     pub types: Vec<String>,

@@ -69,7 +69,7 @@ impl Proxy {
         Proxy { port, hung, next }
     }
 
-    /// Passes nothing on any more, or goes on where it stopped.
+    /// Passes nothing on any more, or continues where it stopped.
     pub fn hang(&self, hung: bool) {
         self.hung.send_replace(hung);
     }

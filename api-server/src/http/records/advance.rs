@@ -18,8 +18,8 @@ use serde_json::{Map, Value, json};
 /// Moves a round one step on, or back to `reviewing` with a reason.
 ///
 /// The steps: `draft`, `self_rating`, `reviewing`, `proposed`, `approved`, `submitted`, `locked`. To `approved` and
-/// beyond, and back, needs the role `committee_lead` over the round's unit. From `approved` on nothing of the round
-/// changes.
+/// later steps, and back, needs the role `committee_lead` over the round's unit. From `approved` on, nothing in the
+/// round can change.
 #[utoipa::path(
     tag = "evaluation_rounds",
     params(

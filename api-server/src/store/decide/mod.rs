@@ -160,12 +160,12 @@ pub fn decide(item: &Item, context: &Context<'_>, set: &mut WriteSet, draft: &mu
     if one_of(context.failed) {
         return Some(refused(ItemStatus::Blocked, Refusal::Blocked, None));
     }
-    let asked = set.asked_in_vain();
+    let before = set.misses();
     if one_of(context.undecided) {
         set.wait();
     }
     let target = Target::find(item, context, set);
-    if set.asked_in_vain() > asked {
+    if set.misses() > before {
         return None;
     }
     // Who may see and do it comes first: no later answer says anything about what is invisible.
@@ -174,12 +174,12 @@ pub fn decide(item: &Item, context: &Context<'_>, set: &mut WriteSet, draft: &mu
         return Some(refused(ItemStatus::NotFound, Refusal::NotFound, None));
     };
     merge::merge(item, &target, action, context, set, draft);
-    if set.asked_in_vain() > asked {
+    if set.misses() > before {
         return None;
     }
     let merged = draft.as_ref()?;
     let decided = judge(item, &target, merged, context, set);
-    if set.asked_in_vain() > asked {
+    if set.misses() > before {
         return None;
     }
     let judged = match decided {
@@ -189,7 +189,7 @@ pub fn decide(item: &Item, context: &Context<'_>, set: &mut WriteSet, draft: &mu
     Some(outcome::finish(item, &target, merged, judged, context, set))
 }
 
-/// What an item comes to when nothing refuses it.
+/// The result of an item that nothing refuses.
 struct Judged {
     after: super::record::Typed,
     is_as_sent: bool,

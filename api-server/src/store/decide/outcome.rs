@@ -1,4 +1,4 @@
-//! What an item comes to: versions and conflicts, and the new version that it puts into the set.
+//! The result of an item: versions and conflicts, and the new version that it puts into the set.
 
 use super::merge::Draft;
 use super::target::{Sent, Target};
@@ -21,8 +21,8 @@ pub fn conflict(refusal: Refusal, record: &Arc<Stored>) -> Decided {
     Decided { record: Some(record.clone()), ..refused(ItemStatus::Conflict, refusal, Some(record.id)) }
 }
 
-/// The same, naming what the item would have changed, so far as the caller may read it. What was sent is shown as it was
-/// sent: an external id that is resolved here would reveal what its sender may not see.
+/// The same, naming what the item would have changed, so far as the caller may read it. What was sent is shown as it
+/// was sent: an external id that is resolved here would reveal what its sender may not see.
 pub fn conflict_about(refusal: Refusal, record: &Arc<Stored>, item: &Item, draft: &Draft, scope: &Scope) -> Decided {
     let reads = scope.reads(record.kind, record.unit_id);
     let named = scope.named_fields(record.kind, record.unit_id);

@@ -29,7 +29,7 @@ object! {
 }
 
 object! {
-    /// A user's change of the own password. Ends the user's other sessions.
+    /// A user's change of their own password. Ends the user's other sessions.
     pub struct PasswordChange {
         required {
             /// The password until now.

@@ -85,7 +85,7 @@ pub enum Change {
         record: Map<String, Value>,
     },
     /// The caller itself wrote this version and knows it (`own=brief`). Fetch the record when the local version is
-    /// lower or absent; `404` or `410` then means that it is gone since, and a later page says so.
+    /// lower or absent; `404` or `410` then means that it was deleted since, and a later page says so.
     Own {
         /// Name of the record type.
         #[serde(rename = "type")]

@@ -249,7 +249,7 @@ pub struct ItemResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
     pub record: Option<Map<String, Value>>,
-    /// What is stored anyway, but should be looked at.
+    /// Warnings: the item is stored, but somebody should check this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ProblemFault>,
     /// All faults of the item; pointers are relative to the item.
