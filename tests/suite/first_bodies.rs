@@ -3,7 +3,7 @@
 
 use cell_records_client::types::Timestamp;
 use cell_records_client::types::faults::Report;
-use cell_records_server::store::record::{Body, Envelope, Stored};
+use cell_records_server::store::record::{CutBody, Envelope, Stored};
 use cell_records_server::store::registry::{KINDS, Kind};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ fn stored(kind: &'static Kind, body: &Map<String, Value>) -> Stored {
     };
     let text = Value::Object(body.clone()).to_string();
     let fragment = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap();
-    Stored::new(kind, envelope, Body([String::new(), fragment.into(), String::new(), String::new()]))
+    Stored::new(kind, envelope, CutBody([String::new(), fragment.into(), String::new(), String::new()]))
 }
 
 #[test]

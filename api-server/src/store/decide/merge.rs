@@ -221,9 +221,10 @@ fn merged(base: Option<&Value>, patch: &Map<String, Value>) -> Value {
 mod tests {
     use super::*;
     use crate::store::items::{Caller, Command, Expected};
-    use crate::store::record::{Body, Envelope};
+    use crate::store::record::{CutBody, Envelope};
     use crate::store::registry::Kind;
-    use crate::store::scope::{ROOT, Scope, Tree};
+    use crate::store::scope::Scope;
+    use crate::store::tree::{ROOT, Tree};
     use cell_records_types::{Reference, Term, Timestamp};
     use std::collections::{HashMap, HashSet};
 
@@ -241,7 +242,7 @@ mod tests {
             origin: None,
             external_ids: "[]".into(),
         };
-        let body = Body([String::new(), r#""from":"2010-01-01""#.into(), String::new(), String::new()]);
+        let body = CutBody([String::new(), r#""from":"2010-01-01""#.into(), String::new(), String::new()]);
         let before = Arc::new(Stored::new(kind, envelope, body));
         let Value::Object(change) = json!({"to": "2015-01-01"}) else { panic!("an object") };
         let item = Item::new(kind, PushOp::Update, Some(Reference::Id(before.id)), Expected::Any, change, "");
