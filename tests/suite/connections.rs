@@ -6,7 +6,8 @@ use crate::support::items::{member, update};
 use crate::support::proxy::Proxy;
 use crate::support::{Engine, on_both_engines};
 use cell_records_client::types::accounts::Role;
-use cell_records_server::db::Url;
+use cell_records_server::db::{Url, engine};
+use cell_records_server::store::live::Clock;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -56,6 +57,27 @@ on_both_engines! {
             }
             assert_eq!(push(2).await.is(207).body["summary"]["created"], 1);
         }
+    }
+
+    async fn a_write_that_waits_too_long_for_another_is_503_once_and_costs_no_session(server: demo) {
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        let push = || {
+            let one = member(Uuid::now_v7(), CELL, "Một Người");
+            caller.post("/v1/sync/push", json!({"items": [one]})).header("idempotency-key", &Uuid::new_v4().to_string())
+        };
+        push().await.is(207);
+        let mut other = server.running.shared.database.open().await.unwrap();
+        let before = server.database.sessions();
+        engine::begin_write(&mut other.db()).await.unwrap();
+        engine::take_time(&mut other.db()).await.unwrap();
+        Clock::read(&mut other.db(), true).await.unwrap();
+        let begun = Instant::now();
+        push().await.refused(503, "unavailable");
+        // The limit of a lock is five seconds.
+        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}: it waited twice", begun.elapsed());
+        engine::batch(&mut other.db(), "ROLLBACK").await.unwrap();
+        push().await.is(207);
+        assert_eq!(server.database.sessions(), before);
     }
 
     async fn a_refused_read_costs_no_session_of_the_database(server: demo) {

@@ -270,10 +270,17 @@ pub fn is_connection_lost(error: &DbError) -> bool {
     }
 }
 
+/// Whether another write held a lock for too long. The connection is sound.
+pub fn is_lock_timeout(error: &DbError) -> bool {
+    let DbError::DatabaseError(_, information) = error else { return false };
+    ["database is locked", "lock timeout"].iter().any(|known| information.message().contains(known))
+}
+
 /// Whether the database could not be reached, is full, read-only, or too busy: the caller may try again.
 pub fn is_unavailable(error: &DbError) -> bool {
     match error {
         DbError::BrokenTransactionManager => true,
+        error if is_lock_timeout(error) => true,
         DbError::DatabaseError(kind, information) => {
             let text = information.message();
             let known = matches!(
@@ -285,12 +292,10 @@ pub fn is_unavailable(error: &DbError) -> bool {
             );
             known
                 || [
-                    "database is locked",
                     "database or disk is full",
                     "disk I/O error",
                     "unable to open database",
                     "attempt to write a readonly database",
-                    "lock timeout",
                     "statement timeout",
                     "connection closed",
                     "connection to server",

@@ -59,12 +59,16 @@ impl From<DbError> for Failure {
 }
 
 impl Worker {
-    /// Opens a transaction with the clock taken first. A kept connection that turns out to be gone is replaced once:
-    /// nothing was sent on it.
+    /// Opens a transaction with the clock taken first. A kept connection that fails is replaced once: nothing was sent
+    /// on it. Where another write only took too long, the connection is sound, and its callers waited long enough.
     pub(super) async fn begin(&mut self) -> Result<(DedicatedConnection, Clock, Timestamp), Failure> {
-        if let Some(own) = self.own.take() {
-            match begin_on(own).await {
-                Ok(begun) => return Ok(begun),
+        if let Some(mut own) = self.own.take() {
+            match begin_on(&mut own).await {
+                Ok((clock, now)) => return Ok((own, clock, now)),
+                Err(error) if engine::is_lock_timeout(&error) => {
+                    self.roll_back(own).await;
+                    return Err(error.into());
+                }
                 Err(error) if engine::is_unavailable(&error) => {
                     tracing::info!(%error, "the writer's connection is gone; opening another");
                 }
@@ -72,8 +76,9 @@ impl Worker {
             }
         }
         self.prepared.clear();
-        let own = self.database.open().await?;
-        Ok(begin_on(own).await?)
+        let mut own = self.database.open().await?;
+        let (clock, now) = begin_on(&mut own).await?;
+        Ok((own, clock, now))
     }
 
     /// Ends a transaction without keeping anything. A connection that cannot even do that is dropped.
@@ -132,11 +137,11 @@ impl Worker {
     }
 }
 
-async fn begin_on(mut own: DedicatedConnection) -> Result<(DedicatedConnection, Clock, Timestamp), DbError> {
+async fn begin_on(own: &mut DedicatedConnection) -> Result<(Clock, Timestamp), DbError> {
     let ((), (clock, now)) =
         engine::both(&mut own.db(), async |db| engine::begin_write(db).await, async |db| Clock::read(db, true).await)
             .await?;
-    Ok((own, clock, now.into()))
+    Ok((clock, now.into()))
 }
 
 /// Once in a thousand rows of the log, what only had to be kept a while goes.
