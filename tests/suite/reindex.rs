@@ -59,6 +59,34 @@ on_both_engines! {
         assert_eq!(server.database.count("FROM reindex"), 0);
     }
 
+    async fn the_answers_of_writes_hide_such_a_field_too_and_what_changes_nothing_makes_no_version(server: empty) {
+        let ward = server.ward().await;
+        let mut body = member(&ward.a);
+        body["ethnicity"] = json!("kinh");
+        body["phone"] = json!("+84912345678");
+        let id = ward.office.post("/v1/members", body).await.is(201).id();
+        let path = format!("/v1/members/{id}");
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
+        let first = peer.get(&path).await.is(200).etag().to_owned();
+        let phone = json!({"phone": "+84987654321"});
+        peer.patch(&path, &first, phone.clone()).await.is(200);
+        with_a_lower_class(server);
+        // The writer reads the clock row at every write.
+        let answer = peer.patch(&path, "*", phone.clone()).await.is(200);
+        assert!(!answer.text.contains("kinh"), "{}", answer.text);
+        assert_eq!(answer.body["version"], 2);
+        let answer = peer.patch(&path, &first, json!({"phone": "+84911111111"})).await.is(412);
+        assert!(!answer.text.contains("kinh"), "{}", answer.text);
+        assert_eq!(answer.body["current"]["version"], 2);
+        let update = |version: u32| json!({"op": "update", "type": "member", "id": id, "if_version": version, "fields": phone});
+        let push = json!({"return": "representation", "items": [update(2), update(1)]});
+        let answer = peer.post("/v1/sync/push", push).header("idempotency-key", "unchanged").await.is(207);
+        assert!(!answer.text.contains("kinh"), "{}", answer.text);
+        assert_eq!(answer.body["summary"], json!({"unchanged": 2}), "{}", answer.text);
+        assert_eq!(answer.body["items"][0]["record"]["version"], 2);
+        assert_eq!(server.database.count("FROM changes WHERE type = 'member'"), 2);
+    }
+
     async fn columns_child_tables_and_references_that_came_later_are_filled(server: empty) {
         let ward = server.ward().await;
         let mut ids = Vec::new();

@@ -4,7 +4,7 @@ use super::merge::Draft;
 use super::target::{Sent, Target};
 use super::{Context, Decided, Effect, Judged, Refusal, fault, invalid, refused};
 use crate::store::items::{Expected, Item};
-use crate::store::record::{CutBody, Envelope, Stored, external_text};
+use crate::store::record::{CutBody, Envelope, Stored, external_text, shown};
 use crate::store::registry::UNIT;
 use crate::store::rules::Action;
 use crate::store::scope::{Actor, Scope};
@@ -67,7 +67,7 @@ pub fn version(item: &Item, target: &Target, draft: &Draft, context: &Context<'_
             let first = context.first_versions.get(&before.key());
             version != before.version
                 && first != Some(&version)
-                && !(draft.action == Action::Update && is_same(item, draft, before))
+                && !(draft.action == Action::Update && is_same(item, draft, before, context.scope))
         }
         Expected::Any | Expected::Missing => false,
     };
@@ -75,9 +75,14 @@ pub fn version(item: &Item, target: &Target, draft: &Draft, context: &Context<'_
 }
 
 /// Whether a merge changes nothing (before the rules, which add nothing to an unchanged record).
-fn is_same(item: &Item, draft: &Draft, before: &Stored) -> bool {
+fn is_same(item: &Item, draft: &Draft, before: &Stored, scope: &Scope) -> bool {
     let external = item.external_ids.as_ref().is_none_or(|ids| external_text(ids) == before.external_ids);
-    external && draft.unit_id == before.unit_id && !draft.is_lost() && body(item, draft) == before.body
+    external && draft.unit_id == before.unit_id && !draft.is_lost() && has_body(before, &body(item, draft), scope)
+}
+
+/// Whether a record has this body, which is cut by today's classes.
+fn has_body(record: &Stored, body: &CutBody, scope: &Scope) -> bool {
+    record.body == *body || (scope.recut && shown(scope, record).body == *body)
 }
 
 /// The answer to an item that asks for what is stored already.
@@ -110,9 +115,8 @@ pub fn finish(
     };
     let after = Stored::of(item.kind, envelope, after);
     if let Some(before) = before.filter(|before| before.is_live() && action != Action::Delete) {
-        let same =
-            before.unit_id == after.unit_id && before.external_ids == after.external_ids && before.body == after.body;
-        if same {
+        let same = before.unit_id == after.unit_id && before.external_ids == after.external_ids;
+        if same && has_body(before, &after.body, context.scope) {
             return unchanged(before, warnings);
         }
     }

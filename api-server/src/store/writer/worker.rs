@@ -333,7 +333,7 @@ impl Worker {
         // The keys of this set, by the position of the command that wrote under them.
         let mut fresh: HashMap<(Uuid, &str), usize> = HashMap::new();
         for (index, (command, drafts)) in commands.iter().zip(drafts).enumerate() {
-            let Some(scope) = self.scope(command, set) else {
+            let Some(scope) = self.scope(command, set, clock) else {
                 all.outcomes.push((Err(WriteError::Unauthorised), false));
                 continue;
             };
@@ -425,12 +425,14 @@ impl Worker {
     }
 
     /// The caller's scope now. Nothing when it has lost its account or token since it was let in.
-    fn scope(&self, command: &Command, set: &WriteSet) -> Option<Scope> {
-        if command.caller.actor == Actor::Operator {
-            return Some(Scope::operator(set.tree.clone()));
-        }
-        let holder = self.holders.get(&command.caller.credential?)?;
-        holder.scope(&command.caller.actor, set.now, &set.tree)
+    fn scope(&self, command: &Command, set: &WriteSet, clock: &Clock) -> Option<Scope> {
+        let scope = if command.caller.actor == Actor::Operator {
+            Scope::operator(set.tree.clone())
+        } else {
+            let holder = self.holders.get(&command.caller.credential?)?;
+            holder.scope(&command.caller.actor, set.now, &set.tree)?
+        };
+        Some(scope.of_registry(clock))
     }
 
     /// Forgets what it kept of accounts when they changed, and reads what it does not have.
