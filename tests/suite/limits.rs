@@ -11,7 +11,7 @@ use cell_records_server::store::load;
 use cell_records_server::store::record::ENVELOPE;
 use cell_records_server::store::registry::Kind;
 use cell_records_server::store::write_set::{LOOKUP_LIMIT, Lookup, WriteSet};
-use cell_records_server::store::writer::{Outcome, RowLimits};
+use cell_records_server::store::writer::{Outcome, RowLimits, WriteError};
 use serde_json::{Value, json};
 use std::task::Poll;
 use tokio::sync::oneshot;
@@ -29,8 +29,8 @@ fn figures(cell: &str, values: std::ops::Range<usize>) -> Command {
     Command { items, ..Command::one(items::Caller::operator(), Item::unreadable(None, Vec::new())) }
 }
 
-/// Hands in commands while the writer is held, so that they wait together. Returns the transaction that each was written in.
-async fn together(server: &Server, commands: Vec<Command>) -> Vec<Uuid> {
+/// Hands in commands while the writer is held, so that they wait together, and after each asks whether the writer is well.
+async fn handed_in_together(server: &Server, commands: Vec<Command>) -> Vec<Result<Outcome, WriteError>> {
     let writer = server.running.shared.writer.clone();
     let (release, held) = oneshot::channel::<()>();
     let (begun, holds) = oneshot::channel();
@@ -47,19 +47,45 @@ async fn together(server: &Server, commands: Vec<Command>) -> Vec<Uuid> {
     });
     holds.await.unwrap();
     let mut submitted: Vec<_> = commands.into_iter().map(|command| Box::pin(writer.submit(command))).collect();
+    let mut probes: Vec<_> = submitted.iter().map(|_| Box::pin(writer.is_healthy())).collect();
     std::future::poll_fn(|context| {
-        assert!(submitted.iter_mut().all(|one| one.as_mut().poll(context).is_pending()));
+        for (one, probe) in submitted.iter_mut().zip(&mut probes) {
+            assert!(one.as_mut().poll(context).is_pending() && probe.as_mut().poll(context).is_pending());
+        }
         Poll::Ready(())
     })
     .await;
     release.send(()).unwrap();
     work.await.unwrap().unwrap();
-    let outcomes = futures_util::future::join_all(submitted).await;
+    let (outcomes, well) =
+        futures_util::future::join(futures_util::future::join_all(submitted), futures_util::future::join_all(probes))
+            .await;
+    assert!(well.iter().all(|well| *well));
+    outcomes
+}
+
+/// The same with commands that are done. Returns the transaction that each was written in.
+async fn together(server: &Server, commands: Vec<Command>) -> Vec<Uuid> {
     let batch = |outcome| match outcome {
         Ok(Outcome::Done(done)) if done.items.iter().all(|item| item.status.is_success()) => done.batch.unwrap(),
         other => panic!("{other:?}"),
     };
-    outcomes.into_iter().map(batch).collect()
+    handed_in_together(server, commands).await.into_iter().map(batch).collect()
+}
+
+/// Makes the database fail, for no reason that a rule knows, where one of these figures is stored.
+fn fail_at(server: &Server, figures: &[usize]) {
+    let codes = figures.iter().map(|figure| format!("'figure.{figure}'")).collect::<Vec<_>>().join(", ");
+    let when = format!("BEFORE INSERT ON reported_figures FOR EACH ROW WHEN (NEW.indicator_code IN ({codes}))");
+    server.database.sql(&match server.engine {
+        crate::support::Engine::Sqlite => {
+            vec![format!("CREATE TRIGGER fails {when} BEGIN SELECT RAISE(ABORT, 'a fault'); END")]
+        }
+        crate::support::Engine::Postgres => vec![
+            "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a fault'; END $$".to_owned(),
+            format!("CREATE TRIGGER fails {when} EXECUTE FUNCTION fails()"),
+        ],
+    });
 }
 
 async fn total(caller: &Caller, plural: &str) -> Value {
@@ -126,6 +152,21 @@ on_both_engines! {
         }
         assert_eq!(bodies.len(), 600);
         limited.running.handle.stop(false).await;
+    }
+
+    async fn a_command_at_which_the_database_fails_fails_no_other_of_its_set(server: empty) {
+        let ward = server.ward().await;
+        fail_at(server, &[2, 7]);
+        let commands = (0..9).map(|value| figures(&ward.a, value..value + 1)).collect();
+        let outcomes = handed_in_together(server, commands).await;
+        for (value, outcome) in outcomes.into_iter().enumerate() {
+            match (value, outcome) {
+                (2 | 7, outcome) => assert_eq!(outcome.unwrap_err(), WriteError::Internal, "{value}"),
+                (_, Ok(Outcome::Done(done))) => assert!(done.batch.is_some() && done.items[0].status.is_success(), "{value}"),
+                (_, outcome) => panic!("{value}: {outcome:?}"),
+            }
+        }
+        assert_eq!(total(&ward.office, "reported_figures").await, 7);
     }
 
     async fn namesakes_are_looked_for_in_a_bounded_number_of_rows(server: empty) {

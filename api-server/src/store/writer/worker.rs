@@ -67,6 +67,8 @@ pub(super) struct Worker {
     systems: Arc<HashSet<String>>,
     recent: watch::Sender<Recent>,
     state: Arc<State>,
+    /// Whether the transaction that is at work has come to its commit.
+    committing: bool,
 }
 
 /// What deciding a set came to.
@@ -99,6 +101,7 @@ impl Worker {
             systems: Arc::default(),
             recent,
             state,
+            committing: false,
         }
     }
 
@@ -123,14 +126,18 @@ impl Worker {
                 }
                 Job::Accounts(work, reply, span) => {
                     let result = AssertUnwindSafe(self.accounts(work)).catch_unwind().instrument(span.clone()).await;
-                    let result = result.unwrap_or_else(|_| Err(span.in_scope(|| self.panicked())));
+                    let result = result.unwrap_or_else(|_| {
+                        span.in_scope(|| tracing::error!("the writer panicked in a write of accounts; it is not kept"));
+                        self.own = None;
+                        Err(WriteError::Internal)
+                    });
                     self.note(std::iter::once(&result));
                     let _ = reply.send(result);
                 }
                 Job::Records(command, reply) => {
                     linger(&jobs, answered);
                     let mut set: Vec<Waiting> = vec![(command, reply)];
-                    next = gather(&mut set, &mut jobs);
+                    next = gather(&mut set, &mut jobs, self.state.failing.load(Ordering::Acquire));
                     answered = set.len();
                     self.set(set).await;
                 }
@@ -141,14 +148,7 @@ impl Worker {
     /// One set, answered whatever happens in it.
     async fn set(&mut self, set: Vec<Waiting>) {
         let (commands, replies): (Vec<_>, Vec<_>) = set.into_iter().unzip();
-        // Every line that is logged for this set bears the ids of its requests.
-        let request_ids: Vec<&str> = commands.iter().filter_map(|one| one.caller.request_id.as_deref()).collect();
-        let span = tracing::error_span!("set", ?request_ids);
-        let results = AssertUnwindSafe(self.try_set(&commands)).catch_unwind().instrument(span.clone()).await;
-        let results = results.unwrap_or_else(|_| {
-            let error = span.in_scope(|| self.panicked());
-            commands.iter().map(|_| Err(error.clone())).collect()
-        });
+        let results = self.try_set(&commands).await;
         self.note(results.iter());
         let bytes: usize = commands.iter().map(|command| command.bytes).sum();
         self.state.bytes.fetch_sub(bytes, Ordering::AcqRel);
@@ -175,21 +175,35 @@ impl Worker {
         }
     }
 
-    /// A fault of the program in a set: its callers get an error, and the writer goes on with a new connection.
-    fn panicked(&mut self) -> WriteError {
-        tracing::error!("the writer panicked in a set; the set is not kept");
+    /// A fault of the program in a set: the writer goes on with a new connection. What may have been committed is not
+    /// tried again.
+    fn panicked(&mut self, commands: usize) -> Failure {
         self.own = None;
-        WriteError::Internal
+        if self.committing {
+            tracing::error!("the writer panicked at a commit");
+            return Failure::Other(WriteError::OutcomeUnknown);
+        }
+        if commands > 1 {
+            tracing::warn!("the writer panicked in a set; the set is not kept, and its halves are tried");
+        } else {
+            tracing::error!("the writer panicked in a set; the set is not kept");
+        }
+        Failure::Other(WriteError::Internal)
     }
 
-    /// One set: as one transaction, or in halves where the database refuses it; a command that is left alone is
-    /// searched for the items that it refuses, and decided anew without them.
+    /// One set: as one transaction, or in halves where the database refuses it or it fails; a command that is left alone
+    /// is searched for the items that the database refuses, and decided anew without them.
     async fn try_set(&mut self, commands: &[Box<Command>]) -> Results {
         let mut results: Vec<Option<Result<Outcome, WriteError>>> = commands.iter().map(|_| None).collect();
         let mut waiting: Vec<(Vec<usize>, Attempt)> = vec![((0..commands.len()).collect(), Attempt::default())];
         while let Some((part, attempt)) = waiting.pop() {
             let refs: Vec<&Command> = part.iter().filter_map(|index| commands.get(*index).map(|one| &**one)).collect();
-            match self.transaction(&refs, &attempt).await {
+            // Every line that is logged for these commands bears the ids of their requests.
+            let request_ids: Vec<&str> = refs.iter().filter_map(|one| one.caller.request_id.as_deref()).collect();
+            let span = tracing::error_span!("set", ?request_ids);
+            let tried = AssertUnwindSafe(self.transaction(&refs, &attempt)).catch_unwind().instrument(span.clone());
+            let tried = tried.await;
+            match tried.unwrap_or_else(|_| Err(span.in_scope(|| self.panicked(refs.len())))) {
                 Ok(outcomes) => {
                     for (index, outcome) in part.iter().zip(outcomes) {
                         if let Some(result) = results.get_mut(*index) {
@@ -198,7 +212,7 @@ impl Worker {
                     }
                 }
                 // Down to single commands: the others of a set never fare worse for one of them.
-                Err(Failure::Refused | Failure::TooLarge) if part.len() > 1 => {
+                Err(Failure::Refused | Failure::TooLarge | Failure::Other(WriteError::Internal)) if part.len() > 1 => {
                     // The later half waits below the earlier: the order stays.
                     let half = part.len() / 2;
                     let (first, second) = part.split_at(half);
@@ -226,6 +240,7 @@ impl Worker {
     }
 
     async fn transaction(&mut self, commands: &[&Command], attempt: &Attempt) -> Result<Results, Failure> {
+        self.committing = false;
         let asked = Instant::now();
         let (mut own, mut clock, now) = self.begin().await?;
         let before = clock.clone();
@@ -265,6 +280,7 @@ impl Worker {
         }
         let mut rows = flush.into_rows();
         rows.push(flush::clock(&clock));
+        self.committing = true;
         self.commit(own, &rows, &clock, &before).await?;
         drop(rows);
         let commit = Commit::new(&before, &clock, effects);
@@ -532,8 +548,9 @@ fn linger(jobs: &mpsc::Receiver<Job>, answered: usize) {
     }
 }
 
-/// Takes what waits, up to the limits of a set. Returns a job that did not fit.
-fn gather(set: &mut Vec<Waiting>, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+/// Takes what waits, up to the limits of a set, and answers who asks whether the writer is alive, unless that takes a
+/// write (`failing`). Returns a job that did not fit.
+fn gather(set: &mut Vec<Waiting>, jobs: &mut mpsc::Receiver<Job>, failing: bool) -> Option<Job> {
     let alone = |command: &Command| command.dry_run || command.items.len() >= SET_ITEMS;
     let mut items: usize = set.iter().map(|(command, _)| command.items.len()).sum();
     let mut bytes: usize = set.iter().map(|(command, _)| command.bytes).sum();
@@ -551,6 +568,9 @@ fn gather(set: &mut Vec<Waiting>, jobs: &mut mpsc::Receiver<Job>) -> Option<Job>
                 items += command.items.len();
                 bytes += command.bytes;
                 set.push((command, reply));
+            }
+            Job::Probe(reply) if !failing => {
+                let _ = reply.send(());
             }
             job => return Some(job),
         }
