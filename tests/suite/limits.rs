@@ -169,6 +169,27 @@ on_both_engines! {
         assert_eq!(total(&ward.office, "reported_figures").await, 7);
     }
 
+    async fn a_long_chain_of_items_that_refer_to_each_other_is_written_at_once(server: empty) {
+        let ward = server.ward().await;
+        let item = |number: usize, refers: Value| {
+            let mut fields = member(&ward.a);
+            if let (Value::Object(fields), Value::Object(more)) = (&mut fields, refers) {
+                fields.extend(more);
+            }
+            json!({"ref": format!("m{number}"), "op": "create", "type": "member", "id": Uuid::now_v7(), "fields": fields})
+        };
+        let readmitted = |before: usize| json!({"readmission_of": format!("ref:m{before}")});
+        let introduced =
+            |before: usize| json!({"introducers": [{"member_id": format!("ref:m{before}"), "full_name": "Một Người"}]});
+        for (key, refers) in [("readmitted", &readmitted as &dyn Fn(usize) -> Value), ("introduced", &introduced)] {
+            let items = (0..200).map(|number| item(number, number.checked_sub(1).map_or(json!({}), refers)));
+            let items: Vec<Value> = items.collect();
+            let pushed = ward.office.post("/v1/sync/push", json!({"items": items})).header("idempotency-key", key);
+            let pushed = pushed.may_fail().await.is(207);
+            assert_eq!(pushed.body["summary"], json!({"created": 200}), "{}", pushed.text);
+        }
+    }
+
     async fn namesakes_are_looked_for_in_a_bounded_number_of_rows(server: empty) {
         let ward = server.ward().await;
         let body = member(&ward.a);

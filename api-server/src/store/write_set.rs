@@ -76,14 +76,9 @@ impl WriteSet {
         self.misses.get()
     }
 
-    /// Notes that an item waits for another item that waits.
-    pub fn wait(&self) {
-        self.misses.set(self.misses.get() + 1);
-    }
-
     fn miss(&self, note: impl FnOnce(&mut Missing)) {
         note(&mut self.missing.borrow_mut());
-        self.wait();
+        self.misses.set(self.misses.get() + 1);
     }
 
     /// Takes what was asked for and not loaded.

@@ -160,10 +160,9 @@ pub fn decide(item: &Item, context: &Context<'_>, set: &mut WriteSet, draft: &mu
     if one_of(context.failed) {
         return Some(refused(ItemStatus::Blocked, Refusal::Blocked, None));
     }
+    // An item that waits for another asks for all that it can meanwhile, so that a chain of items is loaded at once.
+    let waits = one_of(context.undecided);
     let before = set.misses();
-    if one_of(context.undecided) {
-        set.wait();
-    }
     let target = Target::find(item, context, set);
     if set.misses() > before {
         return None;
@@ -171,15 +170,15 @@ pub fn decide(item: &Item, context: &Context<'_>, set: &mut WriteSet, draft: &mu
     // Who may see and do it comes first: no later answer says anything about what is invisible.
     // Without a record that the caller sees there is nothing to update, delete or bring back.
     let Some((target, action)) = target.and_then(|target| target.action(item.op).map(|action| (target, action))) else {
-        return Some(refused(ItemStatus::NotFound, Refusal::NotFound, None));
+        return (!waits).then(|| refused(ItemStatus::NotFound, Refusal::NotFound, None));
     };
     merge::merge(item, &target, action, context, set, draft);
     if set.misses() > before {
         return None;
     }
     let merged = draft.as_ref()?;
-    let decided = judge(item, &target, merged, context, set);
-    if set.misses() > before {
+    let decided = judge(item, &target, merged, context, set, waits);
+    if waits || set.misses() > before {
         return None;
     }
     let judged = match decided {
@@ -203,6 +202,7 @@ fn judge(
     draft: &Draft,
     context: &Context<'_>,
     set: &WriteSet,
+    waits: bool,
 ) -> Result<Judged, Box<Decided>> {
     let scope = context.scope;
     let before = target.before.as_ref();
@@ -226,7 +226,7 @@ fn judge(
     }
     rights.fields(placed, &mut all);
     // No rule looks at what a reference means that the caller does not see.
-    let placed = target::references(item, target, set, &mut all) && placed;
+    let placed = (target::references(item, target, set, &mut all) || waits) && placed;
     let external_ids = external::after(item, target, context, &mut all);
     // The rules run over what could be read, so that all faults are reported together.
     let mut verdict = Verdict::new(item.prefix);

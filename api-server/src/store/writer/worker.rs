@@ -330,8 +330,10 @@ impl Worker {
             set.back_to(mark);
             load::load(&mut db, &mut set, missing).await?;
         }
-        tracing::error!("a set asked for more and more; its rules do not come to an end");
-        Err(Failure::Other(WriteError::Internal))
+        if commands.len() == 1 {
+            tracing::error!("a command asked for more and more; its rules do not come to an end");
+        }
+        Err(Failure::TooLarge)
     }
 
     /// Decides commands one after another, each seeing what the ones before it did.
