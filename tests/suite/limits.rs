@@ -10,7 +10,7 @@ use cell_records_server::store::live::Clock;
 use cell_records_server::store::load;
 use cell_records_server::store::record::ENVELOPE;
 use cell_records_server::store::registry::Kind;
-use cell_records_server::store::write_set::{LOOKUP_LIMIT, Lookup, WriteSet};
+use cell_records_server::store::write_set::{FEW, LOOKUP_LIMIT, Lookup, WriteSet};
 use cell_records_server::store::writer::{Outcome, RowLimits, WriteError};
 use serde_json::{Value, json};
 use std::task::Poll;
@@ -200,8 +200,14 @@ on_both_engines! {
         let lookup = || Lookup::of::<Member>([("name_key", key.as_str().into()), ("birth_date", "1980-05-19".into())]);
         let (clock, now) = Clock::read(&mut own.db(), false).await.unwrap();
         let tree = server.running.shared.live.learn(&mut own.db(), clock, now, std::time::Instant::now()).await.unwrap().tree;
+        let mut set = WriteSet::new(now.into(), tree.clone());
+        // As the rules look for them, and as others look.
+        assert_eq!(set.others::<Member>(lookup().few(), Uuid::nil()).count(), 0, "nothing is loaded yet");
+        let missing = set.take_missing();
+        load::load(&mut own.db(), &mut set, missing).await.unwrap();
+        assert_eq!(set.others::<Member>(lookup().few(), Uuid::nil()).count(), usize::try_from(FEW).unwrap());
         let mut set = WriteSet::new(now.into(), tree);
-        assert_eq!(set.others::<Member>(lookup(), Uuid::nil()).count(), 0, "nothing is loaded yet");
+        set.others::<Member>(lookup(), Uuid::nil()).for_each(drop);
         let missing = set.take_missing();
         load::load(&mut own.db(), &mut set, missing).await.unwrap();
         assert_eq!(set.others::<Member>(lookup(), Uuid::nil()).count(), usize::try_from(LOOKUP_LIMIT).unwrap());

@@ -55,12 +55,12 @@ fn parts(missing: Missing) -> Vec<Part> {
     }
     let records = missing.records.into_iter();
     parts.extend(records.filter_map(|(order, ids)| Some(Part::Records(Kind::at(order)?, ids.into_iter().collect()))));
-    type Shape = (usize, Option<&'static str>, Vec<&'static str>);
+    type Shape = (usize, Option<&'static str>, Vec<&'static str>, i64);
     let mut shapes: BTreeMap<Shape, (&'static Kind, Vec<Lookup>)> = BTreeMap::new();
     for lookup in missing.lookups {
         let Some(kind) = Kind::named(lookup.kind) else { continue };
         let columns = lookup.matching.iter().map(|(column, _)| *column).collect();
-        shapes.entry((kind.order, lookup.child, columns)).or_insert((kind, Vec::new())).1.push(lookup);
+        shapes.entry((kind.order, lookup.child, columns, lookup.limit)).or_insert((kind, Vec::new())).1.push(lookup);
     }
     parts.extend(shapes.into_values().map(|(kind, lookups)| Part::Lookups(kind, lookups)));
     if !missing.referrers.is_empty() {
@@ -120,13 +120,13 @@ pub async fn find_records(
 async fn find_matching(db: &mut Db<'_>, kind: &'static Kind, lookups: &[Lookup]) -> Result<Vec<Stored>, DbError> {
     let Some(first) = lookups.first() else { return Ok(Vec::new()) };
     let columns = envelope_columns(Class::Sensitive, "");
-    let table = kind.plural;
+    let (table, limit) = (kind.plural, first.limit);
     let (select, tail) = match first.child.and_then(|table| kind.child_tables.iter().find(|child| child.table == table))
     {
-        None => (format!("SELECT {columns} FROM {table}"), format!(" AND deleted_at IS NULL LIMIT {LOOKUP_LIMIT}")),
+        None => (format!("SELECT {columns} FROM {table}"), format!(" AND deleted_at IS NULL LIMIT {limit}")),
         Some(ChildTable { table: child, owner, .. }) => (
             format!("SELECT {columns} FROM {table} WHERE deleted_at IS NULL AND id IN (SELECT {owner} FROM {child}"),
-            format!(") LIMIT {LOOKUP_LIMIT}"),
+            format!(") LIMIT {limit}"),
         ),
     };
     let keys: Vec<Column> = first.matching.iter().map(|(column, value)| Column::new(column, type_of(value))).collect();

@@ -3,7 +3,7 @@
 
 mod lookup;
 
-pub use lookup::{Count, Counts, ExternalKey, LOOKUP_LIMIT, Lookup, Missing};
+pub use lookup::{Count, Counts, ExternalKey, FEW, LOOKUP_LIMIT, Lookup, Missing};
 
 use super::record::Stored;
 use super::registry::{Kind, RecordKey};
@@ -189,7 +189,7 @@ impl WriteSet {
         found.copied().flatten()
     }
 
-    /// The live records that a look-up finds now, but one; at most about [`LOOKUP_LIMIT`].
+    /// The live records that a look-up finds now, but one; at most about as many as its limit says.
     pub fn others<T: Slice>(&self, lookup: Lookup, but: Uuid) -> impl Iterator<Item = Arc<T>> {
         if !self.loaded.contains(&lookup) {
             self.miss(|missing| {

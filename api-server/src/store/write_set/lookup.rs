@@ -11,6 +11,8 @@ use uuid::Uuid;
 /// Most records that are loaded for one look-up: more than one call can change, so "there are others" is never
 /// wrong. What must be exact is counted.
 pub const LOOKUP_LIMIT: i64 = 1_001;
+/// Most records that are loaded for a look-up that only wants to know of some ([`Lookup::few`]).
+pub const FEW: i64 = 20;
 
 /// Identifies an external id: system, record type, value.
 pub type ExternalKey = (String, &'static str, String);
@@ -24,15 +26,23 @@ pub struct Lookup {
     pub child: Option<&'static str>,
     /// Columns and their values. `unit_id` may be among them.
     pub matching: Vec<(&'static str, Value)>,
+    /// At most so many are loaded.
+    pub limit: i64,
 }
 
-/// The columns that look-ups of one kind compare.
-pub(super) type Shape = (Option<&'static str>, Vec<&'static str>);
+/// The columns that look-ups of one kind compare, and their limit.
+pub(super) type Shape = (Option<&'static str>, Vec<&'static str>, i64);
 
 impl Lookup {
     /// The records of `T` with these cells.
     pub fn of<T: RecordType>(matching: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
-        Lookup { kind: T::NAME, child: None, matching: matching.into_iter().collect() }
+        Lookup { kind: T::NAME, child: None, matching: matching.into_iter().collect(), limit: LOOKUP_LIMIT }
+    }
+
+    /// The same, of which some are enough: where very many match, few of them are loaded.
+    #[must_use]
+    pub fn few(self) -> Self {
+        Lookup { limit: FEW, ..self }
     }
 
     /// The records of `T` with such a row in a child table.
@@ -40,11 +50,11 @@ impl Lookup {
         table: &'static str,
         matching: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Self {
-        Lookup { kind: T::NAME, child: Some(table), matching: matching.into_iter().collect() }
+        Lookup { kind: T::NAME, child: Some(table), matching: matching.into_iter().collect(), limit: LOOKUP_LIMIT }
     }
 
     pub(super) fn shape(&self) -> Shape {
-        (self.child, self.matching.iter().map(|(column, _)| *column).collect())
+        (self.child, self.matching.iter().map(|(column, _)| *column).collect(), self.limit)
     }
 
     /// Whether a record is one of them.
@@ -132,12 +142,12 @@ fn at<'a>(columns: &[Column], row: &'a [Value], name: &str) -> Option<&'a Value>
 }
 
 /// The look-ups of a shape that find a record: one, or one for each row of a child table.
-pub(super) fn matches_of(record: &Stored, (child, columns): &Shape) -> Vec<Lookup> {
+pub(super) fn matches_of(record: &Stored, (child, columns, limit): &Shape) -> Vec<Lookup> {
     let kind = record.kind;
     let lookup = |cell: &dyn Fn(&str) -> Option<Value>| {
         let matching: Option<Vec<_>> =
             columns.iter().map(|column| cell(column).map(|value| (*column, value))).collect();
-        matching.map(|matching| Lookup { kind: kind.name, child: *child, matching })
+        matching.map(|matching| Lookup { kind: kind.name, child: *child, matching, limit: *limit })
     };
     match child {
         None => lookup(&|name| cell(record, name)).into_iter().collect(),
