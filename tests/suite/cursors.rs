@@ -10,6 +10,8 @@ use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{MemoryStore, Store, SyncSession};
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::PushBatch;
+use serde_json::json;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 on_both_engines! {
@@ -118,6 +120,37 @@ on_both_engines! {
         behind.assert_equal("the copy from before").await;
         assert_eq!(behind.gone, ["epoch_changed"]);
         back.running.handle.stop(false).await;
+    }
+
+    async fn nothing_is_valid_that_was_kept_of_a_time_which_the_database_has_lost(server: demo) {
+        let moved = server.acting(Role::CellSecretary, "ext:demo:ward").await;
+        let disabled = server.acting(Role::CellSecretary, "ext:demo:ward").await;
+        let path = "/v1/members/ext:demo:member-0001";
+        let unit = moved.get(path).await.is(200).body["unit_id"].clone();
+        disabled.get(path).await.is(200);
+        let elsewhere = moved.get("/v1/units/ext:demo:cell-05").await.is(200).id();
+        assert_ne!(unit, json!(elsewhere));
+        let before = server.running.shared.live.view().unwrap().clock.seq;
+        let id = |text: &str| server.database.uuid(text.parse().unwrap());
+        // As PostgreSQL is put back under a running server.
+        server.database.sql(&[
+            format!("UPDATE grants SET unit_id = {} WHERE account_id = {}", id(&elsewhere), id(&moved.id)),
+            format!("UPDATE accounts SET disabled = 1 WHERE id = {}", id(&disabled.id)),
+            "UPDATE sync_clock SET seq = seq - 1, auth_rev = auth_rev - 1".to_owned(),
+        ]);
+        let start = Instant::now();
+        while server.running.shared.live.view().is_none_or(|view| view.clock.seq == before) {
+            moved.get("/readyz").await.is(200);
+            assert!(start.elapsed() < Duration::from_secs(5), "what the database says is not taken over");
+        }
+        // The counters climb to where they were.
+        server.database.sql(&["UPDATE sync_clock SET seq = seq + 1, auth_rev = auth_rev + 1".to_owned()]);
+        while server.running.shared.live.view().is_none_or(|view| view.clock.seq != before) {
+            moved.get("/readyz").await.is(200);
+            assert!(start.elapsed() < Duration::from_secs(10), "what the database says is not taken over");
+        }
+        assert_eq!(disabled.get(path).await.status, 401);
+        assert_eq!(moved.get(path).await.status, 404);
     }
 
     async fn who_may_not_sync_does_not(server: demo) {

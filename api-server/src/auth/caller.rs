@@ -1,5 +1,5 @@
-//! From an `Authorization` header to a caller with its scope. Verified tokens are cached under the revocation
-//! counter that was read before the verification.
+//! From an `Authorization` header to a caller with its scope. Verified tokens are cached under what rights stood at
+//! before the verification.
 
 use super::jwt;
 use crate::error::{ApiError, ApiResult, UNAUTHENTICATED};
@@ -7,7 +7,7 @@ use crate::state::App;
 use crate::store::callers::{Identity, TokenKey, by_session, by_token};
 use crate::store::items::Caller;
 use crate::store::keys;
-use crate::store::live::View;
+use crate::store::live::{RightsRev, View};
 use crate::store::scope::{Actor, Scope};
 use crate::store::secrets;
 use cell_records_types::Timestamp;
@@ -24,8 +24,8 @@ pub const USE_WRITTEN_EVERY: std::time::Duration = std::time::Duration::from_sec
 
 /// Verified tokens by their digest, and when systems' tokens were last used.
 pub struct TokenCache {
-    /// With the revocation counter at which each was verified. When it is full the least used go.
-    kept: Cache<String, (i64, Arc<Identity>)>,
+    /// With when each was verified. When it is full the least used go.
+    kept: Cache<String, (RightsRev, Arc<Identity>)>,
     used: Mutex<HashMap<Uuid, Timestamp>>,
 }
 
@@ -36,13 +36,13 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
-    fn get(&self, digest: &str, auth_rev: i64) -> Option<Arc<Identity>> {
+    fn get(&self, digest: &str, rights: RightsRev) -> Option<Arc<Identity>> {
         let (rev, identity) = self.kept.get(digest)?;
-        (rev == auth_rev).then_some(identity)
+        (rev == rights).then_some(identity)
     }
 
-    fn put(&self, digest: String, auth_rev: i64, identity: &Arc<Identity>) {
-        self.kept.insert(digest, (auth_rev, identity.clone()));
+    fn put(&self, digest: String, rights: RightsRev, identity: &Arc<Identity>) {
+        self.kept.insert(digest, (rights, identity.clone()));
     }
 
     /// Notes that a token was used.
@@ -101,12 +101,11 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
         return Err(refused());
     }
     let digest = secrets::digest(token.as_bytes());
-    let auth_rev = view.clock.auth_rev;
-    let identity = match app.tokens.get(&digest, auth_rev) {
+    let identity = match app.tokens.get(&digest, view.rights) {
         Some(identity) => identity,
         None => {
             let identity = Arc::new(verify(app, token, &digest, &view).await?.ok_or_else(refused)?);
-            app.tokens.put(digest, auth_rev, &identity);
+            app.tokens.put(digest, view.rights, &identity);
             identity
         }
     };
@@ -118,7 +117,7 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
     }
     let code = (identity.kind == CallerKind::System).then(|| identity.name.clone());
     let actor = Actor::Account(identity.account, code);
-    let scope = match app.live.grants(identity.account, auth_rev) {
+    let scope = match app.live.grants(identity.account, view.rights) {
         Some(grants) => {
             Scope::new(actor, &grants, &identity.narrowing, view.now, view.tree.clone()).of_registry(&view.clock)
         }
@@ -159,10 +158,9 @@ async fn verify(app: &App, token: &str, digest: &str, view: &View) -> ApiResult<
 /// # Errors
 /// `503` when the database cannot be asked.
 pub async fn know_signing_keys(app: &App, view: &View) -> ApiResult<()> {
-    let auth_rev = view.clock.auth_rev;
-    if !app.keys.is_read_at(auth_rev) {
+    if !app.keys.is_read_at(view.rights) {
         let stored = app.reads.single(async |db| keys::list(db).await).await?;
-        app.keys.take_over(auth_rev, &stored);
+        app.keys.take_over(view.rights, &stored);
     }
     Ok(())
 }

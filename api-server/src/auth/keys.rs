@@ -3,6 +3,7 @@
 //! old one signed is verified until it expires.
 
 use crate::store::keys::StoredKey;
+use crate::store::live::RightsRev;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -42,8 +43,8 @@ const REPLACED_VERIFIES: i64 = 2 * super::jwt::LIFETIME * 1_000_000;
 pub struct KeySet {
     sealing: RandomizedNonceKey,
     master: Option<MasterKey>,
-    /// The signing keys, with the revocation counter at which they were read: a rotation raises it.
-    signing: RwLock<(i64, Arc<SigningKeys>)>,
+    /// The signing keys, with what rights stood at when they were read: a rotation raises it.
+    signing: RwLock<(RightsRev, Arc<SigningKeys>)>,
 }
 
 /// The keys that sign and verify access tokens.
@@ -225,12 +226,12 @@ impl KeySet {
         Ok(KeySet {
             sealing: aes(&unwrap(master, &sealing.material)?)?,
             master: master.cloned(),
-            // No counter is negative: the first use reads them once more.
-            signing: RwLock::new((-1, Arc::new(SigningKeys::load(stored, master)?))),
+            // The first use reads them once more.
+            signing: RwLock::new((RightsRev::NEVER, Arc::new(SigningKeys::load(stored, master)?))),
         })
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, (i64, Arc<SigningKeys>)> {
+    fn read(&self) -> RwLockReadGuard<'_, (RightsRev, Arc<SigningKeys>)> {
         // What is written under the lock is written in one step.
         self.signing.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -240,17 +241,17 @@ impl KeySet {
         self.read().1.clone()
     }
 
-    /// Whether the signing keys were read at this revocation counter.
-    pub fn is_read_at(&self, auth_rev: i64) -> bool {
-        self.read().0 == auth_rev
+    /// Whether the signing keys were read while rights stood at this.
+    pub fn is_read_at(&self, rights: RightsRev) -> bool {
+        self.read().0 == rights
     }
 
-    /// Takes over signing keys that were read at a revocation counter or later. Those that cannot be opened (the
+    /// Takes over signing keys that were read while rights stood at this, or later. Those that cannot be opened (the
     /// master key was changed) leave the former ones in place.
-    pub fn take_over(&self, auth_rev: i64, stored: &[StoredKey]) {
+    pub fn take_over(&self, rights: RightsRev, stored: &[StoredKey]) {
         let loaded = SigningKeys::load(stored, self.master.as_ref()).map(Arc::new);
         let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
-        signing.0 = auth_rev;
+        signing.0 = rights;
         match loaded {
             Ok(loaded) => signing.1 = loaded,
             Err(why) => tracing::error!(%why, "the signing keys cannot be opened; the former ones stay in use"),
@@ -342,11 +343,11 @@ mod tests {
     fn keys_that_cannot_be_opened_leave_the_former_ones_in_use() {
         let keys = KeySet::load(&generate(None).unwrap(), None).unwrap();
         let kid = keys.signing().current.kid.clone();
-        keys.take_over(5, &generate(Some(&MasterKey([7; 32]))).unwrap());
-        assert!(keys.is_read_at(5));
+        keys.take_over(RightsRev::at(5), &generate(Some(&MasterKey([7; 32]))).unwrap());
+        assert!(keys.is_read_at(RightsRev::at(5)));
         assert_eq!(keys.signing().current.kid, kid);
         let other = generate(None).unwrap();
-        keys.take_over(6, &other);
+        keys.take_over(RightsRev::at(6), &other);
         assert_eq!(keys.signing().current.kid, other[0].id);
     }
 }

@@ -101,6 +101,25 @@ pub async fn read_grants(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, D
     Ok(grants.collect())
 }
 
+/// When rights were read: what was read of accounts, grants, tokens and keys holds as long as this stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RightsRev {
+    /// Which history of the database this server saw, as it counts them: counters of another one say nothing.
+    timeline: u64,
+    auth_rev: i64,
+}
+
+impl RightsRev {
+    /// At which nothing was read yet: no counter is negative.
+    pub const NEVER: RightsRev = RightsRev { timeline: 0, auth_rev: -1 };
+
+    /// At a counter.
+    #[cfg(test)]
+    pub const fn at(auth_rev: i64) -> Self {
+        RightsRev { timeline: 0, auth_rev }
+    }
+}
+
 /// For so long the counters are taken to hold without asking the database.
 const CONFIRMED_FOR: Duration = Duration::from_millis(800);
 /// At most so many accounts' grants are kept.
@@ -109,8 +128,8 @@ const ACCOUNTS_KEPT: usize = 10_000;
 /// What is kept, behind a lock that is never held across an await.
 pub struct Live {
     kept: Mutex<Kept>,
-    /// Accounts' grants with the counter at which they were read. When it is full the least used go.
-    grants: Cache<Uuid, (i64, Arc<Vec<Grant>>)>,
+    /// Accounts' grants with when they were read. When it is full the least used go.
+    grants: Cache<Uuid, (RightsRev, Arc<Vec<Grant>>)>,
 }
 
 impl Default for Live {
@@ -123,10 +142,39 @@ impl Default for Live {
 struct Kept {
     clock: Option<Arc<Clock>>,
     confirmed: Option<Instant>,
+    /// When the clock was taken over.
+    since: Option<Instant>,
+    timeline: u64,
     /// The database's clock less this machine's, in microseconds.
     offset: i64,
     tree: Arc<Tree>,
     tree_rev: Option<i64>,
+}
+
+/// What a clock row is to the one that is kept.
+#[derive(PartialEq, Eq)]
+enum Next {
+    /// The same history, as far or further.
+    Further,
+    /// The same history, read before the one that is kept.
+    Earlier,
+    /// Another history: a new epoch, or a database that was put back.
+    Another,
+}
+
+impl Kept {
+    fn next(&self, clock: &Clock, asked: Instant) -> Next {
+        let Some(old) = &self.clock else { return Next::Further };
+        if old.epoch != clock.epoch || (old.seq == clock.seq && old.batch != clock.batch) {
+            return Next::Another;
+        }
+        if old.seq <= clock.seq && old.auth_rev <= clock.auth_rev && old.tree_rev <= clock.tree_rev {
+            return Next::Further;
+        }
+        // A read that began before the last write must not bring the past back. One that began after it and sees less
+        // sees a database that has lost something.
+        if self.since.is_some_and(|since| asked > since) { Next::Another } else { Next::Earlier }
+    }
 }
 
 /// One consistent view of what is kept.
@@ -138,6 +186,8 @@ pub struct View {
     pub now: Timestamp,
     /// The tree at that clock.
     pub tree: Arc<Tree>,
+    /// What rights that were read at that clock are kept under.
+    pub rights: RightsRev,
 }
 
 impl Live {
@@ -152,7 +202,8 @@ impl Live {
         let fresh = kept.confirmed.is_some_and(|at| at.elapsed() < CONFIRMED_FOR);
         let clock = kept.clock.as_ref().filter(|clock| fresh && kept.tree_rev == Some(clock.tree_rev))?;
         let now = Timestamp::from_micros(Timestamp::now().micros() + kept.offset);
-        Some(View { clock: clock.clone(), now, tree: kept.tree.clone() })
+        let rights = RightsRev { timeline: kept.timeline, auth_rev: clock.auth_rev };
+        Some(View { clock: clock.clone(), now, tree: kept.tree.clone(), rights })
     }
 
     /// Asks the database for the counters, and for the tree where it changed.
@@ -173,7 +224,8 @@ impl Live {
     pub async fn learn(&self, db: &mut Db<'_>, clock: Clock, now: At, asked: Instant) -> Result<View, DbError> {
         let known = {
             let kept = self.kept();
-            (kept.tree_rev == Some(clock.tree_rev)).then(|| kept.tree.clone())
+            let is_known = kept.tree_rev == Some(clock.tree_rev) && kept.next(&clock, asked) != Next::Another;
+            is_known.then(|| kept.tree.clone())
         };
         let tree = match known {
             Some(tree) => tree,
@@ -181,35 +233,38 @@ impl Live {
         };
         let now: Timestamp = now.into();
         let clock = Arc::new(clock);
-        self.store(&clock, &tree, now, asked);
-        Ok(View { clock, now, tree })
+        let timeline = self.store(&clock, &tree, now, asked);
+        let rights = RightsRev { timeline, auth_rev: clock.auth_rev };
+        Ok(View { clock, now, tree, rights })
     }
 
-    /// Keeps what the writer knows after its commit, so that a caller reads what it wrote.
-    pub fn store(&self, clock: &Arc<Clock>, tree: &Arc<Tree>, now: Timestamp, asked: Instant) {
+    /// Keeps what the writer knows after its commit, so that a caller reads what it wrote. Returns the history of the
+    /// database that it is of.
+    pub fn store(&self, clock: &Arc<Clock>, tree: &Arc<Tree>, now: Timestamp, asked: Instant) -> u64 {
         let mut kept = self.kept();
-        let behind = kept.clock.as_ref().is_some_and(|old| old.epoch == clock.epoch && old.auth_rev > clock.auth_rev);
-        let older = kept.clock.as_ref().is_some_and(|old| old.epoch == clock.epoch && old.seq > clock.seq);
-        if behind || older {
-            // A read that began before the last write must not bring the past back.
-            return;
+        match kept.next(clock, asked) {
+            Next::Further => {}
+            Next::Earlier => return kept.timeline,
+            Next::Another => kept.timeline += 1,
         }
         kept.offset = now.micros() - Timestamp::now().micros();
         kept.clock = Some(clock.clone());
         kept.confirmed = Some(asked);
+        kept.since = Some(Instant::now());
         kept.tree = tree.clone();
         kept.tree_rev = Some(clock.tree_rev);
+        kept.timeline
     }
 
-    /// The account's grants at this view's `auth_rev`, if they are kept.
-    pub fn grants(&self, account: Uuid, auth_rev: i64) -> Option<Arc<Vec<Grant>>> {
+    /// The account's grants as they are in a view, if they are kept.
+    pub fn grants(&self, account: Uuid, rights: RightsRev) -> Option<Arc<Vec<Grant>>> {
         let (rev, grants) = self.grants.get(&account)?;
-        (rev == auth_rev).then_some(grants)
+        (rev == rights).then_some(grants)
     }
 
-    /// Keeps an account's grants that were read at this `auth_rev` or later.
-    pub fn keep_grants(&self, account: Uuid, auth_rev: i64, grants: &Arc<Vec<Grant>>) {
-        self.grants.insert(account, (auth_rev, grants.clone()));
+    /// Keeps an account's grants that were read in a view or later.
+    pub fn keep_grants(&self, account: Uuid, rights: RightsRev, grants: &Arc<Vec<Grant>>) {
+        self.grants.insert(account, (rights, grants.clone()));
     }
 
     /// A caller's scope in this view.
@@ -224,11 +279,11 @@ impl Live {
         view: &View,
     ) -> Result<Scope, DbError> {
         let Actor::Account(account, _) = &actor else { return Ok(Scope::operator(view.tree.clone())) };
-        let grants = match self.grants(*account, view.clock.auth_rev) {
+        let grants = match self.grants(*account, view.rights) {
             Some(grants) => grants,
             None => {
                 let grants = Arc::new(read_grants(db, *account).await?);
-                self.keep_grants(*account, view.clock.auth_rev, &grants);
+                self.keep_grants(*account, view.rights, &grants);
                 grants
             }
         };
@@ -240,25 +295,60 @@ impl Live {
 mod tests {
     use super::*;
 
+    fn clock(seq: i64, batch: u128, auth_rev: i64, tree_rev: i64) -> Arc<Clock> {
+        Arc::new(Clock {
+            seq,
+            batch: Uuid::from_u128(batch),
+            epoch: "an epoch".into(),
+            floor_seq: 0,
+            tree_rev,
+            auth_rev,
+            policy_rev: 0,
+            registry: String::new(),
+        })
+    }
+
     #[test]
     fn a_flood_of_accounts_costs_nobody_who_is_at_work_a_query() {
         let (live, grants) = (Live::default(), Arc::new(Vec::new()));
         let busy = Uuid::now_v7();
-        live.keep_grants(busy, 1, &grants);
+        live.keep_grants(busy, RightsRev::at(1), &grants);
         for number in 0..3 * ACCOUNTS_KEPT {
-            live.keep_grants(Uuid::now_v7(), 1, &grants);
+            live.keep_grants(Uuid::now_v7(), RightsRev::at(1), &grants);
             if number % 50 == 0 {
-                assert!(live.grants(busy, 1).is_some(), "forgotten after {number} others");
+                assert!(live.grants(busy, RightsRev::at(1)).is_some(), "forgotten after {number} others");
             }
         }
         assert!(live.grants.len() <= ACCOUNTS_KEPT);
     }
 
     #[test]
-    fn grants_hold_at_the_counter_at_which_they_were_read_only() {
+    fn grants_hold_at_the_counter_and_in_the_history_in_which_they_were_read_only() {
         let (live, account) = (Live::default(), Uuid::now_v7());
-        live.keep_grants(account, 2, &Arc::new(Vec::new()));
-        assert!(live.grants(account, 2).is_some());
-        assert!(live.grants(account, 1).is_none() && live.grants(account, 3).is_none());
+        live.keep_grants(account, RightsRev::at(2), &Arc::new(Vec::new()));
+        assert!(live.grants(account, RightsRev::at(2)).is_some());
+        assert!(live.grants(account, RightsRev::at(1)).is_none() && live.grants(account, RightsRev::at(3)).is_none());
+        assert!(live.grants(account, RightsRev { timeline: 1, auth_rev: 2 }).is_none());
+    }
+
+    #[test]
+    fn less_than_is_known_is_a_late_answer_or_a_database_that_was_put_back() {
+        let (live, tree, now) = (Live::default(), Arc::new(Tree::default()), Timestamp::now());
+        let begun = Instant::now();
+        let later = begun + Duration::from_secs(60);
+        let seq = || live.kept().clock.as_ref().map(|clock| clock.seq);
+        assert_eq!(live.store(&clock(5, 5, 3, 2), &tree, now, begun), 0);
+        // Asked before, answered after.
+        for late in [clock(4, 4, 3, 2), clock(5, 5, 2, 2), clock(5, 5, 3, 1)] {
+            assert_eq!(live.store(&late, &tree, now, begun), 0);
+            assert_eq!(seq(), Some(5));
+        }
+        assert_eq!(live.store(&clock(6, 6, 4, 3), &tree, now, later), 0);
+        // Asked after: something is lost, or was replaced.
+        assert_eq!(live.store(&clock(4, 4, 4, 3), &tree, now, later), 1);
+        assert_eq!(live.store(&clock(4, 4, 3, 3), &tree, now, later), 2);
+        assert_eq!(live.store(&clock(4, 4, 3, 2), &tree, now, later), 3);
+        assert_eq!(live.store(&clock(4, 9, 3, 2), &tree, now, begun), 4);
+        assert_eq!(live.store(&clock(5, 10, 3, 2), &tree, now, begun), 4);
     }
 }

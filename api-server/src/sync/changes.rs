@@ -80,7 +80,7 @@ pub(super) async fn unchanged(app: &App, who: &Who, cursor: &FeedCursor, fresh: 
     if !cursor.is_at(&view.clock) {
         return Ok(None);
     }
-    let Some(grants) = app.live.grants(who.identity.account, view.clock.auth_rev) else { return Ok(None) };
+    let Some(grants) = app.live.grants(who.identity.account, view.rights) else { return Ok(None) };
     let narrowing = &who.identity.narrowing;
     let scope =
         Scope::new(who.scope.actor.clone(), &grants, narrowing, view.now, view.tree.clone()).of_registry(&view.clock);

@@ -11,7 +11,7 @@ use crate::on;
 use crate::store::callers::{Credential, Holder};
 use crate::store::decide::{self, Context, Decided, Draft, Effect};
 use crate::store::items::{Command, Key};
-use crate::store::live::{Clock, Live};
+use crate::store::live::{Clock, Live, RightsRev};
 use crate::store::log_ranges::{Commit, Recent};
 use crate::store::reindex::Fingerprint;
 use crate::store::scope::{Actor, Scope};
@@ -63,7 +63,7 @@ pub(super) struct Worker {
     rows: RowLimits,
     /// Who came with which credential, read since accounts last changed.
     holders: HashMap<Credential, Holder>,
-    holders_rev: i64,
+    holders_rev: RightsRev,
     systems: Arc<HashSet<String>>,
     recent: watch::Sender<Recent>,
     state: Arc<State>,
@@ -97,7 +97,7 @@ impl Worker {
             server_code,
             rows,
             holders: HashMap::new(),
-            holders_rev: -1,
+            holders_rev: RightsRev::NEVER,
             systems: Arc::default(),
             recent,
             state,
@@ -304,7 +304,7 @@ impl Worker {
             engine::take_time(&mut db).await?;
         }
         let view = self.live.learn(&mut db, clock.clone(), At::from(now), Instant::now()).await?;
-        self.refresh(&mut db, clock, commands, now).await?;
+        self.refresh(&mut db, view.rights, commands, now).await?;
         let mut set = WriteSet::new(now, view.tree.clone());
         drop(view);
         clock.batch = Uuid::new_v4();
@@ -457,16 +457,16 @@ impl Worker {
     async fn refresh(
         &mut self,
         db: &mut Db<'_>,
-        clock: &Clock,
+        rights: RightsRev,
         commands: &[&Command],
         now: Timestamp,
     ) -> Result<(), DbError> {
-        if self.holders_rev != clock.auth_rev {
+        if self.holders_rev != rights {
             self.holders.clear();
             let sql = Sql::<Text>::new("SELECT name FROM accounts WHERE kind = 'system'");
             let codes: Vec<String> = on!(db, c => sql.all(c))?;
             self.systems = Arc::new(codes.into_iter().collect());
-            self.holders_rev = clock.auth_rev;
+            self.holders_rev = rights;
         }
         if self.holders.len() >= HOLDERS_KEPT {
             self.holders.clear();
@@ -488,7 +488,8 @@ impl Worker {
         let (mut own, mut clock, now) = self.begin().await.map_err(Failure::error)?;
         let before = clock.clone();
         let worked = async {
-            let view = self.live.learn(&mut own.db(), clock.clone(), At::from(now), asked).await?;
+            // Nobody else writes: the clock is what it was read as.
+            let view = self.live.learn(&mut own.db(), clock.clone(), At::from(now), Instant::now()).await?;
             let mut tx = WriteTx { db: own.db(), clock: &mut clock, now, tree: view.tree.clone() };
             work(&mut tx).await?;
             Ok::<Arc<Tree>, DbError>(view.tree)
