@@ -53,6 +53,41 @@ on_both_engines! {
         assert_eq!(names(&ward.office, &all).await, sorted);
     }
 
+    async fn the_longest_names_of_any_script_are_stored_found_and_sorted(server: empty) {
+        let ward = server.ward().await;
+        // Scattered, for a database may compress what repeats.
+        let text = |first: u32, of: u32, salt: u32, length: u32| -> String {
+            (0..length).map(|n| char::from_u32(first + (salt * 4_099 + n * n * 7_919 + n * 131) % of).unwrap()).collect()
+        };
+        // A Hangul syllable decomposes into three letters of 3 bytes; the others are letters of 4 bytes.
+        for (first, of) in [(0xAC00, 11_172), (0x20000, 42_000)] {
+            let longest = |salt: u32, length: u32| text(first, of, salt, length);
+            let person = with(member(&ward.a), json!({
+                "full_name": longest(1, 100), "birth_name": longest(2, 100),
+                "other_names": (3..8).map(|salt| longest(salt, 100)).collect::<Vec<_>>(),
+                "external_ids": [{"system": ward.office.code, "value": longest(8, 200)}],
+            }));
+            let person = ward.office.post("/v1/members", person).await.is(201);
+            let cell = with(unit("cell", &ward.ward), json!({
+                "name": longest(1, 200), "short_name": longest(2, 200), "code": longest(3, 40),
+            }));
+            let cell = ward.office.post("/v1/units", cell).await.is(201);
+            let rules = with(scheme(&ward.ward), json!({"name": longest(1, 200)}));
+            let rules = ward.office.post("/v1/evaluation_schemes", rules).await.is(201);
+            for (collection, made, query) in [
+                ("members", &person, format!("q={}", longest(1, 20))),
+                ("members", &person, format!("q={}", longest(2, 20))),
+                ("units", &cell, format!("q={}", longest(1, 20))),
+                ("units", &cell, format!("code={}", longest(3, 40))),
+                ("evaluation_schemes", &rules, "sort=-name".to_owned()),
+            ] {
+                let found = ward.office.get(&format!("/v1/{collection}?{query}&limit=1")).await.is(200);
+                assert_eq!(found.body["items"][0]["id"], made.body["id"], "{collection} {query}");
+            }
+            assert_eq!(ward.office.all("/v1/members?sort=full_name&limit=1").await.0.last().unwrap()["id"], person.body["id"]);
+        }
+    }
+
     async fn an_order_without_an_index_is_for_few_units_and_says_so_beyond(server: empty) {
         let ward = server.ward().await;
         people(&ward, &["Lê Văn An", "Lê Văn Bình", "Lê Văn Chi"]).await;

@@ -119,6 +119,18 @@ pub fn fold(text: &str) -> String {
     folded.trim().to_owned()
 }
 
+/// Most bytes of a key, and of the words of further names: together they fit into one entry of an index on PostgreSQL,
+/// which holds about 2,700 bytes. A Vietnamese name of 200 characters is not cut. Others are ordered and found by what
+/// is left: a Hangul syllable, for one, is 9 bytes.
+const LONGEST_KEY: usize = 400;
+const LONGEST_WORDS: usize = 900;
+
+/// A key of at most so many bytes, cut between characters.
+fn cut(mut key: String, most: usize) -> String {
+    key.truncate(key.floor_char_boundary(most));
+    key
+}
+
 /// The letters in Vietnamese order. A key holds one byte for each: `A` to `Z`, then `a` to `g`.
 const LETTERS: [char; 33] = [
     'a', 'ă', 'â', 'b', 'c', 'd', 'đ', 'e', 'ê', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'ô', 'ơ', 'p', 'q',
@@ -228,7 +240,7 @@ pub fn words_key<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String>
     for name in names {
         words(name).for_each(|word| word_keys(word, &mut letters, &mut tones));
     }
-    (!letters.is_empty()).then_some(letters)
+    (!letters.is_empty()).then(|| cut(letters, LONGEST_WORDS))
 }
 
 /// What a key holds, behind a space, where one of its words begins with a folded word: letters, digits and sets of
@@ -268,7 +280,7 @@ fn ordered<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     for word in parts.into_iter().flat_map(words) {
         word_keys(word, &mut letters, &mut tones);
     }
-    format!("{letters}!{tones}")
+    cut(format!("{letters}!{tones}"), LONGEST_KEY)
 }
 
 #[cfg(test)]
@@ -290,6 +302,19 @@ mod tests {
             names,
             ["Đỗ An", "Lê Thị An", "Hoàng Đức Ánh", "Bùi Ăn", "Trần Văn Ân", "Lê Văn Dũng", "Lê Văn Đạt"]
         );
+    }
+
+    #[test]
+    fn keys_have_a_longest_length_in_bytes_and_end_between_characters() {
+        for character in ["각", "𠀀", "Ặ", "1 ", "a "] {
+            let name = character.repeat(200);
+            for key in [name_key(&name), order_key(&name)] {
+                assert!(key.len() <= LONGEST_KEY && key.len() > LONGEST_KEY / 2, "{character}: {}", key.len());
+            }
+            let words = words_key([name.as_str(); 6]).unwrap();
+            assert!(words.len() <= LONGEST_WORDS && words.len() > LONGEST_WORDS / 2, "{character}: {}", words.len());
+        }
+        assert!(order_key(&"Đ".repeat(200)).ends_with("!0"));
     }
 
     #[test]
