@@ -59,6 +59,22 @@ on_both_engines! {
         assert!(history.iter().take(8).all(|version| version["changed"].as_array().unwrap().contains(&json!("state"))));
     }
 
+    async fn the_scheme_of_a_round_is_fixed_with_and_without_results(server: empty) {
+        let ward = server.ward().await;
+        let other = ward.office.post("/v1/evaluation_schemes", scheme(&ward.ward)).await.is(201).id();
+        let round = ward.round().await;
+        let path = format!("/v1/evaluation_rounds/{round}");
+        let fixed = [("/scheme_id", "scheme_fixed")];
+        ward.office.patch(&path, "*", json!({"scheme_id": other})).await.faults(&fixed);
+        let result = json!({"round_id": round, "member_id": ward.member(&ward.a).await, "final_level": "excellent"});
+        ward.office.post("/v1/member_evaluations", result).await.is(201);
+        advance(&ward.office, &round, to("self_rating")).await.is(200);
+        ward.office.patch(&path, "*", json!({"scheme_id": other, "opened_on": "2014-11-01"})).await.faults(&fixed);
+        // Naming the same scheme changes nothing.
+        let same = ward.office.patch(&path, "*", json!({"scheme_id": ward.scheme, "opened_on": "2014-11-01"})).await.is(200);
+        assert_eq!((&same.body["scheme_id"], &same.body["opened_on"]), (&json!(ward.scheme), &json!("2014-11-01")));
+    }
+
     async fn results_name_levels_of_the_scheme_and_one_subject_once(server: empty) {
         let ward = server.ward().await;
         let (round, person) = (ward.round().await, ward.member(&ward.a).await);

@@ -7,7 +7,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, STATE_MOVE_NOT_ALLOWED,
+    CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState};
@@ -51,6 +51,10 @@ impl Slice for EvaluationRound {
             && closed < opened
         {
             verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, "opened_on");
+        }
+        // Results name levels of the scheme.
+        if change.action == Action::Update && change.changed(scheme) {
+            verdict.fault("scheme_id", &SCHEME_FIXED);
         }
         let same = |other: &EvaluationRound| (other.year, other.quarter) == (round.year, round.quarter);
         if set.others::<EvaluationRound>(of_scheme(round), round.id).any(|other| same(&other)) {

@@ -65,6 +65,7 @@ fault_codes! {
     TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";
     OFFICE_TAKEN "office_taken" "The unit has this office filled already." "Chức vụ này của tổ chức đang có người giữ.";
     SCHEME_IN_USE "scheme_in_use" "A round beyond draft uses the scheme: only valid_to and labels can be changed." "Đã có đợt đánh giá dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
+    SCHEME_FIXED "scheme_fixed" "The scheme of a round cannot be changed; make another round." "Không đổi được bộ tiêu chí của đợt đánh giá; hãy lập đợt khác.";
     ROUND_EXISTS "round_exists" "The unit has a round of this scheme and period already." "Tổ chức đã có đợt đánh giá của bộ tiêu chí và kỳ này.";
     LEVEL_NOT_IN_SCHEME "level_not_in_scheme" "Not a level of the round's scheme." "Không phải mức xếp loại của bộ tiêu chí.";
     EVALUATION_EXISTS "evaluation_exists" "The round has a result for this subject already." "Đợt đánh giá đã có kết quả cho đối tượng này.";
