@@ -168,10 +168,13 @@ fn word_keys(word: &str, letters: &mut String, tones: &mut String) {
     }
 }
 
+/// The byte of a letter in a key, and that of its tone, if it has one.
+type LetterTone = (u8, Option<u8>);
+
 /// What a single character adds to a key, of those that add one byte and at most one tone: nearly all words have no
 /// others, and need not be decomposed.
-fn known(c: char) -> Option<(u8, Option<u8>)> {
-    static KNOWN: LazyLock<Vec<Option<(u8, Option<u8>)>>> = LazyLock::new(|| {
+fn known(c: char) -> Option<LetterTone> {
+    static KNOWN: LazyLock<Vec<Option<LetterTone>>> = LazyLock::new(|| {
         let one = |c: char| {
             let (mut letters, mut tones) = (String::new(), String::new());
             spell(c.encode_utf8(&mut [0; 4]), &mut letters, &mut tones);
