@@ -47,9 +47,13 @@ pub static STAY_AT: Own = Own {
             .bind(asked.value())
             .text(" AND s.to_date > ")
             .bind(asked.value());
-        match &units {
-            Some(units) => in_units(&mut sql, "s.unit_id", units),
-            None => sql.push(" AND s.member_id = t.id"),
+        // Few units have few stays. Of many, the stays of each member that the list examines are asked: so many as a page
+        // examines, and not all that there are.
+        if !matches!(units, Some(Units::Few(_))) {
+            sql.push(" AND s.member_id = t.id");
+        }
+        if let Some(units) = &units {
+            in_units(&mut sql, "s.unit_id", units);
         }
         sql.text("))")
     },

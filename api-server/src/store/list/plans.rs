@@ -45,7 +45,9 @@ fn cells(count: u128) -> Units {
 
 /// The steps of a page's statement.
 async fn plan(own: &mut DedicatedConnection, list: &List, units: &Units) -> String {
-    let scope = Scope::operator(Arc::new(Tree::default()));
+    let mut tree = Tree::default();
+    tree.set(ROOT, None, 0);
+    let scope = Scope::operator(Arc::new(tree));
     let until = list.examined(units).and_then(|_| next(list.clone()).after);
     let sql = list.page_sql(Class::Sensitive, units, &scope, until.as_ref(), true);
     let text = diesel::debug_query::<Sqlite, _>(&sql).to_string();
@@ -70,7 +72,9 @@ fn every_list_walks_the_index_that_it_should() {
         const BY_UNIT: &str = "t USING INDEX members_by_unit (unit_id=?";
         const BY_NAME: &str = "t USING INDEX members_by_name";
         // What is asked, over which units, which index is walked, whether the page's ids are sorted.
-        let cases: [(&str, List, Units, &str, bool); 13] = [
+        let mut strength = with(list("member", "full_name"), "at", "2014-12-31".into());
+        strength.unit = Some((ROOT, true));
+        let cases: [(&str, List, Units, &str, bool); 14] = [
             ("one cell by name", status(), cells(1), BY_UNIT, false),
             ("the next page", next(status()), cells(1), "(unit_id=? AND (name_key,birth_date,id)>(?,?,?))", false),
             ("a ward by name", status(), cells(24), BY_UNIT, false),
@@ -94,6 +98,7 @@ fn every_list_walks_the_index_that_it_should() {
                 "t USING INDEX evaluation_rounds_by_scheme (scheme_id=?",
                 false,
             ),
+            ("those of a day, in everything", strength, Units::All, "SEARCH s USING PRIMARY KEY (member_id=?", false),
             (
                 "who holds a number",
                 with(list("member", "full_name"), "personal_id", "040155001234".into()),
