@@ -21,7 +21,7 @@ impl Slice for MemberEvaluation {
         Column::new("excluded", Type::Int),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "round_id", field: "round_id", test: Test::Reference("round_id", "evaluation_round") },
+        Filter { name: "round_id", field: "round_id", test: Test::SharedReference("round_id", "evaluation_round") },
         Filter { name: "member_id", field: "member_id", test: Test::Reference("member_id", "member") },
         Filter { name: "final_level", field: "final_level", test: Test::Text("final_level") },
         Filter { name: "excluded", field: "excluded", test: Test::Flag("excluded") },

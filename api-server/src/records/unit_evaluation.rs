@@ -13,10 +13,11 @@ use cell_records_types::sync::ConflictReason;
 impl Slice for UnitEvaluation {
     const COLUMNS: &'static [Column] = &[Column::new("round_id", Type::Id), Column::new("final_level", Type::Text)];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "round_id", field: "round_id", test: Test::Reference("round_id", "evaluation_round") },
+        Filter { name: "round_id", field: "round_id", test: Test::SharedReference("round_id", "evaluation_round") },
         Filter { name: "final_level", field: "final_level", test: Test::Text("final_level") },
     ];
     const SORTS: &'static [Sort] = &[];
+    const UNIT_INDEX: &'static [&'static str] = &["round_id"];
 
     fn columns(&self) -> Vec<Value> {
         vec![self.round_id.id().into(), self.final_level.as_deref().map(str::to_owned).into()]

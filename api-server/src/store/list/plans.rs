@@ -74,7 +74,7 @@ fn every_list_walks_the_index_that_it_should() {
         // What is asked, over which units, which index is walked, whether the page's ids are sorted.
         let mut strength = with(list("member", "full_name"), "at", "2014-12-31".into());
         strength.unit = Some((ROOT, true));
-        let cases: [(&str, List, Units, &str, bool); 14] = [
+        let cases: [(&str, List, Units, &str, bool); 15] = [
             ("one cell by name", status(), cells(1), BY_UNIT, false),
             ("the next page", next(status()), cells(1), "(unit_id=? AND (name_key,birth_date,id)>(?,?,?))", false),
             ("a ward by name", status(), cells(24), BY_UNIT, false),
@@ -96,6 +96,13 @@ fn every_list_walks_the_index_that_it_should() {
                 with(list("evaluation_round", "id"), "scheme_id", id()),
                 Units::All,
                 "t USING INDEX evaluation_rounds_by_scheme (scheme_id=?",
+                false,
+            ),
+            (
+                "the results of a round",
+                with(list("member_evaluation", "id"), "round_id", id()),
+                Units::All,
+                "t USING INDEX member_evaluations_by_round (round_id=?",
                 false,
             ),
             ("those of a day, in everything", strength, Units::All, "SEARCH s USING PRIMARY KEY (member_id=?", false),
