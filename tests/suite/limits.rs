@@ -190,6 +190,38 @@ on_both_engines! {
         }
     }
 
+    async fn a_list_of_one_very_large_cell_examines_so_many_records_a_page_and_misses_none(server: empty) {
+        let ward = server.ward().await;
+        let first = ward.member(&ward.a).await;
+        clone_member(server, &first, 10_100);
+        let mut body = member(&ward.a);
+        body["employment_status"] = json!("retired");
+        let retired = ward.office.post("/v1/members", body).await.is(201).id();
+        let path = format!("/v1/members?unit={}", ward.a);
+        // What no index finds: short pages, and the one record once.
+        for sort in ["id", "-id", "full_name"] {
+            let (mut found, mut pages) = (Vec::new(), 0);
+            let mut next = Some(format!("{path}&employment_status=retired&sort={sort}"));
+            while let Some(page) = next {
+                let page = ward.office.get(&page).await.is(200);
+                found.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
+                next = page.body.get("next_cursor").map(|cursor| format!("/v1/members?cursor={}", cursor.as_str().unwrap()));
+                pages += 1;
+            }
+            assert_eq!(found, [json!(retired)], "{sort}");
+            assert!((4..=6).contains(&pages), "{sort}: {pages}");
+        }
+        // An order that no index gives is for fewer.
+        let refused = ward.office.get(&format!("{path}&sort=birth_date")).await.refused(400, "invalid_parameter");
+        assert!(refused.text.contains("10000 records"), "{}", refused.text);
+        ward.office.get(&format!("/v1/members?unit={}&sort=birth_date", ward.b)).await.is(200);
+        // What an index gives in order is a full page.
+        for query in ["", "&sort=full_name", "&sex=male"] {
+            let full = ward.office.get(&format!("{path}{query}")).await.is(200);
+            assert_eq!(full.body["items"].as_array().unwrap().len(), 50, "{query}");
+        }
+    }
+
     async fn namesakes_are_looked_for_in_a_bounded_number_of_rows(server: empty) {
         let ward = server.ward().await;
         let body = member(&ward.a);

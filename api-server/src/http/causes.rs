@@ -3,6 +3,7 @@
 use crate::auth::passwords::Busy;
 use crate::db::{DbError, engine};
 use crate::error::{self, ApiError};
+use crate::store::list::FEW_RECORDS;
 use crate::store::list::ListError;
 use crate::store::scope::FEW_UNITS;
 use crate::store::writer::WriteError;
@@ -42,7 +43,10 @@ impl From<ListError> for ApiError {
             }
             ListError::TooWide(sort) => ApiError::parameter(
                 "sort",
-                format!("{sort} orders a list of at most {FEW_UNITS} units: narrow it with unit, or sort by id"),
+                format!(
+                    "{sort} orders a list of at most {FEW_UNITS} units with at most {FEW_RECORDS} records: narrow it with \
+                     unit, or sort by id"
+                ),
             ),
             ListError::Database(error) => error.into(),
         }

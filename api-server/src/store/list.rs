@@ -60,7 +60,7 @@ pub struct Condition {
 pub enum ListError {
     /// No grant reads this field.
     NotReadable(&'static str),
-    /// This sort needs a list of at most [`FEW_UNITS`] units.
+    /// This sort needs a list of at most [`FEW_UNITS`] units and [`FEW_RECORDS`] records.
     TooWide(&'static str),
     /// The database failed.
     Database(DbError),
@@ -89,6 +89,9 @@ const PARTED: char = '\u{1f}';
 const EXAMINED_ROWS: i64 = 2_500;
 /// The same where the index alone is read.
 const EXAMINED_ENTRIES: i64 = 40_000;
+/// Few units with more records than these are listed like many: what a filter or a sort reads of all of them is bounded.
+pub const FEW_RECORDS: i64 = 10_000;
+
 impl List {
     fn sort(&self) -> Sort {
         self.sort.unwrap_or(BY_ID)
@@ -140,6 +143,7 @@ impl List {
     pub async fn page(&self, db: &mut Db<'_>, scope: &Scope) -> Result<(Vec<Stored>, Option<ListPosition>), ListError> {
         let units = self.units(scope)?;
         let Some(class) = scope.most(self.kind).filter(|_| !units.is_empty()) else { return Ok((Vec::new(), None)) };
+        let units = self.bounded(db, units).await?;
         let most = self.examined(&units);
         let first = most.map(|most| most.min(self.rows() * 10));
         for window in [first, most.filter(|_| most != first)] {
@@ -165,16 +169,50 @@ impl List {
         Ok((Vec::new(), None))
     }
 
+    /// The units as the page reads them: few with very many records like many, unless an index finds the page at once.
+    async fn bounded(&self, db: &mut Db<'_>, units: Units) -> Result<Units, ListError> {
+        let in_order = self.sort().columns == self.kind.unit_index && !self.is_filtered();
+        if in_order || self.finds_few() || !self.are_large(db, &units).await? {
+            return Ok(units);
+        }
+        match units {
+            Units::Few(_) if !self.sort().indexed => Err(ListError::TooWide(self.sort().name)),
+            Units::Few(few) => Ok(Units::Under(Vec::new(), few)),
+            many => Ok(many),
+        }
+    }
+
+    /// Whether few units have more than [`FEW_RECORDS`] records. Counting so far reads an index alone.
+    async fn are_large(&self, db: &mut Db<'_>, units: &Units) -> Result<bool, DbError> {
+        if !matches!(units, Units::Few(_)) {
+            return Ok(false);
+        }
+        let mut sql = Sql::<Guid>::new(format!("SELECT t.id FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
+        in_units(&mut sql, "t.unit_id", units);
+        sql.push(format!(" LIMIT 1 OFFSET {FEW_RECORDS}"));
+        let beyond: Option<Id> = on!(db, c => sql.first_row(c))?;
+        Ok(beyond.is_some())
+    }
+
+    /// Whether a time is asked for that is not the order.
+    fn asks_since(&self) -> bool {
+        self.updated_since.is_some() && self.sort().columns != ["updated_at"]
+    }
+
+    /// Whether not every record of the units fits.
+    fn is_filtered(&self) -> bool {
+        !self.conditions.is_empty() || !self.words.is_empty() || self.asks_since()
+    }
+
     /// How many rows a page of many units examines at most; nothing when an index finds no more than the page needs.
     fn examined(&self, units: &Units) -> Option<i64> {
-        let words = !self.words.is_empty();
-        let since = self.updated_since.is_some() && self.sort().columns != ["updated_at"];
-        let filtered = !self.conditions.is_empty() || words || since || *units != Units::All;
+        let filtered = self.is_filtered() || *units != Units::All;
         if matches!(units, Units::Few(_)) || self.finds_few() || !filtered {
             return None;
         }
         // The index that gives the order of names holds the words and the unit too.
-        let in_index = self.conditions.is_empty() && !since && self.sort().columns.first() == Some(&"name_key");
+        let in_index =
+            self.conditions.is_empty() && !self.asks_since() && self.sort().columns.first() == Some(&"name_key");
         Some(if in_index { EXAMINED_ENTRIES } else { EXAMINED_ROWS })
     }
 
@@ -204,7 +242,7 @@ impl List {
         Ok(row.map(|(at, id, key)| (self.place(&key, at.unwrap_or(At(0))), id.0)))
     }
 
-    /// How many records the whole list has. A count over many units reads them all: SQLite does so off the worker.
+    /// How many records the whole list has. A count over many records reads them all: SQLite does so off the worker.
     ///
     /// # Errors
     /// A field that no grant reads; a failing database.
@@ -218,9 +256,10 @@ impl List {
         self.filter(&mut sql, scope, |_| false);
         in_units(&mut sql, "t.unit_id", &units);
         let sql = sql.of_callers();
-        let count: Vec<i64> = match units {
-            Units::Few(_) => reads.single(async |db| on!(db, c => sql.clone().all(c))).await?,
-            Units::All | Units::Under(..) => reads.long(sql).await?,
+        let few = matches!(units, Units::Few(_)) && !reads.single(async |db| self.are_large(db, &units).await).await?;
+        let count: Vec<i64> = match few {
+            true => reads.single(async |db| on!(db, c => sql.clone().all(c))).await?,
+            false => reads.long(sql).await?,
         };
         Ok(count.first().copied().unwrap_or(0))
     }

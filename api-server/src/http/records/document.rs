@@ -6,6 +6,7 @@ use super::parts::{
     body, dry_run, filtered, flag, id, if_match, json_response, key, number, one_of, page, parameter, text, timestamp,
 };
 use crate::http::openapi::Problems;
+use crate::store::list::FEW_RECORDS;
 use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
 use serde_json::json;
@@ -48,7 +49,10 @@ pub fn list(kind: &Kind, examples: &Examples) -> Operation {
          the server made the ids."
             .to_owned();
     if !narrow.is_empty() {
-        orders += &format!(" By {}: only where the list is of at most {FEW_UNITS} units.", narrow.join(" or "));
+        orders += &format!(
+            " By {}: only where the list is of at most {FEW_UNITS} units with at most {FEW_RECORDS} records.",
+            narrow.join(" or ")
+        );
     }
     let mut operation = operation(
         kind,
@@ -56,7 +60,7 @@ pub fn list(kind: &Kind, examples: &Examples) -> Operation {
         format!("Lists {} that the caller sees.", kind.plural.replace('_', " ")),
         "Pages by key: a record whose sort key stays is neither skipped nor doubled while others write. The next page needs \
          `cursor` only; other parameters must then be as before, but for `limit`. A filter, sort, search or count on a field \
-         works over the grants that may read it; with none such: `403 field_not_readable`. Over many units a call examines a bounded \
+         works over the grants that may read it; with none such: `403 field_not_readable`. A call examines a bounded \
          number of records: a page may be short, even empty, and still have a `next_cursor`: only a page without one is the last.",
     )
     .parameter(parameter("limit", Query, number(1, super::query::MAX_LIMIT), "Items of a page; default 50."))
