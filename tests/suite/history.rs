@@ -46,6 +46,22 @@ on_both_engines! {
         }
     }
 
+    async fn a_page_of_history_ends_where_it_is_large_enough(server: empty) {
+        let ward = server.ward().await;
+        let criterion = |n: usize| json!({"code": format!("c{n}"), "text": "x".repeat(1_000), "max_points": "1"});
+        let mut body = crate::support::ward::scheme(&ward.ward);
+        body["criteria"] = (0..200).map(criterion).collect();
+        let path = format!("/v1/evaluation_schemes/{}", ward.office.post("/v1/evaluation_schemes", body).await.is(201).id());
+        for version in 2..=30 {
+            ward.office.patch(&path, "*", json!({"legal_source": format!("{version}-QĐ/TW")})).await.is(200);
+        }
+        let first = ward.office.get(&format!("{path}/history?limit=500")).await.is(200);
+        assert!(first.text.len() < 5 << 20 && first.body["next_cursor"].is_string(), "{}", first.text.len());
+        let items = ward.office.all(&format!("{path}/history?limit=500")).await.0;
+        assert_eq!(column(&items, "version"), (1..=30).rev().map(Value::from).collect::<Vec<_>>());
+        assert!(items.iter().take(29).all(|item| item["changed"] == json!(["legal_source"])));
+    }
+
     async fn a_new_cell_does_not_read_what_the_old_one_wrote(server: empty) {
         let ward = server.ward().await;
         let (old, new) = (server.acting(Role::CellSecretary, &ward.a).await, server.acting(Role::CellSecretary, &ward.b).await);

@@ -183,7 +183,8 @@ pub fn history(kind: &Kind, examples: &Examples) -> Operation {
         kind,
         "history",
         format!("Lists every version of {}, the newest first.", a(kind)),
-        "Those whose unit the caller sees, each with the fields that the caller may read there.",
+        "Those whose unit the caller sees, each with the fields that the caller may read there. A page ends early where its \
+         versions are large: only one without `next_cursor` is the last.",
     )
     .parameter(id())
     .parameter(parameter(

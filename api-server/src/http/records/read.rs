@@ -113,6 +113,10 @@ struct HistoryCursor {
 }
 
 const PREFIX: &str = "ch1.";
+/// Bytes of bodies after which a page of history ends.
+const LARGE_PAGE: usize = 4 << 20;
+/// Versions that are read at a time.
+const VERSIONS_AT_ONCE: usize = 100;
 
 /// `GET /v1/{types}/{id}/history`
 pub async fn history(
@@ -141,20 +145,9 @@ pub async fn history(
         }
     };
     params.end()?;
-    // One more than the page: the version before its last shows what that one changed, and that more follow.
-    let mut versions = app.reads.single(async |db| history::versions(db, &record, below, limit + 1).await).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = versions.len() > size;
-    let items: Vec<HistoryEntry> = (0..versions.len().min(size))
-        .filter_map(|index| entry(&who, versions.get(index)?, versions.get(index + 1).map(|before| &before.record)))
-        .collect();
-    versions.truncate(size);
-    let next = versions.last().filter(|_| more).and_then(|last| {
-        seal::seal(
-            &app.keys,
-            PREFIX,
-            &HistoryCursor { caller: who.identity.account, record: record.id, below: last.seq },
-        )
+    let (items, next) = versions(&app, &who, &record, below, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    let next = next.and_then(|below| {
+        seal::seal(&app.keys, PREFIX, &HistoryCursor { caller: who.identity.account, record: record.id, below })
     });
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
@@ -164,6 +157,39 @@ pub async fn history(
         ));
     }
     Ok(response.json(cell_records_types::pages::Page { items, next_cursor: next, total: None }))
+}
+
+/// A page of versions below a row of the log, and the row that the next page begins below, if there is one. It ends early
+/// where its bodies are large.
+async fn versions(
+    app: &App,
+    who: &Who,
+    record: &Stored,
+    mut below: Option<i64>,
+    limit: usize,
+) -> ApiResult<(Vec<HistoryEntry>, Option<i64>)> {
+    let (mut items, mut left, mut bytes) = (Vec::new(), limit, 0);
+    loop {
+        let size = left.min(VERSIONS_AT_ONCE);
+        // One more: the version before the last shows what that one changed, and that more follow.
+        let rows = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let versions = app.reads.single(async |db| history::versions(db, record, below, rows).await).await?;
+        for (index, version) in versions.iter().take(size).enumerate() {
+            let before = versions.get(index + 1).map(|before| &before.record);
+            items.extend(entry(who, version, before));
+            (below, left) = (Some(version.seq), left - 1);
+            bytes += version.record.body.0.iter().map(String::len).sum::<usize>();
+            if before.is_none() {
+                return Ok((items, None));
+            }
+            if left == 0 || bytes >= LARGE_PAGE {
+                return Ok((items, below));
+            }
+        }
+        if versions.is_empty() {
+            return Ok((items, None));
+        }
+    }
 }
 
 /// A version as the caller may see it: filtered by its rights in the unit that the record belonged to then.
