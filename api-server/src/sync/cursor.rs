@@ -43,7 +43,7 @@ pub struct FeedCursor {
 pub struct Walk {
     /// Names the snapshot.
     pub id: Uuid,
-    /// The last record that was sent.
+    /// Up to where records were sent.
     pub after: Option<Position>,
     /// Records sent so far, by the types' order. Nothing: they did not fit into a cursor and are no longer counted.
     pub counts: Option<Vec<u32>>,

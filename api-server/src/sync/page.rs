@@ -8,6 +8,10 @@ use cell_records_types::sync::{Phase, RemoveReason, SCHEMA};
 use std::fmt::Write;
 use uuid::Uuid;
 
+/// Records whose bodies are read at a time: a page of large ones is full long before its limit, and what was read beyond
+/// its bytes is dropped.
+pub const BODIES_AT_ONCE: usize = 200;
+
 /// The changes of a page.
 pub struct FeedPage {
     /// Most changes.

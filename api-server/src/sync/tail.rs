@@ -1,7 +1,7 @@
 //! What came after a cursor. A row of the log only says *look at this record*: what is sent is the record as it is now,
 //! filtered by the caller's rights as they are, all read in one transaction.
 
-use super::page::FeedPage;
+use super::page::{BODIES_AT_ONCE, FeedPage};
 use super::pull::Pull;
 use crate::db::{Db, DbError, Guid, Id, Sql, Verbs};
 use crate::on;
@@ -183,36 +183,44 @@ async fn send(db: &mut Db<'_>, pull: &Pull, found: FoundRows<LogRow>, page: &mut
     // The last row of each record. Types may share an id: a record is named by both.
     let mut last: HashMap<(usize, Uuid), LogRow> = HashMap::new();
     last.extend(found.counting.into_values().map(|row| ((row.kind.order, row.id), row)));
-    let mut records: HashMap<(usize, Uuid), Stored> = HashMap::with_capacity(last.len());
+    let mut last: Vec<LogRow> = last.into_values().collect();
+    last.sort_unstable_by_key(|last| last.seq);
+    let mut sent = None;
+    for some in last.chunks(BODIES_AT_ONCE) {
+        let records = records_of(db, pull, some).await?;
+        for one in some {
+            let fitted = match records.get(&(one.kind.order, one.id)).filter(|record| pull.reaches(record)) {
+                Some(record) if record.is_live() => {
+                    if is_own(pull, one, record) {
+                        page.own(record)
+                    } else {
+                        page.upsert(&pull.scope, record)
+                    }
+                }
+                Some(_) => page.remove(one.kind, one.id, one.version, RemoveReason::Deleted),
+                None => page.remove(one.kind, one.id, one.version, RemoveReason::OutOfScope),
+            };
+            if !fitted {
+                // All that is left has its last row after what was sent.
+                return Ok(sent.unwrap_or(found.until));
+            }
+            sent = Some(one.seq);
+        }
+    }
+    Ok(found.until)
+}
+
+/// The records of some rows, as they are now, by type and id.
+async fn records_of(db: &mut Db<'_>, pull: &Pull, rows: &[LogRow]) -> Result<HashMap<(usize, Uuid), Stored>, DbError> {
+    let mut records = HashMap::with_capacity(rows.len());
     for kind in &KINDS {
-        let ids: Vec<Uuid> = last.values().filter(|last| last.kind.order == kind.order).map(|last| last.id).collect();
+        let ids: Vec<Uuid> = rows.iter().filter(|row| row.kind.order == kind.order).map(|row| row.id).collect();
         if let (false, Some(class)) = (ids.is_empty(), pull.scope.most(kind)) {
             let found = find_records(db, kind, &ids, class).await?;
             records.extend(found.into_iter().map(|record| ((kind.order, record.id), record)));
         }
     }
-    let mut last: Vec<LogRow> = last.into_values().collect();
-    last.sort_unstable_by_key(|last| last.seq);
-    let mut sent = None;
-    for one in last {
-        let fitted = match records.get(&(one.kind.order, one.id)).filter(|record| pull.reaches(record)) {
-            Some(record) if record.is_live() => {
-                if is_own(pull, &one, record) {
-                    page.own(record)
-                } else {
-                    page.upsert(&pull.scope, record)
-                }
-            }
-            Some(_) => page.remove(one.kind, one.id, one.version, RemoveReason::Deleted),
-            None => page.remove(one.kind, one.id, one.version, RemoveReason::OutOfScope),
-        };
-        if !fitted {
-            // All that is left has its last row after what was sent.
-            return Ok(sent.unwrap_or(found.until));
-        }
-        sent = Some(one.seq);
-    }
-    Ok(found.until)
+    Ok(records)
 }
 
 /// Whether the caller itself wrote the current version and knows it.
