@@ -4,7 +4,7 @@ use crate::support::actors::{demo, grant};
 use crate::support::copies::{Puller, assert_same, held, visible};
 use crate::support::items::{delete, figure, member, unit, update};
 use crate::support::ward::ROOT;
-use crate::support::{Server, on_both_engines};
+use crate::support::{Engine, Server, on_both_engines};
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{Filter, MemoryStore, SqliteStore, Store};
 use cell_records_client::types::accounts::Role;
@@ -68,6 +68,38 @@ on_both_engines! {
         // The ward, its 24 cells, and the names of city, province and centre above it.
         assert_eq!((counts["unit"], counts["member"]), (28, 1_168));
         assert_eq!(counts.len(), 9, "the demo has records of every type: {counts:?}");
+    }
+
+    async fn a_snapshot_of_very_many_units_goes_over_so_many_a_page_and_misses_none(server: empty) {
+        let ward = server.ward().await;
+        let mut expected = vec![ward.member(&ward.a).await, ward.member(&ward.b).await];
+        expected.sort_unstable();
+        let id = server.database.uuid(ward.ward.parse().unwrap());
+        let new = match server.engine {
+            Engine::Sqlite => "randomblob(16)",
+            Engine::Postgres => "gen_random_uuid()",
+        };
+        server.database.sql(&[format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+             INSERT INTO unit_tree (unit_id, parent_id, boundary_seq) SELECT {new}, {id}, 0 FROM n"
+        )]);
+        let large = server.restarted_with(|_| {}).await;
+        let peer = large.acting(Role::ExchangePeer, &ward.ward).await;
+        let (mut found, mut pages, mut empty, mut ended) = (Vec::new(), 0, 0, 0);
+        let mut next = Some("/v1/sync/changes?types=member,term,position".to_owned());
+        while let Some(page) = next {
+            let page = peer.get(&page).await.is(200);
+            let changes = page.body["changes"].as_array().unwrap();
+            found.extend(changes.iter().filter(|change| change["op"] == "upsert").map(|change| change["id"].as_str().unwrap().to_owned()));
+            ended += changes.iter().filter(|change| change["op"] == "snapshot_end").count();
+            (pages, empty) = (pages + 1, empty + usize::from(changes.is_empty()));
+            let cursor = page.body["cursor"].as_str().unwrap();
+            next = (page.body["has_more"] == json!(true)).then(|| format!("/v1/sync/changes?cursor={cursor}"));
+        }
+        found.sort_unstable();
+        assert_eq!((found, ended), (expected, 1));
+        assert!(empty >= 1 && (4..=8).contains(&pages), "{pages}, of which {empty} empty");
+        large.running.handle.stop(false).await;
     }
 
     async fn pages_of_any_size_lead_to_the_same_copy(server: demo) {

@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 /// Units that one statement names at first, and at most: a type that is rare in them asks for more at once.
 const UNITS_AT_ONCE: (usize, usize) = (64, 1_024);
+/// Units that a page looks into at most, of all types together: about twenty statements. Then it ends, even if it is
+/// empty.
+const EXAMINED_UNITS: usize = 16_384;
 
 /// Fills a page from the walk's position. Returns whether the walk reached its end.
 ///
@@ -21,6 +24,7 @@ const UNITS_AT_ONCE: (usize, usize) = (64, 1_024);
 /// When the database fails.
 pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut FeedPage) -> Result<bool, DbError> {
     let begun = walk.after;
+    let mut examined = 0;
     for kind in &KINDS {
         let order = u16::try_from(kind.order).unwrap_or(u16::MAX);
         if begun.is_some_and(|after| after.kind > order) {
@@ -58,6 +62,13 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Feed
                 if page.len() >= page.limit {
                     return Ok(false);
                 }
+            }
+            let Some(last) = units.as_ref().and_then(|units| units.last()) else { continue };
+            examined += units.as_ref().map_or(0, Vec::len);
+            if examined >= EXAMINED_UNITS {
+                // Behind every record of this unit.
+                walk.after = Some(Position { kind: order, unit: last.0, id: Uuid::max() });
+                return Ok(false);
             }
         }
     }
