@@ -1,8 +1,8 @@
 //! Who holds a session or an access token, as the database says: asked when a request is let in, and once more inside
 //! every write, for either may have ended in between.
 
+use super::grants;
 use super::items::Caller;
-use super::live::read_grants;
 use super::scope::{Actor, Grant, Narrowing, Scope};
 use super::tree::Tree;
 use crate::db::schema::{accounts as a, sessions as s, tokens as t};
@@ -141,7 +141,7 @@ impl Holder {
             Credential::Token(id) => by_token(db, TokenKey::Id(id), now).await?,
         };
         let Some(Identity { account, narrowing, expires, .. }) = identity else { return Ok(None) };
-        let grants = Arc::new(read_grants(db, account).await?);
+        let grants = Arc::new(grants::usable(db, account).await?);
         Ok(Some(Holder { account, grants, narrowing, expires }))
     }
 

@@ -160,6 +160,20 @@ pub async fn is_last_administration(db: &mut Db<'_>, grant: Uuid, now: Timestamp
     Ok(!held.is_empty() && !held.iter().any(|(_, one)| one.0 != grant))
 }
 
+type GrantRow = (Id, String, Id, At, Option<At>, String);
+
+/// A grant from its row; nothing for a role that this program does not know.
+fn grant((id, role, unit, from, until, fields): GrantRow) -> Option<Grant> {
+    Some(Grant {
+        id: id.0,
+        role: Role::from_code(&role)?,
+        unit: unit.0,
+        from: from.into(),
+        until: until.map(Into::into),
+        fields: serde_json::from_str(&fields).unwrap_or_default(),
+    })
+}
+
 type CoveringSql = (Guid, Text, Guid, Instant, Nullable<Instant>, Text, Guid, Text, Text, Text);
 type CoveringRow = (Id, String, Id, At, Option<At>, String, Id, String, String, String);
 
@@ -187,17 +201,18 @@ pub async fn covering(
     .bind(limit);
     let rows: Vec<CoveringRow> = on!(db, c => sql.all(c))?;
     let grants = rows.into_iter().filter_map(|(id, role, unit, from, until, fields, account, kind, name, shown)| {
+        let Grant { id, role, unit, from, until, fields } = grant((id, role, unit, from, until, fields))?;
         Some(UnitGrant {
-            id: id.0,
+            id,
             account_id: account.0,
             account_kind: CallerKind::from_code(&kind)?,
             account_name: name,
             display_name: shown,
-            role: Role::from_code(&role)?,
-            unit_id: unit.0,
-            from: from.into(),
-            until: until.map(Into::into),
-            fields: serde_json::from_str(&fields).unwrap_or_default(),
+            role,
+            unit_id: unit,
+            from,
+            until,
+            fields,
         })
     });
     Ok(grants.collect())
@@ -208,24 +223,25 @@ pub async fn covering(
 /// # Errors
 /// When the database fails.
 pub async fn list(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, DbError> {
-    let query = g::table.filter(g::account_id.eq(Id(account))).order(g::id).select((
-        g::id,
-        g::role,
-        g::unit_id,
-        g::from_at,
-        g::until_at,
-        g::fields,
-    ));
-    let rows: Vec<(Id, String, Id, At, Option<At>, String)> = on!(db, c => query.all(c))?;
-    let grants = rows.into_iter().filter_map(|(id, role, unit, from, until, fields)| {
-        Some(Grant {
-            id: id.0,
-            role: Role::from_code(&role)?,
-            unit: unit.0,
-            from: from.into(),
-            until: until.map(Into::into),
-            fields: serde_json::from_str(&fields).unwrap_or_default(),
-        })
-    });
-    Ok(grants.collect())
+    read(db, account, "").await
+}
+
+/// The grants of an account, none where it is disabled.
+///
+/// # Errors
+/// When the database fails.
+pub async fn usable(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, DbError> {
+    read(db, account, " AND a.disabled = 0").await
+}
+
+async fn read(db: &mut Db<'_>, account: Uuid, and: &'static str) -> Result<Vec<Grant>, DbError> {
+    let sql = Sql::<(Guid, Text, Guid, Instant, Nullable<Instant>, Text)>::new(
+        "SELECT g.id, g.role, g.unit_id, g.from_at, g.until_at, g.fields FROM grants g \
+         JOIN accounts a ON a.id = g.account_id WHERE g.account_id = ",
+    )
+    .bind(account)
+    .text(and)
+    .text(" ORDER BY g.id");
+    let rows: Vec<GrantRow> = on!(db, c => sql.all(c))?;
+    Ok(rows.into_iter().filter_map(grant).collect())
 }

@@ -1,6 +1,7 @@
 //! What a server keeps in memory of its database and how it knows that it still holds: the clock row's
 //! counters. A server that has not confirmed them within a second asks the database.
 
+use super::grants;
 use super::scope::{Actor, Grant, Narrowing, Scope};
 use super::tree::Tree;
 use crate::db::{At, Db, DbError, Guid, Id, Sql, Verbs, engine};
@@ -72,33 +73,6 @@ pub async fn read_tree(db: &mut Db<'_>) -> Result<Tree, DbError> {
         tree.set(unit.0, parent.map(|parent| parent.0), boundary);
     }
     Ok(tree)
-}
-
-type GrantSql = (Guid, Text, Guid, crate::db::Instant, Nullable<crate::db::Instant>, Text);
-
-/// Reads the grants of an account that is not disabled.
-///
-/// # Errors
-/// When the database fails.
-pub async fn read_grants(db: &mut Db<'_>, account: Uuid) -> Result<Vec<Grant>, DbError> {
-    let sql = Sql::<GrantSql>::new(
-        "SELECT g.id, g.role, g.unit_id, g.from_at, g.until_at, g.fields FROM grants g \
-         JOIN accounts a ON a.id = g.account_id WHERE a.disabled = 0 AND g.account_id = ",
-    )
-    .bind(account)
-    .text(" ORDER BY g.id");
-    let rows: Vec<(Id, String, Id, At, Option<At>, String)> = on!(db, c => sql.all(c))?;
-    let grants = rows.into_iter().filter_map(|(id, role, unit, from, until, fields)| {
-        Some(Grant {
-            id: id.0,
-            role: cell_records_types::accounts::Role::from_code(&role)?,
-            unit: unit.0,
-            from: from.into(),
-            until: until.map(Into::into),
-            fields: serde_json::from_str(&fields).unwrap_or_default(),
-        })
-    });
-    Ok(grants.collect())
 }
 
 /// When rights were read: what was read of accounts, grants, tokens and keys holds as long as this stands.
@@ -282,7 +256,7 @@ impl Live {
         let grants = match self.grants(*account, view.rights) {
             Some(grants) => grants,
             None => {
-                let grants = Arc::new(read_grants(db, *account).await?);
+                let grants = Arc::new(grants::usable(db, *account).await?);
                 self.keep_grants(*account, view.rights, &grants);
                 grants
             }
