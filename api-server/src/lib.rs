@@ -46,7 +46,6 @@ fn routes(config: &mut ServiceConfig<'_>) {
 pub fn document() -> Document {
     let (_, mut api) =
         actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
-    http::openapi::add_schema::<cell_records_types::pages::HistoryEntry>(api.components.get_or_insert_default());
     http::records::calls::describe(&mut api);
     Document::new(api)
 }

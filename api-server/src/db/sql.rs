@@ -29,8 +29,6 @@ enum Part {
     Bind(Value),
     /// `column = ANY(…)` on PostgreSQL, `column IN (…)` on SQLite.
     In(&'static str, Vec<Id>),
-    /// The same over numbers.
-    InInts(&'static str, Vec<i64>),
     /// `column GLOB …` on SQLite, `column ~ …` on PostgreSQL.
     Word {
         column: &'static str,
@@ -103,8 +101,7 @@ impl<Row> Sql<Row> {
                 Part::Text(text) => text.hash(&mut hasher),
                 Part::Bind(_) => hasher.write_u8(1),
                 Part::In(column, ids) => (2, column, ids.len().next_power_of_two()).hash(&mut hasher),
-                Part::InInts(column, numbers) => (3, column, numbers.len().next_power_of_two()).hash(&mut hasher),
-                Part::Word { column, .. } => (4, column).hash(&mut hasher),
+                Part::Word { column, .. } => (3, column).hash(&mut hasher),
             }
         }
         hasher.finish()
@@ -113,13 +110,6 @@ impl<Row> Sql<Row> {
     /// Adds a test whether a word of a key column begins with a pattern (`text::word_pattern`).
     pub fn push_word(&mut self, column: &'static str, pattern: &str) {
         self.parts.push(Part::Word { column, glob: format!("* {pattern}*"), regex: format!(" {pattern}") });
-    }
-
-    /// The same over numbers.
-    #[must_use]
-    pub fn any_int(mut self, column: &'static str, numbers: Vec<i64>) -> Self {
-        self.parts.push(Part::InInts(column, numbers));
-        self
     }
 }
 
@@ -159,8 +149,7 @@ impl<Row> QueryFragment<Sqlite> for Sql<Row> {
             match part {
                 Part::Text(text) => out.push_sql(text),
                 Part::Bind(value) => bind(value, &mut out)?,
-                Part::In(column, ids) => lite_list::<Guid, _>(column, ids, &mut out)?,
-                Part::InInts(column, numbers) => lite_list::<BigInt, _>(column, numbers, &mut out)?,
+                Part::In(column, ids) => lite_list(column, ids, &mut out)?,
                 Part::Word { column, glob, .. } => {
                     out.push_sql(column);
                     out.push_sql(" GLOB ");
@@ -172,20 +161,16 @@ impl<Row> QueryFragment<Sqlite> for Sql<Row> {
     }
 }
 
-fn lite_list<'b, S, T>(column: &str, items: &'b [T], out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()>
-where
-    Sqlite: HasSqlType<S>,
-    T: ToSql<S, Sqlite>,
-{
-    let Some(last) = items.last() else {
+fn lite_list<'b>(column: &str, ids: &'b [Id], out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+    let Some(last) = ids.last() else {
         out.push_sql("FALSE");
         return Ok(());
     };
     out.push_sql(column);
-    let filled = items.iter().chain(std::iter::repeat(last)).take(items.len().next_power_of_two());
-    for (index, item) in filled.enumerate() {
+    let filled = ids.iter().chain(std::iter::repeat(last)).take(ids.len().next_power_of_two());
+    for (index, id) in filled.enumerate() {
         out.push_sql(if index == 0 { " IN (" } else { ", " });
-        out.push_bind_param::<S, _>(item)?;
+        out.push_bind_param::<Guid, _>(id)?;
     }
     out.push_sql(")");
     Ok(())
@@ -204,12 +189,6 @@ impl<Row> QueryFragment<Pg> for Sql<Row> {
                     out.push_sql(column);
                     out.push_sql(" = ANY(");
                     out.push_bind_param::<Array<Guid>, _>(ids)?;
-                    out.push_sql(")");
-                }
-                Part::InInts(column, numbers) => {
-                    out.push_sql(column);
-                    out.push_sql(" = ANY(");
-                    out.push_bind_param::<Array<BigInt>, _>(numbers)?;
                     out.push_sql(")");
                 }
                 Part::Word { column, regex, .. } => {

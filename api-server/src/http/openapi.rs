@@ -6,13 +6,14 @@ use crate::error::{ApiResult, ERROR_CODES, ErrorCode};
 use crate::store::registry::Kind;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
+use cell_records_types::pages::HistoryEntry;
 use cell_records_types::problem::{Problem, ProblemFault};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
-use utoipa::{IntoResponses, OpenApi, ToSchema};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, OpenApi};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The document as it is served at `/openapi.json`.
@@ -35,7 +36,7 @@ pub struct Document {
             of a login, or the token of a registered system. What a caller may not see is treated as if it did not exist.\n\n\
             Every error is one `application/problem+json` body with a stable `code`, in Vietnamese where `Accept-Language` prefers it."
     ),
-    components(schemas(Problem, ProblemFault)),
+    components(schemas(Problem, ProblemFault, HistoryEntry)),
     modifiers(&Common),
     security(("bearer" = []))
 )]
@@ -131,13 +132,6 @@ impl Document {
         let [answer, create, patch] = kind.schema_names();
         Schemas { answer: schema(&answer), create: schema(&create), patch: schema(&patch) }
     }
-}
-
-/// Adds a type's schema and those that it refers to.
-pub fn add_schema<T: ToSchema>(components: &mut Components) {
-    let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut found);
-    components.schemas.extend(found);
 }
 
 /// Registers the route of the document.

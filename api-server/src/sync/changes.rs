@@ -42,7 +42,7 @@ use cell_records_types::sync::ChangesPage;
     (status = 200, description = "A page", body = ChangesPage, headers(("ETag" = String, description = "Epoch, head of the log and scope")),
         example = json!({"phase": "changes", "changes": [
             {"op": "remove", "type": "member", "id": "01937f1a-0000-7000-8000-000000000001", "version": 4, "reason": "out_of_scope"}
-        ], "cursor": "cs1.…", "has_more": false, "behind": 0, "epoch": "5f2c91ab-0000-4000-8000-000000000001", "schema": "2026-11",
+        ], "cursor": "cs1.…", "has_more": false, "behind": 0, "epoch": "5f2c91ab70d3418e", "schema": "2026-11",
            "scope_rev": "9f86d081884c7d65", "server_time": "2026-11-20T08:00:00.000000Z"})),
     (status = 304, description = "Nothing was written since"),
     Problems,

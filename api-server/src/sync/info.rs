@@ -19,7 +19,7 @@ const RETENTION_DAYS: i64 = 400;
 /// The protocol, its limits, and the caller's scope.
 #[utoipa::path(tag = "sync", responses(
     (status = 200, description = "The protocol, its limits, and the caller", body = SyncInfo, example = json!({
-        "protocol": ["1"], "epoch": "5f2c91ab-0000-4000-8000-000000000001", "schema": ["2026-11"], "types": ["unit", "member"],
+        "protocol": ["1"], "epoch": "5f2c91ab70d3418e", "schema": ["2026-11"], "types": ["unit", "member"],
         "limits": {"push_items": 1000, "push_bytes": 8388608, "pull_limit": 2000, "pull_max_bytes": 8388608, "wait_seconds": 60, "pull_units": 8},
         "retention_days": 400, "idempotency_key_days": 7,
         "caller": {"id": "01937f1a-0000-7000-8000-000000000002", "kind": "system", "name": "city-hr", "display_name": "City HR",
