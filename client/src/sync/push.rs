@@ -27,13 +27,20 @@ pub struct Pushed {
 }
 
 /// What a batch that was refused whole asks for.
+///
+/// | answer | what is done |
+/// | --- | --- |
+/// | `400 invalid_json`, `422 invalid` of items, `422 too_large_for_one_write`, `422 idempotency_key_reused`, any `413` | halved under new keys; a single item is invalid |
+/// | `409 not_unique`: the database refused what no rule foresaw | halved under new keys; a single item is a conflict |
+/// | `409 epoch_changed` | items with a version are conflicts, the others are sent again |
+/// | `400`, `415` or `422` of what every batch says (schema, key, headers); a `400` without a code of the service | the batch stays, and the error is returned |
+/// | `401`, `403`, `404`, `405`: of the account, or another server | the same |
+/// | `408`, `429`, `5xx`, no answer | sent again with pauses ([`crate::RetryPolicy`]), then the same |
 enum Refusal {
-    /// It is too large, or one item spoils it.
-    Halve,
+    /// It is too large, or one item spoils it: then that item gets this status.
+    Halve(ItemStatus),
     /// The server is not the one that the versions were read from.
     OtherLog,
-    /// It was applied, but what came of it may not be shown any more.
-    Again,
 }
 
 impl<S: Store> SyncSession<S> {
@@ -59,19 +66,16 @@ impl<S: Store> SyncSession<S> {
                     outcomes(&batch, answer)?
                 }
                 Err(error) => match refusal(&error) {
-                    Some(Refusal::Halve) if batch.items.len() > 1 => {
+                    Some(Refusal::Halve(_)) if batch.items.len() > 1 => {
                         limits.items = batch.items.len().div_ceil(2);
                         self.store.release(&batch.key)?;
                         continue;
                     }
-                    Some(Refusal::Halve) => {
-                        batch.items.iter().map(|_| refused(ItemStatus::Invalid, &error, None)).collect()
+                    Some(Refusal::Halve(status)) => {
+                        let conflict = is_conflict(&status).then(|| Conflict::new(ConflictReason::Unique));
+                        batch.items.iter().map(|_| refused(status.clone(), &error, conflict.clone())).collect()
                     }
                     Some(Refusal::OtherLog) => batch.items.iter().map(|item| other_log(item, &error)).collect(),
-                    Some(Refusal::Again) => {
-                        self.store.release(&batch.key)?;
-                        continue;
-                    }
                     None => return Err(error),
                 },
             };
@@ -126,11 +130,14 @@ impl Pushed {
 /// Only what the service itself says of the batch: a proxy's 400 must not empty the outbox.
 fn refusal(error: &Error) -> Option<Refusal> {
     match (error.status()?, error.code()?) {
-        (413, _) => Some(Refusal::Halve),
-        (400 | 422, code) if !code.starts_with("http_") && !about_the_envelope(error) => Some(Refusal::Halve),
+        (413, _) => Some(Refusal::Halve(ItemStatus::Invalid)),
+        // A proxy took the header away: no item is to blame.
+        (400, "idempotency_key_required") => None,
+        (400 | 422, code) if !code.starts_with("http_") && !about_the_envelope(error) => {
+            Some(Refusal::Halve(ItemStatus::Invalid))
+        }
+        (409, "not_unique") => Some(Refusal::Halve(ItemStatus::Conflict)),
         (409, "epoch_changed") => Some(Refusal::OtherLog),
-        // Under a new key, what was done is found unchanged, and the rest is judged by today's rights.
-        (409, "rights_changed") => Some(Refusal::Again),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use super::stub::{Reply, Stub, ok, problem};
 use super::sync::{answer, apply, held, id, name, on_both_stores, page, record, remove, session, update, upsert};
 use crate::sync::{BatchLimits, Effect, Held, MemoryStore, Outcome, Refused, SqliteStore, Store};
 use crate::types::Reference;
-use crate::types::sync::{ItemResult, ItemStatus, PushItem, PushOp};
+use crate::types::sync::{ConflictReason, ItemResult, ItemStatus, PushItem, PushOp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -166,24 +166,34 @@ mod properties {
     }
 
     pub(super) async fn a_batch_refused_whole_is_halved_to_a_dead_letter<S: Store>(mut store: S) {
-        for (call, (status, code)) in [(400, "not_understood"), (422, "some_new_rule")].into_iter().enumerate() {
+        let refusals = [(400, "not_understood"), (422, "some_new_rule"), (409, "not_unique"), (413, "too_large")];
+        for (call, (status, code)) in refusals.into_iter().enumerate() {
             let stub = Stub::start(move |_, seen| {
                 if numbers(&seen.json()).contains(&5) { problem(status, code) } else { answer(seen, |_| "updated") }
             });
             store.enqueue(&(1..=6).map(|number| update(number, 1)).collect::<Vec<_>>()).unwrap();
             let mut session = session(&stub, store);
             let pushed = session.push().await.unwrap();
-            assert_eq!((pushed.accepted, pushed.invalid, pushed.waiting), (5, 1, 0), "{code}");
+            assert_eq!((pushed.accepted, pushed.waiting), (5, 0), "{code}");
+            let expected = if status == 409 { (0, 1) } else { (1, 0) };
+            assert_eq!((pushed.invalid, pushed.conflicts), expected, "{code}");
             store = session.into_store();
-            assert_eq!(store.refused().unwrap()[call].result.errors[0].code, code);
+            let result = store.refused().unwrap().remove(call).result;
+            assert_eq!(result.errors[0].code, code);
+            assert_eq!(result.conflict.map(|one| one.reason), (status == 409).then_some(ConflictReason::Unique));
         }
     }
 
     pub(super) async fn what_is_wrong_with_every_batch_keeps_the_outbox<S: Store>(mut store: S) {
         store.enqueue(&[update(1, 1), update(2, 1)]).unwrap();
-        let refusals: [fn() -> Reply; 2] = [
-            // A proxy's page, and a server that does not speak this schema any more.
+        let refusals: [fn() -> Reply; 6] = [
+            // A proxy's page, a proxy that takes the key away, the account, another server, another conflict, and a
+            // server that does not speak this schema any more.
             || Reply::Answer(400, Vec::new(), json!("not a problem")),
+            || problem(400, "idempotency_key_required"),
+            || problem(401, "unauthenticated"),
+            || problem(404, "not_found"),
+            || problem(409, "of_another_kind"),
             || match problem(422, "invalid") {
                 Reply::Answer(status, headers, mut body) => {
                     body["errors"] =
