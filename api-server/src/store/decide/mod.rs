@@ -17,13 +17,15 @@ use super::scope::Scope;
 use super::write_set::{Count, WriteSet};
 use cell_records_types::faults::{self, Fault, FaultCode};
 use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use target::Target;
 use uuid::Uuid;
 
-/// Why an item is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why an item is refused. It is kept under an `Idempotency-Key`, so its names do not change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// Nothing is there, or nothing that the caller may see.
     NotFound,
@@ -36,13 +38,29 @@ pub enum Refusal {
     /// The record has another version.
     Stale,
     /// State or uniqueness.
-    Conflict(ConflictReason, &'static FaultCode),
+    Conflict(ConflictReason, #[serde(with = "by_code")] &'static FaultCode),
     /// A fault of the body.
     Invalid,
     /// What it refers to was refused.
     Blocked,
     /// Its external ids name several records.
     DuplicateMatch,
+}
+
+/// A row of the table of faults, written as its code.
+mod by_code {
+    use cell_records_types::faults::FaultCode;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub fn serialize<S: Serializer>(code: &FaultCode, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(code.code)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<&'static FaultCode, D::Error> {
+        let code = String::deserialize(from)?;
+        FaultCode::named(&code).ok_or_else(|| D::Error::custom("no such fault"))
+    }
 }
 
 /// What became of an item.

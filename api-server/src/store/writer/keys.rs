@@ -11,9 +11,9 @@ use crate::store::scope::Actor;
 use crate::store::writer::{Done, WriteError};
 use cell_records_types::Timestamp;
 use cell_records_types::faults::{Fault, FaultCode};
-use cell_records_types::sync::{ConflictReason, ItemStatus};
+use cell_records_types::sync::ItemStatus;
 use diesel::sql_types::Text;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -46,8 +46,8 @@ pub struct KeptItem {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known_to_writer: bool,
     /// Why it was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<KeptRefusal>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "refusal")]
+    pub refusal: Option<Refusal>,
     /// Its faults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<KeptFault>,
@@ -56,28 +56,10 @@ pub struct KeptItem {
     pub warnings: Vec<KeptFault>,
 }
 
-/// Why an item was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeptRefusal {
-    /// Nothing is there.
-    NotFound,
-    /// A right is missing.
-    Forbidden(String),
-    /// The version must be named.
-    PreconditionRequired,
-    /// The record is deleted.
-    Deleted,
-    /// The record has another version.
-    Stale,
-    /// State or uniqueness, with the fault's code.
-    Conflict(ConflictReason, String),
-    /// A fault of the body.
-    Invalid,
-    /// What it refers to was refused.
-    Blocked,
-    /// Its external ids name several records.
-    DuplicateMatch,
+/// A refusal, `Invalid` where another version of the program kept one that this one does not know.
+fn refusal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Refusal>, D::Error> {
+    let kept = serde_json::Value::deserialize(from)?;
+    Ok(Some(serde_json::from_value(kept).unwrap_or(Refusal::Invalid)))
 }
 
 /// A fault: where, which, and what its text names. That is a field, a limit or a state, never a value of a person.
@@ -86,17 +68,6 @@ pub struct KeptFault(String, String, String);
 
 impl KeptItem {
     fn of(item: &Item, decided: &Decided) -> Self {
-        let refusal = decided.refusal.as_ref().map(|refusal| match refusal {
-            Refusal::NotFound => KeptRefusal::NotFound,
-            Refusal::Forbidden(right) => KeptRefusal::Forbidden(right.clone()),
-            Refusal::PreconditionRequired => KeptRefusal::PreconditionRequired,
-            Refusal::Deleted => KeptRefusal::Deleted,
-            Refusal::Stale => KeptRefusal::Stale,
-            Refusal::Conflict(reason, code) => KeptRefusal::Conflict(reason.clone(), code.code.into()),
-            Refusal::Invalid => KeptRefusal::Invalid,
-            Refusal::Blocked => KeptRefusal::Blocked,
-            Refusal::DuplicateMatch => KeptRefusal::DuplicateMatch,
-        });
         let kept = |faults: &[Fault]| {
             let one = |fault: &Fault| KeptFault(fault.pointer.clone(), fault.code.code.into(), fault.argument.clone());
             faults.iter().map(one).collect()
@@ -107,7 +78,7 @@ impl KeptItem {
             id: decided.id,
             version: decided.record.as_ref().map(|record| record.version),
             known_to_writer: decided.known_to_writer,
-            refusal,
+            refusal: decided.refusal.clone(),
             faults: kept(&decided.faults),
             warnings: kept(&decided.warnings),
         }
@@ -115,20 +86,6 @@ impl KeptItem {
 
     /// As it was decided, but for the record.
     pub fn decided(&self) -> Decided {
-        let refusal = self.refusal.as_ref().map(|refusal| match refusal {
-            KeptRefusal::NotFound => Refusal::NotFound,
-            KeptRefusal::Forbidden(right) => Refusal::Forbidden(right.clone()),
-            KeptRefusal::PreconditionRequired => Refusal::PreconditionRequired,
-            KeptRefusal::Deleted => Refusal::Deleted,
-            KeptRefusal::Stale => Refusal::Stale,
-            KeptRefusal::Conflict(reason, code) => match FaultCode::named(code) {
-                Some(code) => Refusal::Conflict(reason.clone(), code),
-                None => Refusal::Invalid,
-            },
-            KeptRefusal::Invalid => Refusal::Invalid,
-            KeptRefusal::Blocked => Refusal::Blocked,
-            KeptRefusal::DuplicateMatch => Refusal::DuplicateMatch,
-        });
         let faults = |kept: &[KeptFault]| {
             let one = |KeptFault(pointer, code, argument): &KeptFault| {
                 let code = FaultCode::named(code)?;
@@ -138,7 +95,7 @@ impl KeptItem {
         };
         Decided {
             status: self.status.clone(),
-            refusal,
+            refusal: self.refusal.clone(),
             id: self.id,
             record: None,
             known_to_writer: self.known_to_writer,
@@ -224,4 +181,35 @@ pub(super) async fn keep_made(
     now: Timestamp,
 ) -> Result<(), DbError> {
     engine::write_all(db, &[rows(&[(owner(actor), key, id.to_string())], now)]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_records_types::faults;
+    use cell_records_types::sync::ConflictReason;
+
+    #[test]
+    fn a_refusal_reads_as_it_was_kept_by_this_and_by_other_versions() {
+        let item = |refusal: &str| {
+            let text = format!(r#"{{"status":"conflict","kind":"unit","refusal":{refusal}}}"#);
+            serde_json::from_str::<KeptItem>(&text).unwrap()
+        };
+        let conflict = Refusal::Conflict(ConflictReason::Unique, &faults::CODE_TAKEN);
+        for (text, expected) in [
+            (r#""not_found""#, Refusal::NotFound),
+            (r#"{"forbidden":"member.write"}"#, Refusal::Forbidden("member.write".into())),
+            (r#""precondition_required""#, Refusal::PreconditionRequired),
+            (r#"{"conflict":["unique","code_taken"]}"#, conflict),
+            (r#""duplicate_match""#, Refusal::DuplicateMatch),
+        ] {
+            let kept = item(text);
+            assert_eq!(kept.refusal.as_ref(), Some(&expected), "{text}");
+            assert!(serde_json::to_string(&kept).unwrap().contains(&format!(r#""refusal":{text}"#)), "{text}");
+        }
+        for unknown in [r#"{"conflict":["unique","of_tomorrow"]}"#, r#""of_tomorrow""#] {
+            assert_eq!(item(unknown).refusal, Some(Refusal::Invalid), "{unknown}");
+        }
+        assert_eq!(serde_json::from_str::<KeptItem>(r#"{"status":"created","kind":"unit"}"#).unwrap().refusal, None);
+    }
 }
