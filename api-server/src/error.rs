@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::faults::{self, Fault, FaultCode};
 use cell_records_types::problem::{Problem, ProblemFault};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -112,9 +112,9 @@ impl ApiError {
         self
     }
 
-    /// A body with these faults.
+    /// A body with these faults, the first of them where they are many.
     pub fn invalid(faults: Vec<Fault>) -> Self {
-        ApiError { faults, ..ApiError::new(&INVALID) }
+        ApiError { faults: faults::bounded(faults), ..ApiError::new(&INVALID) }
     }
 
     /// One fault at a pointer.

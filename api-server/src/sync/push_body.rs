@@ -170,12 +170,12 @@ impl Object {
         self.take::<F, T>(name)
     }
 
-    /// All faults; what nobody took is unknown.
+    /// The faults, as many as are reported; what nobody took is unknown.
     fn finish(mut self) -> Vec<Fault> {
         for name in self.fields.keys() {
             self.report.fault_at(name, &faults::UNKNOWN_FIELD, "");
         }
-        self.report.faults
+        faults::bounded(self.report.faults)
     }
 }
 

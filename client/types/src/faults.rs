@@ -112,6 +112,23 @@ impl Fault {
     }
 }
 
+/// Most faults that are reported, and kept, of one body or item.
+pub const MAX_FAULTS: usize = 20;
+/// Longest pointer and longest argument of a fault, in bytes: a pointer holds names as they were sent.
+const LONGEST_PART: usize = 200;
+
+/// The first [`MAX_FAULTS`] of them, pointers and arguments cut at 200 bytes: as much as is worth reading, and what an
+/// answer and a row of the database may grow to.
+pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.truncate(MAX_FAULTS);
+    for fault in &mut faults {
+        for part in [&mut fault.pointer, &mut fault.argument] {
+            part.truncate(part.floor_char_boundary(LONGEST_PART));
+        }
+    }
+    faults
+}
+
 /// Gathers what the checks of one body find: faults, and the references to resolve.
 #[derive(Debug, Default)]
 pub struct Report {

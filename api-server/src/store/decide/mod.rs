@@ -76,7 +76,7 @@ pub struct Decided {
     pub record: Option<Arc<Stored>>,
     /// Whether the caller knows this version whole.
     pub known_to_writer: bool,
-    /// All faults.
+    /// Its faults, as many as are reported.
     pub faults: Vec<Fault>,
     /// What is stored anyway.
     pub warnings: Vec<Fault>,
@@ -148,7 +148,7 @@ fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
 }
 
 fn invalid(faults: Vec<Fault>) -> Decided {
-    Decided { faults, ..refused(ItemStatus::Invalid, Refusal::Invalid, None) }
+    Decided { faults: faults::bounded(faults), ..refused(ItemStatus::Invalid, Refusal::Invalid, None) }
 }
 
 /// A conflict that says nothing of what it clashes with.

@@ -20,6 +20,10 @@ use uuid::Uuid;
 /// How long it is kept, in days.
 pub const KEYS_KEPT_DAYS: i64 = 7;
 
+/// Most bytes of faults that are kept of one call. No sender that means well comes near it; the faults beyond it are missing
+/// in a repeat.
+const MOST_FAULT_BYTES: usize = 1024 * 1024;
+
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Kept {
@@ -67,10 +71,14 @@ fn refusal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Refusal>, D::Err
 pub struct KeptFault(String, String, String);
 
 impl KeptItem {
-    fn of(item: &Item, decided: &Decided) -> Self {
-        let kept = |faults: &[Fault]| {
-            let one = |fault: &Fault| KeptFault(fault.pointer.clone(), fault.code.code.into(), fault.argument.clone());
-            faults.iter().map(one).collect()
+    /// `room` is how many bytes of faults may still be kept.
+    fn of(item: &Item, decided: &Decided, room: &mut usize) -> Self {
+        let mut kept = |faults: &[Fault]| {
+            let one = |fault: &Fault| {
+                *room = room.checked_sub(fault.pointer.len() + fault.code.code.len() + fault.argument.len())?;
+                Some(KeptFault(fault.pointer.clone(), fault.code.code.into(), fault.argument.clone()))
+            };
+            faults.iter().map_while(one).collect()
         };
         KeptItem {
             status: decided.status.clone(),
@@ -109,7 +117,8 @@ impl KeptItem {
 
 /// What a call came to.
 pub(super) fn kept(command: &Command, done: &Done) -> Kept {
-    let items = command.items.iter().zip(&done.items).map(|(item, decided)| KeptItem::of(item, decided));
+    let mut room = MOST_FAULT_BYTES;
+    let items = command.items.iter().zip(&done.items).map(|(item, decided)| KeptItem::of(item, decided, &mut room));
     Kept { batch: done.batch.unwrap_or_default(), items: items.collect() }
 }
 
@@ -188,6 +197,18 @@ mod tests {
     use super::*;
     use cell_records_types::faults;
     use cell_records_types::sync::ConflictReason;
+
+    #[test]
+    fn faults_are_kept_as_far_as_there_is_room() {
+        let fault = Fault { pointer: "/1234".into(), code: &faults::EMPTY, argument: String::new() };
+        let mut item: KeptItem = serde_json::from_str(r#"{"status":"invalid","kind":"unit"}"#).unwrap();
+        item.faults = vec![KeptFault(fault.pointer.clone(), "empty".into(), String::new()); 3];
+        let (decided, unreadable) = (item.decided(), Item::unreadable(None, Vec::new()));
+        assert_eq!(decided.faults, vec![fault; 3]);
+        let mut room = 45;
+        let kept = [(); 3].map(|()| KeptItem::of(&unreadable, &decided, &mut room).faults.len());
+        assert_eq!(kept, [3, 1, 0]);
+    }
 
     #[test]
     fn a_refusal_reads_as_it_was_kept_by_this_and_by_other_versions() {
