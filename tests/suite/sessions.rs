@@ -112,6 +112,20 @@ on_both_engines! {
         two.becomes("/v1/me", 401).await;
     }
 
+    async fn guesses_at_the_own_password_slow_down_and_are_audited_like_logins(server: empty) {
+        let admin = server.administrator().await;
+        let body = json!({"current_password": "sai mật khẩu rồi", "new_password": "hoa sen trong đầm"});
+        let guess = || async { admin.call(reqwest::Method::PUT, "/v1/me/password").json(body.clone()).await };
+        let guesses = futures_util::future::join_all((0..100).map(|_| guess())).await;
+        let of = |status: u16| guesses.iter().filter(|answer| answer.status == status).count();
+        let (wrong, refused) = (of(422), of(429));
+        assert_eq!(wrong + refused, 100);
+        // Five are free; a worker more may have looked at the count at the same instant.
+        assert!((5..=8).contains(&wrong), "{wrong} guesses were answered");
+        let audited = server.database.count("FROM audit_events WHERE action = 'login_failed'");
+        assert_eq!(audited, i64::try_from(wrong).unwrap());
+    }
+
     async fn a_new_password_ends_the_other_sessions(server: empty) {
         let (one, two) = (server.administrator().await, server.administrator().await);
         let change = |current: &str, new: &str| two.call(reqwest::Method::PUT, "/v1/me/password").json(json!({"current_password": current, "new_password": new}));

@@ -51,9 +51,8 @@ async fn login(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>)
     may_try(&app, &request, &attempt)?;
     let by = client::by(&request, None);
     let Some(account) = found.filter(|_| fits) else {
-        app.throttle.failed(&attempt, Instant::now());
-        log_failure(&request, "wrong username or password");
-        return Err(login_failed(&app, by, &login.username).await);
+        failed(&app, &request, &attempt, by, &login.username, "wrong username or password").await?;
+        return Err(ApiError::new(&error::LOGIN_FAILED));
     };
     let hash = account.password_hash.clone();
     let opened = app.writer.accounts(move |tx| {
@@ -71,7 +70,11 @@ async fn login(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>)
     answer(&app, opened).await
 }
 
-fn may_try(app: &App, request: &HttpRequest, attempt: &LoginAttempt) -> ApiResult<()> {
+/// Whether a password may be tried: asked before it is looked at, and again after.
+///
+/// # Errors
+/// `429` when there were too many failures.
+pub fn may_try(app: &App, request: &HttpRequest, attempt: &LoginAttempt) -> ApiResult<()> {
     match app.throttle.wait(attempt, Instant::now()) {
         Some(wait) => {
             log_failure(request, "too many failures");
@@ -89,13 +92,26 @@ fn log_failure(request: &HttpRequest, why: &str) {
 }
 
 /// `429` with the whole seconds to wait.
-pub fn wait_for(wait: Duration) -> ApiError {
+fn wait_for(wait: Duration) -> ApiError {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     ApiError { retry_after: Some(seconds), ..ApiError::new(&error::TOO_MANY_ATTEMPTS) }
 }
 
-/// Logs a failed login, with the same words and the same work whether the user exists or not.
-async fn login_failed(app: &App, by: By, username: &str) -> ApiError {
+/// A password did not fit: counts it, logs it and writes it down, with the same words and the same work whether the user
+/// exists or not.
+///
+/// # Errors
+/// When it cannot be written down.
+pub async fn failed(
+    app: &App,
+    request: &HttpRequest,
+    attempt: &LoginAttempt,
+    by: By,
+    username: &str,
+    why: &str,
+) -> ApiResult<()> {
+    app.throttle.failed(attempt, Instant::now());
+    log_failure(request, why);
     let username = username.to_owned();
     let written = app.writer.accounts(move |tx| {
         Box::pin(async move {
@@ -105,10 +121,7 @@ async fn login_failed(app: &App, by: By, username: &str) -> ApiError {
             audit::record(tx, &by, "login_failed", subject, unit, json!({})).await
         })
     });
-    match written.await {
-        Ok(()) => ApiError::new(&error::LOGIN_FAILED),
-        Err(error) => error.into(),
-    }
+    Ok(written.await?)
 }
 
 async fn answer(app: &App, renewed: sessions::Renewed) -> ApiResult<HttpResponse> {

@@ -16,7 +16,6 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, put};
 use cell_records_types::accounts::{CallerKind, Grant, Me, PasswordChange, Role, RoleRights, Session, TypeRights};
 use cell_records_types::faults::WRONG_PASSWORD;
 use cell_records_types::pages::Page;
-use std::time::Instant;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
@@ -65,18 +64,20 @@ async fn change_own_password(
     let account = who.identity.account;
     // Whoever found a session open must not find out the password by trying.
     let attempt = LoginAttempt::new(&who.identity.name, client::address(&request));
-    if let Some(wait) = app.throttle.wait(&attempt, Instant::now()) {
-        return Err(login::wait_for(wait));
-    }
+    login::may_try(&app, &request, &attempt)?;
     let found = app.reads.single(async |db| accounts::by_id(db, CallerKind::User, account).await).await?;
     let hash = found.and_then(|account| account.password_hash);
-    if !app.hasher.verify(form.current_password.to_string(), hash.clone()).await? {
-        app.throttle.failed(&attempt, Instant::now());
+    let fits = app.hasher.verify(form.current_password.to_string(), hash.clone()).await?;
+    // Attempts that were made at the same time do not get around the count.
+    login::may_try(&app, &request, &attempt)?;
+    let by = client::by(&request, Some(&who));
+    if !fits {
+        login::failed(&app, &request, &attempt, by, &who.identity.name, "wrong password in a change of it").await?;
         return Err(ApiError::fault("/current_password", &WRONG_PASSWORD));
     }
     let (name, unit) = (&who.identity.name, who.identity.unit);
     let new = users::hashed(&app, "/new_password", &form.new_password, name, unit).await?;
-    let (by, session) = (client::by(&request, Some(&who)), who.identity.session);
+    let session = who.identity.session;
     let changed = administration::write(&app, &who, move |tx, _| {
         Box::pin(async move {
             let now = accounts::by_id(&mut tx.db(), CallerKind::User, account).await?;
