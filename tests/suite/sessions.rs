@@ -82,6 +82,41 @@ on_both_engines! {
         }
     }
 
+    async fn a_refresh_token_is_repeated_three_times_at_most(server: empty) {
+        let login = server.login("admin", PASSWORD).await.is(200).body;
+        let tokens = || server.database.count("FROM refresh_tokens");
+        let mut last = Value::Null;
+        for _ in 0..4 {
+            last = refresh(server, &login["refresh_token"]).await.is(200).body;
+        }
+        let issued = tokens();
+        for _ in 0..3 {
+            refresh(server, &login["refresh_token"]).await.refused(401, "refresh_failed");
+        }
+        assert_eq!(tokens(), issued);
+        // The session goes on, with what the repeats got.
+        refresh(server, &last["refresh_token"]).await.is(200);
+        // Later the same use ends it.
+        server.refreshed_earlier(31);
+        refresh(server, &login["refresh_token"]).await.refused(401, "refresh_failed");
+        refresh(server, &last["refresh_token"]).await.refused(401, "refresh_failed");
+        server.bearer(text(&last["access_token"])).becomes("/v1/me", 401).await;
+    }
+
+    async fn a_renewal_drops_the_tokens_that_were_used_a_week_ago(server: empty) {
+        let login = server.login("admin", PASSWORD).await.is(200).body;
+        let mut now = refresh(server, &login["refresh_token"]).await.is(200).body;
+        server.refreshed_earlier(8 * 86_400);
+        for _ in 0..3 {
+            now = refresh(server, &now["refresh_token"]).await.is(200).body;
+        }
+        let kept = "FROM refresh_tokens WHERE session_id IN (SELECT session_id FROM refresh_tokens WHERE used_at IS NOT NULL)";
+        assert_eq!(server.database.count(kept), 4, "three that were used now, and the new one");
+        // What is forgotten is an unknown token, which ends nothing.
+        refresh(server, &login["refresh_token"]).await.refused(401, "refresh_failed");
+        refresh(server, &now["refresh_token"]).await.is(200);
+    }
+
     async fn a_logout_ends_the_session_by_either_token(server: empty) {
         for by_refresh in [true, false] {
             let login = server.login("admin", PASSWORD).await.is(200).body;

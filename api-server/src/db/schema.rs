@@ -39,7 +39,7 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use super::{Guid, Instant};
-    refresh_tokens (digest) { digest -> Text, session_id -> Guid, used_at -> Nullable<Instant>, }
+    refresh_tokens (digest) { digest -> Text, session_id -> Guid, used_at -> Nullable<Instant>, uses -> BigInt, }
 }
 diesel::table! {
     use diesel::sql_types::*;

@@ -149,8 +149,8 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
 
 /// Renews an access token.
 ///
-/// The refresh token is replaced by the one in the answer. A second use within 30 seconds gets tokens of the same
-/// session too (two tabs); a later one ends the session, because then two clients hold it.
+/// The refresh token is replaced by the one in the answer. Up to three more uses within 30 seconds get tokens of the
+/// same session too (two tabs); one of the 7 days after that ends the session, because then two clients hold it.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = RefreshToken, example = json!({"refresh_token": "crr_…"})),
     responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
@@ -162,7 +162,7 @@ async fn refresh(app: App, request: HttpRequest, body: Result<JsonBody, ApiError
     let refused = || ApiError::new(&error::REFRESH_FAILED);
     let secret = form.refresh_token.to_string();
     let now = app.view().await?.now;
-    if !app.reads.single(async |db| sessions::is_known(db, &secret, now).await).await? {
+    if !app.reads.single(async |db| sessions::does_something(db, &secret, now).await).await? {
         return Err(refused());
     }
     let by = client::by(&request, None);
@@ -198,7 +198,7 @@ async fn logout(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>
     } else {
         let secret = body.form::<RefreshToken>()?.0.refresh_token.to_string();
         let now = app.view().await?.now;
-        if app.reads.single(async |db| sessions::is_known(db, &secret, now).await).await? {
+        if app.reads.single(async |db| sessions::is_live(db, &secret, now).await).await? {
             let by = client::by(&request, None);
             app.writer.accounts(move |tx| Box::pin(async move { sessions::log_out(tx, &by, &secret).await })).await?;
         }

@@ -1,5 +1,6 @@
 //! Sessions of users: one login and its refreshes. A refresh token is replaced when it is used; one that is used
 //! again later was stolen or copied, so its whole session ends. Two tabs that refresh at the same moment are no theft.
+//! A used token is kept for a week: so the tokens of a session do not grow without end.
 
 use super::audit::{self, By};
 use super::secrets;
@@ -18,6 +19,12 @@ pub const IDLE: i64 = 30 * 86_400 * 1_000_000;
 
 /// For so long after its first use a refresh token still renews its session, in microseconds: 30 seconds.
 pub const REPEAT: i64 = 30 * 1_000_000;
+
+/// So often it does so in all: its first use and three repeats. Each makes a further token.
+pub const MOST_USES: i64 = 4;
+
+/// A used refresh token is kept for so long, in microseconds, so that its use ends the session: 7 days. Later it is unknown.
+pub const USED_KEPT: i64 = 7 * 86_400 * 1_000_000;
 
 /// A session with the refresh token that renews it next.
 pub struct Renewed {
@@ -72,24 +79,26 @@ pub async fn open(tx: &mut WriteTx<'_>, by: &By, account: Uuid, unit: Uuid) -> R
 /// A refresh token as it is found.
 struct FoundToken {
     used: Option<Timestamp>,
+    uses: i64,
     live: bool,
     session: Uuid,
     account: Uuid,
     unit: Uuid,
 }
 
-type FoundTokenRow = (Option<At>, (Id, At, Option<At>), (Id, Id, i64));
+type FoundTokenRow = ((Option<At>, i64), (Id, At, Option<At>), (Id, Id, i64));
 
 async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<FoundToken>, DbError> {
-    let columns = (r::used_at, (s::id, s::expires_at, s::ended_at), (a::id, a::unit_id, a::disabled));
+    let columns = ((r::used_at, r::uses), (s::id, s::expires_at, s::ended_at), (a::id, a::unit_id, a::disabled));
     let query = r::table
         .inner_join(s::table.on(s::id.eq(r::session_id)))
         .inner_join(a::table.on(a::id.eq(s::account_id)))
         .filter(r::digest.eq(digest))
         .select(columns);
     let row: Option<FoundTokenRow> = on!(db, c => query.first_row(c))?;
-    Ok(row.map(|(used, (session, expires, ended), (account, unit, disabled))| FoundToken {
+    Ok(row.map(|((used, uses), (session, expires, ended), (account, unit, disabled))| FoundToken {
         used: used.map(Into::into),
+        uses,
         live: ended.is_none() && Timestamp::from(expires) > now && disabled == 0,
         session: session.0,
         account: account.0,
@@ -97,18 +106,42 @@ async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<Fo
     }))
 }
 
-/// Whether a refresh token was ever issued in a session that is kept: asked before a write is begun for it.
+impl FoundToken {
+    /// Whether its use says that two clients hold it.
+    fn is_late(&self, now: Timestamp) -> bool {
+        self.used.is_some_and(|first| now.micros() - first.micros() > REPEAT)
+    }
+
+    /// Whether its use does anything: it renews the session, or ends it.
+    fn does_something(&self, now: Timestamp) -> bool {
+        self.live && (self.uses < MOST_USES || self.is_late(now))
+    }
+}
+
+/// Whether a refresh token does anything, so that a write is begun for it: it renews its session or ends it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_known(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bool, DbError> {
+pub async fn does_something(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bool, DbError> {
     if !secrets::is_well_formed(secret, secrets::REFRESH) {
         return Ok(false);
     }
-    Ok(find(db, &secrets::digest(secret.as_bytes()), now).await?.is_some())
+    let found = find(db, &secrets::digest(secret.as_bytes()), now).await?;
+    Ok(found.is_some_and(|found| found.does_something(now)))
 }
 
-/// Renews a session; nothing when the token is not valid any more. A second use within 30 seconds of the first renews
+/// Whether a refresh token was issued in a session that is live, so that a write is begun to end it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_live(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bool, DbError> {
+    if !secrets::is_well_formed(secret, secrets::REFRESH) {
+        return Ok(false);
+    }
+    Ok(find(db, &secrets::digest(secret.as_bytes()), now).await?.is_some_and(|found| found.live))
+}
+
+/// Renews a session; nothing when the token is not valid any more. Three more uses within 30 seconds of the first renew
 /// it too, a later one ends it.
 ///
 /// # Errors
@@ -116,10 +149,10 @@ pub async fn is_known(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<b
 pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option<Renewed>, DbError> {
     let (digest, now) = (secrets::digest(secret.as_bytes()), tx.now);
     let Some(found) = find(&mut tx.db(), &digest, now).await? else { return Ok(None) };
-    if !found.live {
+    if !found.does_something(now) {
         return Ok(None);
     }
-    if found.used.is_some_and(|first| now.micros() - first.micros() > REPEAT) {
+    if found.is_late(now) {
         end(tx, found.session).await?;
         audit::record(tx, by, "refresh_reused", Some(found.session), found.unit, json!({"account": found.account}))
             .await?;
@@ -128,6 +161,12 @@ pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option
     // The 30 seconds count from the first use, however often it is repeated.
     let first = r::table.filter(r::digest.eq(&digest)).filter(r::used_at.is_null());
     on!(&mut tx.db(), c => diesel::update(first).set(r::used_at.eq(Some(At::from(now)))).run(c))?;
+    let used = r::table.filter(r::digest.eq(&digest));
+    on!(&mut tx.db(), c => diesel::update(used).set(r::uses.eq(found.uses + 1)).run(c))?;
+    let old = diesel::delete(r::table)
+        .filter(r::session_id.eq(Id(found.session)))
+        .filter(r::used_at.lt(At(now.micros() - USED_KEPT)));
+    on!(&mut tx.db(), c => old.run(c))?;
     let longer = diesel::update(s::table).filter(s::id.eq(Id(found.session))).set(s::expires_at.eq(end_of(now)));
     on!(&mut tx.db(), c => longer.run(c))?;
     let refresh_token = add_token(tx, found.session).await?;

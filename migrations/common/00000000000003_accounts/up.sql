@@ -54,7 +54,9 @@ CREATE INDEX sessions_by_account ON sessions (account_id);
 CREATE TABLE refresh_tokens (
     digest     text_key    NOT NULL PRIMARY KEY,
     session_id uuid        NOT NULL REFERENCES sessions (id),
-    used_at    timestamptz
+    used_at    timestamptz,
+    -- How often it renewed the session: within seconds of the first time a few repeats do too.
+    uses       bigint      NOT NULL DEFAULT 0
 );
 CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
 
