@@ -1,4 +1,5 @@
-//! Bodies of requests: read up to a limit, as JSON objects, checked against their declaration with all faults reported.
+//! Bodies of requests: read up to a limit, as JSON objects, checked against their declaration. What all requests
+//! together hold of bodies is bounded too.
 
 use crate::error::{self, ApiError, ApiResult};
 use actix_web::dev::Payload;
@@ -9,19 +10,21 @@ use bytes::BytesMut;
 use cell_records_types::faults::{FoundReference, Report};
 use cell_records_types::fields::Field;
 use futures_util::StreamExt;
-use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, json};
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Largest body of a request, except for a push, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// Largest form, in bytes: it holds a few short texts.
+/// Largest form, in bytes, and largest body of a login: they hold a few short texts.
 pub const MAX_FORM: usize = 16 * 1024;
 
 /// A body that takes longer is cut off: whoever sends a byte now and then must not hold connections and memory.
@@ -29,29 +32,70 @@ const SLOWEST_BODY: Duration = Duration::from_secs(300);
 /// So is one that pauses longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
+/// Most JSON values of a body, except for a push: list elements and members of objects, at any depth. A value of two
+/// bytes takes up to some hundred bytes of memory.
+pub const MAX_VALUES: usize = 20_000;
+
+/// Bodies are counted from this length on, in bytes: a small one never waits for the large ones.
+const SMALL: usize = 64 * 1024;
+/// Most bytes of larger bodies in the memory of a process, from their arrival until they are parsed.
+static LARGE_BODIES: Semaphore = Semaphore::const_new(64 * 1024 * 1024);
+/// For so long a request waits for its share of a process's memory; then it is `503`.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Takes a share of what a process holds at once, waiting a little for others to give back theirs.
+///
+/// # Errors
+/// `503` when they do not.
+pub async fn share(of: &'static Semaphore, amount: usize) -> ApiResult<SemaphorePermit<'static>> {
+    share_within(LONGEST_WAIT, of, amount).await
+}
+
+async fn share_within(wait: Duration, of: &'static Semaphore, amount: usize) -> ApiResult<SemaphorePermit<'static>> {
+    let amount = u32::try_from(amount).unwrap_or(u32::MAX);
+    match timeout(wait, of.acquire_many(amount)).await {
+        Ok(Ok(share)) => Ok(share),
+        _ => Err(ApiError::new(&error::UNAVAILABLE).detail("too many large bodies at once")),
+    }
+}
+
+/// The bytes of a body, with their share of [`LARGE_BODIES`] until nobody needs them any more.
+struct Held {
+    bytes: BytesMut,
+    _share: Option<SemaphorePermit<'static>>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// No body.
 pub const NONE: Bytes = Bytes::new();
 
-/// The raw body of a request, at most [`MAX_BODY`] bytes of JSON.
+/// The raw body of a request: at most so many bytes of JSON.
 ///
 /// As `Result<JsonBody, ApiError>` in a handler its form is judged only after the caller's rights.
 #[derive(Debug, Clone)]
-pub struct JsonBody(pub Bytes);
+pub struct JsonBody<const LIMIT: usize = MAX_BODY>(pub Bytes);
+
+/// The same of a push.
+pub type LargeBody = JsonBody<{ cell_records_types::sync::MAX_PUSH_BYTES }>;
+
+/// The same of a call that anybody may make: it waits for nobody and keeps nobody waiting.
+pub type SmallBody = JsonBody<MAX_FORM>;
 
 /// The raw body of a request that sends a form, at most [`MAX_FORM`] bytes.
 #[derive(Debug, Clone)]
 pub struct FormBody(pub Bytes);
 
-/// The same with the limit of a push.
-#[derive(Debug, Clone)]
-pub struct LargeBody(pub Bytes);
-
-impl FromRequest for JsonBody {
+impl<const LIMIT: usize> FromRequest for JsonBody<LIMIT> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let read = read(request, payload, &JSON, MAX_BODY);
+        let read = read(request, payload, &JSON, LIMIT);
         Box::pin(async move { read.await.map(JsonBody) })
     }
 }
@@ -63,16 +107,6 @@ impl FromRequest for FormBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let read = read(request, payload, &FORM, MAX_FORM);
         Box::pin(async move { read.await.map(FormBody) })
-    }
-}
-
-impl FromRequest for LargeBody {
-    type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let read = read(request, payload, &JSON, cell_records_types::sync::MAX_PUSH_BYTES);
-        Box::pin(async move { read.await.map(LargeBody) })
     }
 }
 
@@ -104,11 +138,11 @@ fn read(
         if media.is_some() && !fits {
             return Err(expected());
         }
-        let too_large = || ApiError::new(&error::TOO_LARGE).with("limits", serde_json::json!({"bytes": limit}));
+        let too_large = || ApiError::new(&error::TOO_LARGE).with("limits", json!({"bytes": limit}));
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut body = BytesMut::new();
+        let (mut body, mut counted) = (BytesMut::new(), None::<SemaphorePermit<'_>>);
         let end = Instant::now() + SLOWEST_BODY;
         loop {
             let next = timeout_at(end.min(Instant::now() + LONGEST_PAUSE), payload.next()).await;
@@ -118,28 +152,36 @@ fn read(
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
+            let held = counted.as_ref().map_or(0, SemaphorePermit::num_permits);
+            if body.len() + chunk.len() > SMALL {
+                let more = share(&LARGE_BODIES, body.len() + chunk.len() - held).await?;
+                match &mut counted {
+                    Some(counted) => counted.merge(more),
+                    None => counted = Some(more),
+                }
+            }
             body.extend_from_slice(&chunk);
         }
         if !fits && !body.is_empty() {
             return Err(expected());
         }
-        Ok(body.freeze())
+        Ok(Bytes::from_owner(Held { bytes: body, _share: counted }))
     }
 }
 
-impl JsonBody {
+impl<const LIMIT: usize> JsonBody<LIMIT> {
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// `400` when it is not one.
+    /// `400` when it is not one, `413` when it has too many values.
     pub fn object(&self) -> ApiResult<Map<String, Value>> {
-        object(&self.0)
+        object(&self.0, MAX_VALUES).map(|(object, _)| object)
     }
 
     /// The body in its declared form, with the references in it.
     ///
     /// # Errors
-    /// `400` when it is no JSON object, `422` with all faults.
+    /// `400` when it is no JSON object, `413` when it has too many values, `422` with its faults.
     pub fn form<T: Field + DeserializeOwned>(&self) -> ApiResult<(T, Vec<FoundReference>)> {
         let mut value = Value::Object(self.object()?);
         let mut report = Report::default();
@@ -155,13 +197,20 @@ impl JsonBody {
     }
 }
 
-/// A JSON object in which no object, at any depth, names a key twice.
+/// A JSON object in which no object, at any depth, names a key twice, and how many values it has.
 ///
 /// # Errors
-/// `400` when the text is not one.
-pub fn object(body: &[u8]) -> ApiResult<Map<String, Value>> {
-    match serde_json::from_slice(body) {
-        Ok(Unambiguous(Value::Object(map))) => Ok(map),
+/// `400` when the text is not one, `413` when it has more than `most` values: no more of it is read.
+pub fn object(body: &[u8], most: usize) -> ApiResult<(Map<String, Value>, usize)> {
+    // The object itself counts too.
+    let left = Cell::new(Some(most + 1));
+    let mut from = serde_json::Deserializer::from_slice(body);
+    let read = Unambiguous(&left).deserialize(&mut from).and_then(|value| from.end().map(|()| value));
+    let Some(left) = left.get() else {
+        return Err(ApiError::new(&error::TOO_LARGE).detail("too many values").with("limits", json!({"values": most})));
+    };
+    match read {
+        Ok(Value::Object(map)) => Ok((map, most - left)),
         Ok(_) => Err(ApiError::new(&error::INVALID_JSON).detail("the body must be a JSON object")),
         // The parser's words name a position, never a value.
         Err(error) => {
@@ -172,18 +221,24 @@ pub fn object(body: &[u8]) -> ApiResult<Map<String, Value>> {
     }
 }
 
-/// A JSON value of which each key says one thing: readers disagree whether the first or the last of two holds.
-struct Unambiguous(Value);
+/// Reads a JSON value of which each key says one thing: readers disagree whether the first or the last of two holds.
+/// It counts down how many values it may still read; nothing when they were too many.
+#[derive(Clone, Copy)]
+struct Unambiguous<'c>(&'c Cell<Option<usize>>);
 
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UnambiguousVisitor).map(Unambiguous)
+impl<'de> DeserializeSeed<'de> for Unambiguous<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.set(self.0.get().and_then(|left| left.checked_sub(1)));
+        if self.0.get().is_none() {
+            return Err(D::Error::custom("too many values"));
+        }
+        deserializer.deserialize_any(self)
     }
 }
 
-struct UnambiguousVisitor;
-
-impl<'de> Visitor<'de> for UnambiguousVisitor {
+impl<'de> Visitor<'de> for Unambiguous<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,7 +275,7 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Unambiguous(value)) = from.next_element()? {
+        while let Some(value) = from.next_element_seed(self)? {
             list.push(value);
         }
         Ok(Value::Array(list))
@@ -229,9 +284,9 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = from.next_key::<String>()? {
-            let Unambiguous(value) = from.next_value()?;
+            let value = from.next_value_seed(self)?;
             if map.insert(key, value).is_some() {
-                return Err(serde::de::Error::custom("a key occurs twice"));
+                return Err(A::Error::custom("a key occurs twice"));
             }
         }
         Ok(Value::Object(map))
@@ -241,6 +296,30 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn object(body: &[u8]) -> ApiResult<Map<String, Value>> {
+        super::object(body, MAX_VALUES).map(|(object, _)| object)
+    }
+
+    #[test]
+    fn a_body_of_too_many_values_is_read_no_further_than_these() {
+        // What follows them is not even JSON.
+        let text = r#"{"a": [1, {"b": 2}], "c": 3 ?"#;
+        let refused = super::object(text.as_bytes(), 4).unwrap_err();
+        assert_eq!((refused.code, &refused.more["limits"]), (&error::TOO_LARGE, &json!({"values": 4})));
+        assert_eq!(super::object(text.as_bytes(), 5).unwrap_err().code, &error::INVALID_JSON);
+        assert_eq!(super::object(text.replace('?', "}").as_bytes(), 5).unwrap().1, 5);
+    }
+
+    #[tokio::test]
+    async fn who_gets_no_share_of_the_memory_is_told_to_come_back() {
+        static TWO: Semaphore = Semaphore::const_new(2);
+        let held = share_within(Duration::ZERO, &TWO, 2).await.unwrap();
+        let refused = share_within(Duration::ZERO, &TWO, 1).await.unwrap_err();
+        assert_eq!((refused.code, refused.retry_after), (&error::UNAVAILABLE, Some(1)));
+        drop(held);
+        assert!(share_within(Duration::ZERO, &TWO, 2).await.is_ok());
+    }
 
     #[test]
     fn a_body_reads_as_serde_reads_it() {

@@ -1,6 +1,6 @@
 //! Logging in and out: `/v1/auth/…`. None of it needs an access token.
 
-use super::body::{FormBody, JsonBody};
+use super::body::{FormBody, SmallBody};
 use super::openapi::Problems;
 use super::{client, idempotency};
 use crate::auth::caller::{Who, know_signing_keys};
@@ -39,7 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
 )]
 #[post("/v1/auth/login")]
-async fn login(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>) -> ApiResult<HttpResponse> {
+async fn login(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (login, _) = body?.form::<Login>()?;
     let attempt = LoginAttempt::new(&login.username, client::address(&request));
@@ -156,7 +156,7 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
     responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
 )]
 #[post("/v1/auth/refresh")]
-async fn refresh(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>) -> ApiResult<HttpResponse> {
+async fn refresh(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (form, _) = body?.form::<RefreshToken>()?;
     let refused = || ApiError::new(&error::REFRESH_FAILED);
@@ -181,7 +181,7 @@ async fn refresh(app: App, request: HttpRequest, body: Result<JsonBody, ApiError
     responses((status = 204, description = "Ended"), Problems)
 )]
 #[post("/v1/auth/logout")]
-async fn logout(app: App, request: HttpRequest, body: Result<JsonBody, ApiError>) -> ApiResult<HttpResponse> {
+async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     let body = body?;
     if body.0.is_empty() {
         let who = Who::extract(&request).await?;

@@ -1,9 +1,9 @@
 //! `POST /v1/sync/push`: a batch of writes as one command of the one writer, with a result for each item.
 
-use super::push_body;
+use super::push_body::{self, MAX_PUSH_VALUES};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
-use crate::http::body::LargeBody;
+use crate::http::body::{LargeBody, share};
 use crate::http::edge::wants_vietnamese;
 use crate::http::idempotency::{self, Answer};
 use crate::http::openapi::Problems;
@@ -21,9 +21,13 @@ use cell_records_types::sync::{Conflict, ConflictReason, ItemStatus, PushAnswer,
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use tokio::sync::Semaphore;
 
 /// A larger body, in bytes, is read on another thread, because the worker has other requests to answer.
 const READ_HERE: usize = 128 * 1024;
+
+/// Most JSON values of pushes in the memory of a process, from before they are parsed until they are answered.
+static VALUES: Semaphore = Semaphore::const_new(2_000_000);
 
 /// Writes a batch of records.
 ///
@@ -32,9 +36,10 @@ const READ_HERE: usize = 128 * 1024;
 /// Items may refer to each other by `ref:<name>`, in any order; results come in the order of the items. A repeat under
 /// the same `Idempotency-Key` writes nothing and returns the result of the first, filtered by the caller's rights of
 /// today; under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is
-/// `422 push_refused` with `summary` and `items`. More than 1,000 items or 8 MiB are `413` with `limits`.
-/// Every fault is reported with its item, with a pointer relative to the item; an answer says nothing of records that
-/// the caller does not see.
+/// `422 push_refused` with `summary` and `items`. More than 1,000 items, 8 MiB or 200,000 JSON values are `413` with
+/// `limits`. While others send too much at once, it is `503` with `Retry-After`.
+/// Faults are reported with their item, 20 an item at most, with a pointer relative to the item; an answer says nothing
+/// of records that the caller does not see.
 #[utoipa::path(tag = "sync", params(
     ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),
     ("Accept-Language" = Option<String>, Header, description = "`vi` for Vietnamese messages"),
@@ -62,15 +67,18 @@ pub(super) async fn sync_push(
     body: Result<LargeBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     Params::of(&request)?.end()?;
-    let LargeBody(bytes) = body?;
+    let bytes = body?.0;
     let key = idempotency::key(&request, &bytes)?.ok_or_else(|| ApiError::new(&error::IDEMPOTENCY_KEY_REQUIRED))?;
     let length = bytes.len();
+    // A value has two bytes at least. What it does not need it gives back once that is known.
+    let mut values = share(&VALUES, (length / 2).clamp(1, MAX_PUSH_VALUES)).await?;
+    let read = move || push_body::read(&bytes);
     let push = if length > READ_HERE {
-        let read = web::block(move || push_body::read(&bytes)).await;
-        read.map_err(|_| ApiError::new(&error::UNAVAILABLE))??
+        web::block(read).await.map_err(|_| ApiError::new(&error::UNAVAILABLE))??
     } else {
-        push_body::read(&bytes)?
+        read()?
     };
+    drop(values.split(values.num_permits().saturating_sub(push.values)));
     let answer = AnswerForm {
         names: push.items.iter().map(|item| item.name.clone()).collect(),
         records: push.answer == PushReturn::Representation,

@@ -17,6 +17,9 @@ use serde_json::{Map, Value};
 use std::collections::HashSet;
 use uuid::Uuid;
 
+/// Most JSON values of a push: 200 an item. Without it 8 MiB of zeros would be 4 million values.
+pub const MAX_PUSH_VALUES: usize = 200_000;
+
 /// A push as it was read.
 pub struct PushRequest {
     /// What happens when an item is refused.
@@ -29,14 +32,17 @@ pub struct PushRequest {
     pub answer: PushReturn,
     /// The items, 1 to [`MAX_PUSH_ITEMS`].
     pub items: Vec<Item>,
+    /// How many JSON values it has.
+    pub values: usize,
 }
 
 /// Reads a push.
 ///
 /// # Errors
-/// `400` when it is no JSON object, `413` when it has too many items, `422` with all faults of the envelope.
+/// `400` when it is no JSON object, `413` when it has too many items or values, `422` with the faults of the envelope.
 pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
-    let mut envelope = Object { fields: object(body)?, report: Report::default() };
+    let (fields, values) = object(body, MAX_PUSH_VALUES)?;
+    let mut envelope = Object { fields, report: Report::default() };
     let mode = envelope.take::<PushMode, PushMode>("mode").unwrap_or(PushMode::Record);
     let dry_run = envelope.take::<bool, bool>("dry_run").unwrap_or(false);
     let epoch = envelope.take::<Text<100>, String>("epoch");
@@ -78,7 +84,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
         }
         item
     });
-    Ok(PushRequest { mode, dry_run, epoch, answer, items: items.collect() })
+    Ok(PushRequest { mode, dry_run, epoch, answer, items: items.collect(), values })
 }
 
 /// Reads one item, with all its faults.
@@ -265,5 +271,7 @@ mod tests {
         assert_eq!(pointers(&faults(r#"{"items": []}"#).faults), [("/items", "empty")]);
         let many = format!(r#"{{"items": [{}0]}}"#, "0,".repeat(MAX_PUSH_ITEMS));
         assert_eq!(faults(&many).code.status, 413);
+        let zeros = format!(r#"{{"items": [{} and more"#, "0,".repeat(MAX_PUSH_BYTES / 2));
+        assert_eq!(faults(&zeros).code.status, 413, "it was read to its end");
     }
 }
