@@ -1,8 +1,9 @@
 //! Every difference between the engines, each a named function. No other file asks which engine it is,
 //! except for [`on!`](crate::on!).
 
-use super::sql::{LiteWrite, PgWrite, Rows};
+use super::rows::Rows;
 use super::types::{At, Instant, Value};
+use super::write::{LiteWrite, PgWrite};
 use super::{Column, Db, DbError, Sql, Verbs, Write};
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, QueryResult};

@@ -3,12 +3,15 @@
 pub mod connect;
 pub mod engine;
 pub mod file;
+pub mod find;
 pub mod migrate;
 pub mod reads;
+pub mod rows;
 pub mod schema;
 pub mod sql;
 pub mod texts;
 pub mod types;
+mod write;
 
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
@@ -16,7 +19,9 @@ use diesel_async::AsyncPgConnection;
 use std::time::Duration;
 
 pub use connect::{Database, Url};
-pub use sql::{Column, Sql, Write};
+pub use find::Find;
+pub use rows::{Cell, Column, Rows, Write};
+pub use sql::Sql;
 pub use types::{At, Guid, Id, Instant, Type, Value};
 
 /// What database work fails with. Its text is for the operator's log only.
@@ -57,7 +62,7 @@ macro_rules! find {
                 let mut all = Vec::new();
                 for row in $rows {
                     all.extend(
-                        $crate::db::Verbs::all($crate::db::sql::OneFind::<$row>::new($find, row), &mut **c).await?,
+                        $crate::db::Verbs::all($crate::db::find::OneFind::<$row>::new($find, row), &mut **c).await?,
                     );
                 }
                 Ok(all)
@@ -65,10 +70,10 @@ macro_rules! find {
             $crate::db::Db::Pg(_) if $rows.is_empty() => Ok(Vec::new()),
             $crate::db::Db::Pg(c) if $rows.len() == 1 => {
                 let row = $rows.first().map_or(&[][..], Vec::as_slice);
-                $crate::db::Verbs::all($crate::db::sql::OneFind::<$row>::new($find, row), &mut &**c).await
+                $crate::db::Verbs::all($crate::db::find::OneFind::<$row>::new($find, row), &mut &**c).await
             }
             $crate::db::Db::Pg(c) => {
-                $crate::db::Verbs::all($crate::db::sql::PgFind::<$row>::new($find, $rows), &mut &**c).await
+                $crate::db::Verbs::all($crate::db::find::PgFind::<$row>::new($find, $rows), &mut &**c).await
             }
         }
     };

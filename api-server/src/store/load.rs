@@ -3,8 +3,7 @@
 use super::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use super::registry::{ChildTable, KINDS, Kind, RecordKey};
 use super::write_set::{Count, Counts, ExternalKey, LOOKUP_LIMIT, Lookup, Missing, WriteSet};
-use crate::db::sql::Find;
-use crate::db::{Column, Db, DbError, Guid, Id, Sql, Type, Value, Verbs, engine};
+use crate::db::{Column, Db, DbError, Find, Guid, Id, Sql, Type, Value, Verbs, engine};
 use crate::{find, on};
 use cell_records_types::Class;
 use diesel::sql_types::{BigInt, Nullable, Text};

@@ -2,8 +2,7 @@
 //! new thing is. Never a body, so nothing that is secret or sensitive; a repeat builds the rest from the log, under the
 //! rights that its caller has then.
 
-use crate::db::sql::{Cell, Find, Rows};
-use crate::db::{At, Column, Db, DbError, Guid, Id, Type, Value, Write, engine};
+use crate::db::{At, Cell, Column, Db, DbError, Find, Guid, Id, Rows, Type, Value, Write, engine};
 use crate::find;
 use crate::store::decide::{Decided, Refusal};
 use crate::store::items::{Command, Item, Key};

@@ -1,9 +1,12 @@
 //! The one writer: a queue and a thread with its own connection that treats what waits as one set. Nothing else can
-//! write. Here is the way in; `worker` works on a set, `transaction` its begin and its commit, `keys` what is kept
-//! under an `Idempotency-Key`, `refused` the search for what the database does not take.
+//! write. Here is the way in; `gather` says which commands are one set, `set` decides them, `worker` writes what they come
+//! to, `transaction` is its begin and its commit, `keys` what is kept under an `Idempotency-Key`, `refused` the search for
+//! what the database does not take.
 
+mod gather;
 mod keys;
 mod refused;
+mod set;
 mod transaction;
 mod worker;
 

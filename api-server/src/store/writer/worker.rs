@@ -1,55 +1,41 @@
-//! What happens to a set: take what waits, decide until nothing is missing, write, commit, answer.
+//! What happens to a set: decide until nothing is missing, write, commit, answer.
 
-use super::keys::{self, ByKey, Kept};
+use super::gather::{SET_ITEMS, gather, linger};
+use super::keys;
 use super::refused::{self, Attempt, TRIES};
+use super::set::DecidedSet;
 use super::transaction::{self, Failure};
-use super::{AccountWork, Done, Job, Outcome, Reply, RowLimits, State, WriteError, WriteTx};
+use super::{AccountWork, Job, Outcome, Reply, RowLimits, State, WriteError, WriteTx};
 use crate::db::connect::DedicatedConnection;
 use crate::db::engine::Prepared;
 use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
 use crate::on;
 use crate::store::callers::{Credential, Holder};
-use crate::store::decide::{self, Context, Decided, Draft, Effect};
+use crate::store::decide::Draft;
 use crate::store::items::{Command, Key};
 use crate::store::live::{Clock, Live, RightsRev};
 use crate::store::log_ranges::{Commit, Recent};
-use crate::store::reindex::Fingerprint;
-use crate::store::scope::{Actor, Scope};
 use crate::store::tree::Tree;
 use crate::store::write_set::WriteSet;
 use crate::store::{flush, load};
 use cell_records_types::Timestamp;
-use cell_records_types::faults;
-use cell_records_types::sync::{ItemStatus, PushMode, PushOp};
 use diesel::sql_types::Text;
 use futures_util::FutureExt;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 use uuid::Uuid;
 
 /// The rights of at most so many callers are kept in memory.
 const HOLDERS_KEPT: usize = 10_000;
-/// At most so many commands in one set.
-const SET_COMMANDS: usize = 256;
-/// At most so many items in one set, but for a single command.
-const SET_ITEMS: usize = 1_000;
-/// At most so many bytes of requests in one set.
-const SET_BYTES: usize = 8 * 1024 * 1024;
 /// How often a set is decided, at most: each time rules may ask for what they only now know of.
 const ROUNDS: usize = 32;
-/// How long the writer waits, at most, for callers that it has just answered.
-const LINGER: Duration = Duration::from_millis(4);
-/// The pause between two looks at who has come back.
-const LINGER_PAUSE: Duration = Duration::from_micros(100);
-/// So many looks without anybody new end the wait.
-const LINGER_LOOKS: usize = 4;
 
-type Waiting = (Box<Command>, Reply<Outcome>);
+pub(super) type Waiting = (Box<Command>, Reply<Outcome>);
 type Results = Vec<Result<Outcome, WriteError>>;
 
 /// The writer's thread.
@@ -59,25 +45,16 @@ pub(super) struct Worker {
     /// The statements that the connection has prepared.
     pub(super) prepared: Prepared,
     live: Arc<Live>,
-    server_code: String,
+    pub(super) server_code: String,
     rows: RowLimits,
     /// Who came with which credential, read since accounts last changed.
-    holders: HashMap<Credential, Holder>,
+    pub(super) holders: HashMap<Credential, Holder>,
     holders_rev: RightsRev,
-    systems: Arc<HashSet<String>>,
+    pub(super) systems: Arc<HashSet<String>>,
     recent: watch::Sender<Recent>,
     state: Arc<State>,
     /// Whether the transaction that is at work has come to its commit.
     committing: bool,
-}
-
-/// What deciding a set came to.
-struct DecidedSet {
-    /// What became of each command, and whether it wrote.
-    outcomes: Vec<(Result<Outcome, WriteError>, bool)>,
-    effects: Vec<Effect>,
-    /// The commands, by position, whose outcome is kept under their key.
-    kept: Vec<usize>,
 }
 
 impl Worker {
@@ -336,123 +313,6 @@ impl Worker {
         Err(Failure::TooLarge)
     }
 
-    /// Decides commands one after another, each seeing what the ones before it did.
-    fn decide_all(
-        &self,
-        clock: &Clock,
-        commands: &[&Command],
-        attempt: &Attempt,
-        set: &mut WriteSet,
-        kept: &ByKey,
-        drafts: &mut [Vec<Option<Draft>>],
-    ) -> DecidedSet {
-        let mut all =
-            DecidedSet { outcomes: Vec::with_capacity(commands.len()), effects: Vec::new(), kept: Vec::new() };
-        // The keys of this set, by the position of the command that wrote under them.
-        let mut fresh: HashMap<(Uuid, &str), usize> = HashMap::new();
-        for (index, (command, drafts)) in commands.iter().zip(drafts).enumerate() {
-            let Some(scope) = self.scope(command, set, clock) else {
-                all.outcomes.push((Err(WriteError::Unauthorised), false));
-                continue;
-            };
-            let owner = keys::owner(&command.caller.actor);
-            let first = command.key.as_ref().and_then(|key| fresh.get(&(owner, key.key.as_str())));
-            let first = first.and_then(|first| Some((*commands.get(*first)?, &all.outcomes.get(*first)?.0)));
-            if let Some(outcome) = before_items(command, clock, kept, first) {
-                all.outcomes.push((outcome, false));
-                continue;
-            }
-            let mark = set.mark();
-            let (mut done, mut effects) = self.decide(command, &attempt.refused, scope, set, clock, drafts);
-            let refused = command.mode == PushMode::All && done.items.iter().any(|item| !item.status.is_success());
-            if refused || command.dry_run {
-                set.back_to(mark);
-                effects.clear();
-                done.applied = false;
-            }
-            let wrote = !effects.is_empty();
-            done.batch = wrote.then_some(clock.batch);
-            all.effects.append(&mut effects);
-            // Only an effect needs its key kept: what wrote nothing is decided anew by a repeat.
-            if let (Some(key), true) = (&command.key, wrote) {
-                all.kept.push(index);
-                fresh.insert((owner, key.key.as_str()), index);
-            }
-            all.outcomes.push((Ok(Outcome::Done(done)), wrote));
-        }
-        all
-    }
-
-    fn decide(
-        &self,
-        command: &Command,
-        refused: &HashSet<usize>,
-        mut scope: Scope,
-        set: &mut WriteSet,
-        clock: &Clock,
-        drafts: &mut [Option<Draft>],
-    ) -> (Done, Vec<Effect>) {
-        let names = command.names();
-        let mut items: Vec<Option<Decided>> = command.items.iter().map(|_| None).collect();
-        let mut effects = Vec::new();
-        let (mut failed, mut undecided) = (HashSet::new(), HashSet::new());
-        let mut first_versions = HashMap::new();
-        for index in command.order() {
-            let (Some(item), Some(draft)) = (command.items.get(index), drafts.get_mut(index)) else { continue };
-            let context = Context {
-                command,
-                names: &names,
-                failed: &failed,
-                undecided: &undecided,
-                scope: &scope,
-                systems: &self.systems,
-                server_code: &self.server_code,
-                first_versions: &first_versions,
-            };
-            let decided = match refused.contains(&index) {
-                true => Some(decide::clash(&faults::ID_TAKEN)),
-                false => decide::decide(item, &context, set, draft),
-            };
-            let Some(mut decided) = decided else {
-                undecided.insert(index);
-                continue;
-            };
-            if !decided.status.is_success() {
-                failed.insert(index);
-            }
-            if let Some(effect) = &decided.effect {
-                if let Some(before) = &effect.before {
-                    first_versions.entry(before.key()).or_insert(before.version);
-                }
-                effects.push(effect.clone());
-                // A unit that was made or moved is judged at its new place by the items after it.
-                scope.tree = set.tree.clone();
-            }
-            if decided.status == ItemStatus::Conflict
-                && decided.record.as_ref().is_some_and(|record| scope.reads(record.kind, record.unit_id).is_none())
-            {
-                decided.record = None;
-            }
-            if let Some(slot) = items.get_mut(index) {
-                *slot = Some(decided);
-            }
-        }
-        // With something undecided all of this is dropped, so that no place needs to be right.
-        let items = items.into_iter().flatten().collect();
-        (Done { batch: None, applied: true, items, scope, epoch: clock.epoch.clone() }, effects)
-    }
-
-    /// The caller's scope now. Nothing when it has lost its account or token since it was let in.
-    fn scope(&self, command: &Command, set: &WriteSet, clock: &Clock) -> Option<Scope> {
-        let scope = if command.caller.actor == Actor::Operator {
-            Scope::operator(set.tree.clone())
-        } else {
-            let holder = self.holders.get(&command.caller.credential?)?;
-            holder.scope(&command.caller.actor, set.now, &set.tree)?
-        };
-        Some(scope.of_registry(clock))
-    }
-
     /// Forgets what it kept of accounts when they changed, and reads what it does not have.
     async fn refresh(
         &mut self,
@@ -507,76 +367,4 @@ impl Worker {
             }
         }
     }
-}
-
-/// What refuses or answers a command before its items are looked at. `first` is the command of this set that wrote under
-/// the same key, with its outcome.
-fn before_items(
-    command: &Command,
-    clock: &Clock,
-    kept: &ByKey,
-    first: Option<(&Command, &Result<Outcome, WriteError>)>,
-) -> Option<Result<Outcome, WriteError>> {
-    if let Some(key) = &command.key {
-        let mut stored: Option<(String, Kept)> = None;
-        if let Some((print, outcome)) = kept.get(&(keys::owner(&command.caller.actor), key.key.clone())) {
-            stored = Some((print.clone(), serde_json::from_str(outcome).unwrap_or_default()));
-        } else if let Some((first, Ok(Outcome::Done(done)))) = first {
-            let print = first.key.as_ref().map(|key| key.fingerprint.clone()).unwrap_or_default();
-            stored = Some((print, keys::kept(first, done)));
-        }
-        if let Some((print, kept)) = stored {
-            let same = print == key.fingerprint;
-            return Some(if same { Ok(Outcome::Replayed(kept)) } else { Err(WriteError::KeyReused) });
-        }
-    }
-    if command.epoch.as_ref().is_some_and(|epoch| *epoch != clock.epoch) {
-        return Some(Err(WriteError::EpochChanged));
-    }
-    // Before all references are known, none can be said to be missing.
-    let deletes = || command.items.iter().any(|item| item.op == PushOp::Delete);
-    (!Fingerprint::current().is_of(clock) && deletes()).then_some(Err(WriteError::Unavailable))
-}
-
-/// Callers that the last set answered come back within moments: one set with all of them costs one commit. Waits while
-/// more arrive, never for more than there were. It blocks the thread, which has nothing else to do: a timer of the
-/// runtime would be ten times too coarse.
-fn linger(jobs: &mpsc::Receiver<Job>, answered: usize) {
-    let (begun, mut seen, mut idle) = (Instant::now(), jobs.len(), 0);
-    while seen + 1 < answered && idle < LINGER_LOOKS && begun.elapsed() < LINGER {
-        std::thread::sleep(LINGER_PAUSE);
-        let now = jobs.len();
-        idle = if now == seen { idle + 1 } else { 0 };
-        seen = now;
-    }
-}
-
-/// Takes what waits, up to the limits of a set, and answers who asks whether the writer is alive, unless that takes a
-/// write (`failing`). Returns a job that did not fit.
-fn gather(set: &mut Vec<Waiting>, jobs: &mut mpsc::Receiver<Job>, failing: bool) -> Option<Job> {
-    let alone = |command: &Command| command.dry_run || command.items.len() >= SET_ITEMS;
-    let mut items: usize = set.iter().map(|(command, _)| command.items.len()).sum();
-    let mut bytes: usize = set.iter().map(|(command, _)| command.bytes).sum();
-    if set.iter().any(|(command, _)| alone(command)) {
-        return None;
-    }
-    while set.len() < SET_COMMANDS {
-        let job = jobs.try_recv().ok()?;
-        match job {
-            Job::Records(command, reply)
-                if !alone(&command)
-                    && items + command.items.len() <= SET_ITEMS
-                    && bytes + command.bytes <= SET_BYTES =>
-            {
-                items += command.items.len();
-                bytes += command.bytes;
-                set.push((command, reply));
-            }
-            Job::Probe(reply) if !failing => {
-                let _ = reply.send(());
-            }
-            job => return Some(job),
-        }
-    }
-    None
 }
