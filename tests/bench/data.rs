@@ -1,7 +1,7 @@
 //! What the benchmarks work on: wards of 24 cells, and members of about 600 bytes each.
 
+use crate::copies::id_in;
 use crate::databases::{Database, Engine};
-use crate::growth::id_in;
 use crate::servers::{PASSWORD, Server};
 use anyhow::{Context, Result, ensure};
 use cell_records_client::Client;

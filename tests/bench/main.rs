@@ -8,6 +8,7 @@
 //! It runs on SQLite, and on PostgreSQL where `CELL_RECORDS_TEST_POSTGRES` names one, as `tests/postgres` does. It
 //! builds the server's program in the same profile first. `docs/BENCHMARKS.md` says what each measure means.
 
+mod copies;
 mod data;
 mod databases;
 mod floor_server;

@@ -6,7 +6,7 @@ use crate::databases::{Cluster, Database, Engine};
 use crate::load::{Connection, rate, request};
 use crate::servers::Server;
 use crate::side::{Goal, Line, Side, Work};
-use crate::{floors, growth};
+use crate::{copies, floors};
 use anyhow::{Context, Result, ensure};
 use std::borrow::Cow;
 use std::path::Path;
@@ -17,7 +17,7 @@ const READERS: usize = 16;
 /// Connections that create.
 const CREATORS: usize = 32;
 /// Records of a push.
-const BATCH: usize = 500;
+pub const BATCH: usize = 500;
 /// Workers of a server that has several, and pullers at once.
 const WORKERS: usize = 4;
 
@@ -62,7 +62,7 @@ impl Plan {
     }
 
     /// How many wards of the smaller size hold so many members.
-    fn wards(&self, members: usize) -> u16 {
+    pub fn wards(&self, members: usize) -> u16 {
         u16::try_from(members / self.growth.0).unwrap_or(u16::MAX).max(1)
     }
 }
@@ -87,12 +87,12 @@ pub async fn run(engine: Engine, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-struct Bench<'a> {
-    engine: Engine,
-    plan: &'a Plan,
-    cluster: Option<Cluster>,
-    token: String,
-    members: Members,
+pub struct Bench<'a> {
+    pub engine: Engine,
+    pub plan: &'a Plan,
+    pub cluster: Option<Cluster>,
+    pub token: String,
+    pub members: Members,
 }
 
 impl Bench<'_> {
@@ -100,19 +100,19 @@ impl Bench<'_> {
         if self.engine == Engine::Sqlite { sqlite } else { postgres }
     }
 
-    fn print(&self, name: &str, unit: &'static str, goal: Goal, ours: Side, floor: Option<Side>) {
+    pub fn print(&self, name: &str, unit: &'static str, goal: Goal, ours: Side, floor: Option<Side>) {
         Line { name: name.to_owned(), engine: self.engine, ours, floor, unit, goal }.print();
     }
 
     /// A request without a body.
-    fn get(&self, path: &str) -> Vec<u8> {
+    pub fn get(&self, path: &str) -> Vec<u8> {
         request("GET", path, Some(&self.token), None)
     }
 
     /// A copy of the small database, with more wards.
-    async fn multiplied(&self, small: &Database, wards: u16) -> Result<Database> {
+    pub async fn multiplied(&self, small: &Database, wards: u16) -> Result<Database> {
         let database = small.copied(&self.plan.folder).await?;
-        growth::multiply(&database, wards).await?;
+        copies::multiply(&database, wards).await?;
         Ok(database)
     }
 
@@ -181,19 +181,19 @@ impl Bench<'_> {
         Ok(())
     }
 
-    async fn text(&self, server: &Server, path: &str) -> Result<String> {
+    pub async fn text(&self, server: &Server, path: &str) -> Result<String> {
         let mut connection = Connection::open(server.address).await?;
         Ok(String::from_utf8_lossy(connection.call(&self.get(path)).await?).into_owned())
     }
 
     /// A pull at the head of the log.
-    async fn empty_pull(&self, server: &Server) -> Result<Vec<u8>> {
+    pub async fn empty_pull(&self, server: &Server) -> Result<Vec<u8>> {
         let now = self.text(server, "/v1/sync/changes?from=now").await?;
         Ok(self.get(&format!("/v1/sync/changes?cursor={}", part(&now, "cursor")?)))
     }
 
     /// The rates of two requests.
-    async fn rates(
+    pub async fn rates(
         &self,
         time: Duration,
         (server, ours): (&Server, &[u8]),
@@ -224,7 +224,7 @@ impl Bench<'_> {
     }
 
     /// Creates one by one, over many connections.
-    async fn create(&self, server: &Server, wards: u16, time: Duration) -> Result<Work> {
+    pub async fn create(&self, server: &Server, wards: u16, time: Duration) -> Result<Work> {
         let make = || {
             let body = self.members.create(Units::Random(wards));
             Cow::Owned(request("POST", "/v1/members", Some(&self.token), Some(&body)))
@@ -255,7 +255,7 @@ impl Bench<'_> {
     }
 
     /// Pushes so many records. The units of each batch are those of its number.
-    async fn push(&self, server: &Server, records: usize, units: impl Fn(usize) -> Units) -> Result<Work> {
+    pub async fn push(&self, server: &Server, records: usize, units: impl Fn(usize) -> Units) -> Result<Work> {
         let mut requests = Vec::new();
         for batch in 0..records / BATCH {
             let body = self.members.push(BATCH, units(batch))?;
@@ -289,7 +289,7 @@ impl Bench<'_> {
     }
 
     /// Pulls page by page, on one connection, until the snapshot ends.
-    async fn pull(&self, server: &Server, first: &str) -> Result<Work> {
+    pub async fn pull(&self, server: &Server, first: &str) -> Result<Work> {
         let mut connection = Connection::open(server.address).await?;
         let (mut path, mut records, begun) = (first.to_owned(), 0u32, Instant::now());
         loop {
@@ -327,81 +327,20 @@ impl Bench<'_> {
         side.add(memory);
         self.print(name, "MB", Goal::AtMost(goal), side, None);
     }
-
-    /// The same work on many members and on few.
-    async fn growth(&self, small: &Database) -> Result<()> {
-        const GOAL: Goal = Goal::Growth(1.3);
-        let wards = self.plan.wards(self.plan.growth.1);
-        let large = self.multiplied(small, wards).await?;
-        let time = self.plan.time / 2;
-        let (many, _) = Server::start(&large.url, 1).await?;
-        let (few, _) = Server::start(&small.url, 1).await?;
-        let search = format!("/v1/members?unit={}&subtree=true&q=phuc&limit=50", ward(0));
-        let missing = format!("/v1/members?unit={}&subtree=true&q=xyz&limit=50", ward(0));
-        let point = format!("/v1/members/{}", first_id(&self.text(&few, EVERYWHERE).await?)?);
-        let reads = [
-            ("P8 growth: point read", "reads/s", point),
-            ("P8 growth: list of 50, everything", "lists/s", EVERYWHERE.to_owned()),
-            ("P8 growth: list of 50, one ward", "lists/s", list_of_ward()),
-            ("P8 growth: a name in a ward", "searches/s", search),
-            ("P8 growth: no such name in a ward", "searches/s", missing),
-        ];
-        for (name, unit, path) in reads {
-            let get = self.get(&path);
-            let (ours, floor) = self.rates(time, (&many, &get), (&few, &get)).await?;
-            self.print(name, unit, GOAL, ours, Some(floor));
-        }
-        let empty = (self.empty_pull(&many).await?, self.empty_pull(&few).await?);
-        let (ours, floor) = self.rates(time, (&many, &empty.0), (&few, &empty.1)).await?;
-        self.print("P8 growth: empty pull", "pulls/s", GOAL, ours, Some(floor));
-        let (cluster, of_ward) = (self.cluster.as_ref(), format!("{PULL}&units={}", ward(0)));
-        let (mut ours, mut floor) = (Side::default(), Side::default());
-        for _ in 0..self.plan.rounds {
-            // One is over in a moment: several together are measured.
-            ours.round(Some(&many), cluster, self.several_pulls(&many, &of_ward)).await?;
-            floor.round(Some(&few), cluster, self.several_pulls(&few, &of_ward)).await?;
-        }
-        self.print("P8 growth: pull of a ward", "records/s", GOAL, ours, Some(floor));
-        drop(few);
-        let (mut created, mut created_few) = (Side::default(), Side::default());
-        let (mut pushed, mut pushed_few) = (Side::default(), Side::default());
-        for _ in 0..self.plan.rounds {
-            // What is written would make the small one larger: each round has a copy.
-            let copy = small.copied(&self.plan.folder).await?;
-            let (few, _) = Server::start(&copy.url, 1).await?;
-            let push =
-                |server, wards| self.push(server, BATCH.max(self.plan.pushed / 2), move |_| Units::Random(wards));
-            pushed.round(Some(&many), cluster, push(&many, wards)).await?;
-            pushed_few.round(Some(&few), cluster, push(&few, 1)).await?;
-            created.round(Some(&many), cluster, self.create(&many, wards, time)).await?;
-            created_few.round(Some(&few), cluster, self.create(&few, 1, time)).await?;
-        }
-        self.print("P8 growth: single creates", "creates/s", GOAL, created, Some(created_few));
-        self.print("P8 growth: push, random units", "records/s", GOAL, pushed, Some(pushed_few));
-        Ok(())
-    }
-
-    async fn several_pulls(&self, server: &Server, first: &str) -> Result<Work> {
-        let (mut records, begun) = (0.0, Instant::now());
-        for _ in 0..10 {
-            records += self.pull(server, first).await?.count;
-        }
-        Ok(Work::new(records, begun))
-    }
 }
 
 /// A pull from nothing.
-const PULL: &str = "/v1/sync/changes?limit=1000";
+pub const PULL: &str = "/v1/sync/changes?limit=1000";
 /// A list over everything.
-const EVERYWHERE: &str = "/v1/members?status=official&sort=full_name&limit=50";
+pub const EVERYWHERE: &str = "/v1/members?status=official&sort=full_name&limit=50";
 
 /// The same list of a ward of 24 cells.
-fn list_of_ward() -> String {
+pub fn list_of_ward() -> String {
     format!("/v1/members?unit={}&subtree=true&status=official&sort=full_name&limit=50", ward(0))
 }
 
 /// The id of the first record of a list.
-fn first_id(list: &str) -> Result<&str> {
+pub fn first_id(list: &str) -> Result<&str> {
     let rest = list.split_once(r#""id":""#).map(|(_, rest)| rest);
     rest.and_then(|rest| rest.get(..36)).context("an empty list")
 }
