@@ -52,4 +52,5 @@ mod sessions;
 mod starts;
 mod tokens;
 mod units;
+mod waiting_pulls;
 mod writer;
