@@ -234,6 +234,9 @@ on_both_engines! {
         let large = peer.push_raw(Some("large"), large).await;
         assert_eq!((large.status, large.code()), (413, "too_large"));
         assert_eq!(large.body["limits"]["bytes"], json!(limits.push_bytes));
+        let values = format!(r#"{{"items": [{{}}], "x": [{}0]}}"#, "0,".repeat(limits.push_values));
+        let values = peer.push_raw(Some("values"), values).await;
+        assert_eq!((values.status, &values.body["limits"]["values"]), (413, &json!(limits.push_values)));
         // A session halves what is too much by itself.
         let mut session = peer.session(MemoryStore::new());
         session.enqueue(&items).unwrap();

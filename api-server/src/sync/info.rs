@@ -11,7 +11,9 @@ use crate::store::registry::KINDS;
 use crate::store::writer::KEYS_KEPT_DAYS;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::accounts::{Grant, Me};
-use cell_records_types::sync::{MAX_PULL_LIMIT, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, SCHEMA, SyncInfo, SyncLimits};
+use cell_records_types::sync::{
+    MAX_PULL_LIMIT, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, SCHEMA, SyncInfo, SyncLimits,
+};
 
 /// Days that a cursor stays good.
 const RETENTION_DAYS: i64 = 400;
@@ -20,7 +22,7 @@ const RETENTION_DAYS: i64 = 400;
 #[utoipa::path(tag = "sync", responses(
     (status = 200, description = "The protocol, its limits, and the caller", body = SyncInfo, example = json!({
         "protocol": ["1"], "epoch": "5f2c91ab70d3418e", "schema": ["2026-11"], "types": ["unit", "member"],
-        "limits": {"push_items": 1000, "push_bytes": 8388608, "pull_limit": 2000, "pull_max_bytes": 8388608, "wait_seconds": 60, "pull_units": 8},
+        "limits": {"push_items": 1000, "push_bytes": 8388608, "push_values": 200000, "pull_limit": 2000, "pull_max_bytes": 8388608, "wait_seconds": 60, "pull_units": 8},
         "retention_days": 400, "idempotency_key_days": 7,
         "caller": {"id": "01937f1a-0000-7000-8000-000000000002", "kind": "system", "name": "city-hr", "display_name": "City HR",
             "unit_id": "00000000-0000-7000-8000-000000000001", "grants": []},
@@ -47,6 +49,7 @@ pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiRe
         limits: SyncLimits {
             push_items: MAX_PUSH_ITEMS,
             push_bytes: MAX_PUSH_BYTES,
+            push_values: MAX_PUSH_VALUES,
             pull_limit: MAX_PULL_LIMIT,
             pull_max_bytes: PULL_MAX_BYTES,
             wait_seconds: WAIT_SECONDS,

@@ -1,6 +1,6 @@
 //! `POST /v1/sync/push`: a batch of writes as one command of the one writer, with a result for each item.
 
-use super::push_body::{self, MAX_PUSH_VALUES};
+use super::push_body;
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::{LargeBody, share};
@@ -17,7 +17,9 @@ use crate::store::writer::{Done, Outcome};
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use cell_records_types::faults::{Fault, FaultCode};
 use cell_records_types::problem::ProblemFault;
-use cell_records_types::sync::{Conflict, ConflictReason, ItemStatus, PushAnswer, PushBatch, PushReturn};
+use cell_records_types::sync::{
+    Conflict, ConflictReason, ItemStatus, MAX_PUSH_VALUES, PushAnswer, PushBatch, PushReturn,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -9,16 +9,13 @@ use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::fields::{Field, check_object, integer};
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{
-    MAX_PUSH_BYTES, MAX_PUSH_ITEMS, Origin, PushItem, PushMode, PushOp, PushReturn, SCHEMA,
+    MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, Origin, PushItem, PushMode, PushOp, PushReturn, SCHEMA,
 };
 use cell_records_types::{List, Reference, Text, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use uuid::Uuid;
-
-/// Most JSON values of a push: 200 an item. Without it 8 MiB of zeros would be 4 million values.
-pub const MAX_PUSH_VALUES: usize = 200_000;
 
 /// A push as it was read.
 pub struct PushRequest {

@@ -224,7 +224,7 @@ mod properties {
 fn sync_info(days: i64) -> Value {
     json!({"protocol": ["1"], "epoch": "e1", "schema": ["2026-11"], "types": [], "retention_days": 400,
            "idempotency_key_days": days, "server_code": "s", "server_time": "2026-01-01T00:00:00Z",
-           "limits": {"push_items": 1000, "push_bytes": 1, "pull_limit": 1, "pull_max_bytes": 1, "wait_seconds": 1, "pull_units": 8},
+           "limits": {"push_items": 1000, "push_bytes": 1, "push_values": 1, "pull_limit": 1, "pull_max_bytes": 1, "wait_seconds": 1, "pull_units": 8},
            "caller": {"id": id(0), "kind": "system", "name": "n", "display_name": "n", "unit_id": id(0), "grants": []}})
 }
 

@@ -15,6 +15,9 @@ pub const SCHEMA: &str = "2026-11";
 pub const MAX_PUSH_ITEMS: usize = 1_000;
 /// Largest body of one push, in bytes.
 pub const MAX_PUSH_BYTES: usize = 8 * 1024 * 1024;
+
+/// Most JSON values of a push: 200 an item. Without it 8 MiB of zeros would be 4 million values.
+pub const MAX_PUSH_VALUES: usize = 200_000;
 /// Most changes of one page.
 pub const MAX_PULL_LIMIT: u32 = 2_000;
 /// `behind` counts so far.
@@ -61,6 +64,8 @@ pub struct SyncLimits {
     pub push_items: usize,
     /// Largest body of a push, in bytes.
     pub push_bytes: usize,
+    /// Most JSON values of a push: members of objects and elements of lists, at any depth.
+    pub push_values: usize,
     /// Most changes of a page.
     pub pull_limit: u32,
     /// Largest page, in bytes.
