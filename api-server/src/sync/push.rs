@@ -40,7 +40,7 @@ static VALUES: Semaphore = Semaphore::const_new(2_000_000);
 /// today; under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is
 /// `422 push_refused` with `summary` and `items`. More than 1,000 items, 8 MiB or 200,000 JSON values are `413` with
 /// `limits`. While others send too much at once, it is `503` with `Retry-After`.
-/// Faults are reported with their item, 20 an item at most, with a pointer relative to the item; an answer says nothing
+/// Faults are reported with their item, 50 an item at most, with a pointer relative to the item; an answer says nothing
 /// of records that the caller does not see.
 #[utoipa::path(tag = "sync", params(
     ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),

@@ -113,7 +113,7 @@ impl Fault {
 }
 
 /// Most faults that are reported, and kept, of one body or item.
-pub const MAX_FAULTS: usize = 20;
+pub const MAX_FAULTS: usize = 50;
 /// Longest pointer and longest argument of a fault, in bytes: a pointer holds names as they were sent.
 const LONGEST_PART: usize = 200;
 
