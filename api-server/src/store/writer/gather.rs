@@ -1,7 +1,6 @@
 //! Which commands become one set: those that wait, and those of callers who were just answered.
 
-use super::Job;
-use super::worker::Waiting;
+use super::{Job, Outcome, Reply};
 use crate::store::items::Command;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -18,6 +17,9 @@ const LINGER: Duration = Duration::from_millis(4);
 const LINGER_PAUSE: Duration = Duration::from_micros(100);
 /// So many looks without anybody new end the wait.
 const LINGER_LOOKS: usize = 4;
+
+/// A command, and where its outcome goes.
+pub(super) type Waiting = (Box<Command>, Reply<Outcome>);
 
 /// Callers that the last set answered come back within moments: one set with all of them costs one commit. Waits while
 /// more arrive, never for more than there were. It blocks the thread, which has nothing else to do: a timer of the

@@ -84,8 +84,9 @@ pub(super) fn items_of(done: &[&Done], effects: &[Effect], found: &[usize]) -> H
 }
 
 /// The commands that were decided.
-pub(super) fn decided<'a>(outcomes: impl Iterator<Item = &'a Result<Outcome, WriteError>>) -> Vec<&'a Done> {
+pub(super) fn decided(outcomes: &[Result<Outcome, WriteError>]) -> Vec<&Done> {
     outcomes
+        .iter()
         .filter_map(|outcome| match outcome {
             Ok(Outcome::Done(done)) => Some(done),
             _ => None,

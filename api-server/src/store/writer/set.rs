@@ -1,30 +1,81 @@
-//! Deciding the commands of a set one after another, each seeing what the ones before it did. Pure, like the rules.
+//! Deciding the commands of a set one after another, each seeing what the ones before it did, and the rights of their
+//! callers as they are now.
 
 use super::keys::{self, ByKey, Kept};
 use super::refused::Attempt;
-use super::worker::Worker;
 use super::{Done, Outcome, WriteError};
+use crate::db::{Db, DbError, Sql, Verbs};
+use crate::on;
+use crate::store::callers::{Credential, Holder};
 use crate::store::decide::{self, Context, Decided, Draft, Effect};
 use crate::store::items::Command;
-use crate::store::live::Clock;
+use crate::store::live::{Clock, RightsRev};
 use crate::store::reindex::Fingerprint;
 use crate::store::scope::{Actor, Scope};
 use crate::store::write_set::WriteSet;
+use cell_records_types::Timestamp;
 use cell_records_types::faults;
 use cell_records_types::sync::{ItemStatus, PushMode, PushOp};
+use diesel::sql_types::Text;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// What deciding a set came to.
 pub(super) struct DecidedSet {
-    /// What became of each command, and whether it wrote.
-    pub outcomes: Vec<(Result<Outcome, WriteError>, bool)>,
+    /// What became of each command.
+    pub outcomes: Vec<Result<Outcome, WriteError>>,
     pub effects: Vec<Effect>,
     /// The commands, by position, whose outcome is kept under their key.
     pub kept: Vec<usize>,
 }
 
-impl Worker {
+/// The rights of at most so many callers are kept in memory.
+const HOLDERS_KEPT: usize = 10_000;
+
+/// What commands are decided by, besides the set: who their callers are, and the codes of systems.
+pub(super) struct Decider {
+    server_code: String,
+    /// Who came with which credential, read since accounts last changed.
+    holders: HashMap<Credential, Holder>,
+    holders_rev: RightsRev,
+    systems: HashSet<String>,
+}
+
+impl Decider {
+    pub(super) fn new(server_code: String) -> Self {
+        Decider { server_code, holders: HashMap::new(), holders_rev: RightsRev::NEVER, systems: HashSet::new() }
+    }
+
+    /// Forgets what it kept of accounts when they changed, and reads what it does not have.
+    pub(super) async fn refresh(
+        &mut self,
+        db: &mut Db<'_>,
+        rights: RightsRev,
+        commands: &[&Command],
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        if self.holders_rev != rights {
+            self.holders.clear();
+            let sql = Sql::<Text>::new("SELECT name FROM accounts WHERE kind = 'system'");
+            let codes: Vec<String> = on!(db, c => sql.all(c))?;
+            self.systems = codes.into_iter().collect();
+            self.holders_rev = rights;
+        }
+        if self.holders.len() >= HOLDERS_KEPT {
+            self.holders.clear();
+        }
+        for credential in commands.iter().filter_map(|command| command.caller.credential) {
+            if self.holders.get(&credential).is_some_and(|holder| holder.is_good(now)) {
+                continue;
+            }
+            match Holder::read(db, credential, now).await? {
+                Some(holder) => self.holders.insert(credential, holder),
+                None => self.holders.remove(&credential),
+            };
+        }
+        Ok(())
+    }
+
     /// Decides commands one after another, each seeing what the ones before it did.
     pub(super) fn decide_all(
         &self,
@@ -41,14 +92,14 @@ impl Worker {
         let mut fresh: HashMap<(Uuid, &str), usize> = HashMap::new();
         for (index, (command, drafts)) in commands.iter().zip(drafts).enumerate() {
             let Some(scope) = self.scope(command, set, clock) else {
-                all.outcomes.push((Err(WriteError::Unauthorised), false));
+                all.outcomes.push(Err(WriteError::Unauthorised));
                 continue;
             };
             let owner = keys::owner(&command.caller.actor);
             let first = command.key.as_ref().and_then(|key| fresh.get(&(owner, key.key.as_str())));
-            let first = first.and_then(|first| Some((*commands.get(*first)?, &all.outcomes.get(*first)?.0)));
+            let first = first.and_then(|first| Some((*commands.get(*first)?, all.outcomes.get(*first)?)));
             if let Some(outcome) = before_items(command, clock, kept, first) {
-                all.outcomes.push((outcome, false));
+                all.outcomes.push(outcome);
                 continue;
             }
             let mark = set.mark();
@@ -67,7 +118,7 @@ impl Worker {
                 all.kept.push(index);
                 fresh.insert((owner, key.key.as_str()), index);
             }
-            all.outcomes.push((Ok(Outcome::Done(done)), wrote));
+            all.outcomes.push(Ok(Outcome::Done(done)));
         }
         all
     }

@@ -1,27 +1,23 @@
 //! What happens to a set: decide until nothing is missing, write, commit, answer.
 
-use super::gather::{SET_ITEMS, gather, linger};
+use super::gather::{SET_ITEMS, Waiting, gather, linger};
 use super::keys;
 use super::refused::{self, Attempt, TRIES};
-use super::set::DecidedSet;
+use super::set::{DecidedSet, Decider};
 use super::transaction::{self, Failure};
-use super::{AccountWork, Job, Outcome, Reply, RowLimits, State, WriteError, WriteTx};
+use super::{AccountWork, Job, Outcome, RowLimits, State, WriteError, WriteTx};
 use crate::db::connect::DedicatedConnection;
 use crate::db::engine::Prepared;
-use crate::db::{At, Database, Db, DbError, Sql, Verbs, engine};
-use crate::on;
-use crate::store::callers::{Credential, Holder};
+use crate::db::{At, Database, DbError, engine};
 use crate::store::decide::Draft;
 use crate::store::items::{Command, Key};
-use crate::store::live::{Clock, Live, RightsRev};
+use crate::store::live::{Clock, Live};
 use crate::store::log_ranges::{Commit, Recent};
 use crate::store::tree::Tree;
 use crate::store::write_set::WriteSet;
 use crate::store::{flush, load};
 use cell_records_types::Timestamp;
-use diesel::sql_types::Text;
 use futures_util::FutureExt;
-use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,12 +26,9 @@ use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 use uuid::Uuid;
 
-/// The rights of at most so many callers are kept in memory.
-const HOLDERS_KEPT: usize = 10_000;
 /// How often a set is decided, at most: each time rules may ask for what they only now know of.
 const ROUNDS: usize = 32;
 
-pub(super) type Waiting = (Box<Command>, Reply<Outcome>);
 type Results = Vec<Result<Outcome, WriteError>>;
 
 /// The writer's thread.
@@ -45,12 +38,8 @@ pub(super) struct Worker {
     /// The statements that the connection has prepared.
     pub(super) prepared: Prepared,
     live: Arc<Live>,
-    pub(super) server_code: String,
+    decider: Decider,
     rows: RowLimits,
-    /// Who came with which credential, read since accounts last changed.
-    pub(super) holders: HashMap<Credential, Holder>,
-    holders_rev: RightsRev,
-    pub(super) systems: Arc<HashSet<String>>,
     recent: watch::Sender<Recent>,
     state: Arc<State>,
     /// Whether the transaction that is at work has come to its commit.
@@ -71,11 +60,8 @@ impl Worker {
             own: None,
             prepared: Prepared::new(),
             live,
-            server_code,
+            decider: Decider::new(server_code),
             rows,
-            holders: HashMap::new(),
-            holders_rev: RightsRev::NEVER,
-            systems: Arc::default(),
             recent,
             state,
             committing: false,
@@ -222,19 +208,20 @@ impl Worker {
         let (mut own, mut clock, now) = self.begin().await?;
         let before = clock.clone();
         let worked = self.work(&mut own, &mut clock, now, commands, attempt).await;
-        let (mut decided, set) = match worked {
+        let (DecidedSet { outcomes, effects, kept }, mut set) = match worked {
             Ok(worked) => worked,
             Err(error) => {
                 self.roll_back(own).await;
                 return Err(error);
             }
         };
-        let DecidedSet { outcomes, effects, kept } = &mut decided;
-        let mut set = set;
-        let mut flush = flush::rows(&mut clock, &mut set, effects);
+        if effects.is_empty() {
+            self.roll_back(own).await;
+            return Ok(outcomes);
+        }
+        let mut flush = flush::rows(&mut clock, &mut set, &effects);
         let outcome_of = |index: &usize| {
-            let (Some(command), Some((Ok(Outcome::Done(done)), _))) = (commands.get(*index), outcomes.get(*index))
-            else {
+            let (Some(command), Some(Ok(Outcome::Done(done)))) = (commands.get(*index), outcomes.get(*index)) else {
                 return None;
             };
             let kept = serde_json::to_string(&keys::kept(command, done)).ok()?;
@@ -242,10 +229,6 @@ impl Worker {
         };
         let kept: Vec<(Uuid, &Key, String)> = kept.iter().filter_map(outcome_of).collect();
         flush.add(keys::rows(&kept, now));
-        if effects.is_empty() {
-            self.roll_back(own).await;
-            return Ok(decided.outcomes.into_iter().map(|(outcome, _)| outcome).collect());
-        }
         let most = if commands.len() > 1 { self.rows.set } else { self.rows.command };
         if flush.count() > most {
             self.roll_back(own).await;
@@ -260,11 +243,11 @@ impl Worker {
         self.committing = true;
         self.commit(own, &rows, &clock, &before).await?;
         drop(rows);
-        let commit = Commit::new(&before, &clock, effects);
+        let commit = Commit::new(&before, &clock, &effects);
         let clock = Arc::new(clock);
         self.live.store(&clock, &set.tree, now, asked);
         self.recent.send_modify(|recent| recent.add(commit));
-        Ok(decided.outcomes.into_iter().map(|(outcome, _)| outcome).collect())
+        Ok(outcomes)
     }
 
     /// Decides a set, loading what it lacks, until nothing is missing.
@@ -281,7 +264,7 @@ impl Worker {
             engine::take_time(&mut db).await?;
         }
         let view = self.live.learn(&mut db, clock.clone(), At::from(now), Instant::now()).await?;
-        self.refresh(&mut db, view.rights, commands, now).await?;
+        self.decider.refresh(&mut db, view.rights, commands, now).await?;
         let mut set = WriteSet::new(now, view.tree.clone());
         drop(view);
         clock.batch = Uuid::new_v4();
@@ -294,12 +277,12 @@ impl Worker {
             commands.iter().map(|command| command.items.iter().map(|_| None).collect()).collect();
         for _ in 0..ROUNDS {
             let mark = set.mark();
-            let decided = self.decide_all(clock, commands, attempt, &mut set, &kept, &mut drafts);
+            let decided = self.decider.decide_all(clock, commands, attempt, &mut set, &kept, &mut drafts);
             let missing = set.take_missing();
             if missing.is_empty() {
                 if attempt.search {
                     let found = refused::one_by_one(&mut db, clock, &mut set, &decided.effects).await?;
-                    let done = refused::decided(decided.outcomes.iter().map(|(outcome, _)| outcome));
+                    let done = refused::decided(&decided.outcomes);
                     return Err(Failure::Items(refused::items_of(&done, &decided.effects, &found)));
                 }
                 return Ok((decided, set));
@@ -311,36 +294,6 @@ impl Worker {
             tracing::error!("a command asked for more and more; its rules do not come to an end");
         }
         Err(Failure::TooLarge)
-    }
-
-    /// Forgets what it kept of accounts when they changed, and reads what it does not have.
-    async fn refresh(
-        &mut self,
-        db: &mut Db<'_>,
-        rights: RightsRev,
-        commands: &[&Command],
-        now: Timestamp,
-    ) -> Result<(), DbError> {
-        if self.holders_rev != rights {
-            self.holders.clear();
-            let sql = Sql::<Text>::new("SELECT name FROM accounts WHERE kind = 'system'");
-            let codes: Vec<String> = on!(db, c => sql.all(c))?;
-            self.systems = Arc::new(codes.into_iter().collect());
-            self.holders_rev = rights;
-        }
-        if self.holders.len() >= HOLDERS_KEPT {
-            self.holders.clear();
-        }
-        for credential in commands.iter().filter_map(|command| command.caller.credential) {
-            if self.holders.get(&credential).is_some_and(|holder| holder.is_good(now)) {
-                continue;
-            }
-            match Holder::read(db, credential, now).await? {
-                Some(holder) => self.holders.insert(credential, holder),
-                None => self.holders.remove(&credential),
-            };
-        }
-        Ok(())
     }
 
     async fn accounts(&mut self, work: AccountWork) -> Result<(), WriteError> {
