@@ -88,12 +88,15 @@ struct FoundToken {
 
 type FoundTokenRow = ((Option<At>, i64), (Id, At, Option<At>), (Id, Id, i64));
 
-async fn find(db: &mut Db<'_>, digest: &str, now: Timestamp) -> Result<Option<FoundToken>, DbError> {
+async fn find(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<Option<FoundToken>, DbError> {
+    if !secrets::is_well_formed(secret, secrets::REFRESH) {
+        return Ok(None);
+    }
     let columns = ((r::used_at, r::uses), (s::id, s::expires_at, s::ended_at), (a::id, a::unit_id, a::disabled));
     let query = r::table
         .inner_join(s::table.on(s::id.eq(r::session_id)))
         .inner_join(a::table.on(a::id.eq(s::account_id)))
-        .filter(r::digest.eq(digest))
+        .filter(r::digest.eq(secrets::digest(secret.as_bytes())))
         .select(columns);
     let row: Option<FoundTokenRow> = on!(db, c => query.first_row(c))?;
     Ok(row.map(|((used, uses), (session, expires, ended), (account, unit, disabled))| FoundToken {
@@ -123,11 +126,7 @@ impl FoundToken {
 /// # Errors
 /// When the database fails.
 pub async fn does_something(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bool, DbError> {
-    if !secrets::is_well_formed(secret, secrets::REFRESH) {
-        return Ok(false);
-    }
-    let found = find(db, &secrets::digest(secret.as_bytes()), now).await?;
-    Ok(found.is_some_and(|found| found.does_something(now)))
+    Ok(find(db, secret, now).await?.is_some_and(|found| found.does_something(now)))
 }
 
 /// Whether a refresh token was issued in a session that is live, so that a write is begun to end it.
@@ -135,10 +134,7 @@ pub async fn does_something(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Re
 /// # Errors
 /// When the database fails.
 pub async fn is_live(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bool, DbError> {
-    if !secrets::is_well_formed(secret, secrets::REFRESH) {
-        return Ok(false);
-    }
-    Ok(find(db, &secrets::digest(secret.as_bytes()), now).await?.is_some_and(|found| found.live))
+    Ok(find(db, secret, now).await?.is_some_and(|found| found.live))
 }
 
 /// Renews a session; nothing when the token is not valid any more. Three more uses within 30 seconds of the first renew
@@ -147,8 +143,8 @@ pub async fn is_live(db: &mut Db<'_>, secret: &str, now: Timestamp) -> Result<bo
 /// # Errors
 /// When the database fails.
 pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option<Renewed>, DbError> {
-    let (digest, now) = (secrets::digest(secret.as_bytes()), tx.now);
-    let Some(found) = find(&mut tx.db(), &digest, now).await? else { return Ok(None) };
+    let now = tx.now;
+    let Some(found) = find(&mut tx.db(), secret, now).await? else { return Ok(None) };
     if !found.does_something(now) {
         return Ok(None);
     }
@@ -159,10 +155,11 @@ pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option
         return Ok(None);
     }
     // The 30 seconds count from the first use, however often it is repeated.
-    let first = r::table.filter(r::digest.eq(&digest)).filter(r::used_at.is_null());
-    on!(&mut tx.db(), c => diesel::update(first).set(r::used_at.eq(Some(At::from(now)))).run(c))?;
-    let used = r::table.filter(r::digest.eq(&digest));
-    on!(&mut tx.db(), c => diesel::update(used).set(r::uses.eq(found.uses + 1)).run(c))?;
+    let first_use = At::from(found.used.unwrap_or(now));
+    let used = diesel::update(r::table)
+        .filter(r::digest.eq(secrets::digest(secret.as_bytes())))
+        .set((r::used_at.eq(Some(first_use)), r::uses.eq(found.uses + 1)));
+    on!(&mut tx.db(), c => used.run(c))?;
     let old = diesel::delete(r::table)
         .filter(r::session_id.eq(Id(found.session)))
         .filter(r::used_at.lt(At(now.micros() - USED_KEPT)));
@@ -179,7 +176,7 @@ pub async fn renew(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<Option
 /// When the database fails.
 pub async fn log_out(tx: &mut WriteTx<'_>, by: &By, secret: &str) -> Result<(), DbError> {
     let now = tx.now;
-    let Some(found) = find(&mut tx.db(), &secrets::digest(secret.as_bytes()), now).await? else { return Ok(()) };
+    let Some(found) = find(&mut tx.db(), secret, now).await? else { return Ok(()) };
     if found.live {
         end(tx, found.session).await?;
         let by = By { actor: Some(found.account), ..by.clone() };
