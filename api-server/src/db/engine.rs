@@ -50,6 +50,14 @@ pub fn with_now(db: &Db<'_>, lock: bool) -> (&'static str, &'static str) {
     }
 }
 
+/// The column that leads to a row of a record table soonest: every index of SQLite holds the row's number.
+pub fn row_key(db: &Db<'_>) -> &'static str {
+    match db {
+        Db::Lite(_) => "rowid",
+        Db::Pg(_) => "id",
+    }
+}
+
 /// The expression for the database's clock, now.
 pub async fn now(db: &mut Db<'_>) -> QueryResult<At> {
     match db {

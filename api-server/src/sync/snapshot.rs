@@ -5,11 +5,12 @@
 use super::cursor::{Position, Walk};
 use super::page::{BODIES_AT_ONCE, FeedPage};
 use super::pull::Pull;
-use crate::db::{Db, DbError, Guid, Id, Sql, Verbs};
+use crate::db::{Db, DbError, Id, Sql, Verbs, engine};
 use crate::on;
-use crate::store::load::find_records;
+use crate::store::record::{EnvelopeRow, EnvelopeSql, Stored, envelope_columns};
 use crate::store::registry::{KINDS, Kind};
 use crate::store::scope::Units;
+use cell_records_types::Class;
 use uuid::Uuid;
 
 /// Units that one statement names at first, and at most: a type that is rare in them asks for more at once.
@@ -35,26 +36,23 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Feed
         let Some(class) = pull.scope.most(kind) else { continue };
         let mut source = Source::of(pull, kind, after.0);
         while let Some(units) = source.next() {
+            let mut found = 0;
             loop {
                 // One more than fits shows whether the walk continues.
                 let left = page.limit.saturating_sub(page.len());
-                let mut ids = read(db, kind, units.as_deref(), after, left + 1).await?;
-                source.found(ids.len());
-                let whole = ids.len() <= left;
-                ids.truncate(left);
-                for some in ids.chunks(BODIES_AT_ONCE) {
-                    let mut records = find_records(db, kind, some, class).await?;
-                    records.sort_unstable_by_key(|record| (record.unit_id, record.id));
-                    for record in records {
-                        if pull.reaches(&record) {
-                            if !page.upsert(&pull.scope, &record) {
-                                return Ok(false);
-                            }
-                            walk.count(kind);
+                let rows = (left + 1).min(BODIES_AT_ONCE);
+                let records = read(db, kind, class, units.as_deref(), after, rows).await?;
+                found += records.len();
+                let whole = records.len() < rows;
+                for record in records.into_iter().take(left) {
+                    if pull.reaches(&record) {
+                        if !page.upsert(&pull.scope, &record) {
+                            return Ok(false);
                         }
-                        after = (record.unit_id, record.id);
-                        walk.after = Some(Position { kind: order, unit: after.0, id: after.1 });
+                        walk.count(kind);
                     }
+                    after = (record.unit_id, record.id);
+                    walk.after = Some(Position { kind: order, unit: after.0, id: after.1 });
                 }
                 if whole {
                     break;
@@ -63,6 +61,7 @@ pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut Feed
                     return Ok(false);
                 }
             }
+            source.found(found);
             let Some(last) = units.as_ref().and_then(|units| units.last()) else { continue };
             examined += units.as_ref().map_or(0, Vec::len);
             if examined >= EXAMINED_UNITS {
@@ -120,26 +119,38 @@ impl Source {
     }
 }
 
-/// The ids of live records after a place, in order. An index alone holds them: the records of a unit are sorted without
-/// their bodies.
+/// Live records after a place, in order.
 async fn read(
     db: &mut Db<'_>,
     kind: &'static Kind,
+    class: Class,
     units: Option<&[Id]>,
     (unit, id): (Uuid, Uuid),
     limit: usize,
-) -> Result<Vec<Uuid>, DbError> {
-    let mut sql = Sql::<Guid>::new(format!("SELECT id FROM {} WHERE deleted_at IS NULL AND unit_id >= ", kind.plural))
-        .bind(unit)
-        .text(" AND (unit_id > ")
-        .bind(unit)
-        .text(" OR id > ")
-        .bind(id)
-        .text(")");
+) -> Result<Vec<Stored>, DbError> {
+    // The ids first, in the index alone: the records of a unit are sorted without their bodies.
+    let key = engine::row_key(db);
+    let mut sql = Sql::<EnvelopeSql>::new(format!(
+        "SELECT {} FROM (SELECT {key} AS row_key FROM {} WHERE deleted_at IS NULL AND unit_id >= ",
+        envelope_columns(class, "m."),
+        kind.plural
+    ))
+    .bind(unit)
+    .text(" AND (unit_id > ")
+    .bind(unit)
+    .text(" OR id > ")
+    .bind(id)
+    .text(")");
     if let Some(units) = units {
         sql = sql.text(" AND ").any("unit_id", units.to_vec());
     }
-    let sql = sql.text(" ORDER BY unit_id, id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    let ids: Vec<Id> = on!(db, c => sql.all(c))?;
-    Ok(ids.into_iter().map(|id| id.0).collect())
+    let sql = sql
+        .text(" ORDER BY unit_id, id LIMIT ")
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .text(format!(") AS p CROSS JOIN {} AS m WHERE m.{key} = p.row_key", kind.plural));
+    let rows: Vec<EnvelopeRow> = on!(db, c => sql.all(c))?;
+    let mut records: Vec<Stored> = rows.into_iter().map(|row| Stored::from_row(kind, row)).collect();
+    // PostgreSQL joins in an order of its own.
+    records.sort_unstable_by_key(|record| (record.unit_id, record.id));
+    Ok(records)
 }
