@@ -8,6 +8,7 @@ use crate::db::file::{self, ServerLock};
 use crate::db::{Database, DbError, Url, engine, migrate};
 use crate::http::connection;
 use crate::state::Shared;
+use crate::store::list::Sizes;
 use crate::store::live::Live;
 use crate::store::writer::Writer;
 use crate::store::{audit, reindex, tokens};
@@ -98,6 +99,7 @@ async fn open_migrated(config: &Config) -> Result<Opened, String> {
         hasher,
         throttle,
         tokens: TokenCache::default(),
+        sizes: Sizes::default(),
         server_code: accounts.system_code.clone(),
         cors: config.http.cors_origins.clone(),
         trusted_proxies: config.http.trusted_proxies.clone(),

@@ -8,6 +8,7 @@ use crate::auth::throttle::Throttle;
 use crate::db::reads::Reads;
 use crate::db::{Database, DbError};
 use crate::error::{ApiError, ApiResult};
+use crate::store::list::Sizes;
 use crate::store::live::{Live, View};
 use crate::store::writer::Writer;
 use actix_web::dev::Payload;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub throttle: Throttle,
     /// Verified tokens.
     pub tokens: TokenCache,
+    /// Sizes of units, as lists looked them up.
+    pub sizes: Sizes,
     /// This server's own code, in `origin` and `via`.
     pub server_code: String,
     /// Origins that may call from a browser; empty: none.

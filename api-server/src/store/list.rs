@@ -6,7 +6,10 @@
 
 #[cfg(test)]
 mod plans;
+mod sizes;
 mod statement;
+
+pub use sizes::{FEW_RECORDS, Sizes};
 
 use super::filter::{Filter, Test, in_units};
 use super::record::{EnvelopeRow, Stored};
@@ -89,8 +92,6 @@ const PARTED: char = '\u{1f}';
 const EXAMINED_ROWS: i64 = 2_500;
 /// The same where the index alone is read.
 const EXAMINED_ENTRIES: i64 = 40_000;
-/// Few units with more records than these are listed like many: what a filter or a sort reads of all of them is bounded.
-pub const FEW_RECORDS: i64 = 10_000;
 
 impl List {
     fn sort(&self) -> Sort {
@@ -140,10 +141,15 @@ impl List {
     ///
     /// # Errors
     /// A field that no grant reads; a sort that needs fewer units; a failing database.
-    pub async fn page(&self, db: &mut Db<'_>, scope: &Scope) -> Result<(Vec<Stored>, Option<ListPosition>), ListError> {
+    pub async fn page(
+        &self,
+        db: &mut Db<'_>,
+        scope: &Scope,
+        sizes: &Sizes,
+    ) -> Result<(Vec<Stored>, Option<ListPosition>), ListError> {
         let units = self.units(scope)?;
         let Some(class) = scope.most(self.kind).filter(|_| !units.is_empty()) else { return Ok((Vec::new(), None)) };
-        let units = self.bounded(db, units).await?;
+        let units = self.bounded(db, sizes, units).await?;
         let most = self.examined(&units);
         let first = most.map(|most| most.min(self.rows() * 10));
         for window in [first, most.filter(|_| most != first)] {
@@ -170,28 +176,16 @@ impl List {
     }
 
     /// The units as the page reads them: few with very many records like many, unless an index finds the page at once.
-    async fn bounded(&self, db: &mut Db<'_>, units: Units) -> Result<Units, ListError> {
+    async fn bounded(&self, db: &mut Db<'_>, sizes: &Sizes, units: Units) -> Result<Units, ListError> {
         let in_order = self.sort().columns == self.kind.unit_index && !self.is_filtered();
-        if in_order || self.finds_few() || !self.are_large(db, &units).await? {
-            return Ok(units);
+        let Units::Few(few) = units else { return Ok(units) };
+        if in_order || self.finds_few() || !sizes.are_large(db, self.kind, &few).await? {
+            return Ok(Units::Few(few));
         }
-        match units {
-            Units::Few(_) if !self.sort().indexed => Err(ListError::TooWide(self.sort().name)),
-            Units::Few(few) => Ok(Units::Under(Vec::new(), few)),
-            many => Ok(many),
+        match self.sort().indexed {
+            true => Ok(Units::Under(Vec::new(), few)),
+            false => Err(ListError::TooWide(self.sort().name)),
         }
-    }
-
-    /// Whether few units have more than [`FEW_RECORDS`] records. Counting so far reads an index alone.
-    async fn are_large(&self, db: &mut Db<'_>, units: &Units) -> Result<bool, DbError> {
-        if !matches!(units, Units::Few(_)) {
-            return Ok(false);
-        }
-        let mut sql = Sql::<Guid>::new(format!("SELECT t.id FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
-        in_units(&mut sql, "t.unit_id", units);
-        sql.push(format!(" LIMIT 1 OFFSET {FEW_RECORDS}"));
-        let beyond: Option<Id> = on!(db, c => sql.first_row(c))?;
-        Ok(beyond.is_some())
     }
 
     /// Whether a time is asked for that is not the order.
@@ -246,7 +240,7 @@ impl List {
     ///
     /// # Errors
     /// A field that no grant reads; a failing database.
-    pub async fn count(&self, reads: &Reads, scope: &Scope) -> Result<i64, ListError> {
+    pub async fn count(&self, reads: &Reads, scope: &Scope, sizes: &Sizes) -> Result<i64, ListError> {
         let units = self.units(scope)?;
         if units.is_empty() {
             return Ok(0);
@@ -256,7 +250,10 @@ impl List {
         self.filter(&mut sql, scope, |_| false);
         in_units(&mut sql, "t.unit_id", &units);
         let sql = sql.of_callers();
-        let few = matches!(units, Units::Few(_)) && !reads.single(async |db| self.are_large(db, &units).await).await?;
+        let few = match &units {
+            Units::Few(few) => !reads.single(async |db| sizes.are_large(db, self.kind, few).await).await?,
+            Units::All | Units::Under(..) => false,
+        };
         let count: Vec<i64> = match few {
             true => reads.single(async |db| on!(db, c => sql.clone().all(c))).await?,
             false => reads.long(sql).await?,

@@ -26,8 +26,8 @@ const JSON: &str = "application/json";
 /// `GET /v1/{types}`
 pub async fn list(Collection { kind, who }: Collection, app: App, request: HttpRequest) -> ApiResult<HttpResponse> {
     let asked = ListRequest::read(&app, &who, kind, &request).await?;
-    let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope).await).await?;
-    let total = if asked.count { Some(asked.list.count(&app.reads, &who.scope).await?) } else { None };
+    let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope, &app.sizes).await).await?;
+    let total = if asked.count { Some(asked.list.count(&app.reads, &who.scope, &app.sizes).await?) } else { None };
     let mut body = String::with_capacity(64 + records.len() * 1_024);
     body.push_str(r#"{"items":["#);
     for (index, record) in records.iter().enumerate() {
