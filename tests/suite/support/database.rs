@@ -155,15 +155,15 @@ impl TestDatabase {
         std::thread::spawn(ask).join().unwrap()
     }
 
-    /// A copy of a template that nobody uses.
-    pub fn copy(template: &TestDatabase) -> Self {
-        match &template.url {
+    /// A copy of a template that nobody uses, or of the database of a server that runs: its sessions are ended.
+    pub fn copy(from: &TestDatabase) -> Self {
+        match &from.url {
             Url::Sqlite(file) => {
                 let copy = folder().join(format!("{}.db", number()));
                 for suffix in ["", "-wal"] {
-                    let from = PathBuf::from(format!("{}{suffix}", file.display()));
-                    if from.exists() {
-                        std::fs::copy(&from, format!("{}{suffix}", copy.display())).unwrap();
+                    let part = PathBuf::from(format!("{}{suffix}", file.display()));
+                    if part.exists() {
+                        std::fs::copy(&part, format!("{}{suffix}", copy.display())).unwrap();
                     }
                 }
                 TestDatabase { url: Url::Sqlite(copy.clone()), place: Place::File(copy) }
@@ -171,10 +171,15 @@ impl TestDatabase {
             Url::Postgres(url) => {
                 let (_, template) = url.rsplit_once('/').unwrap();
                 let name = format!("cell_records_{}_{}", std::process::id(), number());
-                let copy = [
+                let mut copy = vec![
                     format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"),
                     format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"),
                 ];
+                // A server that runs would connect again in between, and PostgreSQL copies no database that is in use.
+                if matches!(from.place, Place::Postgres(_)) {
+                    copy.insert(0, format!("ALTER DATABASE {template} ALLOW_CONNECTIONS false"));
+                    copy.push(format!("ALTER DATABASE {template} ALLOW_CONNECTIONS true"));
+                }
                 // Its runtime cannot be started inside a test's.
                 std::thread::spawn(move || execute(&copy)).join().unwrap();
                 TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Postgres(name) }
