@@ -8,6 +8,7 @@ use cell_records_client::types::accounts::{NewGrant, Role};
 use cell_records_server::store::filter::Test;
 use cell_records_server::store::registry::KINDS;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// A grant that adds sensitive fields.
 fn with_fields(role: Role, unit: &str, fields: &[&str]) -> NewGrant {
@@ -157,6 +158,53 @@ on_both_engines! {
         let auditor = server.acting(Role::Auditor, ROOT).await;
         let unit = auditor.get(&format!("/v1/units/{}", ward.a)).await.is(200).body;
         assert!(unit.get("name").is_some() && unit.get("notes").is_none());
+    }
+
+    async fn a_repeated_create_says_nothing_of_fields_above_the_class(server: empty) {
+        let ward = server.ward().await;
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
+        let named = server.granted(vec![with_fields(Role::ExchangePeer, &ward.ward, &["member.ethnicity"])]).await;
+        let pushed = async |caller: &Caller, kind: &str, fields: &Value| {
+            let mut fields = fields.clone();
+            let id = fields.as_object_mut().unwrap().remove("id").unwrap();
+            let push = json!({"items": [{"op": "create", "type": kind, "id": id, "fields": fields}]});
+            let answer = caller.post("/v1/sync/push", push).header("idempotency-key", &Uuid::now_v7().to_string()).await.is(207);
+            answer.body["items"][0]["status"].as_str().unwrap().to_owned()
+        };
+        let evaluation = json!({"unit_id": ward.a, "score": "45.5", "member_id": ward.member(&ward.a).await});
+        let sheet = json!([{"criterion": "good", "points": "45.5"}]);
+        for (kind, plural, open, hidden, change) in [
+            ("member", "members", member(&ward.a), ("ethnicity", json!("kinh")), ("full_name", json!("Lê Văn Khác"))),
+            ("member_evaluation", "member_evaluations", evaluation, ("score_sheet", sheet), ("score", json!("45"))),
+        ] {
+            for is_set in [false, true] {
+                let mut open = open.clone();
+                open["id"] = json!(Uuid::now_v7());
+                if kind == "member_evaluation" {
+                    open["round_id"] = json!(ward.round().await);
+                }
+                let mut stored = open.clone();
+                if is_set {
+                    stored[hidden.0] = hidden.1.clone();
+                }
+                let path = format!("/v1/{plural}");
+                ward.office.post(&path, stored.clone()).await.is(201);
+                // What it reads is what it sends: a create whose answer was lost, perhaps.
+                assert_eq!(peer.post(&path, open.clone()).await.is(200).body["version"], 1, "{kind} {is_set}");
+                assert_eq!(pushed(&peer, kind, &open).await, "unchanged", "{kind} {is_set}");
+                let mut other = open.clone();
+                other[change.0] = change.1.clone();
+                peer.post(&path, other.clone()).await.refused(409, "not_unique");
+                assert_eq!(pushed(&peer, kind, &other).await, "conflict", "{kind} {is_set}");
+                // Who reads the field, its name or its class, is told of it.
+                let expected = if is_set { "conflict" } else { "unchanged" };
+                assert_eq!(pushed(&ward.office, kind, &open).await, expected, "{kind} {is_set}");
+                if kind == "member" {
+                    assert_eq!(pushed(&named, kind, &open).await, expected, "{kind} {is_set}");
+                }
+                assert_eq!(pushed(&ward.office, kind, &stored).await, "unchanged", "{kind} {is_set}");
+            }
+        }
     }
 
     async fn numbers_of_strangers_are_neither_confirmed_nor_denied(server: empty) {

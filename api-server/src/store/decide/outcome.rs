@@ -3,6 +3,7 @@
 use super::merge::Draft;
 use super::target::{Sent, Target};
 use super::{Context, Decided, Effect, Judged, Refusal, fault, invalid, refused};
+use crate::store::history;
 use crate::store::items::{Expected, Item};
 use crate::store::record::{CutBody, Envelope, Stored, external_text, shown};
 use crate::store::registry::UNIT;
@@ -116,7 +117,13 @@ pub fn finish(
     let after = Stored::of(item.kind, envelope, after);
     if let Some(before) = before.filter(|before| before.is_live() && action != Action::Delete) {
         let same = before.unit_id == after.unit_id && before.external_ids == after.external_ids;
-        if same && has_body(before, &after.body, context.scope) {
+        let has_body = match item.op {
+            // A repeat, perhaps. It is compared with what its caller reads of the record: whether there is more must not
+            // show.
+            PushOp::Create => history::changed(context.scope, Some(&shown(context.scope, before)), &after).is_empty(),
+            _ => has_body(before, &after.body, context.scope),
+        };
+        if same && has_body {
             return unchanged(before, warnings);
         }
     }
