@@ -81,6 +81,31 @@ on_both_engines! {
         }
     }
 
+    async fn a_repeat_shows_no_record_that_its_caller_sees_no_more(server: empty) {
+        let ward = server.ward().await;
+        let caller = server.acting(Role::ExchangePeer, &ward.a).await;
+        let body = member(&ward.a);
+        let push = json!({"return": "representation", "items": [
+            {"op": "create", "type": "member", "id": uuid::Uuid::now_v7(), "fields": member(&ward.a)},
+            {"op": "create", "type": "member", "id": uuid::Uuid::now_v7(), "fields": member(&ward.a)},
+        ]});
+        let pushed = || under(caller.post("/v1/sync/push", push.clone()), "push");
+        let made = || under(caller.post("/v1/members", body.clone()), "post");
+        let first = pushed().await.is(207);
+        let ids: Vec<&str> = first.body["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+        let alone = made().await.is(201).id();
+        for id in [ids[0], &alone] {
+            ward.office.patch(&format!("/v1/members/{id}"), "*", json!({"unit_id": ward.b})).await.is(200);
+            caller.get(&format!("/v1/members/{id}")).await.refused(404, "not_found");
+        }
+        let mut expected = first.body.clone();
+        expected["items"][0].as_object_mut().unwrap().remove("record");
+        let again = pushed().await.is(207);
+        assert_eq!((&again.body, again.header("idempotent-replayed")), (&expected, "true"));
+        let again = made().await.is(204);
+        assert_eq!((again.text.as_str(), again.etag(), again.header("location")), ("", "", ""));
+    }
+
     async fn accounts_are_made_once_and_secrets_are_never_kept(server: empty) {
         let admin = server.administrator().await;
         let user = json!({"username": "thu-ky", "display_name": "Thư ký", "password": "con mèo trên mái nhà"});

@@ -72,7 +72,7 @@ impl Answer {
 }
 
 /// What a repeat is answered from: what was stored of the first run, and its records from the log, as they were then.
-/// What of them the caller sees is decided by its rights now.
+/// What of them the caller sees is decided by its rights now: nothing of a record that it sees no more.
 ///
 /// # Errors
 /// When the database fails.
@@ -83,7 +83,8 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
         .filter(|item| item.status.is_success())
         .filter_map(|item| Some((Kind::named(&item.kind)?, item.id?, item.version?)))
         .collect();
-    let found = app.reads.snapshot(async |db| history::single(db, &wanted).await.map_err(ApiError::from)).await?;
+    let found =
+        app.reads.snapshot(async |db| history::single(db, &who.scope, &wanted).await.map_err(ApiError::from)).await?;
     let found: HashMap<(RecordKey, i64), Arc<Stored>> =
         found.into_iter().map(|record| ((record.key(), record.version), Arc::new(record))).collect();
     let item = |kept: &KeptItem| {

@@ -53,11 +53,16 @@ pub async fn versions(
     read(db, record, sql, limit).await
 }
 
-/// Single versions of records, each by type, id and version; those that are not in the log are left out.
+/// Single versions of records, each by type, id and version; those that are not in the log are left out. A record that
+/// the scope sees no more is returned without its body, in the unit where it is now.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn single(db: &mut Db<'_>, wanted: &[(&'static Kind, Uuid, i64)]) -> Result<Vec<Stored>, DbError> {
+pub async fn single(
+    db: &mut Db<'_>,
+    scope: &Scope,
+    wanted: &[(&'static Kind, Uuid, i64)],
+) -> Result<Vec<Stored>, DbError> {
     const KEYS: [Column; 3] =
         [Column::new("record_id", Type::Id), Column::new("type", Type::Text), Column::new("version", Type::Int)];
     let mut kinds: Vec<&'static Kind> = wanted.iter().map(|(kind, ..)| *kind).collect();
@@ -74,12 +79,20 @@ pub async fn single(db: &mut Db<'_>, wanted: &[(&'static Kind, Uuid, i64)]) -> R
         let select = format!("SELECT {COLUMNS}, record_id FROM changes");
         let find = Find { select: &select, keys: &KEYS, tail: "" };
         let found: Result<Vec<(HalfRow, BodiesRow, Id)>, DbError> = find!(db, (Half, Bodies, Guid), find, &rows);
-        let versions = found?
-            .into_iter()
-            .filter_map(|(half, bodies, id)| current.get(&id.0).map(|current| version(current, (half, bodies)).record));
+        let versions = found?.into_iter().filter_map(|(half, bodies, id)| {
+            let current = current.get(&id.0)?;
+            let record = version(current, (half, bodies)).record;
+            let seen = scope.reads(kind, current.unit_id).is_some();
+            Some(if seen { record } else { withheld(&record, current.unit_id) })
+        });
         all.extend(versions);
     }
     Ok(all)
+}
+
+/// The record without its body, in another unit.
+fn withheld(record: &Stored, unit_id: Uuid) -> Stored {
+    Stored::new(record.kind, Envelope { unit_id, ..Envelope::clone(record) }, CutBody::default())
 }
 
 /// The version that was current at a time; nothing before the first.
