@@ -6,7 +6,7 @@ use crate::support::ward::{ROOT, change, member};
 use cell_records_client::types::Class;
 use cell_records_client::types::accounts::{NewGrant, Role};
 use cell_records_server::store::filter::Test;
-use cell_records_server::store::registry::KINDS;
+use cell_records_server::store::registry::{KINDS, Kind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -204,6 +204,29 @@ on_both_engines! {
                 }
                 assert_eq!(pushed(&ward.office, kind, &stored).await, "unchanged", "{kind} {is_set}");
             }
+        }
+    }
+
+    async fn a_field_that_may_not_be_written_is_compared_with_nothing(server: empty) {
+        let ward = server.ward().await;
+        // A part of a hidden object does not show whether the rest of it is there.
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
+        for vote in [json!(null), json!({"for": 7, "total": 9})] {
+            let mut body = ward.body(Kind::named("position").unwrap(), &ward.a).await;
+            body["vote_result"] = vote;
+            let id = ward.office.post("/v1/positions", body).await.is(201).id();
+            peer.patch(&format!("/v1/positions/{id}"), "*", json!({"vote_result": {"total": 9}})).await
+                .faults(&[("/vote_result", "field_not_writable")]);
+        }
+        // Nor does a guess at a hidden value show whether it is right, sent with an old version.
+        let mut body = member(&ward.a);
+        body["ethnicity"] = json!("kinh");
+        let id = ward.office.post("/v1/members", body).await.is(201).id();
+        ward.office.patch(&format!("/v1/members/{id}"), "*", json!({"phone": "+84912345678"})).await.is(200);
+        for guess in ["kinh", "tay"] {
+            let item = json!({"op": "update", "type": "member", "id": id, "if_version": 1, "fields": {"ethnicity": guess}});
+            let pushed = peer.post("/v1/sync/push", json!({"items": [item]})).header("idempotency-key", guess).await.is(207);
+            assert_eq!(pushed.body["items"][0]["errors"][0]["code"], "field_not_writable", "{}", pushed.text);
         }
     }
 

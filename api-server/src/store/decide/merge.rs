@@ -35,6 +35,7 @@ struct MadeOf {
     base: Option<Arc<Stored>>,
     unit: Sent,
     references: Vec<Option<Uuid>>,
+    refused: Vec<&'static str>,
 }
 
 impl Draft {
@@ -43,13 +44,16 @@ impl Draft {
         self.made_of.unit
     }
 
-    fn is_of(&self, item: &Item, target: &Target) -> bool {
+    fn is_of(&self, item: &Item, target: &Target, refused: &[&str]) -> bool {
         let same_base = match (&self.made_of.base, target.base(item.op)) {
             (None, None) => true,
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             _ => false,
         };
-        same_base && self.made_of.unit == target.unit && self.made_of.references == target.references
+        same_base
+            && self.made_of.unit == target.unit
+            && self.made_of.references == target.references
+            && self.made_of.refused == refused
     }
 }
 
@@ -67,19 +71,20 @@ pub fn merge(
 ) {
     // What `replace` leaves alone depends on rights, and a unit that is derived on what the set has.
     let is_fixed = !item.replace && (item.unit.is_some() || target.before.is_some() || item.kind.name == UNIT.name);
-    if is_fixed && draft.as_ref().is_some_and(|draft| draft.is_of(item, target)) {
+    let base = target.base(item.op);
+    let refused = refused(item, base, context);
+    if is_fixed && draft.as_ref().is_some_and(|draft| draft.is_of(item, target, &refused)) {
         return;
     }
     let mut faults = Vec::new();
-    let base = target.base(item.op);
-    let made_of = MadeOf { base: base.cloned(), unit: target.unit, references: target.references.clone() };
+    let made_of = MadeOf { base: base.cloned(), unit: target.unit, references: target.references.clone(), refused };
     if let (PushOp::Delete | PushOp::Restore, Some(base)) = (item.op, base) {
         let parent = parent_of(&base.body.fields(Class::Public), item);
         let after = base.any().cloned();
         *draft = Some(Draft { action, unit_id: base.unit_id, parent, after, faults, made_of });
         return;
     }
-    let mut fields = fields(item, target, context, &mut faults);
+    let mut fields = fields(item, target, &made_of.refused, context, &mut faults);
     let unit_id = match target.unit {
         _ if item.kind.name == UNIT.name => target.id,
         Sent::Unit(unit) => unit,
@@ -121,8 +126,21 @@ fn complete(fields: &mut Map<String, Value>, item: &Item, target: &Target, unit_
     fields.insert("updated_at".into(), updated_at.to_string().into());
 }
 
+/// The fields that were sent and that the caller may not write where the record is. They are refused later: they are not
+/// compared with what is stored, and no rule judges them, for either could tell what the caller may not read.
+fn refused(item: &Item, base: Option<&Arc<Stored>>, context: &Context<'_>) -> Vec<&'static str> {
+    let scope = context.scope;
+    let writes = base.map(|base| scope.writes(item.kind, base.unit_id));
+    let is_refused = |spec: &&FieldSpec| {
+        spec.managed && !item.managed && !scope.is_operator()
+            || writes.as_ref().is_some_and(|writes| !writes.field(spec.name, spec.class))
+    };
+    let sent = item.fields.keys().filter_map(|name| item.kind.field(name));
+    sent.filter(is_refused).map(|spec| spec.name).collect()
+}
+
 /// The own fields after the merge patch, references as ids.
-fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Fields {
+fn fields(item: &Item, target: &Target, refused: &[&str], context: &Context<'_>, faults: &mut Vec<Fault>) -> Fields {
     let base = target.base(item.op);
     let mut fields = base.map(|base| base.fields()).unwrap_or_default();
     let sent = match item.references.is_empty() {
@@ -131,11 +149,7 @@ fn fields(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<
     };
     let mut report = Report::new(item.prefix);
     for (name, value) in &*sent {
-        let Some(spec) = item.kind.field(name) else { continue };
-        if spec.managed && !item.managed && !context.scope.is_operator() {
-            // Refused later; no rule is to judge it.
-            continue;
-        }
+        let Some(spec) = item.kind.field(name).filter(|spec| !refused.contains(&spec.name)) else { continue };
         match value {
             Value::Null if spec.required => report.fault_at(name, &faults::REQUIRED, ""),
             Value::Null => {
