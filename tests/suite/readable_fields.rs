@@ -207,6 +207,21 @@ on_both_engines! {
         }
     }
 
+    async fn an_administrator_does_not_learn_how_many_members_a_cell_has(server: empty) {
+        let ward = server.ward().await;
+        let admin = server.administrator().await;
+        let path = format!("/v1/units/{}", ward.a);
+        let coded = admin.patch(&path, "*", json!({"code": "X-1"})).await.is(200);
+        assert!(coded.warnings().is_empty(), "{}", coded.text);
+        assert_eq!(ward.office.patch(&path, "*", json!({"code": "X-2"})).await.is(200).warnings().len(), 1);
+        ward.member(&ward.a).await;
+        for cell in [&ward.a, &ward.b] {
+            let dissolved = json!({"state": "dissolved", "dissolved_on": "2015-01-01"});
+            let refused = admin.patch(&format!("/v1/units/{cell}"), "*", dissolved).await;
+            refused.faults(&[("/state", "field_not_writable"), ("/dissolved_on", "field_not_writable")]);
+        }
+    }
+
     async fn a_field_that_may_not_be_written_is_compared_with_nothing(server: empty) {
         let ward = server.ward().await;
         // A part of a hidden object does not show whether the rest of it is there.

@@ -179,7 +179,9 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
                 verdict.fault("state", &UNIT_NOT_EMPTY);
             }
         }
-        if unit.kind.is_cell() && now == UnitState::Active {
+        // A new cell has none yet, which everybody knows.
+        let may_learn = change.before.is_none() || change.may_learn(Member::NAME, unit.id, "status");
+        if unit.kind.is_cell() && now == UnitState::Active && may_learn {
             let official = Some(MemberStatus::Official.code().to_owned());
             if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0) < FEWEST_OFFICIAL_MEMBERS {
                 verdict.warn("state", &FEW_OFFICIAL_MEMBERS, "");
