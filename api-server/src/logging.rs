@@ -11,6 +11,10 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// What the names of this project's own modules begin with.
 const OWN: &str = "cell_records";
 
+/// Where the HTTP library calls it an ERROR what is none of this program: a request that is not HTTP, or one whose head
+/// has no end. Such a line names no request, and anybody can cause as many as they like.
+const OF_CALLERS: [&str; 2] = ["actix_http::h1::decoder", "actix_http::h1::dispatcher"];
+
 /// Begins to log. To be called once.
 pub fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
@@ -26,5 +30,6 @@ pub fn start(log: &Log) {
 /// Dependencies log nothing below `info`, whatever the setting says: at `debug` they print what passes through them, such
 /// as the values bound to a statement, which are names, numbers, password hashes and keys.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO || metadata.target().starts_with(OWN)
+    let target = metadata.target();
+    target.starts_with(OWN) || *metadata.level() <= Level::INFO && !OF_CALLERS.contains(&target)
 }

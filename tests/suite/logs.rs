@@ -5,6 +5,8 @@ use crate::support::process::Process;
 use crate::support::server::PASSWORD;
 use cell_records_client::types::Timestamp;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 on_both_engines! {
     async fn at_trace_no_secret_and_no_name_is_logged(server: demo) {
@@ -59,5 +61,27 @@ on_both_engines! {
             let line = log.lines().find(|line| line.contains(secret.as_str()));
             assert!(line.is_none(), "{secret} is logged: {line:?}");
         }
+    }
+
+    async fn a_request_that_is_no_http_is_no_error_of_the_program(server: empty) {
+        server.running.handle.stop(true).await;
+        let mut process = Process::start(&server.database);
+        for bytes in [
+            "\u{16}\u{3}\u{1} no HTTP\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+            "POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+            "POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        ] {
+            let mut client = TcpStream::connect(&process.address).await.unwrap();
+            client.write_all(bytes.as_bytes()).await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 400"), "{bytes:?}: {}", String::from_utf8_lossy(&answer));
+        }
+        process.terminate();
+        assert!(process.ended());
+        let said = process.said();
+        let errors: Vec<&String> = said.iter().filter(|line| line.contains("ERROR")).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
     }
 }
