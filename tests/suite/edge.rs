@@ -247,6 +247,22 @@ on_both_engines! {
         assert!(String::from_utf8_lossy(&answer).contains("too_large"));
     }
 
+    async fn a_header_of_one_value_is_sent_once(server: empty) {
+        let ward = server.ward().await;
+        let path = format!("/v1/members/{}", ward.member(&ward.a).await);
+        let token = format!("Bearer {}", ward.office.token.as_deref().unwrap());
+        let (patch, post) = (|| ward.office.patch(&path, "*", json!({"phone": null})), || ward.office.post("/v1/members", member(&ward.a)));
+        let read = || ward.office.get(&path).header("if-none-match", "\"1\"");
+        for (call, name, value) in [
+            (patch(), "if-match", "*"), (read(), "if-none-match", "\"1\""), (post(), "content-type", "application/json"),
+            (post().header("idempotency-key", "a"), "idempotency-key", "b"), (read(), "authorization", token.as_str()),
+        ] {
+            let refused = call.header(name, value).await.refused(400, "invalid_header");
+            assert_eq!(named(&refused), [name]);
+        }
+        assert_eq!(ward.office.get("/v1/members?count=exact").await.is(200).body["total"], 1);
+    }
+
     async fn a_slow_client_gets_all_of_its_answer(server: empty) {
         let small = server.restarted_with(|config| config.http.answer_timeout = Duration::from_secs(5)).await;
         let mut slow = TcpStream::connect(small.running.addr).await.unwrap();

@@ -3,14 +3,15 @@
 
 use super::RequestId;
 use super::client::ClientAddress;
+use super::idempotency;
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+    IF_NONE_MATCH, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -22,6 +23,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Headers of one value. Of two lines a proxy may look at the one and this server at the other.
+static SINGLE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, idempotency::HEADER];
 /// Longest request id that is taken over from a caller.
 const LONGEST_ID: usize = 64;
 
@@ -48,9 +51,16 @@ pub async fn edge(
     }
     // Every line that is logged for this request bears its id.
     let span = tracing::error_span!("request", request_id = %id);
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let repeated = SINGLE.iter().find(|name| request.headers().get_all(*name).nth(1).is_some());
+    let handled = async {
+        match repeated {
+            Some(name) => Ok(request.error_response(ApiError::header(name.as_str(), "must be sent once"))),
+            None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+        }
+    };
+    let outcome = AssertUnwindSafe(handled).catch_unwind().instrument(span.clone()).await;
     let mut response = match outcome {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             tracing::error!(request_id = %id, %error, "a request failed before its handler");
             return Err(finished(&ApiError::new(&error::BAD_REQUEST), &id, vietnamese));

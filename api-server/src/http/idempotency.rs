@@ -13,13 +13,15 @@ use crate::store::scope::Scope;
 use crate::store::secrets;
 use crate::store::writer::{Done, Kept, KeptItem, WriteTx};
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-const HEADER: &str = "idempotency-key";
+/// Its name.
+pub const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest key, in characters.
 pub const LONGEST: usize = 255;
 
@@ -28,10 +30,10 @@ pub const LONGEST: usize = 255;
 /// # Errors
 /// `400` when it is too long or not printable.
 pub fn key(request: &HttpRequest, body: &[u8]) -> ApiResult<Option<Key>> {
-    let Some(value) = request.headers().get(HEADER) else { return Ok(None) };
+    let Some(value) = request.headers().get(&HEADER) else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| (1..=LONGEST).contains(&text.len()));
     let Some(text) = text else {
-        return Err(ApiError::header(HEADER, format!("must be 1 to {LONGEST} printable characters")));
+        return Err(ApiError::header(HEADER.as_str(), format!("must be 1 to {LONGEST} printable characters")));
     };
     let mut print = format!("{} {}\n", request.method(), request.uri()).into_bytes();
     print.extend_from_slice(body);
@@ -43,7 +45,7 @@ pub fn key(request: &HttpRequest, body: &[u8]) -> ApiResult<Option<Key>> {
 /// # Errors
 /// `400` when there is one.
 pub fn refuse(request: &HttpRequest) -> ApiResult<()> {
-    if request.headers().contains_key(HEADER) { Err(ApiError::new(&IDEMPOTENCY_KEY_REFUSED)) } else { Ok(()) }
+    if request.headers().contains_key(&HEADER) { Err(ApiError::new(&IDEMPOTENCY_KEY_REFUSED)) } else { Ok(()) }
 }
 
 /// An answer to a write.
