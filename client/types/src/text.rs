@@ -89,12 +89,15 @@ impl<T: Field, const MAX: usize> Field for List<T, MAX> {
     }
 }
 
-/// Trims, composes to NFC and makes non-breaking spaces plain. Fails on control characters;
-/// a multi-line text may hold line feeds and tabs, and its line ends become `\n`.
+/// Trims, composes to NFC and makes non-breaking spaces plain; nothing is left of a text without a visible character.
+/// Fails on control characters; a multi-line text may hold line feeds and tabs, and its line ends become `\n`.
 #[expect(clippy::result_unit_err, reason = "there is one way to fail")]
 pub fn clean(text: &str, multiline: bool) -> Result<Cow<'_, str>, ()> {
     let is_space = |c: char| matches!(c, '\u{a0}' | '\u{202f}' | '\u{2007}');
     let is_refused = |c: char| c.is_control() && !(multiline && matches!(c, '\n' | '\t'));
+    if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) && !text.contains(is_refused) {
+        return Ok(Cow::Borrowed(""));
+    }
     // Most texts are in their stored form already.
     if text.trim().len() == text.len() && !text.contains(|c: char| is_refused(c) || is_space(c)) && is_nfc(text) {
         return Ok(Cow::Borrowed(text));
@@ -104,6 +107,31 @@ pub fn clean(text: &str, multiline: bool) -> Result<Cow<'_, str>, ()> {
     let composed: String = lines.nfc().map(plain).collect();
     let trimmed = composed.trim();
     if trimmed.contains(is_refused) { Err(()) } else { Ok(Cow::Owned(trimmed.to_owned())) }
+}
+
+/// Characters that are drawn as nothing: `Default_Ignorable_Code_Point` of Unicode, and the empty Braille pattern.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// The form in which names are searched: lower case, without diacritics, `đ` as `d`, words parted by one space.
@@ -131,6 +159,18 @@ mod tests {
     #[test]
     fn names_are_found_without_diacritics() {
         assert_eq!(fold("  Hoàng   Thị-Đặng "), "hoang thi dang");
+    }
+
+    #[test]
+    fn a_text_without_a_visible_character_is_empty() {
+        for text in ["\u{200b}", "\u{feff} \u{2060}", "\u{200d}\u{200c}", "\u{3164}", "\u{ad}", "\u{e0041}", "\u{2800}"]
+        {
+            let (mut value, mut report) = (Value::String(text.into()), Report::default());
+            <Text as Field>::check(&mut value, &mut report);
+            assert_eq!(report.faults.iter().map(|fault| fault.code).collect::<Vec<_>>(), [&EMPTY], "{text:?}");
+        }
+        // Among visible characters they stay: some scripts need them.
+        assert_eq!(clean("a\u{200d}b", false), Ok(Cow::Borrowed("a\u{200d}b")));
     }
 
     proptest! {
