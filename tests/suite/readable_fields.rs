@@ -245,6 +245,23 @@ on_both_engines! {
         }
     }
 
+    async fn a_score_is_not_computed_for_who_does_not_read_the_sheet(server: empty) {
+        let ward = server.ward().await;
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
+        let sheet = json!([{"criterion": "c1", "points": "4.5"}, {"criterion": "c2", "points": "4"}]);
+        let body = json!({"round_id": ward.round().await, "member_id": ward.member(&ward.a).await, "score_sheet": sheet});
+        let made = ward.office.post("/v1/member_evaluations", body).await.is(201);
+        let path = format!("/v1/member_evaluations/{}", made.id());
+        // A change of something else leaves the score, which it reads.
+        assert_eq!(peer.patch(&path, "*", json!({"self_level": "good"})).await.is(200).body["score"], "8.5");
+        peer.patch(&path, "*", json!({"score": "1"})).await.is(200);
+        for change in [json!({"score": null}), json!({"self_level": "poor"})] {
+            let changed = peer.patch(&path, "*", change).await.is(200);
+            assert_eq!(changed.body.get("score"), None, "{}", changed.text);
+        }
+        assert_eq!(ward.office.patch(&path, "*", json!({"self_level": "good"})).await.is(200).body["score"], "8.5");
+    }
+
     async fn numbers_of_strangers_are_neither_confirmed_nor_denied(server: empty) {
         let ward = server.ward().await;
         let mut body = member(&ward.b);

@@ -51,21 +51,7 @@ impl Slice for MemberEvaluation {
         if change.action == Action::Delete {
             return;
         }
-        // The sum of a sheet that the caller does not read is nothing that it may learn.
-        let compared = change.importing
-            || change.sent("score_sheet")
-            || change.sent("score") && change.may_learn("member_evaluation", change.after.unit_id, "score_sheet");
-        // A score that was computed from the sheet follows the sheet.
-        let computed = change.before.filter(|_| !change.sent("score"));
-        if computed.is_some_and(|before| before.score.is_some() && before.score == sum(before).flatten()) {
-            change.after.score = None;
-        }
-        let result = &mut change.after;
-        match (sum(result), result.score) {
-            (Some(sum), Some(score)) if compared && sum != Some(score) => verdict.fault("score", &SCORE_MISMATCH),
-            (Some(sum), None) => result.score = sum,
-            _ => {}
-        }
+        score(change, verdict);
         let result = &change.after;
         if result.excluded == Some(true) {
             if result.excluded_reason.is_none() {
@@ -88,6 +74,27 @@ impl Slice for MemberEvaluation {
         if set.others::<MemberEvaluation>(same_subject(result), result.id).next().is_some() {
             verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);
         }
+    }
+}
+
+/// The score that follows from the sheet. The sum of a sheet that the caller does not read is nothing that it may learn:
+/// for such a caller the score is what was stored or sent.
+fn score(change: &mut Change<'_, MemberEvaluation>, verdict: &mut Verdict) {
+    let sent = change.importing || change.sent("score_sheet");
+    if !sent && !change.may_learn("member_evaluation", change.after.unit_id, "score_sheet") {
+        return;
+    }
+    let compared = sent || change.sent("score");
+    // A score that was computed from the sheet follows the sheet.
+    let computed = change.before.filter(|_| !change.sent("score"));
+    if computed.is_some_and(|before| before.score.is_some() && before.score == sum(before).flatten()) {
+        change.after.score = None;
+    }
+    let result = &mut change.after;
+    match (sum(result), result.score) {
+        (Some(sum), Some(score)) if compared && sum != Some(score) => verdict.fault("score", &SCORE_MISMATCH),
+        (Some(sum), None) => result.score = sum,
+        _ => {}
     }
 }
 
