@@ -116,7 +116,8 @@ pub struct PushItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub origin: Option<Origin>,
-    /// The systems that relayed it.
+    /// The systems that relayed it. With this server's own code among them, or with more than 4 codes, the item is
+    /// `skipped_own_origin`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via: Vec<String>,
 }
@@ -184,7 +185,7 @@ codes! {
         NotFound = "not_found" "không tìm thấy" "Not found";
         DuplicateMatch = "duplicate_match" "trùng nhiều bản ghi" "Several records match";
         Blocked = "blocked" "bị chặn" "Its reference failed";
-        SkippedOwnOrigin = "skipped_own_origin" "bỏ qua vì từ chính hệ thống này" "Came from this server";
+        SkippedOwnOrigin = "skipped_own_origin" "bỏ qua vì đến từ chính hệ thống này hoặc qua quá nhiều hệ thống" "Came from this server, or by too many relays";
     }
 }
 
