@@ -31,7 +31,7 @@ const IDS: [&str; 10] = [
     "from_id",
 ];
 
-/// An id in copy `ward`: two of its bytes are the ward's number, which are zero in the ids of units and random in others.
+/// An id in copy `ward`: two of its bytes are the ward's number, which is zero in everything that is copied.
 pub fn id_in(id: Uuid, ward: u16) -> Uuid {
     let mut bytes = id.into_bytes();
     let [high, low] = ward.to_be_bytes();
