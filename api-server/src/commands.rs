@@ -1,10 +1,12 @@
 //! The commands of the local operator on accounts: what they take and what they print.
 
+use crate::print;
 use cell_records_server::auth::keys::MasterKey;
 use cell_records_server::operator::Operator;
+use cell_records_server::store::accounts::Account;
 use cell_records_server::store::secrets;
 use cell_records_types::Timestamp;
-use cell_records_types::accounts::CallerKind;
+use cell_records_types::accounts::{CallerKind, Token};
 use clap::Subcommand;
 use uuid::Uuid;
 
@@ -169,10 +171,8 @@ impl Password {
     }
 
     /// Shows it, once it is the user's.
-    fn show(self) {
-        if self.is_new {
-            println!("password: {}", self.text);
-        }
+    fn show(self) -> Result<(), String> {
+        if self.is_new { print(format_args!("password: {}", self.text)) } else { Ok(()) }
     }
 }
 
@@ -186,8 +186,7 @@ pub async fn user(operator: &Operator, command: UserCommand) -> Result<(), Strin
             let password = Password::take(password_stdin)?;
             let display_name = display_name.unwrap_or_else(|| username.clone());
             operator.add_user(&username, &display_name, &password.text, unit.as_deref()).await?;
-            password.show();
-            Ok(())
+            password.show()
         }
         UserCommand::List => list(operator, CallerKind::User).await,
         UserCommand::Disable { username, undo, yes } => {
@@ -196,8 +195,7 @@ pub async fn user(operator: &Operator, command: UserCommand) -> Result<(), Strin
         UserCommand::Password { username, password_stdin } => {
             let password = Password::take(password_stdin)?;
             operator.set_password(&username, &password.text).await?;
-            password.show();
-            Ok(())
+            password.show()
         }
         UserCommand::Grant(grant) => give(operator, CallerKind::User, grant).await,
     }
@@ -211,8 +209,7 @@ pub async fn system(operator: &Operator, command: SystemCommand) -> Result<(), S
     match command {
         SystemCommand::Add { name, code, contact, purpose, unit } => {
             let code = operator.add_system(&name, code.as_deref(), &contact, &purpose, unit.as_deref()).await?;
-            println!("{code}");
-            Ok(())
+            print(code)
         }
         SystemCommand::List => list(operator, CallerKind::System).await,
         SystemCommand::Disable { code, undo } => operator.set_disabled(CallerKind::System, &code, !undo, false).await,
@@ -222,16 +219,16 @@ pub async fn system(operator: &Operator, command: SystemCommand) -> Result<(), S
 
 async fn give(operator: &Operator, kind: CallerKind, grant: GrantArguments) -> Result<(), String> {
     let GrantArguments { name, role, unit, until, fields } = grant;
-    println!("{}", operator.grant(kind, &name, &role, unit.as_deref(), until, fields).await?);
-    Ok(())
+    print(operator.grant(kind, &name, &role, unit.as_deref(), until, fields).await?)
 }
 
 async fn list(operator: &Operator, kind: CallerKind) -> Result<(), String> {
     for account in operator.list(kind).await? {
         let state = if account.disabled { "disabled" } else { "enabled" };
-        println!("{}  {}  {state}  unit {}  {}", account.name, account.id, account.unit, account.display_name);
+        let Account { name, id, unit, display_name, .. } = &account;
+        print(format_args!("{name}  {id}  {state}  unit {unit}  {display_name}"))?;
         for (id, role, unit) in operator.roles(&account).await? {
-            println!("    {role} over {unit}  grant {id}");
+            print(format_args!("    {role} over {unit}  grant {id}"))?;
         }
     }
     Ok(())
@@ -245,13 +242,14 @@ pub async fn token(operator: &Operator, command: TokenCommand) -> Result<(), Str
     match command {
         TokenCommand::Issue { code, name, days, grants } => {
             let (id, secret) = operator.issue_token(&code, &name, days, grants).await?;
-            println!("{id}  {secret}");
+            print(format_args!("{id}  {secret}"))?;
         }
         TokenCommand::Revoke { code, token } => operator.revoke_token(&code, token).await?,
         TokenCommand::List { code } => {
             for token in operator.tokens(&code).await? {
                 let revoked = token.revoked_at.map(|at| format!("  revoked {at}")).unwrap_or_default();
-                println!("{}  {}…  until {}{revoked}  {}", token.id, token.prefix, token.expires_at, token.name);
+                let Token { id, prefix, expires_at, name, .. } = &token;
+                print(format_args!("{id}  {prefix}…  until {expires_at}{revoked}  {name}"))?;
             }
         }
     }
@@ -271,6 +269,5 @@ pub async fn keys(operator: &Operator, command: KeysCommand) -> Result<(), Strin
     } else {
         None
     };
-    println!("signing key {}", operator.rotate_keys(new_master).await?);
-    Ok(())
+    print(format_args!("signing key {}", operator.rotate_keys(new_master).await?))
 }

@@ -6,6 +6,7 @@ use cell_records_server::state::Shared;
 use cell_records_server::store::reindex;
 use cell_records_server::{demo, document, logging, server};
 use clap::{Parser, Subcommand};
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,7 +81,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     if let Command::Openapi = cli.command {
-        return print(&document().text);
+        return print(document().text.trim_end());
     }
     // A variable that is no text is nobody's setting.
     let variables =
@@ -94,16 +95,14 @@ async fn run(cli: Cli) -> Result<(), String> {
         }
         Command::Migrate => {
             let done = server::migrate(&config)?;
-            println!("{done} migrations run");
-            Ok(())
+            print(format_args!("{done} migrations run"))
         }
         Command::Demo { yes } => {
             let opened = server::open(&config).await?;
-            show_password(opened.admin_password.as_deref());
+            show_password(opened.admin_password.as_deref())?;
             may_load_demo(&opened.shared, yes).await?;
             let loaded = demo::load(&opened.shared).await?;
-            println!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
-            Ok(())
+            print(if loaded { "the demo is loaded" } else { "the demo was there already" })
         }
         Command::Reindex => reindex(&config).await,
         Command::User(command) => commands::user(&operator(&config).await?, command).await,
@@ -122,8 +121,7 @@ async fn reindex(config: &Config) -> Result<(), String> {
         tracing::info!(rows, "reindexing");
     });
     done.await.map_err(|error| format!("reindexing was interrupted ({error:?}); run it again to go on"))?;
-    println!("{rows} records and rows of the log were brought up to this program");
-    Ok(())
+    print(format_args!("{rows} records and rows of the log were brought up to this program"))
 }
 
 async fn operator(config: &Config) -> Result<Operator, String> {
@@ -140,9 +138,9 @@ async fn may_load_demo(shared: &Shared, yes: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints a text. Who reads only its beginning closes the pipe: that is no failure.
-fn print(text: &str) -> Result<(), String> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+/// Prints a line, or several. Who reads only the beginning closes the pipe: that is no failure.
+fn print(line: impl Display) -> Result<(), String> {
+    match writeln!(std::io::stdout(), "{line}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
         _ => Ok(()),
     }
@@ -150,7 +148,7 @@ fn print(text: &str) -> Result<(), String> {
 
 async fn serve(config: &Config, yes: bool) -> Result<(), String> {
     let running = server::start(config).await?;
-    show_password(running.admin_password.as_deref());
+    show_password(running.admin_password.as_deref())?;
     let work = async {
         if config.demo {
             may_load_demo(&running.shared, yes).await?;
@@ -183,8 +181,10 @@ async fn asked_to_end() {
 }
 
 /// Shows the password of `admin` on standard output, the only time.
-fn show_password(password: Option<&str>) {
-    if let Some(password) = password {
-        println!("The user admin was made, with the password {password}\nIt is shown only now: log in and change it.");
-    }
+fn show_password(password: Option<&str>) -> Result<(), String> {
+    password.map_or(Ok(()), |password| {
+        print(format_args!(
+            "The user admin was made, with the password {password}\nIt is shown only now: log in and change it."
+        ))
+    })
 }

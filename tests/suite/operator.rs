@@ -2,6 +2,7 @@
 
 use crate::support::database::TestDatabase;
 use crate::support::http::Reply;
+use crate::support::process::program;
 use crate::support::server::{PASSWORD, config};
 use crate::support::{Server, on_both_engines};
 use base64::Engine as _;
@@ -11,7 +12,7 @@ use cell_records_server::auth::keys::MasterKey;
 use cell_records_server::db::Url;
 use cell_records_server::server;
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Runs the program on the test's database, while the server runs.
 fn command(server: &Server, arguments: &[&str]) -> Output {
@@ -55,6 +56,19 @@ on_both_engines! {
         let set = printed(&command(server, &["user", "password", "thu-ky"])).unwrap();
         assert_ne!(made, set);
         server.logged_in("thu-ky", set.trim().strip_prefix("password: ").unwrap()).await;
+    }
+
+    async fn a_list_whose_reader_has_gone_ends_quietly(server: empty) {
+        let mut child = program(&server.database)
+            .args(["user", "list"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+        assert!(ended.status.success());
     }
 
     async fn a_system_is_registered_once(server: empty) {

@@ -1,17 +1,20 @@
 //! `cellsync`: keeps a local copy of a server's records in a SQLite file, from the command line.
 
+mod file;
+mod report;
+
 use anyhow::{Context, Result, bail};
-use aws_lc_rs::digest;
 use cell_records_client::Client;
-use cell_records_client::sync::{Filter, Pulled, Refused, SqliteStore, State, Store, SyncSession};
+use cell_records_client::sync::{Filter, SqliteStore, Store, SyncSession};
 use cell_records_client::types::Timestamp;
-use cell_records_client::types::sync::{MAX_PUSH_BYTES, PushItem};
 use clap::{Args, Parser, Subcommand};
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use indicatif::{HumanCount, HumanDuration};
+use report::{changes, human, line, not_found, print, progress, whole};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Keeps a local copy of a cell-records server in a SQLite file, and sends local changes to it.
 ///
@@ -164,20 +167,24 @@ async fn pull(mut session: SyncSession<SqliteStore>) -> Result<ExitCode> {
     bar.finish_and_clear();
     let total = total?;
     let held: i64 = session.store().counts()?.values().sum();
-    println!("pulled {}, {} records held, cursor current", changes(&total), human(held));
-    not_found(&session.store().state()?);
+    print(format_args!("pulled {}, {} records held, cursor current", changes(&total), human(held)))?;
+    not_found(&session.store().state()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn watch(mut session: SyncSession<SqliteStore>) -> Result<ExitCode> {
+    let (unwritten, mut failed) = mpsc::channel(1);
     let follow = session.watch(|page| {
         let current = if page.current { "cursor current" } else { "more to come" };
-        // A reader that has gone away ends the watch by the signal that comes with it.
-        let _ = writeln!(std::io::stdout(), "{} {}, {current}", Timestamp::now(), changes(page));
+        if let Err(error) = writeln!(std::io::stdout(), "{} {}, {current}", Timestamp::now(), changes(page)) {
+            let _ = unwritten.try_send(error);
+        }
     });
     tokio::select! {
         ended = follow => match ended? {},
         stopped = stop() => stopped?,
+        // Nobody reads any more.
+        Some(error) = failed.recv() => if error.kind() != ErrorKind::BrokenPipe { return Err(error.into()) },
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -201,11 +208,11 @@ async fn stop() -> Result<()> {
 async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) -> Result<ExitCode> {
     let mut session = session(server, copy, Choice { types: Vec::new(), units: Vec::new() })?;
     if let Some(file) = file {
-        let (items, digest) = read(file)?;
+        let (items, digest) = file::read(file)?;
         if again {
             session.enqueue(&items)?;
         } else if let Some(at) = session.store_mut().enqueue_once(&digest, &items)? {
-            println!("{} was taken at {at} and is not taken again (--again does)", file.display());
+            print(format_args!("{} was taken at {at} and is not taken again (--again does)", file.display()))?;
         }
     }
     let known = session.store().refused()?.last().map_or(0, |refused| refused.number);
@@ -216,7 +223,7 @@ async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) ->
     bar.finish_and_clear();
     let refused: Vec<_> = session.store().refused()?.into_iter().filter(|refused| refused.number > known).collect();
     for refused in &refused {
-        println!("{}", line(refused)?);
+        print(line(refused))?;
     }
     let pushed = match pushed {
         Ok(pushed) => pushed,
@@ -225,7 +232,7 @@ async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) ->
             bail!("{error}\n{waiting} items wait in the outbox; `cellsync push` without a file sends them");
         }
     };
-    println!(
+    print(format_args!(
         "pushed {} items: {} accepted, {} conflicts, {} invalid, {} blocked, {} still waiting",
         human(pushed.accepted + pushed.conflicts + pushed.invalid + pushed.blocked),
         human(pushed.accepted),
@@ -233,75 +240,9 @@ async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) ->
         human(pushed.invalid),
         human(pushed.blocked),
         human(pushed.waiting),
-    );
+    ))?;
     let all_well = refused.is_empty() && pushed.waiting == 0;
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-/// Reads and checks all lines before any is used; names every wrong one. Returns the digest of the whole, too.
-fn read(file: &Path) -> Result<(Vec<PushItem>, String)> {
-    let input: Box<dyn BufRead> = if file == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(std::fs::File::open(file).with_context(|| format!("opening {}", file.display()))?))
-    };
-    let (mut items, mut wrong, mut digest) = (Vec::new(), 0, digest::Context::new(&digest::SHA256));
-    for (number, text) in input.lines().enumerate() {
-        let text = text.with_context(|| format!("reading {}", file.display()))?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        digest.update(text.as_bytes());
-        digest.update(b"\n");
-        match item(&text) {
-            Ok(item) => items.push(item),
-            Err(error) => {
-                wrong += 1;
-                eprintln!("line {}: {error:#}", number + 1);
-            }
-        }
-    }
-    if wrong > 0 {
-        bail!("{wrong} lines are wrong; nothing is sent");
-    }
-    let digest = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((items, digest))
-}
-
-fn item(line: &str) -> Result<PushItem> {
-    if line.len() > MAX_PUSH_BYTES / 2 {
-        bail!("longer than {} bytes", MAX_PUSH_BYTES / 2);
-    }
-    let item: PushItem = serde_json::from_str(line)?;
-    // An id made here would differ the next time the same file is pushed, and double the record.
-    if item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
-        bail!("names its record neither by `id` nor by `external_ids`");
-    }
-    Ok(item)
-}
-
-/// A refused item, readable alone: what it was, and everything that is wrong with it.
-fn line(refused: &Refused) -> Result<String> {
-    let Refused { item, result, .. } = refused;
-    let name = match (&item.id, item.external_ids.as_deref()) {
-        (Some(id), _) => id.to_string(),
-        (None, Some([first, ..])) => format!("ext:{}:{}", first.system, first.value),
-        _ => String::new(),
-    };
-    let mut text = format!("refused: {} {} {name}: {}", item.op, item.kind, result.status);
-    if let Some(conflict) = &result.conflict {
-        text.push_str(&format!(" ({})", conflict.reason));
-        if let Some(version) = conflict.current_version {
-            text.push_str(&format!(", the server has version {version}"));
-        }
-        for field in &conflict.fields {
-            text.push_str(&format!("; {}: the server has {}, {} was sent", field.field, field.current, field.incoming));
-        }
-    }
-    for fault in &result.errors {
-        text.push_str(&format!("; {} {}: {}", fault.pointer, fault.code, fault.message));
-    }
-    Ok(text)
 }
 
 fn status(copy: &Copy) -> Result<ExitCode> {
@@ -327,57 +268,16 @@ fn status(copy: &Copy) -> Result<ExitCode> {
         }
     };
     let or_all = |names: &[String]| if names.is_empty() { "all".to_owned() } else { names.join(", ") };
-    println!("server     {}", if state.server.is_empty() { "none yet" } else { &state.server });
-    println!("types      {}", or_all(&state.filter.types));
-    println!("units      {}", or_all(&state.filter.units));
-    not_found(&state);
-    println!("cursor     {cursor}");
+    print(format_args!("server     {}", if state.server.is_empty() { "none yet" } else { &state.server }))?;
+    print(format_args!("types      {}", or_all(&state.filter.types)))?;
+    print(format_args!("units      {}", or_all(&state.filter.units)))?;
+    not_found(&state)?;
+    print(format_args!("cursor     {cursor}"))?;
     for (kind, count) in store.counts()? {
-        println!("held       {} {kind}", human(count));
+        print(format_args!("held       {} {kind}", human(count)))?;
     }
-    println!("outbox     {}", human(store.waiting()?));
-    println!("conflicts  {}", human(conflicts));
-    println!("refused    {}", human(refused.len() - conflicts));
+    print(format_args!("outbox     {}", human(store.waiting()?)))?;
+    print(format_args!("conflicts  {}", human(conflicts)))?;
+    print(format_args!("refused    {}", human(refused.len() - conflicts)))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Names the units of the filter that the server did not find.
-fn not_found(state: &State) {
-    if !state.unknown_units.is_empty() {
-        println!("not found  {}: nothing is held of these units", state.unknown_units.join(", "));
-    }
-}
-
-/// What a pull did, in words.
-fn changes(pulled: &Pulled) -> String {
-    let mut text = format!("{} changes", human(pulled.changes));
-    if pulled.removed > 0 {
-        text.push_str(&format!(", {} removed", human(pulled.removed)));
-    }
-    if pulled.swept > 0 {
-        text.push_str(&format!(", {} swept", human(pulled.swept)));
-    }
-    if pulled.restarted {
-        text.push_str(", the copy is loaded again");
-    }
-    if pulled.miscounted {
-        text.push_str(", WARNING: the server counted other numbers in its snapshot");
-    }
-    text
-}
-
-fn human(count: impl TryInto<u64>) -> HumanCount {
-    HumanCount(count.try_into().unwrap_or(u64::MAX))
-}
-
-fn whole(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// A counter on the terminal; nothing when the output goes to a file or a pipe.
-fn progress(template: &str) -> Result<ProgressBar> {
-    if !(std::io::stdout().is_terminal() && std::io::stderr().is_terminal()) {
-        return Ok(ProgressBar::hidden());
-    }
-    Ok(ProgressBar::new_spinner().with_style(ProgressStyle::with_template(template)?))
 }
