@@ -1,9 +1,11 @@
 //! Errors as callers see them: the table of codes with their statuses and both texts, and the one body.
 //! The only place that knows statuses. What happened inside is logged at the edge and never leaves.
 
+use crate::phrases;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use cell_records_types::faults::{self, Fault, FaultCode};
+use cell_records_types::phrases::Words;
 use cell_records_types::problem::{Problem, ProblemFault};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -77,11 +79,11 @@ pub struct ApiError {
     /// Its row of the table.
     pub code: &'static ErrorCode,
     /// What happened here, without names or values of others.
-    pub detail: Option<String>,
+    pub detail: Option<Box<Words>>,
     /// All faults of the body or query.
     pub faults: Vec<Fault>,
     /// Faults whose texts are not in the table of faults: of parameters and headers.
-    pub named: Vec<(String, String)>,
+    pub named: Vec<(String, Words)>,
     /// What the code adds.
     pub more: Map<String, Value>,
     /// Seconds after which to try again.
@@ -100,8 +102,8 @@ impl ApiError {
 
     /// With what happened here.
     #[must_use]
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+    pub fn detail(mut self, detail: impl Into<Words>) -> Self {
+        self.detail = Some(Box::new(detail.into()));
         self
     }
 
@@ -119,23 +121,23 @@ impl ApiError {
 
     /// One fault at a pointer.
     pub fn fault(pointer: &str, code: &'static FaultCode) -> Self {
-        ApiError::invalid(vec![Fault { pointer: pointer.into(), code, argument: String::new() }])
+        ApiError::invalid(vec![Fault { pointer: pointer.into(), code, argument: Words::default() }])
     }
 
     /// A parameter that is unknown or has no valid value; `why` names the valid ones.
-    pub fn parameter(name: &str, why: impl Into<String>) -> Self {
+    pub fn parameter(name: &str, why: impl Into<Words>) -> Self {
         let mut error = ApiError::new(&INVALID_PARAMETER);
         error.named.push((name.into(), why.into()));
         error
     }
 
     /// Parameters that are unknown or have no valid value, by name; nothing when there are none.
-    pub fn parameters(faults: Vec<(String, String)>) -> Option<Self> {
+    pub fn parameters(faults: Vec<(String, Words)>) -> Option<Self> {
         (!faults.is_empty()).then(|| ApiError { named: faults, ..ApiError::new(&INVALID_PARAMETER) })
     }
 
     /// A header with no valid value.
-    pub fn header(name: &str, why: impl Into<String>) -> Self {
+    pub fn header(name: &str, why: impl Into<Words>) -> Self {
         let mut error = ApiError::new(&INVALID_HEADER);
         error.named.push((name.into(), why.into()));
         error
@@ -143,7 +145,7 @@ impl ApiError {
 
     /// A missing right.
     pub fn forbidden(right: impl fmt::Display) -> Self {
-        ApiError::new(&FORBIDDEN).detail(format!("missing right: {right}"))
+        ApiError::new(&FORBIDDEN).detail(phrases::MISSING_RIGHT.with(right))
     }
 
     /// The body, in the language asked for.
@@ -154,16 +156,16 @@ impl ApiError {
             code: fault.code.code.into(),
             message: fault.message(vietnamese),
         };
-        let named = |(name, why): &(String, String)| ProblemFault {
+        let named = |(name, why): &(String, Words)| ProblemFault {
             pointer: name.clone(),
             code: self.code.code.into(),
-            message: why.clone(),
+            message: why.text(vietnamese).into(),
         };
         Problem {
             kind: format!("/problems/{}", self.code.code),
             title: title.into(),
             status: self.code.status,
-            detail: self.detail.clone(),
+            detail: self.detail.as_ref().map(|detail| detail.text(vietnamese).into()),
             code: self.code.code.into(),
             request_id: request_id.into(),
             errors: self.faults.iter().map(fault).chain(self.named.iter().map(named)).collect(),
@@ -186,5 +188,17 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         // The body is written at the edge, where the request's id and language are known.
         HttpResponse::new(self.status_code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_in_both_languages() {
+        for code in ERROR_CODES {
+            cell_records_types::phrases::assert_both(code.en, code.vi);
+        }
     }
 }

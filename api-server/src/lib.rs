@@ -8,6 +8,7 @@ pub mod error;
 pub mod http;
 pub mod logging;
 pub mod operator;
+pub mod phrases;
 mod records;
 pub mod server;
 pub mod setup;

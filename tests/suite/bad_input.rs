@@ -90,6 +90,21 @@ on_both_engines! {
             let gone = ward.office.get("/v1/nothing").header("accept-language", languages).await.refused(404, "not_found");
             assert_eq!(gone.body["title"] == "Không tìm thấy.", vietnamese);
         }
+        // What is put into a sentence is in its language too.
+        let in_vietnamese = |call: crate::support::http::Call| async { call.header("accept-language", "vi").await.body };
+        let of_field = in_vietnamese(ward.office.post("/v1/members", json!({"full_name": 7, "phone": "x"}))).await;
+        let messages: Vec<_> = of_field["errors"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
+        assert!(messages.contains(&"Phải là một chuỗi.") && messages.contains(&"Phải có dạng số điện thoại như +84912345678."), "{of_field}");
+        let of_parameters = in_vietnamese(ward.office.get("/v1/units?limit=abc&x=1")).await;
+        assert_eq!(of_parameters["errors"][0]["message"], "phải là số nguyên từ 1 đến 500");
+        assert!(of_parameters["errors"][1]["message"].as_str().unwrap().starts_with("không có ở đây; các tham số có: "), "{of_parameters}");
+        let of_header = in_vietnamese(ward.office.patch(&format!("/v1/units/{}", ward.a), "7", json!({}))).await;
+        assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("phải là một entity tag"), "{of_header}");
+        let viewer = server.acting(cell_records_client::types::accounts::Role::FrontendReader, &ward.a).await;
+        let detail = in_vietnamese(viewer.post("/v1/units", crate::support::ward::unit("cell", &ward.ward))).await["detail"].clone();
+        assert_eq!(detail, "thiếu quyền: unit:write");
+        let detail = in_vietnamese(ward.office.call(Method::POST, "/v1/members").body("application/json", "{")).await["detail"].clone();
+        assert_eq!(detail, "không phải JSON, ở dòng 1, cột 1");
         let warned = ward.office.patch(&format!("/v1/units/{}", ward.a), "*", json!({"address": "1"})).header("accept-language", "vi").await.is(200);
         assert_eq!(warned.body["warnings"][0]["message"], "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.");
     }

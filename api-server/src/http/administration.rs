@@ -5,6 +5,7 @@
 use crate::auth::caller::Who;
 use crate::db::{Db, DbError};
 use crate::error::{self, ApiError, ApiResult};
+use crate::phrases;
 use crate::state::App;
 use crate::store::accounts::{self, Account};
 use crate::store::registry::UNIT;
@@ -124,10 +125,10 @@ pub fn changeable(scope: &Scope, found: FoundAccount) -> ApiResult<Account> {
     let further = found.iter().flat_map(|(_, grants)| grants).any(|grant| !administers(scope, grant.unit));
     let account = visible(scope, found)?;
     if matches!(&scope.actor, Actor::Account(own, _) if *own == account.id) {
-        return Err(ApiError::new(&error::FORBIDDEN).detail("nobody administers their own account"));
+        return Err(ApiError::new(&error::FORBIDDEN).detail(&phrases::OWN_ACCOUNT));
     }
     if further {
-        return Err(ApiError::new(&error::FORBIDDEN).detail("the account holds grants outside your units"));
+        return Err(ApiError::new(&error::FORBIDDEN).detail(&phrases::GRANTS_OUTSIDE));
     }
     Ok(account)
 }

@@ -5,6 +5,7 @@ use super::pages;
 use super::params::Params;
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
+use crate::phrases;
 use crate::state::App;
 use crate::store::audit::{self, EventFilter};
 use crate::store::policy;
@@ -46,8 +47,8 @@ async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResul
     let mut wanted = EventFilter {
         before: params.number("before_seq", 0, i64::MAX),
         action: params.take("action"),
-        actor: params.parsed("actor", "a UUID"),
-        subject: params.parsed("subject", "a UUID"),
+        actor: params.parsed("actor", &phrases::UUID),
+        subject: params.parsed("subject", &phrases::UUID),
     };
     let page = pages::PageRequest::<i64>::of(&mut params, &app, &who, format!("audit {wanted:?}"))?;
     params.end()?;

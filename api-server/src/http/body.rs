@@ -2,6 +2,7 @@
 //! together hold of bodies is bounded too.
 
 use crate::error::{self, ApiError, ApiResult};
+use crate::phrases;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Bytes;
@@ -9,6 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use bytes::BytesMut;
 use cell_records_types::faults::{FoundReference, Report};
 use cell_records_types::fields::Field;
+use cell_records_types::phrases::Words;
 use futures_util::StreamExt;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -55,7 +57,7 @@ async fn share_within(wait: Duration, of: &'static Semaphore, amount: usize) -> 
     let amount = u32::try_from(amount).unwrap_or(u32::MAX);
     match timeout(wait, of.acquire_many(amount)).await {
         Ok(Ok(share)) => Ok(share),
-        _ => Err(ApiError::new(&error::UNAVAILABLE).detail("too many large bodies at once")),
+        _ => Err(ApiError::new(&error::UNAVAILABLE).detail(&phrases::MANY_LARGE_BODIES)),
     }
 }
 
@@ -130,10 +132,10 @@ fn read(
     let mut payload = payload.take();
     async move {
         let fits = media.as_deref().is_some_and(|media| allowed.contains(&media));
-        let unsupported = |why: String| ApiError::new(&error::UNSUPPORTED_MEDIA_TYPE).detail(why);
-        let expected = || unsupported(format!("send the body as {}", allowed.join(" or ")));
+        let unsupported = |why: Words| ApiError::new(&error::UNSUPPORTED_MEDIA_TYPE).detail(why);
+        let expected = || unsupported(phrases::SEND_AS.with(allowed.join(", ")));
         if encoded {
-            return Err(unsupported("send the body without Content-Encoding".into()));
+            return Err(unsupported((&phrases::SEND_PLAIN).into()));
         }
         if media.is_some() && !fits {
             return Err(expected());
@@ -146,9 +148,9 @@ fn read(
         let end = Instant::now() + SLOWEST_BODY;
         loop {
             let next = timeout_at(end.min(Instant::now() + LONGEST_PAUSE), payload.next()).await;
-            let next = next.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail("the body came too slowly"))?;
+            let next = next.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail(&phrases::BODY_TOO_SLOW))?;
             let Some(chunk) = next else { break };
-            let chunk = chunk.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail("the body ended early"))?;
+            let chunk = chunk.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail(&phrases::BODY_ENDED_EARLY))?;
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
@@ -207,16 +209,17 @@ pub fn object(body: &[u8], most: usize) -> ApiResult<(Map<String, Value>, usize)
     let mut from = serde_json::Deserializer::from_slice(body);
     let read = Unambiguous(&left).deserialize(&mut from).and_then(|value| from.end().map(|()| value));
     let Some(left) = left.get() else {
-        return Err(ApiError::new(&error::TOO_LARGE).detail("too many values").with("limits", json!({"values": most})));
+        return Err(ApiError::new(&error::TOO_LARGE)
+            .detail(&phrases::TOO_MANY_VALUES)
+            .with("limits", json!({"values": most})));
     };
     match read {
         Ok(Value::Object(map)) => Ok((map, most - left)),
-        Ok(_) => Err(ApiError::new(&error::INVALID_JSON).detail("the body must be a JSON object")),
+        Ok(_) => Err(ApiError::new(&error::INVALID_JSON).detail(&phrases::NO_JSON_OBJECT)),
         // The parser's words name a position, never a value.
         Err(error) => {
-            let what = if error.is_data() { "a key occurs twice in its object" } else { "not JSON" };
-            let place = format!("{what} at line {}, column {}", error.line(), error.column());
-            Err(ApiError::new(&error::INVALID_JSON).detail(place))
+            let what = if error.is_data() { &phrases::KEY_TWICE } else { &phrases::NO_JSON };
+            Err(ApiError::new(&error::INVALID_JSON).detail(what.with(error.line()).with(error.column())))
         }
     }
 }
@@ -333,7 +336,10 @@ mod tests {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":[{"b":1,"c":2,"b":3}]}"#, r#"{"a":1,"\u0061":1}"#] {
             let error = object(text.as_bytes()).unwrap_err();
             assert_eq!(error.code, &error::INVALID_JSON, "{text}");
-            assert!(error.detail.unwrap().starts_with("a key occurs twice in its object at line 1"), "{text}");
+            assert!(
+                error.detail.unwrap().text(false).starts_with("a key occurs twice in its object at line 1"),
+                "{text}"
+            );
         }
     }
 
@@ -343,6 +349,6 @@ mod tests {
             assert_eq!(object(text.as_bytes()).unwrap_err().code, &error::INVALID_JSON, "{text}");
         }
         let deep = format!("{}1{}", "{\"a\":".repeat(1_000), "}".repeat(1_000));
-        assert!(object(deep.as_bytes()).unwrap_err().detail.unwrap().starts_with("not JSON"));
+        assert!(object(deep.as_bytes()).unwrap_err().detail.unwrap().text(false).starts_with("not JSON"));
     }
 }

@@ -3,6 +3,7 @@
 use crate::auth::passwords::Busy;
 use crate::db::{DbError, engine};
 use crate::error::{self, ApiError};
+use crate::phrases;
 use crate::store::list::FEW_RECORDS;
 use crate::store::list::ListError;
 use crate::store::scope::FEW_UNITS;
@@ -39,15 +40,11 @@ impl From<ListError> for ApiError {
     fn from(error: ListError) -> Self {
         match error {
             ListError::NotReadable(field) => {
-                ApiError::new(&error::FIELD_NOT_READABLE).detail(format!("field: {field}"))
+                ApiError::new(&error::FIELD_NOT_READABLE).detail(phrases::OF_FIELD.with(field))
             }
-            ListError::TooWide(sort) => ApiError::parameter(
-                "sort",
-                format!(
-                    "{sort} orders a list of at most {FEW_UNITS} units with at most {FEW_RECORDS} records: narrow it with \
-                     unit, or sort by id"
-                ),
-            ),
+            ListError::TooWide(sort) => {
+                ApiError::parameter("sort", phrases::TOO_WIDE.with(sort).with(FEW_UNITS).with(FEW_RECORDS))
+            }
             ListError::Database(error) => error.into(),
         }
     }

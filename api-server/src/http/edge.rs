@@ -6,6 +6,7 @@ use super::client::ClientAddress;
 use super::idempotency;
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError};
+use crate::phrases;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -54,7 +55,7 @@ pub async fn edge(
     let repeated = SINGLE.iter().find(|name| request.headers().get_all(*name).nth(1).is_some());
     let handled = async {
         match repeated {
-            Some(name) => Ok(request.error_response(ApiError::header(name.as_str(), "must be sent once"))),
+            Some(name) => Ok(request.error_response(ApiError::header(name.as_str(), &phrases::SENT_ONCE))),
             None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
         }
     };

@@ -3,6 +3,7 @@
 //! for the version and epoch alone: whoever reads less of a record builds on the same version.
 
 use crate::error::{ApiError, ApiResult};
+use crate::phrases;
 use crate::store::items::Expected;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -24,7 +25,7 @@ fn short(epoch: &str) -> &str {
 
 fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> ApiResult<Option<&'a str>> {
     let Some(value) = request.headers().get(name) else { return Ok(None) };
-    value.to_str().map(|text| Some(text.trim())).map_err(|_| ApiError::header(name.as_str(), "must be an entity tag"))
+    value.to_str().map(|text| Some(text.trim())).map_err(|_| ApiError::header(name.as_str(), &phrases::ENTITY_TAG))
 }
 
 /// What `If-Match` says of the version: none, any, or exactly one.
@@ -38,7 +39,7 @@ pub fn if_match(request: &HttpRequest, epoch: &str) -> ApiResult<Expected> {
     }
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|inner| !inner.contains('"'));
     let Some(inner) = inner else {
-        return Err(ApiError::header("if-match", "must be one entity tag in quotes, as ETag gave it, or *"));
+        return Err(ApiError::header("if-match", &phrases::ONE_ENTITY_TAG));
     };
     let mut parts = inner.split('.');
     let (version, of) = (parts.next().and_then(|version| version.parse().ok()), parts.next());

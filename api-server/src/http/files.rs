@@ -2,6 +2,7 @@
 //! that a client which does not read holds a piece and not a file.
 
 use crate::error::{ApiError, ApiResult, NOT_ACCEPTABLE};
+use crate::phrases;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{AcceptEncoding, CONTENT_ENCODING, Encoding, Header, VARY};
 use actix_web::web::{self, Bytes};
@@ -37,8 +38,8 @@ impl StaticFile {
     /// # Errors
     /// `406` when the caller takes neither gzip nor the file as it is.
     pub async fn answer(&self, request: &HttpRequest) -> ApiResult<HttpResponse> {
-        let accepted =
-            AcceptEncoding::parse(request).map_err(|_| ApiError::header("accept-encoding", "cannot be read"))?;
+        let accepted = AcceptEncoding::parse(request)
+            .map_err(|_| ApiError::header("accept-encoding", &phrases::HEADER_UNREADABLE))?;
         let coding = accepted.negotiate(CODINGS.iter()).ok_or_else(|| ApiError::new(&NOT_ACCEPTABLE))?;
         let gzip = if coding == Encoding::gzip() { self.gzip().await } else { None };
         // That it is `identity` is said too, or the answer would be compressed again for each request.

@@ -19,6 +19,7 @@ use cell_records_types::faults::{
     DATES_OUT_OF_ORDER, Fault, FaultCode, OUTSIDE_YOUR_UNIT, ROLES_CONFLICT, UNKNOWN_CODE,
 };
 use cell_records_types::pages::Page;
+use cell_records_types::phrases::Words;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -117,7 +118,7 @@ async fn add(
     let body = body?;
     let (form, _) = body.form::<NewGrant>()?;
     let mut faults = Vec::new();
-    let mut fault = |pointer: String, code: &'static FaultCode, argument: String| {
+    let mut fault = |pointer: String, code: &'static FaultCode, argument: Words| {
         faults.push(Fault { pointer, code, argument });
     };
     let named = app.reads.single(async |db| accounts::unit_of(db, &form.unit_id.to).await).await?;
@@ -131,14 +132,14 @@ async fn add(
         Err(error) => return Err(error),
     };
     if place.is_some_and(|place| !who.scope.tree.covers(account.unit, place)) {
-        fault("/unit_id".into(), &OUTSIDE_YOUR_UNIT, String::new());
+        fault("/unit_id".into(), &OUTSIDE_YOUR_UNIT, Words::default());
     }
     if form.until.is_some_and(|until| until <= form.from.unwrap_or(who.view.now)) {
-        fault("/until".into(), &DATES_OUT_OF_ORDER, "from".into());
+        fault("/until".into(), &DATES_OUT_OF_ORDER, Words::plain("from"));
     }
     let fields: Vec<String> = form.fields.iter().flat_map(|fields| fields.iter()).map(|f| f.to_string()).collect();
     for (index, _) in fields.iter().enumerate().filter(|(_, field)| !grants::is_sensitive(field)) {
-        fault(format!("/fields/{index}"), &UNKNOWN_CODE, grants::sensitive_fields().join(", "));
+        fault(format!("/fields/{index}"), &UNKNOWN_CODE, Words::plain(grants::sensitive_fields().join(", ")));
     }
     let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };
@@ -243,7 +244,7 @@ async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Pat
     let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;
     let unit = found.filter(|unit| who.scope.reads(UNIT, *unit).is_some()).ok_or_else(not_found)?;
     if !who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead)) {
-        return Err(ApiError::forbidden("committee_office or committee_lead"));
+        return Err(ApiError::forbidden("committee_office, committee_lead"));
     }
     let mut params = Params::of(&request)?;
     let wanted = pages::PageRequest::<Uuid>::of(&mut params, &app, &who, format!("grants {unit}"))?;

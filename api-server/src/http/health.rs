@@ -2,6 +2,7 @@
 
 use crate::auth::caller::know_signing_keys;
 use crate::error::{ApiError, ApiResult, UNAVAILABLE};
+use crate::phrases;
 use crate::state::App;
 use actix_web::{HttpResponse, get};
 use cell_records_types::Timestamp;
@@ -33,12 +34,12 @@ async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 async fn readyz(app: App) -> ApiResult<HttpResponse> {
     if !app.ready.load(Ordering::Acquire) {
-        return Err(ApiError::new(&UNAVAILABLE).detail("the server is still starting"));
+        return Err(ApiError::new(&UNAVAILABLE).detail(&phrases::STARTING));
     }
     app.reads.single(async |db| app.live.confirm(db).await).await?;
     // A database that is full, or that may not be written to, answers reads anyway.
     if !app.writer.is_healthy().await {
-        return Err(ApiError::new(&UNAVAILABLE).detail("the database does not take writes"));
+        return Err(ApiError::new(&UNAVAILABLE).detail(&phrases::TAKES_NO_WRITES));
     }
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }

@@ -3,6 +3,7 @@
 use super::administration::{self, Work};
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
+use crate::phrases;
 use crate::state::App;
 use crate::store::decide::Decided;
 use crate::store::history;
@@ -33,7 +34,7 @@ pub fn key(request: &HttpRequest, body: &[u8]) -> ApiResult<Option<Key>> {
     let Some(value) = request.headers().get(&HEADER) else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| (1..=LONGEST).contains(&text.len()));
     let Some(text) = text else {
-        return Err(ApiError::header(HEADER.as_str(), format!("must be 1 to {LONGEST} printable characters")));
+        return Err(ApiError::header(HEADER.as_str(), phrases::PRINTABLE.with(LONGEST)));
     };
     let mut print = format!("{} {}\n", request.method(), request.uri()).into_bytes();
     print.extend_from_slice(body);

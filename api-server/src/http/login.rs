@@ -7,6 +7,7 @@ use crate::auth::caller::{Who, know_signing_keys};
 use crate::auth::jwt;
 use crate::auth::throttle::LoginAttempt;
 use crate::error::{self, ApiError, ApiResult};
+use crate::phrases;
 use crate::state::App;
 use crate::store::audit::{self, By};
 use crate::store::callers::{TokenKey, by_token};
@@ -186,7 +187,7 @@ async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError
     if body.0.is_empty() {
         let who = Who::extract(&request).await?;
         if who.identity.kind != CallerKind::User {
-            return Err(ApiError::new(&error::FORBIDDEN).detail("a system has no session; revoke its token"));
+            return Err(ApiError::new(&error::FORBIDDEN).detail(&phrases::SYSTEM_HAS_NO_SESSION));
         }
         let (by, identity) = (client::by(&request, Some(&who)), who.identity);
         let ended = app.writer.accounts(move |tx| {
@@ -250,7 +251,7 @@ impl TokenForm {
         let form = TokenForm(form.into_inner());
         if form.get("grant_type") != Some("client_credentials") {
             return Err(ApiError::new(&error::BAD_REQUEST)
-                .detail("grant_type must be client_credentials")
+                .detail(&phrases::GRANT_TYPE)
                 .with("error", "unsupported_grant_type"));
         }
         Ok(form)

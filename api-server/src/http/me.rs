@@ -7,6 +7,7 @@ use super::{client, login, pages, users};
 use crate::auth::caller::Who;
 use crate::auth::throttle::LoginAttempt;
 use crate::error::{self, ApiError, ApiResult};
+use crate::phrases;
 use crate::state::App;
 use crate::store::accounts::{self, Changes};
 use crate::store::registry::KINDS;
@@ -82,7 +83,7 @@ async fn change_own_password(
         Box::pin(async move {
             let now = accounts::by_id(&mut tx.db(), CallerKind::User, account).await?;
             let Some(mut account) = now.filter(|now| now.password_hash == hash) else {
-                return Err(ApiError::new(&error::CONFLICT).detail("the password was changed at the same time").into());
+                return Err(ApiError::new(&error::CONFLICT).detail(&phrases::PASSWORD_CHANGED).into());
             };
             let changes = Changes { password_hash: Some(new), keep_session: Some(session), ..Changes::default() };
             Ok(accounts::change(tx, &by, &mut account, changes).await?)
@@ -96,7 +97,7 @@ fn must_be_user(who: &Who) -> ApiResult<()> {
     if who.identity.kind == CallerKind::User {
         return Ok(());
     }
-    Err(ApiError::new(&error::FORBIDDEN).detail("only users have a password and sessions"))
+    Err(ApiError::new(&error::FORBIDDEN).detail(&phrases::USERS_ONLY))
 }
 
 /// The caller's live sessions, the latest first.

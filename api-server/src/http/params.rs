@@ -2,8 +2,10 @@
 //! of it at once.
 
 use crate::error::{ApiError, ApiResult};
+use crate::phrases;
 use actix_web::HttpRequest;
 use actix_web::web::Query;
+use cell_records_types::phrases::{Phrase, Words};
 use std::collections::HashSet;
 use std::str::FromStr;
 
@@ -15,14 +17,14 @@ use std::str::FromStr;
 pub struct Params {
     left: Vec<(String, String)>,
     known: Vec<String>,
-    faults: Vec<(String, String)>,
+    faults: Vec<(String, Words)>,
 }
 
 /// Why a parameter could not be read.
 #[derive(Debug)]
 pub enum Fault {
     /// It has no valid value: says what is valid.
-    Value(String),
+    Value(Words),
     /// What it took to read it failed, such as the database.
     Call(ApiError),
 }
@@ -40,7 +42,7 @@ impl Params {
     /// `400` when the query cannot be read.
     pub fn of(request: &HttpRequest) -> ApiResult<Self> {
         let read = Query::<Vec<(String, String)>>::from_query(request.query_string());
-        let read = read.map_err(|_| ApiError::parameter("query", "the query cannot be read"))?;
+        let read = read.map_err(|_| ApiError::parameter("query", &phrases::QUERY_UNREADABLE))?;
         Ok(Params::new(read.into_inner()))
     }
 
@@ -50,10 +52,10 @@ impl Params {
         let mut names = HashSet::with_capacity(sent.len());
         for (name, value) in sent {
             if !names.insert(name.clone()) {
-                params.fault(&name, "given twice");
+                params.fault(&name, &phrases::GIVEN_TWICE);
             // No stored text has them, and PostgreSQL takes no NUL in any.
             } else if value.chars().any(char::is_control) {
-                params.fault(&name, "must not contain control characters");
+                params.fault(&name, &phrases::CONTROL_CHARACTERS);
                 params.known.push(name);
             } else {
                 params.left.push((name, value));
@@ -63,7 +65,7 @@ impl Params {
     }
 
     /// Notes that a parameter has no valid value; `why` names the valid ones.
-    pub fn fault(&mut self, name: &str, why: impl Into<String>) {
+    pub fn fault(&mut self, name: &str, why: impl Into<Words>) {
         self.faults.push((name.to_owned(), why.into()));
     }
 
@@ -75,7 +77,7 @@ impl Params {
     }
 
     /// A parameter as `read` understands it, which else says what is valid.
-    pub fn read<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub fn read<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Words>) -> Option<T> {
         match read(&self.take(name)?) {
             Ok(value) => Some(value),
             Err(why) => {
@@ -100,16 +102,16 @@ impl Params {
         }
     }
 
-    /// A parameter of a type; `what` names what is valid.
-    pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
-        self.read(name, |text| text.parse().map_err(|_| format!("must be {what}")))
+    /// A parameter of a type; `why` says what is valid.
+    pub fn parsed<T: FromStr>(&mut self, name: &str, why: &'static Phrase) -> Option<T> {
+        self.read(name, |text| text.parse().map_err(|_| why.into()))
     }
 
     /// A whole number between bounds.
     pub fn number(&mut self, name: &str, low: i64, high: i64) -> Option<i64> {
         self.read(name, |text| {
             let number = text.parse().ok().filter(|number| (low..=high).contains(number));
-            number.ok_or_else(|| format!("must be a whole number from {low} to {high}"))
+            number.ok_or_else(|| phrases::NUMBER_BETWEEN.with(low).with(high))
         })
     }
 
@@ -117,13 +119,13 @@ impl Params {
     pub fn word(&mut self, name: &str, words: &[&'static str]) -> Option<&'static str> {
         self.read(name, |text| {
             let word = words.iter().find(|word| **word == text).copied();
-            word.ok_or_else(|| format!("must be {}", words.join(" or ")))
+            word.ok_or_else(|| phrases::ONE_OF.with(words.join(", ")))
         })
     }
 
     /// `true` or `false`; absent is `false`.
     pub fn flag(&mut self, name: &str) -> bool {
-        self.parsed(name, "true or false").unwrap_or(false)
+        self.parsed(name, &phrases::BOOLEAN).unwrap_or(false)
     }
 
     /// Refuses what has a fault and what nobody took.
@@ -133,9 +135,12 @@ impl Params {
     pub fn end(mut self) -> ApiResult<()> {
         self.known.sort();
         self.known.dedup();
-        let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
+        let why = match self.known.as_slice() {
+            [] => Words::from(&phrases::UNKNOWN_OF_NONE),
+            known => phrases::UNKNOWN.with(known.join(", ")),
+        };
         for (name, _) in &self.left {
-            self.faults.push((name.clone(), format!("unknown here; known: {known}")));
+            self.faults.push((name.clone(), why.clone()));
         }
         ApiError::parameters(self.faults).map_or(Ok(()), Err)
     }

@@ -6,6 +6,7 @@ use super::openapi::Problems;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
+use crate::phrases;
 use crate::state::App;
 use crate::store::grants;
 use crate::store::scope::{Grant, Narrowing};
@@ -17,6 +18,7 @@ use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, IssuedToken, NewToken as NewTokenForm, Rotation, Token};
 use cell_records_types::faults::{EMPTY, Fault, FaultCode, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
 use cell_records_types::pages::Page;
+use cell_records_types::phrases::Words;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -64,7 +66,12 @@ async fn issue_token(
     let (form, _) = body?.form::<NewTokenForm>()?;
     let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
     // A token that is narrowed to nothing must not turn out to be one that is not narrowed.
-    faults.extend(form.grants.as_ref().filter(|grants| grants.is_empty()).map(|_| fault("/grants".into(), &EMPTY, "")));
+    faults.extend(
+        form.grants
+            .as_ref()
+            .filter(|grants| grants.is_empty())
+            .map(|_| fault("/grants".into(), &EMPTY, Words::default())),
+    );
     let wanted: Option<Vec<Uuid>> = form.grants.map(|grants| grants.to_vec());
     let held = app.reads.single(async |db| grants::list(db, system.id).await).await?;
     faults.extend(foreign(wanted.as_deref().unwrap_or_default(), &held));
@@ -79,7 +86,7 @@ async fn issue_token(
             let held = found.as_ref().map(|(_, grants)| grants.clone()).unwrap_or_default();
             let system = changeable(&scope, found)?;
             if system.disabled {
-                return Err(ApiError::new(&error::CONFLICT).detail("the system is disabled").into());
+                return Err(ApiError::new(&error::CONFLICT).detail(&phrases::SYSTEM_DISABLED).into());
             }
             let faults = foreign(wanted.as_deref().unwrap_or_default(), &held);
             if !faults.is_empty() {
@@ -97,7 +104,7 @@ async fn issue_token(
 fn foreign(wanted: &[Uuid], held: &[Grant]) -> Vec<Fault> {
     let foreign = |grant: &Uuid| !held.iter().any(|one| one.id == *grant);
     let foreign = wanted.iter().enumerate().filter(|(_, grant)| foreign(grant));
-    foreign.map(|(index, _)| fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, "")).collect()
+    foreign.map(|(index, _)| fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, Words::default())).collect()
 }
 
 fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
@@ -105,14 +112,14 @@ fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
     HttpResponse::Created().insert_header((LOCATION, place)).insert_header((CACHE_CONTROL, "no-store")).json(issued)
 }
 
-fn fault(pointer: String, code: &'static FaultCode, argument: &str) -> Fault {
+fn fault(pointer: String, code: &'static FaultCode, argument: impl Into<Words>) -> Fault {
     Fault { pointer, code, argument: argument.into() }
 }
 
 /// What is wrong with the end of a token.
 fn end_fault(end: Timestamp, now: Timestamp) -> Option<Fault> {
     let fits = now < end && end.micros() - now.micros() <= LONGEST;
-    (!fits).then(|| fault("/expires_at".into(), &OUT_OF_RANGE, "in the next 400 days"))
+    (!fits).then(|| fault("/expires_at".into(), &OUT_OF_RANGE, &phrases::IN_400_DAYS))
 }
 
 /// Revokes a token, within a second.
@@ -163,7 +170,7 @@ async fn rotate_token(
         form.map_or((OVERLAP, None), |form| (form.overlap_seconds.unwrap_or(OVERLAP), form.expires_at));
     let mut faults: Vec<Fault> = end.and_then(|end| end_fault(end, who.view.now)).into_iter().collect();
     if overlap > LONGEST_OVERLAP {
-        faults.push(fault("/overlap_seconds".into(), &OUT_OF_RANGE, "0 – 604800"));
+        faults.push(fault("/overlap_seconds".into(), &OUT_OF_RANGE, Words::plain("0 – 604800")));
     }
     if !faults.is_empty() {
         return Err(ApiError::invalid(faults));
@@ -178,6 +185,6 @@ async fn rotate_token(
     match rotated.await? {
         Rotated::Issued(issued) => Ok(shown_once(&path.0, &issued)),
         Rotated::Unknown => Err(ApiError::new(&error::NOT_FOUND)),
-        Rotated::Over => Err(ApiError::new(&error::CONFLICT).detail("the token is revoked, rotated or over already")),
+        Rotated::Over => Err(ApiError::new(&error::CONFLICT).detail(&phrases::TOKEN_IS_OVER)),
     }
 }

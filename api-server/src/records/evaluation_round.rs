@@ -9,6 +9,7 @@ use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
     CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
 };
+use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState};
 use uuid::Uuid;
@@ -50,7 +51,7 @@ impl Slice for EvaluationRound {
         if let (Some(opened), Some(closed)) = (round.opened_on, round.closed_on)
             && closed < opened
         {
-            verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, "opened_on");
+            verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, Words::plain("opened_on"));
         }
         // Results name levels of the scheme.
         if change.action == Action::Update && change.changed(scheme) {
@@ -93,10 +94,10 @@ fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verd
         }
     }
     if from.next().as_ref() != Some(to) && !back {
-        return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {to}"));
+        return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, Words::plain(format_args!("{from} → {to}")));
     }
     if back && round.state_reason.is_none() {
-        return verdict.fault_about("reason", &REASON_REQUIRED, format!("{from} → {to}"));
+        return verdict.fault_about("reason", &REASON_REQUIRED, Words::plain(format_args!("{from} → {to}")));
     }
     if *to == RoundState::Approved {
         cap(round, set, verdict);
@@ -124,6 +125,10 @@ fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
     };
     let most = base * i64::from(cap.percent.0) / 100;
     if capped > most {
-        verdict.warn("to", &CAP_EXCEEDED, format!("{capped} > {most} ({} % / {base})", cap.percent.0));
+        verdict.warn_about(
+            "to",
+            &CAP_EXCEEDED,
+            Words::plain(format_args!("{capped} > {most} ({} % / {base})", cap.percent.0)),
+        );
     }
 }

@@ -7,6 +7,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
+use cell_records_types::phrases::Words;
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
 use std::collections::HashSet;
@@ -39,7 +40,7 @@ impl Slice for EvaluationScheme {
         }
         let scheme = &change.after;
         if scheme.valid_to.is_some_and(|to| to <= scheme.valid_from) {
-            verdict.fault_about("valid_to", &DATES_OUT_OF_ORDER, "valid_from");
+            verdict.fault_about("valid_to", &DATES_OUT_OF_ORDER, Words::plain("valid_from"));
         }
         let mut seen = HashSet::new();
         for (index, level) in scheme.levels.iter().enumerate() {

@@ -12,6 +12,7 @@ use cell_records_types::faults::{
     POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
     UNIT_SINCE_OUT_OF_RANGE,
 };
+use cell_records_types::phrases::Words;
 use cell_records_types::text::{name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
@@ -241,7 +242,7 @@ fn age_counts_from(member: &Member) -> Date {
 
 fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if member.birth_date.year < FIRST_BIRTH_YEAR {
-        verdict.fault_about("birth_date", &OUT_OF_RANGE, format!("≥ {FIRST_BIRTH_YEAR}"));
+        verdict.fault_about("birth_date", &OUT_OF_RANGE, Words::plain(format_args!("≥ {FIRST_BIRTH_YEAR}")));
     }
     if member.birth_date.earliest() > set.today {
         verdict.fault("birth_date", &IN_THE_FUTURE);
@@ -250,18 +251,18 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
         verdict.fault("admission_date", &IN_THE_FUTURE);
     }
     if member.admission_date < member.birth_date.earliest().plus_years(AGE_OF_ADMISSION) {
-        verdict.warn("admission_date", &UNDER_AGE, "");
+        verdict.warn("admission_date", &UNDER_AGE);
     }
     if let Some(official) = member.official_date {
         if official < member.admission_date {
             verdict.fault("official_date", &OFFICIAL_BEFORE_ADMISSION);
         } else if official < member.admission_date.plus_months(PROBATION_MONTHS) {
-            verdict.warn("official_date", &SHORT_PROBATION, "");
+            verdict.warn("official_date", &SHORT_PROBATION);
         }
     }
     if member.party_age_start.is_some_and(|start| start != age_counts_from(member)) && member.party_age_reason.is_none()
     {
-        verdict.fault_about("party_age_reason", &REASON_REQUIRED, "party_age_start");
+        verdict.fault_about("party_age_reason", &REASON_REQUIRED, Words::plain("party_age_start"));
     }
 }
 
@@ -272,7 +273,7 @@ fn number_fits(member: &Member, verdict: &mut Verdict) {
         let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
         if let (Some(code), Some(year)) = (part(3, 4), part(4, 6)) {
             if 1900 + 100 * (code / 2) + year != member.birth_date.year {
-                verdict.warn("personal_id", &ID_MISMATCH, "birth_date");
+                verdict.warn_about("personal_id", &ID_MISMATCH, Words::plain("birth_date"));
             }
             let fits = match member.sex {
                 Sex::Male => code % 2 == 0,
@@ -280,7 +281,7 @@ fn number_fits(member: &Member, verdict: &mut Verdict) {
                 Sex::Unspecified | Sex::Unknown(_) => true,
             };
             if !fits {
-                verdict.warn("personal_id", &ID_MISMATCH, "sex");
+                verdict.warn_about("personal_id", &ID_MISMATCH, Words::plain("sex"));
             }
         }
     }
@@ -292,7 +293,7 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet
     if let Some(before) = change.before.map(status).filter(|_| !change.importing && change.action == Action::Update)
         && !before.may_become(&now)
     {
-        verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, format!("{before} → {now}"));
+        verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, Words::plain(format_args!("{before} → {now}")));
     }
     if now.has_left() {
         if member.left_on.is_none() {
@@ -305,7 +306,7 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet
                 .others::<Position>(positions(member.id), member.id)
                 .any(|position| open(&position) && change.may_learn("position", position.unit_id, "to"))
         {
-            verdict.warn("status", &OPEN_POSITIONS, "");
+            verdict.warn("status", &OPEN_POSITIONS);
         }
     }
 }
@@ -339,7 +340,7 @@ fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict
     if change.changed(identity) {
         let mut others = set.others::<Member>(namesakes(member), member.id);
         if others.any(|other| change.may_learn("member", other.unit_id, "full_name")) {
-            verdict.warn("full_name", &POSSIBLE_DUPLICATE, "");
+            verdict.warn("full_name", &POSSIBLE_DUPLICATE);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
+use cell_records_types::phrases::Words;
 use cell_records_types::{CommitteeBody, Member, Position, PositionCode, Unit};
 use uuid::Uuid;
 
@@ -48,7 +49,7 @@ impl Slice for Position {
         }
         let position = &change.after;
         if position.to.is_some_and(|to| to < position.from) {
-            verdict.fault_about("to", &DATES_OUT_OF_ORDER, "from");
+            verdict.fault_about("to", &DATES_OUT_OF_ORDER, Words::plain("from"));
         }
         if position.position_code.is_single() && position.to.is_none() {
             let mut others = set.others::<Position>(same_office(position), position.id);
@@ -62,11 +63,11 @@ impl Slice for Position {
                 .is_some_and(|member| member.unit_id != position.unit_id);
             let of_cell = set.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
             if elsewhere && of_cell {
-                verdict.warn("member_id", &NOT_A_MEMBER_HERE, "");
+                verdict.warn("member_id", &NOT_A_MEMBER_HERE);
             }
             let others = set.others::<Position>(cell_committee(position), position.id);
             if others.filter(|other| other.to.is_none()).count() >= LARGEST_CELL_COMMITTEE {
-                verdict.warn("body", &COMMITTEE_TOO_LARGE, "");
+                verdict.warn("body", &COMMITTEE_TOO_LARGE);
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};
+use cell_records_types::phrases::Words;
 use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
 
 impl Slice for ReportedFigure {
@@ -54,7 +55,7 @@ impl Slice for ReportedFigure {
             (None, None) => None,
             (Some(from), Some(to)) => {
                 if to < from {
-                    verdict.fault_about("period_to", &DATES_OUT_OF_ORDER, "period_from");
+                    verdict.fault_about("period_to", &DATES_OUT_OF_ORDER, Words::plain("period_from"));
                 }
                 Some(true)
             }

@@ -7,6 +7,7 @@ use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::Term;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, TERMS_OVERLAP};
+use cell_records_types::phrases::Words;
 
 impl Slice for Term {
     const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
@@ -25,7 +26,7 @@ impl Slice for Term {
             return;
         }
         if term.to.is_some_and(|to| to <= term.from) {
-            verdict.fault_about("to", &DATES_OUT_OF_ORDER, "from");
+            verdict.fault_about("to", &DATES_OUT_OF_ORDER, Words::plain("from"));
         }
         let overlaps =
             |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);

@@ -10,6 +10,7 @@ use cell_records_types::faults::{
     CODE_TAKEN, DATES_OUT_OF_ORDER, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE,
     REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNIT_TOO_DEEP, UNKNOWN_FIELD,
 };
+use cell_records_types::phrases::Words;
 use cell_records_types::text::{order_key, words_key};
 use cell_records_types::{CellType, Member, MemberStatus, RecordType, Unit, UnitKind, UnitState};
 use uuid::Uuid;
@@ -138,7 +139,7 @@ fn place(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
         return verdict.fault("parent_id", &UNIT_CYCLE);
     }
     if change.changed(self::parent) && set.tree.depth(parent) + set.tree.height(unit.id) > DEEPEST_TREE {
-        return verdict.fault_about("parent_id", &UNIT_TOO_DEEP, DEEPEST_TREE.to_string());
+        return verdict.fault_about("parent_id", &UNIT_TOO_DEEP, Words::plain(DEEPEST_TREE));
     }
     let allowed = match &unit.kind {
         UnitKind::PartyGroup => above.kind.is_cell(),
@@ -167,7 +168,7 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
         };
         if !allowed {
             let from = change.before.map_or_else(|| "–".to_owned(), |before| state(before).to_string());
-            verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, format!("{from} → {now}"));
+            verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, Words::plain(format_args!("{from} → {now}")));
         }
         if now == UnitState::Dissolved && change.changed(state) {
             let on_strength = set.counts(&members(unit.id)).into_iter().any(|(status, count)| {
@@ -184,7 +185,7 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
         if unit.kind.is_cell() && now == UnitState::Active && may_learn {
             let official = Some(MemberStatus::Official.code().to_owned());
             if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0) < FEWEST_OFFICIAL_MEMBERS {
-                verdict.warn("state", &FEW_OFFICIAL_MEMBERS, "");
+                verdict.warn("state", &FEW_OFFICIAL_MEMBERS);
             }
         }
     }
@@ -194,7 +195,7 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     if let (Some(established), Some(dissolved)) = (unit.established_on, unit.dissolved_on)
         && dissolved < established
     {
-        verdict.fault_about("dissolved_on", &DATES_OUT_OF_ORDER, "established_on");
+        verdict.fault_about("dissolved_on", &DATES_OUT_OF_ORDER, Words::plain("established_on"));
     }
 }
 

@@ -4,6 +4,8 @@
 use super::registry::Kind;
 use super::scope::{Scope, Units};
 use crate::db::{Id, Sql, Value};
+use crate::phrases;
+use cell_records_types::phrases::Words;
 use cell_records_types::{CodeList, Date, PartialDate};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -109,26 +111,26 @@ impl Takes {
     ///
     /// # Errors
     /// What the text must be.
-    pub fn read(self, text: &str) -> Result<Vec<Value>, String> {
+    pub fn read(self, text: &str) -> Result<Vec<Value>, Words> {
         Ok(match self {
             Takes::Codes(list) => {
                 let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
                 if !codes.iter().all(|code| list.codes.iter().any(|one| one.code == *code)) {
                     let names: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
-                    return Err(format!("one or several of: {}", names.join(", ")));
+                    return Err(phrases::SOME_OF.with(names.join(", ")));
                 }
                 codes.into_iter().map(Value::from).collect()
             }
             Takes::Text | Takes::Reference(_) => vec![text.trim().into()],
-            Takes::Number => vec![text.parse::<i64>().map_err(|_| "a whole number")?.into()],
-            Takes::Flag => vec![i64::from(text.parse::<bool>().map_err(|_| "true or false")?).into()],
+            Takes::Number => vec![text.parse::<i64>().map_err(|_| &phrases::WHOLE_NUMBER)?.into()],
+            Takes::Flag => vec![i64::from(text.parse::<bool>().map_err(|_| &phrases::BOOLEAN)?).into()],
             Takes::PartialDate => {
                 let date = text.parse::<PartialDate>();
-                vec![date.map_err(|_| "a date, a month or a year: 1955-03-02, 1955-03, 1955")?.to_string().into()]
+                vec![date.map_err(|_| &phrases::PARTIAL_DATE)?.to_string().into()]
             }
-            Takes::Day => vec![text.parse::<Date>().map_err(|_| "a date: 2014-12-31")?.to_string().into()],
+            Takes::Day => vec![text.parse::<Date>().map_err(|_| &phrases::DATE)?.to_string().into()],
             Takes::Word(word) if word == text => Vec::new(),
-            Takes::Word(word) => return Err(word.into()),
+            Takes::Word(word) => return Err(phrases::ONE_OF.with(word)),
         })
     }
 }

@@ -5,6 +5,7 @@ use super::registry::{Kind, UNIT};
 use super::scope::Actor;
 use cell_records_types::faults::{self, Fault, FoundReference, Report};
 use cell_records_types::fields::Field;
+use cell_records_types::phrases::Words;
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{PushItem, PushMode, PushOp};
 use cell_records_types::{ExternalId, Ref, Reference, Unit};
@@ -123,14 +124,15 @@ impl Item {
                 "external_ids" => "/external_ids".to_owned(),
                 name => format!("/fields/{name}"),
             };
-            let fault = |name| Fault { pointer: pointer(name), code: &faults::UNKNOWN_FIELD, argument: String::new() };
+            let fault =
+                |name| Fault { pointer: pointer(name), code: &faults::UNKNOWN_FIELD, argument: Words::default() };
             item.faults.extend(item.sent.iter().map(fault));
         }
         if item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
             item.faults.push(Fault {
                 pointer: "/id".into(),
                 code: &faults::IDENTITY_REQUIRED,
-                argument: String::new(),
+                argument: Words::default(),
             });
             item.unreadable = !matches!(item.op, PushOp::Create | PushOp::Upsert);
         }
@@ -150,14 +152,14 @@ impl Item {
             match name.as_str() {
                 "unit_id" => report.within("unit_id", |report| {
                     if value.is_null() {
-                        return report.fault(&faults::REQUIRED, "");
+                        return report.fault(&faults::REQUIRED);
                     }
                     Ref::<Unit>::check(&mut value, report);
                     self.unit = value.as_str().and_then(|text| text.parse().ok());
                 }),
                 "external_ids" => report.within("external_ids", |report| self.read_external(value, report)),
                 name => match self.kind.field(name) {
-                    None => report.fault_at(name, &faults::UNKNOWN_FIELD, ""),
+                    None => report.fault_at(name, &faults::UNKNOWN_FIELD),
                     // Objects are merged with the stored record before they are checked.
                     Some(_) if value.is_null() || value.is_object() => {
                         self.fields.insert(name.to_owned(), value);

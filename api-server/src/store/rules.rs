@@ -8,6 +8,7 @@ use super::scope::Scope;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{Class, RecordType};
 use std::sync::Arc;
@@ -128,17 +129,22 @@ impl Verdict {
 
     /// Adds a fault at a field.
     pub fn fault(&mut self, field: &str, code: &'static FaultCode) {
-        self.fault_about(field, code, "");
+        self.fault_about(field, code, Words::default());
     }
 
     /// Adds a fault at a field, with what its text names. `field` may be a path: `levels/0/code`.
-    pub fn fault_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+    pub fn fault_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<Words>) {
         let pointer = format!("{}/{field}", self.prefix);
         self.faults.push(Fault { pointer, code, argument: argument.into() });
     }
 
     /// Adds a warning at a field.
-    pub fn warn(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
+    pub fn warn(&mut self, field: &str, code: &'static FaultCode) {
+        self.warn_about(field, code, Words::default());
+    }
+
+    /// Adds a warning at a field, with what its text names.
+    pub fn warn_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<Words>) {
         let pointer = format!("{}/{field}", self.prefix);
         self.warnings.push(Fault { pointer, code, argument: argument.into() });
     }

@@ -5,12 +5,14 @@ use super::pull::{FeedFilter, MAX_UNITS};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::params::Params;
+use crate::phrases;
 use crate::state::App;
 use crate::store::load::find_external;
 use crate::store::registry::{KINDS, Kind, UNIT};
 use crate::store::type_set::TypeSet;
 use actix_web::HttpRequest;
 use cell_records_types::Reference;
+use cell_records_types::phrases::Words;
 use cell_records_types::sync::MAX_PULL_LIMIT;
 use std::time::Duration;
 use uuid::Uuid;
@@ -75,7 +77,7 @@ impl FeedRequest {
         let begin = match cursor {
             Some(text) => {
                 if from.is_some() {
-                    return Err(ApiError::parameter("from", "only without a cursor"));
+                    return Err(ApiError::parameter("from", &phrases::ONLY_WITHOUT_CURSOR));
                 }
                 let cursor = FeedCursor::open(&app.keys, &text).ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
                 if cursor.account != who.identity.account {
@@ -110,19 +112,19 @@ fn number(params: &mut Params, name: &str, (low, high): (usize, usize), default:
     number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
 }
 
-fn types(text: &str) -> Result<TypeSet, String> {
+fn types(text: &str) -> Result<TypeSet, Words> {
     let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let unknown = || format!("must be some of: {}", known());
+    let unknown = || phrases::SOME_OF.with(known());
     text.split(',').map(|name| Kind::named(name).ok_or_else(unknown)).collect()
 }
 
-fn references(text: &str) -> Result<Vec<Reference>, String> {
-    let wrong = || format!("must be 1 to {MAX_UNITS} UUIDs or ext:<system>:<value>");
+fn references(text: &str) -> Result<Vec<Reference>, Words> {
+    let wrong = || phrases::REFERENCES.with(MAX_UNITS);
     let parsed = text.split(',').map(|one| match one.parse() {
         Ok(Reference::Item(_)) | Err(()) => Err(wrong()),
         Ok(reference) => Ok(reference),
     });
-    let units = parsed.collect::<Result<Vec<Reference>, String>>()?;
+    let units = parsed.collect::<Result<Vec<Reference>, Words>>()?;
     if units.len() > MAX_UNITS { Err(wrong()) } else { Ok(units) }
 }
 

@@ -7,6 +7,7 @@ use crate::store::items::{Expected, Item};
 use crate::store::registry::{KINDS, Kind};
 use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::fields::{Field, check_object, integer};
+use cell_records_types::phrases::{self, Words};
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{
     MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, Origin, PushItem, PushMode, PushOp, PushReturn, SCHEMA,
@@ -46,13 +47,13 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
     let schema = envelope.take::<Text<40>, String>("schema");
     let answer = envelope.take::<PushReturn, PushReturn>("return").unwrap_or(PushReturn::Minimal);
     if schema.is_some_and(|schema| schema != SCHEMA) {
-        envelope.report.fault_at("schema", &faults::UNKNOWN_CODE, SCHEMA);
+        envelope.report.within("schema", |report| report.fault_about(&faults::UNKNOWN_CODE, Words::plain(SCHEMA)));
     }
     let items = match envelope.fields.remove("items") {
         Some(Value::Array(items)) => items,
         other => {
             let code = if other.is_some() { &faults::WRONG_TYPE } else { &faults::REQUIRED };
-            envelope.report.fault_at("items", code, "a list");
+            envelope.report.within("items", |report| report.fault_about(code, &phrases::ARRAY));
             Vec::new()
         }
     };
@@ -65,7 +66,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
     }
     if items.len() > MAX_PUSH_ITEMS {
         let limits = serde_json::json!({"items": MAX_PUSH_ITEMS, "bytes": MAX_PUSH_BYTES});
-        return Err(ApiError::new(&error::TOO_LARGE).detail("too many items").with("limits", limits));
+        return Err(ApiError::new(&error::TOO_LARGE).detail(&crate::phrases::TOO_MANY_ITEMS).with("limits", limits));
     }
     let mut names = HashSet::new();
     let items = items.into_iter().map(|value| {
@@ -74,7 +75,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
             && !names.insert(name.clone())
         {
             // What refers to the name means the first.
-            let fault = Fault { pointer: "/ref".into(), code: &faults::DUPLICATE_CODE, argument: String::new() };
+            let fault = Fault { pointer: "/ref".into(), code: &faults::DUPLICATE_CODE, argument: Words::default() };
             item.faults.push(fault);
             item.name = None;
             item.unreadable = true;
@@ -87,7 +88,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
 /// Reads one item, with all its faults.
 fn item(value: Value) -> Item {
     let Value::Object(fields) = value else {
-        let fault = Fault { pointer: String::new(), code: &faults::WRONG_TYPE, argument: "an object".into() };
+        let fault = Fault { pointer: String::new(), code: &faults::WRONG_TYPE, argument: (&phrases::OBJECT).into() };
         return Item::unreadable(None, vec![fault]);
     };
     let mut from = Object { fields, report: Report::default() };
@@ -97,7 +98,8 @@ fn item(value: Value) -> Item {
     let known = kind.as_deref().and_then(Kind::named);
     if kind.is_some() && known.is_none() {
         let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        from.report.fault_at("type", &faults::UNKNOWN_CODE, names.join(", "));
+        let names = Words::plain(names.join(", "));
+        from.report.within("type", |report| report.fault_about(&faults::UNKNOWN_CODE, names));
     }
     let before = from.report.faults.len();
     let id = from.take::<Id, Reference>("id");
@@ -114,12 +116,12 @@ fn item(value: Value) -> Item {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(fields)) => fields,
         Some(_) => {
-            from.report.fault_at("fields", &faults::WRONG_TYPE, "an object");
+            from.report.within("fields", |report| report.fault_about(&faults::WRONG_TYPE, &phrases::OBJECT));
             Map::new()
         }
     };
     if fields.contains_key("external_ids") {
-        from.report.within("fields", |report| report.fault_at("external_ids", &faults::UNKNOWN_FIELD, ""));
+        from.report.within("fields", |report| report.fault_at("external_ids", &faults::UNKNOWN_FIELD));
     }
     let found = from.finish();
     let (Some(op), Some(kind)) = (op, known) else { return Item::unreadable(name, found) };
@@ -168,7 +170,7 @@ impl Object {
     /// The same of a part that must be there.
     fn required<F: Field, T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         if self.fields.get(name).is_none_or(Value::is_null) {
-            self.report.fault_at(name, &faults::REQUIRED, "");
+            self.report.fault_at(name, &faults::REQUIRED);
         }
         self.take::<F, T>(name)
     }
@@ -176,7 +178,7 @@ impl Object {
     /// The faults, as many as are reported; what nobody took is unknown.
     fn finish(mut self) -> Vec<Fault> {
         for name in self.fields.keys() {
-            self.report.fault_at(name, &faults::UNKNOWN_FIELD, "");
+            self.report.fault_at(name, &faults::UNKNOWN_FIELD);
         }
         faults::bounded(self.report.faults)
     }
@@ -189,7 +191,7 @@ impl Field for Id {
     fn check(value: &mut Value, report: &mut Report) {
         let Some(text) = report.text(value) else { return };
         if !matches!(text.parse(), Ok(Reference::Id(_) | Reference::External { .. })) {
-            report.fault(&faults::REFERENCE_INVALID, "");
+            report.fault(&faults::REFERENCE_INVALID);
         }
     }
 }

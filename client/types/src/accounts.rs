@@ -113,13 +113,13 @@ object! {
 
 crate::form! {
     /// A login name.
-    pub struct Username = "2 to 40 of a–z, 0–9, '.', '_', '-'", "^[a-z0-9][a-z0-9._-]{1,39}$", "van-phong",
+    pub struct Username = &crate::phrases::USERNAME, "^[a-z0-9][a-z0-9._-]{1,39}$", "van-phong",
     |text| slug(text, b"._-");
 }
 
 crate::form! {
     /// A system's code: the `system` of its external ids.
-    pub struct SystemCode = "2 to 40 of a–z, 0–9, '-'", "^[a-z0-9][a-z0-9-]{1,39}$", "tinh-nghe-an",
+    pub struct SystemCode = &crate::phrases::SYSTEM_CODE, "^[a-z0-9][a-z0-9-]{1,39}$", "tinh-nghe-an",
     |text| slug(text, b"-");
 }
 

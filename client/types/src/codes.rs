@@ -134,7 +134,8 @@ macro_rules! codes {
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
                 let Some(text) = report.text(value) else { return };
                 if $name::from_code(text).is_none() {
-                    report.fault(&$crate::faults::UNKNOWN_CODE, [$($code),+].join(", "));
+                    let codes = $crate::phrases::Words::plain([$($code),+].join(", "));
+                    report.fault_about(&$crate::faults::UNKNOWN_CODE, codes);
                 }
             }
 

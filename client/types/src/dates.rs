@@ -2,6 +2,7 @@
 
 use crate::faults::{Report, WRONG_FORMAT};
 use crate::fields::Field;
+use crate::phrases;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
@@ -147,7 +148,7 @@ impl fmt::Display for Timestamp {
 }
 
 macro_rules! as_text {
-    ($($type:ty, $format:literal, $openapi:literal, $example:literal);* $(;)?) => {$(
+    ($($type:ty, $format:ident, $openapi:literal, $example:literal);* $(;)?) => {$(
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -156,7 +157,7 @@ macro_rules! as_text {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                text.parse().map_err(|()| D::Error::custom(concat!("must be ", $format)))
+                text.parse().map_err(|()| D::Error::custom(format_args!("must be {}", phrases::$format.en)))
             }
         }
         impl Field for $type {
@@ -164,7 +165,7 @@ macro_rules! as_text {
                 let Some(text) = report.text(value) else { return };
                 match text.trim().parse::<$type>() {
                     Ok(parsed) => *value = Value::String(parsed.to_string()),
-                    Err(()) => report.fault(&WRONG_FORMAT, $format),
+                    Err(()) => report.fault_about(&WRONG_FORMAT, &phrases::$format),
                 }
             }
         }
@@ -174,9 +175,9 @@ macro_rules! as_text {
 }
 
 as_text! {
-    Date, "YYYY-MM-DD", "date", "2012-03-13";
-    PartialDate, "YYYY, YYYY-MM or YYYY-MM-DD", "partial-date", "1955-03";
-    Timestamp, "an RFC 3339 timestamp", "date-time", "2014-12-31T07:00:00.000000Z";
+    Date, DATE, "date", "2012-03-13";
+    PartialDate, PARTIAL_DATE, "partial-date", "1955-03";
+    Timestamp, TIMESTAMP, "date-time", "2014-12-31T07:00:00.000000Z";
 }
 
 #[cfg(test)]

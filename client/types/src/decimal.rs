@@ -2,6 +2,7 @@
 
 use crate::faults::{Report, WRONG_FORMAT};
 use crate::fields::Field;
+use crate::phrases;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
@@ -71,7 +72,7 @@ impl Field for Decimal {
         let Some(text) = report.text(value) else { return };
         match text.trim().parse::<Decimal>() {
             Ok(number) => *value = Value::String(number.to_string()),
-            Err(()) => report.fault(&WRONG_FORMAT, "a decimal in plain notation with at most 6 places, as a string"),
+            Err(()) => report.fault_about(&WRONG_FORMAT, &phrases::DECIMAL),
         }
     }
 }

@@ -40,7 +40,7 @@ codes! {
 
 form! {
     /// A code inside a scheme.
-    pub struct SchemeCode = "1 to 40 of a–z, 0–9, _", "^[a-z0-9_]{1,40}$", "excellent",
+    pub struct SchemeCode = &crate::phrases::SCHEME_CODE, "^[a-z0-9_]{1,40}$", "excellent",
     |text| (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
 }
 

@@ -1,6 +1,7 @@
 //! Faults of a request body: the table of their codes with both texts, and the report that gathers
 //! all faults of a body, not the first.
 
+use crate::phrases::{self, Words};
 use serde_json::Value;
 
 /// One row of the table of fault codes. `{}` in a text is replaced by the fault's argument.
@@ -102,13 +103,13 @@ pub struct Fault {
     /// What is wrong.
     pub code: &'static FaultCode,
     /// What replaces `{}` in the texts.
-    pub argument: String,
+    pub argument: Words,
 }
 
 impl Fault {
     /// The text in Vietnamese or English.
     pub fn message(&self, vietnamese: bool) -> String {
-        (if vietnamese { self.code.vi } else { self.code.en }).replace("{}", &self.argument)
+        (if vietnamese { self.code.vi } else { self.code.en }).replace("{}", self.argument.text(vietnamese))
     }
 }
 
@@ -122,9 +123,8 @@ const LONGEST_PART: usize = 200;
 pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.truncate(MAX_FAULTS);
     for fault in &mut faults {
-        for part in [&mut fault.pointer, &mut fault.argument] {
-            part.truncate(part.floor_char_boundary(LONGEST_PART));
-        }
+        fault.pointer.truncate(fault.pointer.floor_char_boundary(LONGEST_PART));
+        fault.argument.cut(LONGEST_PART);
     }
     faults
 }
@@ -166,13 +166,18 @@ impl Report {
     }
 
     /// Adds a fault at the present pointer.
-    pub fn fault(&mut self, code: &'static FaultCode, argument: impl Into<String>) {
+    pub fn fault(&mut self, code: &'static FaultCode) {
+        self.fault_about(code, Words::default());
+    }
+
+    /// Adds a fault at the present pointer, with what its text names.
+    pub fn fault_about(&mut self, code: &'static FaultCode, argument: impl Into<Words>) {
         self.faults.push(Fault { pointer: self.at.clone(), code, argument: argument.into() });
     }
 
     /// Adds a fault at a field below the present pointer.
-    pub fn fault_at(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<String>) {
-        self.within(field, |report| report.fault(code, argument));
+    pub fn fault_at(&mut self, field: &str, code: &'static FaultCode) {
+        self.within(field, |report| report.fault(code));
     }
 
     /// Notes a reference at the present pointer.
@@ -184,8 +189,20 @@ impl Report {
     pub fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
         let text = value.as_str();
         if text.is_none() {
-            self.fault(&WRONG_TYPE, "a string");
+            self.fault_about(&WRONG_TYPE, &phrases::STRING);
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_in_both_languages() {
+        for code in FAULT_CODES {
+            phrases::assert_both(code.en, code.vi);
+        }
     }
 }

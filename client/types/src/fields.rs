@@ -2,6 +2,7 @@
 //! texts of a fixed form. A check normalises the value in place and reports every fault.
 
 use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_FORMAT, WRONG_TYPE};
+use crate::phrases::{self, Words};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ pub trait Field {
 impl Field for bool {
     fn check(value: &mut Value, report: &mut Report) {
         if !value.is_boolean() {
-            report.fault(&WRONG_TYPE, "true or false");
+            report.fault_about(&WRONG_TYPE, &phrases::BOOLEAN);
         }
     }
 }
@@ -31,7 +32,7 @@ impl Field for Uuid {
         let Some(text) = report.text(value) else { return };
         match Uuid::try_parse(text).ok().filter(|_| text.len() == 36) {
             Some(id) => *value = Value::String(id.to_string()),
-            None => report.fault(&WRONG_FORMAT, "a UUID"),
+            None => report.fault_about(&WRONG_FORMAT, &phrases::UUID),
         }
     }
 }
@@ -46,8 +47,10 @@ impl Field for i32 {
 /// Checks a whole number between two bounds.
 pub fn integer(value: &Value, low: i64, high: i64, report: &mut Report) {
     match value.as_i64() {
-        None => report.fault(&WRONG_TYPE, "a whole number"),
-        Some(n) if n < low || n > high => report.fault(&OUT_OF_RANGE, format!("{low} – {high}")),
+        None => report.fault_about(&WRONG_TYPE, &phrases::WHOLE_NUMBER),
+        Some(n) if n < low || n > high => {
+            report.fault_about(&OUT_OF_RANGE, Words::plain(format_args!("{low} – {high}")))
+        }
         Some(_) => {}
     }
 }
@@ -55,14 +58,14 @@ pub fn integer(value: &Value, low: i64, high: i64, report: &mut Report) {
 /// Names to lists of texts, such as the dimensions of a figure: at most 10 names of 20 texts.
 impl<const MAX: usize> Field for BTreeMap<String, Vec<crate::Text<MAX>>> {
     fn check(value: &mut Value, report: &mut Report) {
-        let Value::Object(map) = value else { return report.fault(&WRONG_TYPE, "an object") };
+        let Value::Object(map) = value else { return report.fault_about(&WRONG_TYPE, &phrases::OBJECT) };
         if map.len() > 10 {
-            report.fault(&OUT_OF_RANGE, "an object of at most 10 names");
+            report.fault_about(&OUT_OF_RANGE, phrases::NAMES_AT_MOST.with(10));
         }
         for (name, list) in map {
             report.within(name, |report| {
                 if name.is_empty() || name.len() > 40 || !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-                    report.fault(&crate::faults::WRONG_FORMAT, "a name of a–z and _");
+                    report.fault_about(&crate::faults::WRONG_FORMAT, &phrases::NAME);
                 }
                 crate::List::<crate::Text<MAX>, 20>::check(list, report);
             });
@@ -75,17 +78,17 @@ pub type Part = (&'static str, bool, fn(&mut Value, &mut Report));
 
 /// Checks a nested object against its parts.
 pub fn check_object(value: &mut Value, parts: &[Part], report: &mut Report) {
-    let Value::Object(map) = value else { return report.fault(&WRONG_TYPE, "an object") };
+    let Value::Object(map) = value else { return report.fault_about(&WRONG_TYPE, &phrases::OBJECT) };
     map.retain(|_, value| !value.is_null());
     for (name, required, check) in parts {
         match map.get_mut(*name) {
             Some(value) => report.within(name, |report| check(value, report)),
-            None if *required => report.fault_at(name, &REQUIRED, ""),
+            None if *required => report.fault_at(name, &REQUIRED),
             None => {}
         }
     }
     for name in map.keys().filter(|name| !parts.iter().any(|(part, ..)| part == name)) {
-        report.fault_at(name, &UNKNOWN_FIELD, "");
+        report.fault_at(name, &UNKNOWN_FIELD);
     }
 }
 
@@ -168,7 +171,7 @@ pub const fn plain(name: &'static str) -> &'static str {
 /// Declares a text of a fixed form: its test and how the form is named in faults.
 #[macro_export]
 macro_rules! form {
-    ($(#[$meta:meta])* pub struct $name:ident = $format:literal, $pattern:literal, $example:literal, |$text:ident| $test:expr;) => {
+    ($(#[$meta:meta])* pub struct $name:ident = $format:expr, $pattern:literal, $example:literal, |$text:ident| $test:expr;) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
@@ -194,7 +197,7 @@ macro_rules! form {
                 if fits {
                     *value = serde_json::Value::String($text.to_owned());
                 } else {
-                    report.fault(&$crate::faults::WRONG_FORMAT, $format);
+                    report.fault_about(&$crate::faults::WRONG_FORMAT, $format);
                 }
             }
         }

@@ -15,6 +15,7 @@ pub mod decimal;
 pub mod faults;
 pub mod fields;
 pub mod pages;
+pub mod phrases;
 pub mod problem;
 pub mod record;
 pub mod references;

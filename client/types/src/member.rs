@@ -133,22 +133,22 @@ fn digits(text: &str, lengths: &[usize]) -> bool {
 
 form! {
     /// A citizen's personal id number.
-    pub struct PersonalId = "12 digits", "^[0-9]{12}$", "040155001234", |text| digits(text, &[12]);
+    pub struct PersonalId = crate::phrases::DIGITS.with(12), "^[0-9]{12}$", "040155001234", |text| digits(text, &[12]);
 }
 
 form! {
     /// An identity number of the former kind.
-    pub struct OldIdNumber = "9 digits", "^[0-9]{9}$", "181234567", |text| digits(text, &[9]);
+    pub struct OldIdNumber = crate::phrases::DIGITS.with(9), "^[0-9]{9}$", "181234567", |text| digits(text, &[9]);
 }
 
 form! {
     /// A Party card's number.
-    pub struct CardNumber = "8 or 12 digits", "^([0-9]{8}|[0-9]{12})$", "42531943", |text| digits(text, &[8, 12]);
+    pub struct CardNumber = &crate::phrases::CARD_NUMBER, "^([0-9]{8}|[0-9]{12})$", "42531943", |text| digits(text, &[8, 12]);
 }
 
 form! {
     /// A phone number in E.164 form.
-    pub struct Phone = "a phone number such as +84912345678", "^\\+[1-9][0-9]{6,14}$", "+84912345678",
+    pub struct Phone = &crate::phrases::PHONE, "^\\+[1-9][0-9]{6,14}$", "+84912345678",
     |text| text.strip_prefix('+').is_some_and(|rest| {
         (7..=15).contains(&rest.len()) && !rest.starts_with('0') && rest.bytes().all(|b| b.is_ascii_digit())
     });
@@ -156,7 +156,7 @@ form! {
 
 form! {
     /// An e-mail address.
-    pub struct Email = "an e-mail address", "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", "van.a@example.vn",
+    pub struct Email = &crate::phrases::EMAIL, "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", "van.a@example.vn",
     |text| text.len() <= 200 && !text.contains(|c: char| c.is_whitespace() || c.is_control())
         && text.split_once('@').is_some_and(|(local, domain)| {
             !local.is_empty() && !domain.contains('@') && domain.split('.').count() > 1 && domain.split('.').all(|part| !part.is_empty())
@@ -165,14 +165,14 @@ form! {
 
 form! {
     /// A member's profile number: the number and the province's letters.
-    pub struct ProfileNumber = "6 digits and 1 to 3 letters", "^[0-9]{6}[A-Za-z]{1,3}$", "012345NA",
+    pub struct ProfileNumber = &crate::phrases::PROFILE_NUMBER, "^[0-9]{6}[A-Za-z]{1,3}$", "012345NA",
     |text| text.is_ascii() && text.len() >= 7 && text.len() <= 9
         && text.bytes().take(6).all(|b| b.is_ascii_digit()) && text.bytes().skip(6).all(|b| b.is_ascii_alphabetic());
 }
 
 form! {
     /// General education: the last class finished, of 12 or (the former system) of 10.
-    pub struct GeneralEducation = "a class of 12 or 10, such as 12/12", "^([0-9]|1[0-2])/12$|^([0-9]|10)/10$", "12/12",
+    pub struct GeneralEducation = &crate::phrases::GENERAL_EDUCATION, "^([0-9]|1[0-2])/12$|^([0-9]|10)/10$", "12/12",
     |text| text.split_once('/').is_some_and(|(class, of)| {
         let last = match of { "12" => 12, "10" => 10, _ => 0 };
         class.len() <= 2 && !class.starts_with('+') && class.parse::<u8>().is_ok_and(|class| last > 0 && class <= last)

@@ -152,7 +152,7 @@ impl<T: RecordType> Field for Ref<T> {
                 report.found(T::NAME, reference.clone());
                 *value = Value::String(reference.to_string());
             }
-            Err(()) => report.fault(&REFERENCE_INVALID, ""),
+            Err(()) => report.fault(&REFERENCE_INVALID),
         }
     }
 

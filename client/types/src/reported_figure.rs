@@ -55,7 +55,7 @@ codes! {
 
 form! {
     /// The code of an indicator, such as `members.strength`.
-    pub struct IndicatorCode = "words of a–z, 0–9, _ parted by dots", "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", "members.strength",
+    pub struct IndicatorCode = &crate::phrases::INDICATOR_CODE, "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", "members.strength",
     |text| (1..=100).contains(&text.len())
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
 }

@@ -6,6 +6,7 @@ pub use keys::{name_key, order_key, word_pattern, words_key};
 
 use crate::faults::{CONTROL_CHARACTER, EMPTY, OUT_OF_RANGE, Report, TOO_LONG, WRONG_TYPE};
 use crate::fields::Field;
+use crate::phrases::{self, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{borrow::Cow, fmt, ops::Deref};
@@ -40,9 +41,9 @@ impl<const MAX: usize> Field for Text<MAX> {
         let Some(text) = report.text(value) else { return };
         let multiline = MAX > 500;
         match clean(text, multiline) {
-            Err(()) => report.fault(&CONTROL_CHARACTER, ""),
-            Ok(clean) if clean.is_empty() => report.fault(&EMPTY, ""),
-            Ok(clean) if clean.chars().count() > MAX => report.fault(&TOO_LONG, MAX.to_string()),
+            Err(()) => report.fault(&CONTROL_CHARACTER),
+            Ok(clean) if clean.is_empty() => report.fault(&EMPTY),
+            Ok(clean) if clean.chars().count() > MAX => report.fault_about(&TOO_LONG, Words::plain(MAX)),
             Ok(Cow::Borrowed(_)) => {}
             Ok(Cow::Owned(clean)) => *value = Value::String(clean),
         }
@@ -69,9 +70,9 @@ impl<T, const MAX: usize> From<Vec<T>> for List<T, MAX> {
 
 impl<T: Field, const MAX: usize> Field for List<T, MAX> {
     fn check(value: &mut Value, report: &mut Report) {
-        let Value::Array(items) = value else { return report.fault(&WRONG_TYPE, "an array") };
+        let Value::Array(items) = value else { return report.fault_about(&WRONG_TYPE, &phrases::ARRAY) };
         if items.len() > MAX {
-            return report.fault(&OUT_OF_RANGE, format!("a list of at most {MAX}"));
+            return report.fault_about(&OUT_OF_RANGE, phrases::LIST_AT_MOST.with(MAX));
         }
         for (index, item) in items.iter_mut().enumerate() {
             report.within(&index.to_string(), |report| T::check(item, report));

@@ -2,6 +2,7 @@
 
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult, INTERNAL, TYPE_NOT_READABLE};
+use crate::phrases;
 use crate::store::registry::Kind;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -43,6 +44,6 @@ impl FromRequest for Collection {
 pub fn must_read(who: &Who, kind: &Kind) -> ApiResult<()> {
     match who.scope.most(kind) {
         Some(_) => Ok(()),
-        None => Err(ApiError::new(&TYPE_NOT_READABLE).detail(format!("type: {}", kind.name))),
+        None => Err(ApiError::new(&TYPE_NOT_READABLE).detail(phrases::OF_TYPE.with(kind.name))),
     }
 }

@@ -6,6 +6,7 @@ use crate::auth::seal;
 use crate::db::{At, Value};
 use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
 use crate::http::params::{Fault, Params};
+use crate::phrases;
 use crate::state::App;
 use crate::store::filter::{Filter, Takes};
 use crate::store::list::{Condition, List, ListPosition};
@@ -13,6 +14,7 @@ use crate::store::registry::{COMMON_SORTS, Kind, UNIT};
 use actix_web::HttpRequest;
 use actix_web::web::Query;
 use cell_records_types::Timestamp;
+use cell_records_types::phrases::Words;
 use cell_records_types::text::{fold, word_pattern};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -64,7 +66,7 @@ impl ListRequest {
     /// `400` naming the parameter and what is valid.
     pub async fn read(app: &App, who: &Who, kind: &'static Kind, request: &HttpRequest) -> ApiResult<Self> {
         let mut sent = Query::<Vec<(String, String)>>::from_query(request.query_string())
-            .map_err(|_| ApiError::parameter("query", "the query cannot be read"))?
+            .map_err(|_| ApiError::parameter("query", &phrases::QUERY_UNREADABLE))?
             .into_inner();
         let cursor = match sent.iter().position(|(name, _)| name == "cursor") {
             Some(index) => Some(open(app, who, kind, &sent.swap_remove(index).1)?),
@@ -137,7 +139,7 @@ fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<ListCursor> 
 
 async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<ListRequest> {
     if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
-        return Err(ApiError::parameter("query", format!("must not be longer than {LONGEST_QUERY} bytes")));
+        return Err(ApiError::parameter("query", phrases::QUERY_TOO_LONG.with(LONGEST_QUERY)));
     }
     let mut params = Params::new(pairs.clone());
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
@@ -150,7 +152,7 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
         }
         None => {
             if subtree {
-                params.fault("subtree", "needs the parameter unit");
+                params.fault("subtree", &phrases::NEEDS_UNIT);
             }
             None
         }
@@ -159,7 +161,7 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
         let name = text.strip_prefix('-').unwrap_or(text);
         let sort = kind.sort(name).ok_or_else(|| {
             let names: Vec<&str> = kind.sorts.iter().chain(&COMMON_SORTS).map(|sort| sort.name).collect();
-            format!("must be one of: {}; descending with - before it", names.join(", "))
+            phrases::SORTS.with(names.join(", "))
         })?;
         Ok((sort, text.starts_with('-')))
     });
@@ -169,7 +171,7 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
     // The order of names is the one that a search finds its way in.
     let by_name = || kind.sorts.iter().find(|sort| sort.columns.first() == Some(&"name_key")).copied();
     let sort = if words.is_empty() { sort } else { sort.or_else(by_name) };
-    let updated_since = params.parsed::<Timestamp>("updated_since", "a timestamp, such as 2026-01-31T00:00:00Z");
+    let updated_since = params.parsed::<Timestamp>("updated_since", &phrases::TIMESTAMP);
     let count = params.word("count", &["exact"]).is_some();
     let fields = params.read("fields", |text| fields(kind, text)).unwrap_or_default();
     let mut conditions = Vec::new();
@@ -190,28 +192,27 @@ async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, St
 const ENVELOPE: [&str; 7] = ["id", "type", "version", "unit_id", "external_ids", "created_at", "updated_at"];
 
 /// The words of a search.
-fn words(text: &str) -> Result<Vec<String>, String> {
+fn words(text: &str) -> Result<Vec<String>, Words> {
     let words: Vec<String> =
         fold(text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(word_pattern).collect();
-    if words.is_empty() { Err("must hold a word".into()) } else { Ok(words) }
+    if words.is_empty() { Err((&phrases::NEEDS_A_WORD).into()) } else { Ok(words) }
 }
 
-fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, String> {
+fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
     let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
     let unknown = |name: &&String| !ENVELOPE.contains(&name.as_str()) && kind.field(name).is_none();
     match names.iter().find(unknown) {
         None => Ok(names),
         Some(name) => {
             let known: Vec<&str> = ENVELOPE.into_iter().chain(kind.fields.iter().map(|field| field.name)).collect();
-            Err(format!("there is no {name}; known: {}", known.join(", ")))
+            Err(phrases::NO_SUCH_FIELD.with(name).with(known.join(", ")))
         }
     }
 }
 
 async fn reference(app: &App, who: &Who, kind: &'static Kind, text: &str) -> Result<Uuid, Fault> {
     let found = resolve(app, who, kind, text).await?;
-    let why = "nothing is found under this reference; it must be a UUID or ext:<system>:<value>";
-    found.ok_or_else(|| Fault::Value(why.into()))
+    found.ok_or_else(|| Fault::Value((&phrases::REFERS_TO_NOTHING).into()))
 }
 
 async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> Result<Vec<Value>, Fault> {
@@ -219,5 +220,5 @@ async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> Result<Vec
         let target = Kind::named(target).ok_or_else(|| Fault::Call(ApiError::new(&crate::error::INTERNAL)))?;
         return Ok(vec![reference(app, who, target, text).await?.into()]);
     }
-    filter.test.takes().read(text).map_err(|what| Fault::Value(format!("must be {what}")))
+    filter.test.takes().read(text).map_err(Fault::Value)
 }

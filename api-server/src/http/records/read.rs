@@ -9,6 +9,7 @@ use crate::auth::seal;
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::etag;
 use crate::http::params::Params;
+use crate::phrases;
 use crate::state::App;
 use crate::store::history::{self, Version};
 use crate::store::record::{Stored, show};
@@ -70,7 +71,7 @@ pub async fn get(
 ) -> ApiResult<HttpResponse> {
     let record = of_path(&app, &who, kind, &path).await?;
     let mut params = Params::of(&request)?;
-    let as_of = params.parsed::<Timestamp>("as_of", "a timestamp, such as 2026-01-31T00:00:00Z");
+    let as_of = params.parsed::<Timestamp>("as_of", &phrases::TIMESTAMP);
     params.end()?;
     let record = match as_of {
         None => live(record)?,

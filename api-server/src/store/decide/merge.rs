@@ -151,7 +151,7 @@ fn fields(item: &Item, target: &Target, refused: &[&str], context: &Context<'_>,
     for (name, value) in &*sent {
         let Some(spec) = item.kind.field(name).filter(|spec| !refused.contains(&spec.name)) else { continue };
         match value {
-            Value::Null if spec.required => report.fault_at(name, &faults::REQUIRED, ""),
+            Value::Null if spec.required => report.fault_at(name, &faults::REQUIRED),
             Value::Null => {
                 fields.0.remove(name);
             }
@@ -176,7 +176,7 @@ fn fields(item: &Item, target: &Target, refused: &[&str], context: &Context<'_>,
     let is_sent = |spec: &FieldSpec| item.sent.iter().any(|name| name == spec.name);
     for spec in item.kind.fields.iter().filter(|spec| spec.required && !spec.managed && !is_sent(spec)) {
         if !fields.0.contains_key(spec.name) {
-            report.fault_at(spec.name, &faults::REQUIRED, "");
+            report.fault_at(spec.name, &faults::REQUIRED);
         }
     }
     faults.append(&mut report.faults);

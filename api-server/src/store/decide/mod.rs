@@ -15,7 +15,9 @@ use super::registry::{KINDS, RecordKey, UNIT};
 use super::rules::{Action, AnyChange, Verdict};
 use super::scope::Scope;
 use super::write_set::{Count, WriteSet};
+use crate::phrases;
 use cell_records_types::faults::{self, Fault, FaultCode};
+use cell_records_types::phrases::Words;
 use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -157,7 +159,7 @@ pub fn clash(code: &'static FaultCode) -> Decided {
 }
 
 fn fault(pointer: String, code: &'static FaultCode) -> Fault {
-    Fault { pointer, code, argument: String::new() }
+    Fault { pointer, code, argument: Words::default() }
 }
 
 /// Longest chain of relays.
@@ -296,7 +298,7 @@ fn judge(
             let _ = before.map(|before| before.any());
             if all.is_empty() {
                 // Only such a record comes here.
-                let argument = "a readable record".into();
+                let argument = (&phrases::READABLE_RECORD).into();
                 all.push(Fault { pointer: item.prefix.into(), code: &faults::WRONG_TYPE, argument });
             }
             Err(invalid(all).into())

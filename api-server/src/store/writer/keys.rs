@@ -10,6 +10,7 @@ use crate::store::scope::Actor;
 use crate::store::writer::{Done, WriteError};
 use cell_records_types::Timestamp;
 use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::phrases::Words;
 use cell_records_types::sync::ItemStatus;
 use diesel::sql_types::Text;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -67,14 +68,14 @@ fn refusal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Refusal>, D::Err
 
 /// A fault: where, which, and what its text names. That is a field, a limit or a state, never a value of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptFault(String, String, String);
+pub struct KeptFault(String, String, Words);
 
 impl KeptItem {
     /// `room` is how many bytes of faults may still be kept.
     fn of(item: &Item, decided: &Decided, room: &mut usize) -> Self {
         let mut kept = |faults: &[Fault]| {
             let one = |fault: &Fault| {
-                *room = room.checked_sub(fault.pointer.len() + fault.code.code.len() + fault.argument.len())?;
+                *room = room.checked_sub(fault.pointer.len() + fault.code.code.len() + fault.argument.size())?;
                 Some(KeptFault(fault.pointer.clone(), fault.code.code.into(), fault.argument.clone()))
             };
             faults.iter().map_while(one).collect()
@@ -199,9 +200,9 @@ mod tests {
 
     #[test]
     fn faults_are_kept_as_far_as_there_is_room() {
-        let fault = Fault { pointer: "/1234".into(), code: &faults::EMPTY, argument: String::new() };
+        let fault = Fault { pointer: "/1234".into(), code: &faults::EMPTY, argument: Words::default() };
         let mut item: KeptItem = serde_json::from_str(r#"{"status":"invalid","kind":"unit"}"#).unwrap();
-        item.faults = vec![KeptFault(fault.pointer.clone(), "empty".into(), String::new()); 3];
+        item.faults = vec![KeptFault(fault.pointer.clone(), "empty".into(), Words::default()); 3];
         let (decided, unreadable) = (item.decided(), Item::unreadable(None, Vec::new()));
         assert_eq!(decided.faults, vec![fault; 3]);
         let mut room = 45;

@@ -1,0 +1,119 @@
+//! Phrases that are put into the texts of faults and problems. Each has both languages, so that no sentence is half
+//! in one and half in the other: what has no language (a name, a code, a number) is put in by [`Phrase::with`].
+
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+
+/// A phrase in both languages. Each `{}` is replaced by what has no language.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Phrase {
+    /// English text.
+    pub en: &'static str,
+    /// Vietnamese text.
+    pub vi: &'static str,
+}
+
+/// Words in both languages.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    en: String,
+    vi: String,
+}
+
+impl Phrase {
+    /// The phrase with a value for its first `{}`.
+    pub fn with(&'static self, value: impl Display) -> Words {
+        Words::from(self).with(value)
+    }
+}
+
+impl From<&'static Phrase> for Words {
+    fn from(phrase: &'static Phrase) -> Self {
+        Words { en: phrase.en.into(), vi: phrase.vi.into() }
+    }
+}
+
+impl Words {
+    /// What is the same in both languages: a name, a code, a number.
+    pub fn plain(value: impl Display) -> Self {
+        let value = value.to_string();
+        Words { en: value.clone(), vi: value }
+    }
+
+    /// With a value for the first `{}` that is left.
+    #[must_use]
+    pub fn with(self, value: impl Display) -> Self {
+        let value = value.to_string();
+        let put = |text: String| text.replacen("{}", &value, 1);
+        Words { en: put(self.en), vi: put(self.vi) }
+    }
+
+    /// In Vietnamese or English.
+    pub fn text(&self, vietnamese: bool) -> &str {
+        if vietnamese { &self.vi } else { &self.en }
+    }
+
+    /// Cuts each text to so many bytes.
+    pub(crate) fn cut(&mut self, most: usize) {
+        for text in [&mut self.en, &mut self.vi] {
+            text.truncate(text.floor_char_boundary(most));
+        }
+    }
+
+    /// Bytes of both texts.
+    pub fn size(&self) -> usize {
+        self.en.len() + self.vi.len()
+    }
+}
+
+/// Declares a table of phrases, in English and Vietnamese, with a test that none is left in English.
+#[macro_export]
+macro_rules! phrases {
+    ($($name:ident $en:literal $vi:literal;)*) => {
+        $(#[doc = concat!("`", $en, "`")]
+          pub static $name: $crate::phrases::Phrase = $crate::phrases::Phrase { en: $en, vi: $vi };)*
+
+        #[cfg(test)]
+        #[test]
+        fn every_phrase_is_in_both_languages() {
+            for phrase in [$(&$name),*] {
+                $crate::phrases::assert_both(phrase.en, phrase.vi);
+            }
+        }
+    };
+}
+
+/// Fails on a text that has another number of places for values than its translation, or that has the same words.
+#[doc(hidden)]
+pub fn assert_both(en: &str, vi: &str) {
+    assert_eq!(en.matches("{}").count(), vi.matches("{}").count(), "{en}");
+    let has_words =
+        en.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.len() > 1 && word != word.to_uppercase());
+    assert!(!vi.is_empty() && (en != vi || !has_words), "not translated: {en}");
+}
+
+phrases! {
+    STRING "a string" "một chuỗi";
+    ARRAY "an array" "một mảng";
+    OBJECT "an object" "một đối tượng";
+    BOOLEAN "true or false" "true hoặc false";
+    WHOLE_NUMBER "a whole number" "một số nguyên";
+    LIST_AT_MOST "a list of at most {}" "một danh sách có nhiều nhất {} phần tử";
+    NAMES_AT_MOST "an object of at most {} names" "một đối tượng có nhiều nhất {} tên";
+    NAME "a name of a–z and _" "tên gồm a–z và _";
+    UUID "a UUID" "UUID";
+    DECIMAL "a decimal in plain notation with at most 6 places, as a string" "chuỗi số thập phân, không có số mũ, nhiều nhất 6 chữ số sau dấu chấm";
+    DATE "YYYY-MM-DD" "YYYY-MM-DD";
+    PARTIAL_DATE "YYYY, YYYY-MM or YYYY-MM-DD" "YYYY, YYYY-MM hoặc YYYY-MM-DD";
+    TIMESTAMP "an RFC 3339 timestamp" "thời điểm theo RFC 3339";
+    SCHEME_CODE "1 to 40 of a–z, 0–9, _" "1 đến 40 ký tự trong a–z, 0–9, _";
+    USERNAME "2 to 40 of a–z, 0–9, '.', '_', '-'" "2 đến 40 ký tự trong a–z, 0–9, '.', '_', '-'";
+    SYSTEM_CODE "2 to 40 of a–z, 0–9, '-'" "2 đến 40 ký tự trong a–z, 0–9, '-'";
+    INDICATOR_CODE "words of a–z, 0–9, _ parted by dots" "các từ gồm a–z, 0–9, _ cách nhau bằng dấu chấm";
+    DIGITS "{} digits" "{} chữ số";
+    CARD_NUMBER "8 or 12 digits" "8 hoặc 12 chữ số";
+    PHONE "a phone number such as +84912345678" "số điện thoại như +84912345678";
+    EMAIL "an e-mail address" "địa chỉ thư điện tử";
+    PROFILE_NUMBER "6 digits and 1 to 3 letters" "6 chữ số và 1 đến 3 chữ cái";
+    GENERAL_EDUCATION "a class of 12 or 10, such as 12/12" "lớp của hệ 12 hoặc 10 năm, như 12/12";
+}
