@@ -36,7 +36,8 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Begins a client of the server at `base_url`, such as `https://records.example.vn`; paths are added to it.
+    /// Begins a client of the server at `base_url`, such as `https://records.example.vn`; paths are added to it, `/v1`
+    /// with them.
     pub fn builder(base_url: &str) -> ClientBuilder {
         ClientBuilder {
             base_url: base_url.to_owned(),
@@ -146,10 +147,7 @@ impl ClientBuilder {
     /// [`Error::Refused`] when the base URL is not `http` or `https`, a token or language cannot be put in a header,
     /// or a certificate is not PEM.
     pub fn build(self) -> Result<Client> {
-        let base = Url::parse(&self.base_url).map_err(|cause| Error::Refused(format!("the base URL: {cause}")))?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(Error::Refused("the base URL must begin with http:// or https://".to_owned()));
-        }
+        let base = base_url(&self.base_url)?;
         if let Credentials::Token(token) = &self.credentials
             && HeaderValue::try_from(format!("Bearer {token}")).is_err()
         {
@@ -194,6 +192,34 @@ impl ClientBuilder {
     }
 }
 
+/// The URL that paths are added to. A `/v1` at its end is theirs.
+fn base_url(text: &str) -> Result<Url> {
+    let text = text.trim_end_matches('/');
+    let text = text.strip_suffix("/v1").unwrap_or(text);
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        let what = "the server's URL must begin with http:// or https://, such as https://records.example.vn";
+        return Err(Error::Refused(what.to_owned()));
+    }
+    Url::parse(text).map_err(|cause| Error::Refused(format!("the server's URL: {cause}")))
+}
+
 fn refused(what: &str, cause: reqwest::Error) -> Error {
     Error::Refused(format!("{what}: {}", Error::from(cause)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base_url;
+
+    #[test]
+    fn the_servers_url_is_taken_with_or_without_the_version_of_the_api() {
+        for text in ["http://ward.example:8080", "http://ward.example:8080/", "http://ward.example:8080/v1/"] {
+            assert_eq!(base_url(text).unwrap().as_str(), "http://ward.example:8080/");
+        }
+        assert_eq!(base_url("https://example.vn/records/v1").unwrap().as_str(), "https://example.vn/records");
+        for text in ["ward.example", "localhost:8080", "ftp://ward.example", "http://", ""] {
+            let why = base_url(text).unwrap_err().to_string();
+            assert!(why.contains("the server's URL"), "{text}: {why}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod support;
 mod accounts;
 mod audit;
 mod bad_input;
+mod cellsync;
 mod concurrency;
 mod connections;
 mod crash;

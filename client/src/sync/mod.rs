@@ -36,7 +36,7 @@ mod sqlite;
 mod store;
 
 pub use memory::MemoryStore;
-pub use outbox::{Batch, BatchLimits, Effect, Outcome, Refused};
+pub use outbox::{Batch, BatchLimits, Effect, Outcome, Refused, Take};
 pub use push::Pushed;
 pub use session::{Pulled, SyncSession};
 pub use sqlite::SqliteStore;

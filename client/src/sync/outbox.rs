@@ -5,9 +5,11 @@ use super::store::{Held, State, broken};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use cell_records_types::sync::{
-    ItemResult, ItemStatus, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, PushBatch, PushItem, PushReturn, SCHEMA,
+    ConflictReason, ItemResult, ItemStatus, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, PushBatch, PushItem, PushOp, PushReturn,
+    SCHEMA,
 };
 use cell_records_types::{Reference, Timestamp};
+use serde::Serialize;
 use uuid::Uuid;
 
 /// How large a new batch may be.
@@ -78,7 +80,7 @@ pub enum Effect {
 }
 
 /// An item that the server refused: a conflict, or one that it can never take as it is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Refused {
     /// Its number in this store.
     pub number: i64,
@@ -96,6 +98,40 @@ impl Refused {
     /// be taken.
     pub fn is_conflict(&self) -> bool {
         is_conflict(&self.result.status)
+    }
+}
+
+/// Whose version of a refused item holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The server's: the item is dropped.
+    Server,
+    /// This side's: the item is sent again, upon the server's version.
+    Mine,
+}
+
+impl Refused {
+    /// The item to send again, upon the version that the server reported, or else the one that the copy holds. A
+    /// version that has come since then is another conflict.
+    pub(crate) fn again(&self, held: Option<i64>) -> Result<PushItem> {
+        let mut item = self.item.clone();
+        if self.result.status == ItemStatus::Blocked {
+            return Err(Error::Refused(
+                "it was not judged, because it refers to a refused item: end that one, and this one follows it".into(),
+            ));
+        }
+        match &self.result.conflict {
+            Some(conflict) if conflict.reason == ConflictReason::Deleted && item.op != PushOp::Restore => {
+                return Err(Error::Refused(
+                    "the record is deleted on the server: push a `restore` of it first, or take the server's".into(),
+                ));
+            }
+            Some(conflict) if conflict.reason == ConflictReason::Version => {
+                item.if_version = conflict.current_version.or(held).or(item.if_version);
+            }
+            _ => {}
+        }
+        Ok(item)
     }
 }
 

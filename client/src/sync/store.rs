@@ -1,9 +1,9 @@
 //! What a local copy must be able to do, and the rules that every store keeps alike.
 
-use super::outbox::{Batch, BatchLimits, Outcome, Refused};
+use super::outbox::{Batch, BatchLimits, Outcome, Refused, Take};
 use crate::error::{Error, Result};
-use cell_records_types::Timestamp;
 use cell_records_types::sync::{Change, ChangesPage, Phase, PushItem};
+use cell_records_types::{Reference, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -82,6 +82,26 @@ pub trait Store: Send {
     /// # Errors
     /// [`Error::Refused`] when no refused item has this number.
     fn retry(&mut self, number: i64, item: &PushItem) -> Result<()>;
+
+    /// Ends a refused item as somebody has decided.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when no refused item has this number, or when it cannot be sent again: then nothing changes.
+    fn resolve(&mut self, number: i64, take: Take) -> Result<()> {
+        let refused = self.refused()?.into_iter().find(|refused| refused.number == number);
+        let refused = refused.ok_or_else(|| Error::Refused(format!("no refused item has the number {number}")))?;
+        match take {
+            Take::Server => self.forget_refused(number),
+            Take::Mine => {
+                let named = match refused.item.id {
+                    Some(Reference::Id(id)) => Some(id),
+                    _ => refused.result.id,
+                };
+                let held = named.map(|id| self.version(&refused.item.kind, id)).transpose()?.flatten();
+                self.retry(number, &refused.again(held)?)
+            }
+        }
+    }
 
     /// Makes the prepared batch look older.
     #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::stub::{Reply, Stub, ok, problem};
 use super::sync::{answer, apply, held, id, name, on_both_stores, page, record, remove, session, update, upsert};
-use crate::sync::{BatchLimits, Effect, Held, MemoryStore, Outcome, Refused, SqliteStore, Store};
+use crate::sync::{BatchLimits, Effect, Held, MemoryStore, Outcome, Refused, SqliteStore, Store, Take};
 use crate::types::Reference;
 use crate::types::sync::{ConflictReason, ItemResult, ItemStatus, PushItem, PushOp};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ on_both_stores! {
     a_batch_refused_whole_is_halved_to_a_dead_letter,
     what_is_wrong_with_every_batch_keeps_the_outbox,
     items_are_taken_once_under_a_digest,
+    a_refused_item_is_dropped_or_sent_again_upon_the_servers_version,
 }
 
 /// A create by a UUID, with a name and with references by name.
@@ -211,6 +212,39 @@ mod properties {
             store = session.into_store();
             assert_eq!((store.waiting().unwrap(), store.refused().unwrap().len()), (2, 0));
         }
+    }
+
+    pub(super) async fn a_refused_item_is_dropped_or_sent_again_upon_the_servers_version<S: Store>(mut store: S) {
+        apply(&mut store, page(None, false, &[upsert(1, 1, "a"), upsert(2, 1, "b")], "a", false));
+        let conflict = |index: usize, reason: &str| {
+            json!({"index": index, "id": id(index as u128 + 1), "status": "conflict",
+                   "conflict": {"reason": reason, "current_version": 7}})
+        };
+        let first = json!({"applied": true, "summary": {}, "items": [
+            conflict(0, "version"), conflict(1, "version"), conflict(2, "deleted"), {"index": 3, "status": "blocked"},
+        ]});
+        let stub = Stub::start(move |number, seen| match number {
+            0 => Reply::Answer(207, Vec::new(), first.clone()),
+            _ => answer(seen, |_| "updated"),
+        });
+        let mut session = session(&stub, store);
+        session.enqueue(&[update(1, 1), update(2, 1), update(3, 1), update(4, 1)]).unwrap();
+        session.push().await.unwrap();
+        let numbered: Vec<i64> = session.store().refused().unwrap().iter().map(|refused| refused.number).collect();
+        let store = session.store_mut();
+        // The server's record stays, and nothing is sent.
+        store.resolve(numbered[0], Take::Server).unwrap();
+        assert_eq!((store.waiting().unwrap(), name(store, 1).as_deref()), (0, Some("a")));
+        store.resolve(numbered[1], Take::Mine).unwrap();
+        // What cannot be sent again stays, and so does what is not there.
+        for number in [numbered[0], numbered[2], numbered[3]] {
+            assert!(matches!(store.resolve(number, Take::Mine), Err(crate::Error::Refused(_))));
+        }
+        assert_eq!((store.refused().unwrap().len(), store.waiting().unwrap()), (2, 1));
+        assert_eq!(session.push().await.unwrap().accepted, 1);
+        let sent = stub.seen()[1].json();
+        assert_eq!((numbers(&sent), &sent["items"][0]["if_version"]), (vec![2], &json!(7)));
+        assert_eq!(name(session.store(), 2).as_deref(), Some("pushed"));
     }
 
     pub(super) async fn items_are_taken_once_under_a_digest<S: Store>(mut store: S) {

@@ -1,15 +1,16 @@
 //! `cellsync`: keeps a local copy of a server's records in a SQLite file, from the command line.
 
+mod conflicts;
 mod file;
 mod report;
 
 use anyhow::{Context, Result, bail};
-use cell_records_client::Client;
 use cell_records_client::sync::{Filter, SqliteStore, Store, SyncSession};
 use cell_records_client::types::Timestamp;
+use cell_records_client::{Client, Error};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{HumanCount, HumanDuration};
-use report::{changes, human, line, not_found, print, progress, whole};
+use report::{changes, human, not_found, print, progress, whole, words};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 /// Keeps a local copy of a cell-records server in a SQLite file, and sends local changes to it.
 ///
 /// The access token is read from CELLSYNC_TOKEN or from --token-file, never from the command line.
-/// Exit status: 0, 1 when the server refused items, 2 on any failure.
+/// Exit status: 0, 1 when refused items wait for a decision, 2 on any failure.
 #[derive(Parser)]
 #[command(name = "cellsync", version)]
 struct Arguments {
@@ -67,11 +68,30 @@ enum Command {
         #[command(flatten)]
         copy: Copy,
     },
+    /// Lists the items that the server refused, a line each: number, since when, what it was, why, and the fields that
+    /// differ. Asks no server.
+    Conflicts {
+        /// One JSON object a line: `number`, `at`, `item`, and the server's `result`.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        copy: Copy,
+    },
+    /// Ends a refused item. Asks no server; the next push sends what is to be sent again.
+    Resolve {
+        /// Number of the item, as `cellsync conflicts` shows it.
+        id: i64,
+        /// Whose version holds.
+        #[arg(long, value_name = "SIDE")]
+        take: conflicts::Side,
+        #[command(flatten)]
+        copy: Copy,
+    },
 }
 
 #[derive(Args)]
 struct Server {
-    /// Base URL of the server.
+    /// Base URL of the server, such as `https://records.example.vn`.
     #[arg(long, env = "CELLSYNC_SERVER", value_name = "URL")]
     server: String,
     /// File that holds the access token, instead of CELLSYNC_TOKEN.
@@ -87,7 +107,7 @@ struct Server {
 
 #[derive(Args)]
 struct Copy {
-    /// The SQLite file that holds the copy; made when it is absent.
+    /// The SQLite file that holds the copy; `pull`, `watch` and `push` make one that is absent.
     #[arg(long, env = "CELLSYNC_STORE", value_name = "FILE")]
     store: PathBuf,
 }
@@ -116,6 +136,9 @@ fn main() -> ExitCode {
     let outcome = runtime.context("starting").and_then(|runtime| runtime.block_on(run(arguments.command)));
     outcome.unwrap_or_else(|error| {
         eprintln!("cellsync: {error:#}");
+        if error.downcast_ref::<Error>().and_then(Error::status) == Some(401) {
+            eprintln!("The server does not take the access token: it is mistyped, has expired or is revoked.");
+        }
         ExitCode::from(2)
     })
 }
@@ -125,7 +148,9 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Pull { server, copy, choice } => pull(session(&server, &copy, choice)?).await,
         Command::Push { file, again, server, copy } => push(file.as_deref(), again, &server, &copy).await,
         Command::Watch { server, copy, choice } => watch(session(&server, &copy, choice)?).await,
-        Command::Status { copy } => status(&copy),
+        Command::Status { copy } => status(&existing(&copy)?),
+        Command::Conflicts { json, copy } => conflicts::list(&existing(&copy)?, json),
+        Command::Resolve { id, take, copy } => conflicts::resolve(existing(&copy)?, id, take),
     }
 }
 
@@ -134,7 +159,11 @@ fn session(server: &Server, copy: &Copy, choice: Choice) -> Result<SyncSession<S
         Some(file) => std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?,
         None => std::env::var("CELLSYNC_TOKEN").context("set CELLSYNC_TOKEN, or name a --token-file")?,
     };
-    let mut client = Client::builder(&server.server).access_token(token.trim());
+    let token = token.trim();
+    if token.is_empty() {
+        bail!("the access token is empty");
+    }
+    let mut client = Client::builder(&server.server).access_token(token);
     if let Some(language) = &server.language {
         client = client.language(language);
     }
@@ -151,6 +180,14 @@ fn session(server: &Server, copy: &Copy, choice: Choice) -> Result<SyncSession<S
 
 fn open(copy: &Copy) -> Result<SqliteStore> {
     SqliteStore::open(&copy.store).with_context(|| format!("opening {}", copy.store.display()))
+}
+
+/// Opens a copy that is there: opening makes the file.
+fn existing(copy: &Copy) -> Result<SqliteStore> {
+    if !copy.store.exists() {
+        bail!("{} does not exist: nothing was pulled yet", copy.store.display());
+    }
+    open(copy)
 }
 
 async fn pull(mut session: SyncSession<SqliteStore>) -> Result<ExitCode> {
@@ -221,15 +258,16 @@ async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) ->
     bar.enable_steady_tick(Duration::from_millis(200));
     let pushed = session.push().await;
     bar.finish_and_clear();
-    let refused: Vec<_> = session.store().refused()?.into_iter().filter(|refused| refused.number > known).collect();
-    for refused in &refused {
-        print(line(refused))?;
+    let refused = session.store().refused()?;
+    for refused in refused.iter().filter(|refused| refused.number > known) {
+        print(format_args!("refused: {}", words(refused)))?;
     }
     let pushed = match pushed {
         Ok(pushed) => pushed,
         Err(error) => {
             let waiting = session.store().waiting()?;
-            bail!("{error}\n{waiting} items wait in the outbox; `cellsync push` without a file sends them");
+            let more = format!("{waiting} items wait in the outbox; `cellsync push` without a file sends them");
+            return Err(anyhow::Error::from(error).context(more));
         }
     };
     print(format_args!(
@@ -241,16 +279,14 @@ async fn push(file: Option<&Path>, again: bool, server: &Server, copy: &Copy) ->
         human(pushed.blocked),
         human(pushed.waiting),
     ))?;
+    if !refused.is_empty() {
+        print(format_args!("{} refused items wait for a decision: see `cellsync conflicts`", human(refused.len())))?;
+    }
     let all_well = refused.is_empty() && pushed.waiting == 0;
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn status(copy: &Copy) -> Result<ExitCode> {
-    // Opening would make the file.
-    if !copy.store.exists() {
-        bail!("{} does not exist: nothing was pulled yet", copy.store.display());
-    }
-    let store = open(copy)?;
+fn status(store: &SqliteStore) -> Result<ExitCode> {
     let state = store.state()?;
     let refused = store.refused()?;
     let conflicts = refused.iter().filter(|refused| refused.is_conflict()).count();

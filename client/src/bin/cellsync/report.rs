@@ -15,14 +15,14 @@ pub fn print(line: impl Display) -> Result<()> {
 }
 
 /// A refused item, readable alone: what it was, and everything that is wrong with it.
-pub fn line(refused: &Refused) -> String {
+pub fn words(refused: &Refused) -> String {
     let Refused { item, result, .. } = refused;
     let name = match (&item.id, item.external_ids.as_deref()) {
         (Some(id), _) => id.to_string(),
         (None, Some([first, ..])) => format!("ext:{}:{}", first.system, first.value),
         _ => String::new(),
     };
-    let mut text = format!("refused: {} {} {name}: {}", item.op, item.kind, result.status);
+    let mut text = format!("{} {} {name}: {}", item.op, item.kind, result.status);
     if let Some(conflict) = &result.conflict {
         text.push_str(&format!(" ({})", conflict.reason));
         if let Some(version) = conflict.current_version {
