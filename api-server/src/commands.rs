@@ -130,7 +130,8 @@ pub enum TokenCommand {
     Revoke {
         /// The system's code.
         code: String,
-        /// The token's id.
+        /// The token's id, as `token list CODE` shows it first.
+        #[arg(value_name = "TOKEN_ID", value_parser = token_id)]
         token: Uuid,
     },
     /// List a system's tokens, without their secrets.
@@ -138,6 +139,10 @@ pub enum TokenCommand {
         /// The system's code.
         code: String,
     },
+}
+
+fn token_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(|_| "must be the token's id, a UUID, which `cell-records token list CODE` shows first")
 }
 
 /// What the operator does with the keys of the database.

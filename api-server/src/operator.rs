@@ -171,8 +171,7 @@ impl Operator {
             Some(code) => checked::<SystemCode>(code, "the code")?,
             None => accounts::code_of(&display_name),
         };
-        let server_code = self.shared.server_code.clone();
-        if code == server_code {
+        if code == self.shared.server_code {
             return Err(format!("the code {code} is this server's own: give another with --code"));
         }
         let taken = format!("the system {code} is registered already: to register another, give its code with --code");
@@ -185,9 +184,10 @@ impl Operator {
             contact: Some(checked::<cell_records_types::Text>(contact, "the contact")?),
             purpose: Some(checked::<cell_records_types::Text<500>>(purpose, "the purpose")?),
         };
-        let made = self.shared.writer.accounts(move |tx| {
-            Box::pin(async move { accounts::register(tx, &By::operator(), new, &server_code).await })
-        });
+        let made = self
+            .shared
+            .writer
+            .accounts(move |tx| Box::pin(async move { accounts::insert(tx, &By::operator(), new).await }));
         made.await.map_err(written)?.map(|system| system.name).ok_or(taken)
     }
 

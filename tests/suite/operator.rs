@@ -83,6 +83,18 @@ on_both_engines! {
         assert_eq!(server.operator().list(CallerKind::System).await.unwrap().len(), 2);
     }
 
+    async fn a_token_is_revoked_by_its_id_and_another_name_of_it_says_where_that_is(server: empty) {
+        printed(&command(server, &["system", "add", "Phố", "--contact", "a", "--purpose", "b"])).unwrap();
+        let issued = printed(&command(server, &["token", "issue", "pho", "--name", "a"])).unwrap();
+        let (id, secret) = issued.trim().split_once("  ").unwrap();
+        for wrong in [secret, &secret[..12]] {
+            let why = printed(&command(server, &["token", "revoke", "pho", wrong])).unwrap_err();
+            assert!(why.contains("TOKEN_ID") && why.contains("token list CODE"), "{why}");
+        }
+        printed(&command(server, &["token", "revoke", "pho", id])).unwrap();
+        assert!(printed(&command(server, &["token", "list", "pho"])).unwrap().contains("revoked"));
+    }
+
     async fn the_last_administrator_is_disabled_only_with_yes(server: empty) {
         let refused = printed(&command(server, &["user", "disable", "admin"])).unwrap_err();
         assert!(refused.contains("--yes"), "{refused}");

@@ -12,7 +12,7 @@ use crate::store::accounts::{self, Account, Changes, NewAccount};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
 use cell_records_types::accounts::{AccountPatch, CallerKind, NewSystem, System};
-use cell_records_types::faults::{NAME_TAKEN, UNKNOWN_FIELD};
+use cell_records_types::faults::{NAME_TAKEN, SYSTEM_EXISTS, UNKNOWN_FIELD};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -48,8 +48,9 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
 
 /// Registers a system, without rights and tokens yet.
 ///
-/// Its code is made from its name unless one is given, and never changes. Needs `administrator` over the unit. A
-/// repeat under the same `Idempotency-Key` gets the same answer.
+/// Its code is made from its name unless one is given, and never changes; `422` with the fault `system_exists` or
+/// `name_taken` when another system has it. Needs `administrator` over the unit. A repeat under the same
+/// `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "systems",
     request_body(content = NewSystem, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
@@ -67,14 +68,19 @@ async fn create_system(
     let body = body?;
     let (form, _) = body.form::<NewSystem>()?;
     let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
-    let code = form.code.map(|code| code.to_string());
-    if code.as_ref() == Some(&app.server_code) {
-        return Err(ApiError::fault("/code", &NAME_TAKEN));
+    // A second system of one name has to be meant: without a code of its own it would be the first, registered again.
+    let (code, taken) = match form.code {
+        Some(code) => (code.to_string(), ("/code", &NAME_TAKEN)),
+        None => (accounts::code_of(&form.name), ("/name", &SYSTEM_EXISTS)),
+    };
+    let taken = move || ApiError::fault(taken.0, taken.1);
+    if code == app.server_code {
+        return Err(taken());
     }
-    let (by, server_code) = (client::by(&request, Some(&who)), app.server_code.clone());
+    let by = client::by(&request, Some(&who));
     let new = NewAccount {
         kind: CallerKind::System,
-        name: code.unwrap_or_default(),
+        name: code,
         display_name: form.name.to_string(),
         unit: home,
         password_hash: None,
@@ -90,8 +96,7 @@ async fn create_system(
         move |tx, scope| {
             Box::pin(async move {
                 unit(&scope, Some(home))?;
-                let system = accounts::register(tx, &by, new, &server_code).await?;
-                let system = system.ok_or_else(|| ApiError::fault("/code", &NAME_TAKEN))?;
+                let system = accounts::insert(tx, &by, new).await?.ok_or_else(taken)?;
                 Ok(idempotency::made(system.id, &system.into_system()))
             })
         },

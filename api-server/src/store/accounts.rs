@@ -191,29 +191,7 @@ pub async fn insert(tx: &mut WriteTx<'_>, by: &By, new: NewAccount) -> Result<Op
     Ok(Some(made))
 }
 
-/// Makes a system; without a code it gets the first free one that its name suggests. Nothing when its code is taken.
-///
-/// # Errors
-/// When the database fails.
-pub async fn register(
-    tx: &mut WriteTx<'_>,
-    by: &By,
-    mut new: NewAccount,
-    server_code: &str,
-) -> Result<Option<Account>, DbError> {
-    if new.name.is_empty() {
-        let stem = code_of(&new.display_name);
-        let mut number = 1u32;
-        new.name = stem.clone();
-        while new.name == server_code || by_name(&mut tx.db(), CallerKind::System, &new.name).await?.is_some() {
-            number += 1;
-            new.name = format!("{stem}-{number}");
-        }
-    }
-    insert(tx, by, new).await
-}
-
-/// A code from a name: its words without diacritics, at most 30 characters, so that a number fits behind it.
+/// A code from the name of a system: its words without diacritics, at most 30 characters.
 pub fn code_of(name: &str) -> String {
     let folded: String = fold(name).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let words: Vec<&str> = folded.split('-').filter(|word| !word.is_empty()).collect();

@@ -92,6 +92,7 @@ fault_codes! {
     WRONG_PASSWORD "wrong_password" "This is not the password." "Mật khẩu không đúng.";
     OUTSIDE_YOUR_UNIT "outside_your_unit" "This is outside the unit." "Nằm ngoài phạm vi tổ chức.";
     ROLES_CONFLICT "roles_conflict" "An account must not hold administrator together with a role that reads personal data." "Một tài khoản không được vừa quản trị vừa có vai trò đọc dữ liệu cá nhân.";
+    SYSTEM_EXISTS "system_exists" "The code that this name makes is taken: give the system a code of its own." "Mã tạo từ tên này đã được dùng: hãy cho hệ thống một mã riêng.";
     NAME_TAKEN "name_taken" "This name is taken." "Tên này đã được dùng.";
 }
 
