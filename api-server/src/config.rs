@@ -250,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn a_file_with_secrets_is_its_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ward.toml");
+        for (text, is_refused) in [
+            ("master_key = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='", true),
+            ("database_url = 'postgres://u:hunter2@h/d'", true),
+            ("database_url = 'postgres://u@h/d'", false),
+            ("database_url = 'postgres://u:hunter2@h/d'\ndatabase_readable_by_others = true", false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            for (mode, is_open) in [(0o644, true), (0o600, false)] {
+                std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+                let why = Config::load(&Settings::default(), Some(&file), []).err().unwrap_or_default();
+                assert_eq!(why.contains("chmod 600"), is_refused && is_open, "{text}: {why}");
+                assert!(!why.contains("hunter2"), "{why}");
+            }
+        }
+    }
+
+    #[test]
     fn a_wrong_setting_is_named_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ward.toml");

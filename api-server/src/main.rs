@@ -20,10 +20,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 ///
 /// Each setting is a flag, else a variable `CELL_RECORDS_…`, else a line of the file given with --config.
 #[derive(Parser)]
-#[command(name = "cell-records", version)]
+#[command(name = "cell-records", version, after_help = WITHOUT_FLAG)]
 struct Cli {
-    /// A TOML file of settings.
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A TOML file of settings; also CELL_RECORDS_CONFIG.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
@@ -31,9 +31,17 @@ struct Cli {
     command: Command,
 }
 
+/// Of the help: settings that other users of the machine could read as flags.
+const WITHOUT_FLAG: &str = "Settings without a flag, as variables or in the file:
+  CELL_RECORDS_ADMIN_PASSWORD
+          The password of `admin` at the first start [default: a random one, printed once]
+  CELL_RECORDS_MASTER_KEY
+          Wraps the keys that are kept in the database: 32 bytes in base64 [default: none]";
+
 #[derive(Subcommand)]
 enum Command {
     /// Bring the database up to date, make what the first start needs, and serve.
+    #[command(after_help = WITHOUT_FLAG)]
     Serve {
         /// Also load the demo ward, once; the server is ready after it.
         #[arg(long)]

@@ -129,7 +129,10 @@ on_both_engines! {
             answered += 1;
         }
         assert!(answered > 20);
-        server.nobody().get("/docs/").await.is(200);
+        assert!(server.nobody().get("/docs/").await.is(200).text.contains("<title>cell-records API</title>"));
+        for path in ["/", "/docs"] {
+            assert_eq!(server.nobody().get(path).await.is(307).header("location"), "/docs/");
+        }
     }
 
     async fn every_example_of_a_create_and_a_change_works_on_the_demo(server: demo) {

@@ -3,6 +3,7 @@
 //! `--database-url` as a flag. One that is unknown or makes no sense stops the start, named as it was written.
 
 use crate::auth::passwords::Cost;
+use crate::db::file::check_owner_only;
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
@@ -23,12 +24,14 @@ const CONFIG_FILE: &str = "CELL_RECORDS_CONFIG";
 /// The settings as they are written, before they are judged. Absent ones take their default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, default)]
+#[command(next_help_heading = "Settings")]
 pub struct Settings {
     /// The database: `sqlite://FILE` or `postgres://…` [default: sqlite://./data/cell-records.db].
     #[arg(long, global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
-    /// Let a SQLite file be one that others than its owner may read: `true` or `false` [default: false].
+    /// Let others than its owner read the SQLite file, and a settings file that holds secrets: `true` or `false`
+    /// [default: false].
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_readable_by_others: Option<bool>,
@@ -73,6 +76,16 @@ pub struct Settings {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master_key: Option<String>,
+}
+
+impl Settings {
+    /// Whether others must not read them.
+    fn holds_secrets(&self) -> bool {
+        let user = |url: &String| Some(url.split_once("://")?.1.split_once('@')?.0.contains(':'));
+        let has_password =
+            self.database_url.as_ref().is_some_and(|url| user(url) == Some(true) || url.contains("password="));
+        has_password || self.admin_password.is_some() || self.master_key.is_some()
+    }
 }
 
 /// A setting that makes no sense.
@@ -193,11 +206,22 @@ impl Sources {
         if let Some(file) = &self.file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment = figment.merge(Serialized::defaults(&self.variables)).merge(Serialized::defaults(&self.flags));
-        figment.extract().map_err(|error| {
-            let reasons: Vec<String> = error.into_iter().map(|one| self.reason(&one)).collect();
-            reasons.join("; ")
-        })
+        let read = |figment: Figment| {
+            figment.extract().map_err(|error: figment::Error| {
+                let reasons: Vec<String> = error.into_iter().map(|one| self.reason(&one)).collect();
+                reasons.join("; ")
+            })
+        };
+        let of_file: Settings = read(figment.clone())?;
+        let settings: Settings =
+            read(figment.merge(Serialized::defaults(&self.variables)).merge(Serialized::defaults(&self.flags)))?;
+        match &self.file {
+            Some(file) if of_file.holds_secrets() && settings.database_readable_by_others != Some(true) => {
+                check_owner_only(file, "secrets")?;
+            }
+            _ => {}
+        }
+        Ok(settings)
     }
 
     /// What figment found wrong in the file, without the value: it may be a secret. Flags and variables have their

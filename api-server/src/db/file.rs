@@ -50,18 +50,23 @@ pub fn make(path: &Path) -> Result<(), String> {
 /// # Errors
 /// A sentence for the operator.
 pub fn check_private(path: &Path) -> Result<(), String> {
-    for part in parts(path) {
-        let Ok(metadata) = part.metadata() else { continue };
-        let mode = metadata.mode() & 0o777;
-        if mode & READABLE_BY_OTHERS != 0 {
-            let part = part.display();
-            return Err(format!(
-                "database_url: others may read {part} (mode {mode:04o}), and it holds personal data: \
-                 chmod 600 it, or set database_readable_by_others"
-            ));
-        }
+    parts(path).iter().try_for_each(|part| check_owner_only(part, "personal data"))
+}
+
+/// Refuses a file that others than its owner may read. One that is not there is no fault.
+///
+/// # Errors
+/// A sentence for the operator, which says what the file holds.
+pub fn check_owner_only(path: &Path, holds: &str) -> Result<(), String> {
+    let Ok(metadata) = path.metadata() else { return Ok(()) };
+    let mode = metadata.mode() & 0o777;
+    if mode & READABLE_BY_OTHERS == 0 {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "others may read {} (mode {mode:04o}), and it holds {holds}: chmod 600 it, or set database_readable_by_others",
+        path.display()
+    ))
 }
 
 /// Held while a server runs on a file. It goes with the process, however that ends.

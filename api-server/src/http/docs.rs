@@ -29,15 +29,22 @@ static FILES: LazyLock<Vec<(&str, StaticFile)>> = LazyLock::new(|| {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
+        let bytes = if name == NAMES[0] { titled(&bytes) } else { bytes };
         Some((name, StaticFile::new(found.content_type, bytes)))
     };
     NAMES.into_iter().filter_map(file).collect()
 });
 
+/// The page under its own title.
+fn titled(page: &[u8]) -> Bytes {
+    String::from_utf8_lossy(page).replacen("<title>Swagger UI<", "<title>cell-records API<", 1).into()
+}
+
 /// Registers the routes of this file. They are no part of the document: what they answer is for browsers.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.map(|config| {
         config
+            .service(web::redirect("/", "/docs/"))
             .service(web::redirect("/docs", "/docs/"))
             .service(web::resource("/docs/{file:.*}").route(web::get().to(file)))
     });

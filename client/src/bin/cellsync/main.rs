@@ -30,7 +30,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fetches changes until the copy is current. The first time, and after rights changed, it loads everything.
+    /// Fetch changes until the copy is current. The first time, and after rights changed, it loads everything.
     Pull {
         #[command(flatten)]
         server: Server,
@@ -39,14 +39,14 @@ enum Command {
         #[command(flatten)]
         choice: Choice,
     },
-    /// Puts the items of a file into the outbox, and sends the outbox.
+    /// Put the items of a file into the outbox, and send the outbox.
     ///
     /// After an interruption, run it without a file: what is in the outbox continues where it stopped.
     Push {
         /// Push items, one JSON object a line, as `POST /v1/sync/push` takes them; `-` reads standard input.
         /// Nothing is sent when a line is wrong. A file of the same content is taken once.
         file: Option<PathBuf>,
-        /// Takes the file although its content was taken before.
+        /// Take the file although its content was taken before.
         #[arg(long, requires = "file")]
         again: bool,
         #[command(flatten)]
@@ -54,7 +54,7 @@ enum Command {
         #[command(flatten)]
         copy: Copy,
     },
-    /// Follows the server until it is stopped (SIGINT, SIGTERM), and prints a line for each page of changes.
+    /// Follow the server until SIGINT or SIGTERM, and print a line for each page of changes.
     Watch {
         #[command(flatten)]
         server: Server,
@@ -63,13 +63,13 @@ enum Command {
         #[command(flatten)]
         choice: Choice,
     },
-    /// Shows the state of the copy. Asks no server.
+    /// Show the state of the copy. No server is asked.
     Status {
         #[command(flatten)]
         copy: Copy,
     },
-    /// Lists the items that the server refused, a line each: number, since when, what it was, why, and the fields that
-    /// differ. Asks no server.
+    /// List what the server refused, a line each: number, since when, what it was, why, and the fields that differ.
+    /// No server is asked.
     Conflicts {
         /// One JSON object a line: `number`, `at`, `item`, and the server's `result`.
         #[arg(long)]
@@ -77,7 +77,7 @@ enum Command {
         #[command(flatten)]
         copy: Copy,
     },
-    /// Ends a refused item. Asks no server; the next push sends what is to be sent again.
+    /// End a refused item. No server is asked; the next push sends what is to be sent again.
     Resolve {
         /// Number of the item, as `cellsync conflicts` shows it.
         id: i64,
