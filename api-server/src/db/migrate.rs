@@ -124,9 +124,12 @@ pub fn migrate(database: &Database) -> Result<usize, String> {
         Url::Sqlite(path) => {
             file::make(path)?;
             block_on(async {
-                // First without our settings, which would change the file of another program.
+                // First without our settings, which would change the file of another program. But a connection that is
+                // just closing it is waited for.
                 let plain = SqliteConnection::establish(&path.to_string_lossy());
                 let mut plain = plain.map_err(|error| format!("cannot open the database: {error}"))?;
+                diesel::connection::SimpleConnection::batch_execute(&mut plain, "PRAGMA busy_timeout = 5000")
+                    .map_err(|error| format!("cannot open the database: {error}"))?;
                 pending(&mut Db::Lite(&mut plain), &known(database.url())).await?;
                 drop(plain);
                 let mut own = database.open().await.map_err(|error| format!("cannot open the database: {error}"))?;
