@@ -5,7 +5,7 @@ mod settings;
 pub use settings::{Settings, Wrong};
 
 use crate::auth::keys::MasterKey;
-use crate::auth::passwords::{self, Cost};
+use crate::auth::passwords::Cost;
 use crate::auth::proxies::TrustedProxies;
 use crate::db::Url;
 use crate::http::connection::ANSWER_TIMEOUT;
@@ -131,10 +131,6 @@ impl Config {
         // Cleaned as the text of a login is, or nobody could log in with it.
         let admin_password =
             settings.admin_password.map(|password| clean(&password, false).unwrap_or_default().into_owned());
-        if admin_password.as_ref().is_some_and(|password| !passwords::is_acceptable(password, crate::setup::ADMIN, ""))
-        {
-            return Err(Wrong::not_accepted("admin_password"));
-        }
         let log = Log {
             filter: settings.log.unwrap_or_else(|| "info,actix_server=warn".into()),
             json: match settings.log_format.as_deref() {
@@ -227,7 +223,6 @@ mod tests {
             ("CELL_RECORDS_DATABASE_READABLE_BY_OTHERS", "hunter2", "true or false"),
             ("CELL_RECORDS_DATABASE_URL", "mysql://u:hunter2@h/d", "postgres://"),
             ("CELL_RECORDS_SYSTEM_CODE", "Not A Slug", "a–z"),
-            ("CELL_RECORDS_ADMIN_PASSWORD", "hunter2", "12 characters"),
             ("CELL_RECORDS_MASTER_KEY", "hunter2", "base64"),
             ("CELL_RECORDS_CORS_ORIGINS", "https://a.vn/path", "https://app"),
             ("CELL_RECORDS_LOG_FORMAT", "xml", "text or json"),

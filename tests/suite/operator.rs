@@ -157,6 +157,9 @@ on_both_engines! {
         // Its runtime cannot be started inside the test's.
         let database = std::thread::spawn(move || TestDatabase::template(engine, "first_starts")).join().unwrap();
         let mut config = config(&database.url);
+        config.accounts.admin_password = Some("hunter2".into());
+        let why = server::open(&config).await.err().unwrap();
+        assert!(why.contains("12 characters") && !why.contains("hunter2"), "{why}");
         config.accounts.admin_password = None;
         let (a, b, c) = tokio::join!(server::open(&config), server::open(&config), server::open(&config));
         let opened = [a.unwrap(), b.unwrap(), c.unwrap()];

@@ -134,7 +134,7 @@ const COMMON_HERE: [&str; 14] = [
 
 /// Whether a password is long enough and hard to guess for somebody who knows the user and its unit. There is no rule
 /// of composition.
-pub fn is_acceptable(password: &str, username: &str, unit: &str) -> bool {
+fn is_acceptable(password: &str, username: &str, unit: &str) -> bool {
     // Full-width letters and the like count as what they look like.
     let password: String = password.nfkc().collect();
     if !(FEWEST_CHARACTERS..=LONGEST).contains(&password.chars().count()) {

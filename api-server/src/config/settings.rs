@@ -123,7 +123,6 @@ fn accepted(setting: &str) -> &'static str {
         "system_code" => "2 to 40 of a–z, 0–9, '-'",
         "log" => "a level (off, error, warn, info, debug, trace), or levels by module, such as info,actix_server=warn",
         "log_format" => "text or json",
-        "admin_password" => "at least 12 characters long and not easy to guess",
         _ => "a string",
     }
 }
