@@ -104,11 +104,14 @@ impl fmt::Display for PartialDate {
     }
 }
 
-/// An instant: RFC 3339, UTC, microseconds.
+/// An instant: RFC 3339, UTC, microseconds. Years 1 to 9999 in UTC, so that its text reads back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The first one, 0001-01-01T00:00:00Z. Whatever jiff reads is before the year 10000.
+    const FIRST: i64 = -62_135_596_800_000_000;
+
     /// From microseconds since 1970.
     pub const fn from_micros(micros: i64) -> Self {
         Timestamp(micros)
@@ -137,7 +140,7 @@ impl FromStr for Timestamp {
         // jiff accepts more than RFC 3339; the form is narrowed to one that every client can read back.
         let shaped = text.len() >= 20 && text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't'));
         let parsed = shaped.then(|| text.parse::<jiff::Timestamp>().ok()).flatten();
-        parsed.map(|at| Timestamp(at.as_microsecond())).ok_or(())
+        parsed.map(|at| Timestamp(at.as_microsecond())).filter(|at| at.0 >= Timestamp::FIRST).ok_or(())
     }
 }
 
@@ -199,9 +202,24 @@ mod tests {
         assert_eq!(at.date_in_vietnam().to_string(), "2015-01-01");
     }
 
+    #[test]
+    fn an_instant_is_in_the_years_1_to_9999_of_utc() {
+        for text in
+            ["0000-01-01T00:00:00+00:01", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+00:01", "10000-01-01T00:00:00Z"]
+        {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+        for text in
+            ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00-23:59", "0000-12-31T23:59:00-00:01", "9999-12-30T22:00:00Z"]
+        {
+            let at: Timestamp = text.parse().unwrap();
+            assert_eq!(at.to_string().parse::<Timestamp>(), Ok(at), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn timestamps_round_trip(micros in 0i64..4_000_000_000_000_000) {
+        fn timestamps_round_trip(micros in Timestamp::FIRST..253_000_000_000_000_000) {
             let at = Timestamp::from_micros(micros);
             prop_assert_eq!(at.to_string().parse::<Timestamp>(), Ok(at));
         }
