@@ -51,6 +51,7 @@ error_codes! {
     NOT_FOUND 404 "not_found" "Nothing was found here." "Không tìm thấy.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";
     NOT_ACCEPTABLE 406 "not_acceptable" "The answer cannot be sent in a coding that Accept-Encoding allows." "Không thể gửi câu trả lời theo mã hóa mà Accept-Encoding cho phép.";
+    TOO_SLOW 408 "too_slow" "The body arrived too slowly." "Nội dung được gửi đến quá chậm.";
     STILL_REFERENCED 409 "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép.";
     ROUND_CLOSED 409 "round_closed" "The round is approved: nothing in it can be changed." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";

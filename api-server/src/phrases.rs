@@ -11,9 +11,9 @@ phrases! {
     OF_TYPE "type: {}" "loại: {}";
     OF_FIELD "field: {}" "trường: {}";
     MANY_LARGE_BODIES "too many large bodies at once" "đang nhận quá nhiều nội dung lớn cùng lúc";
+    MANY_LARGE_BODIES_OF_ACCOUNT "too many large bodies of this account at once" "đang nhận quá nhiều nội dung lớn cùng lúc từ tài khoản này";
     SEND_AS "send the body as {}" "hãy gửi nội dung dạng {}";
     SEND_PLAIN "send the body without Content-Encoding" "hãy gửi nội dung không có Content-Encoding";
-    BODY_TOO_SLOW "the body came too slowly" "nội dung được gửi quá chậm";
     BODY_ENDED_EARLY "the body ended early" "nội dung bị ngắt giữa chừng";
     TOO_MANY_VALUES "too many values" "quá nhiều giá trị";
     TOO_MANY_ITEMS "too many items" "quá nhiều mục";
@@ -59,6 +59,7 @@ phrases! {
     NEEDS_UNIT "needs the parameter unit" "cần có tham số unit";
     SORTS "must be one of: {}; descending with - before it" "phải là một trong: {}; thêm - ở trước để xếp giảm dần";
     NEEDS_A_WORD "must hold a word" "phải có ít nhất một từ";
+    AT_MOST_WORDS "must hold at most {} words" "chỉ được có nhiều nhất {} từ";
     NO_SUCH_FIELD "there is no {}; known: {}" "không có {}; các trường có: {}";
     ONLY_WITHOUT_CURSOR "only without a cursor" "chỉ dùng khi không có con trỏ";
     TOO_WIDE "{} orders a list of at most {} units with at most {} records: narrow it with unit, or sort by id" "{} chỉ sắp xếp danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id";

@@ -4,7 +4,7 @@ use crate::support::http::Caller;
 use crate::support::ward::{figure, member};
 use crate::support::{Server, on_both_engines};
 use cell_records_client::types::Member;
-use cell_records_client::types::sync::PushOp;
+use cell_records_client::types::sync::{MAX_PUSH_BYTES, PushOp};
 use cell_records_server::store::items::{self, Command, Expected, Item};
 use cell_records_server::store::live::Clock;
 use cell_records_server::store::load;
@@ -12,8 +12,12 @@ use cell_records_server::store::record::ENVELOPE;
 use cell_records_server::store::registry::Kind;
 use cell_records_server::store::write_set::{FEW, LOOKUP_LIMIT, Lookup, WriteSet};
 use cell_records_server::store::writer::{Outcome, RowLimits, WriteError};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use std::task::Poll;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -106,6 +110,27 @@ fn clone_member(server: &Server, id: &str, count: usize) {
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
          INSERT INTO members (id, {columns}) SELECT {new}, {columns} FROM members CROSS JOIN n WHERE id = {id}"
     )]);
+}
+
+/// Sends a push as large as it may be but for a few bytes, and returns what comes back.
+async fn almost_all_of_a_push(url: &str, caller: &Caller) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let (mut from, mut to) = TcpStream::connect(address).await.unwrap().into_split();
+    let token = caller.token.as_deref().unwrap();
+    let head = format!(
+        "POST /v1/sync/push HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: a-key\r\n\
+         Content-Type: application/json\r\nContent-Length: {MAX_PUSH_BYTES}\r\n\r\n"
+    );
+    let body = vec![b' '; MAX_PUSH_BYTES - 8];
+    let sent = async {
+        to.write_all(head.as_bytes()).await?;
+        to.write_all(&body).await
+    };
+    let mut answer = [0; 64];
+    let (sent, read) = tokio::join!(sent, from.read(&mut answer));
+    // It is not read to its end where it is refused.
+    let _ = sent;
+    String::from_utf8_lossy(&answer[..read.unwrap()]).into_owned()
 }
 
 on_both_engines! {
@@ -252,5 +277,20 @@ on_both_engines! {
         for item in pushed.body["items"].as_array().unwrap() {
             assert_eq!((&item["status"], &item["warnings"][0]["code"]), (&json!("created"), &json!("possible_duplicate")), "{item}");
         }
+    }
+
+    async fn an_account_alone_does_not_keep_others_from_sending_large_bodies(server: empty) {
+        let ward = server.ward().await;
+        let without_rights = server.granted(Vec::new()).await;
+        let mut unfinished: FuturesUnordered<_> = (0..9).map(|_| almost_all_of_a_push(&server.url, &without_rights)).collect();
+        // The others wait for the last bytes.
+        let answer = unfinished.next().await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        let items: Vec<_> = (0..400)
+            .map(|_| json!({"op": "create", "type": "member", "id": Uuid::now_v7(), "fields": member(&ward.a)}))
+            .collect();
+        let body = json!({"items": items});
+        assert!(body.to_string().len() > 64 * 1024);
+        ward.office.post("/v1/sync/push", body).header("idempotency-key", "a-key").await.is(207);
     }
 }

@@ -1,12 +1,14 @@
 //! Bodies of requests: read up to a limit, as JSON objects, checked against their declaration. What all requests
-//! together hold of bodies is bounded too.
+//! together hold of bodies is bounded too, in `share`.
 
+use super::edge::CallerId;
+use super::share::{BodyShare, SMALL};
 use crate::error::{self, ApiError, ApiResult};
 use crate::phrases;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use bytes::BytesMut;
 use cell_records_types::faults::{FoundReference, Report};
 use cell_records_types::fields::Field;
@@ -20,8 +22,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 /// Largest body of a request, except for a push, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -33,38 +35,19 @@ pub const MAX_FORM: usize = 16 * 1024;
 const SLOWEST_BODY: Duration = Duration::from_secs(300);
 /// So is one that pauses longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// So is one above [`SMALL`] of which no further [`LEAST_PART`] arrives within this: it holds what others wait for.
+const PART_WITHIN: Duration = Duration::from_secs(10);
+/// See [`PART_WITHIN`], in bytes.
+const LEAST_PART: usize = 64 * 1024;
 
 /// Most JSON values of a body, except for a push: list elements and members of objects, at any depth. A value of two
 /// bytes takes up to some hundred bytes of memory.
 pub const MAX_VALUES: usize = 20_000;
 
-/// Bodies are counted from this length on, in bytes: a small one never waits for the large ones.
-const SMALL: usize = 64 * 1024;
-/// Most bytes of larger bodies in the memory of a process, from their arrival until they are parsed.
-static LARGE_BODIES: Semaphore = Semaphore::const_new(64 * 1024 * 1024);
-/// For so long a request waits for its share of a process's memory; then it is `503`.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// Takes a share of what a process holds at once, waiting a little for others to give back theirs.
-///
-/// # Errors
-/// `503` when they do not.
-pub async fn share(of: &'static Semaphore, amount: usize) -> ApiResult<SemaphorePermit<'static>> {
-    share_within(LONGEST_WAIT, of, amount).await
-}
-
-async fn share_within(wait: Duration, of: &'static Semaphore, amount: usize) -> ApiResult<SemaphorePermit<'static>> {
-    let amount = u32::try_from(amount).unwrap_or(u32::MAX);
-    match timeout(wait, of.acquire_many(amount)).await {
-        Ok(Ok(share)) => Ok(share),
-        _ => Err(ApiError::new(&error::UNAVAILABLE).detail(&phrases::MANY_LARGE_BODIES)),
-    }
-}
-
-/// The bytes of a body, with their share of [`LARGE_BODIES`] until nobody needs them any more.
+/// The bytes of a body, with their share until nobody needs them any more.
 struct Held {
     bytes: BytesMut,
-    _share: Option<SemaphorePermit<'static>>,
+    _share: Option<BodyShare>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -130,6 +113,7 @@ fn read(
     let media = header(CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let encoded = header(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let mut payload = payload.take();
+    let request = request.clone();
     async move {
         let fits = media.as_deref().is_some_and(|media| allowed.contains(&media));
         let unsupported = |why: Words| ApiError::new(&error::UNSUPPORTED_MEDIA_TYPE).detail(why);
@@ -144,30 +128,50 @@ fn read(
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let (mut body, mut counted) = (BytesMut::new(), None::<SemaphorePermit<'_>>);
+        // Handlers read who calls before the body. Nobody sends a large one to calls that anybody may make.
+        let account = || request.extensions().get::<CallerId>().map_or(Uuid::nil(), |caller| caller.0);
+        let (mut body, mut counted) = (BytesMut::new(), None::<BodyShare>);
         let end = Instant::now() + SLOWEST_BODY;
+        let mut part = Part::begun_at(Instant::now());
         loop {
-            let next = timeout_at(end.min(Instant::now() + LONGEST_PAUSE), payload.next()).await;
-            let next = next.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail(&phrases::BODY_TOO_SLOW))?;
+            let pause = end.min(Instant::now() + LONGEST_PAUSE);
+            let until = if counted.is_some() { pause.min(part.until) } else { pause };
+            let next = timeout_at(until, payload.next()).await.map_err(|_| ApiError::new(&error::TOO_SLOW))?;
             let Some(chunk) = next else { break };
             let chunk = chunk.map_err(|_| ApiError::new(&error::BAD_REQUEST).detail(&phrases::BODY_ENDED_EARLY))?;
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
-            let held = counted.as_ref().map_or(0, SemaphorePermit::num_permits);
             if body.len() + chunk.len() > SMALL {
-                let more = share(&LARGE_BODIES, body.len() + chunk.len() - held).await?;
-                match &mut counted {
-                    Some(counted) => counted.merge(more),
-                    None => counted = Some(more),
-                }
+                let share = counted.get_or_insert_with(|| BodyShare::none(account()));
+                share.grow(body.len() + chunk.len()).await?;
             }
+            part.arrived(chunk.len(), Instant::now());
             body.extend_from_slice(&chunk);
         }
         if !fits && !body.is_empty() {
             return Err(expected());
         }
         Ok(Bytes::from_owner(Held { bytes: body, _share: counted }))
+    }
+}
+
+/// The part of a body that must arrive next.
+struct Part {
+    bytes: usize,
+    until: Instant,
+}
+
+impl Part {
+    fn begun_at(now: Instant) -> Self {
+        Part { bytes: 0, until: now + PART_WITHIN }
+    }
+
+    fn arrived(&mut self, bytes: usize, now: Instant) {
+        self.bytes += bytes;
+        if self.bytes >= LEAST_PART {
+            *self = Part::begun_at(now);
+        }
     }
 }
 
@@ -314,14 +318,19 @@ mod tests {
         assert_eq!(super::object(text.replace('?', "}").as_bytes(), 5).unwrap().1, 5);
     }
 
-    #[tokio::test]
-    async fn who_gets_no_share_of_the_memory_is_told_to_come_back() {
-        static TWO: Semaphore = Semaphore::const_new(2);
-        let held = share_within(Duration::ZERO, &TWO, 2).await.unwrap();
-        let refused = share_within(Duration::ZERO, &TWO, 1).await.unwrap_err();
-        assert_eq!((refused.code, refused.retry_after), (&error::UNAVAILABLE, Some(1)));
-        drop(held);
-        assert!(share_within(Duration::ZERO, &TWO, 2).await.is_ok());
+    #[test]
+    fn a_large_body_must_go_on_arriving() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let mut part = Part::begun_at(begun);
+        part.arrived(LEAST_PART - 1, at(3));
+        assert_eq!(part.until, at(10));
+        part.arrived(1, at(9));
+        assert_eq!(part.until, at(19));
+        // Many bytes at once are no leave to send few afterwards.
+        part.arrived(100 * LEAST_PART, at(10));
+        part.arrived(1, at(19));
+        assert_eq!(part.until, at(20));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use super::push_body;
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult, ErrorCode};
-use crate::http::body::{LargeBody, share};
+use crate::http::body::LargeBody;
 use crate::http::edge::wants_vietnamese;
 use crate::http::idempotency::{self, Answer};
 use crate::http::openapi::Problems;
 use crate::http::params::Params;
+use crate::http::share::share;
 use crate::state::App;
 use crate::store::decide::{Decided, Refusal};
 use crate::store::items::Command;
@@ -39,7 +40,8 @@ static VALUES: Semaphore = Semaphore::const_new(2_000_000);
 /// the same `Idempotency-Key` writes nothing and returns the result of the first, filtered by the caller's rights of
 /// today; under another body the key is refused with `422 idempotency_key_reused`. A refused call with `mode=all` is
 /// `422 push_refused` with `summary` and `items`. More than 1,000 items, 8 MiB or 200,000 JSON values are `413` with
-/// `limits`. While others send too much at once, it is `503` with `Retry-After`.
+/// `limits`. While others, or the caller itself, send too much at once, it is `503` with `Retry-After`; a body above
+/// 64 KiB of which less than 64 KiB arrive in 10 seconds is `408 too_slow`.
 /// Faults are reported with their item, 50 an item at most, with a pointer relative to the item; an answer says nothing
 /// of records that the caller does not see.
 #[utoipa::path(tag = "sync", params(

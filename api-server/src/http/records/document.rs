@@ -76,8 +76,8 @@ pub fn list(kind: &Kind, examples: &Examples) -> Operation {
             "q",
             Query,
             text(),
-            "Words that names begin with, blind to case and diacritics: `hoang thi` finds `Hoàng Thị`. The list is then sorted by \
-             name, unless `sort` says otherwise.",
+            "Words that names begin with, at most 8, blind to case and diacritics: `hoang thi` finds `Hoàng Thị`. The list is \
+             then sorted by name, unless `sort` says otherwise.",
         ));
     }
     for filter in kind.filters {
