@@ -205,6 +205,12 @@ on_both_engines! {
             assert!(found.status == 400 || found.body["items"] == json!([]), "{words}: {}", found.text);
         }
         ward.office.get("/v1/members?q=%20").await.refused(400, "invalid_parameter");
+        // None of the words is left out: one that no name has finds nothing, and too many are refused.
+        let few = "hoang%20".repeat(7);
+        assert_eq!(names(&ward.office, &format!("/v1/members?q={few}khong")).await, Vec::<String>::new());
+        let refused = ward.office.get(&format!("/v1/members?q={few}hoang%20khong")).await.refused(400, "invalid_parameter");
+        assert_eq!(refused.body["errors"][0]["pointer"], "q");
+        assert_eq!(refused.body["errors"][0]["message"], "must hold at most 8 words");
         ward.office.get("/v1/terms?q=a").await.refused(400, "invalid_parameter");
     }
 

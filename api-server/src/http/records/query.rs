@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub const DEFAULT_LIMIT: i64 = 50;
 /// Most items of a page.
 pub const MAX_LIMIT: i64 = 500;
-/// Most words of a search; the rest of a name adds nothing.
+/// Most words of a search.
 const MAX_WORDS: usize = 8;
 /// Longest query of a list, in bytes as its cursor holds it: a cursor must fit into the next request.
 const LONGEST_QUERY: usize = 3_000;
@@ -193,9 +193,12 @@ const ENVELOPE: [&str; 7] = ["id", "type", "version", "unit_id", "external_ids",
 
 /// The words of a search.
 fn words(text: &str) -> Result<Vec<String>, Words> {
-    let words: Vec<String> =
-        fold(text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(word_pattern).collect();
-    if words.is_empty() { Err((&phrases::NEEDS_A_WORD).into()) } else { Ok(words) }
+    let words: Vec<String> = fold(text).split(' ').filter(|word| !word.is_empty()).map(word_pattern).collect();
+    match words.len() {
+        0 => Err((&phrases::NEEDS_A_WORD).into()),
+        1..=MAX_WORDS => Ok(words),
+        _ => Err(phrases::AT_MOST_WORDS.with(MAX_WORDS)),
+    }
 }
 
 fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
