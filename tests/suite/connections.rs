@@ -3,8 +3,9 @@
 use crate::support::actors::demo;
 use crate::support::http::Caller;
 use crate::support::items::{member, update};
+use crate::support::process::Process;
 use crate::support::proxy::Proxy;
-use crate::support::{Engine, on_both_engines};
+use crate::support::{Engine, on_both_engines, ward};
 use cell_records_client::types::accounts::Role;
 use cell_records_server::db::{Url, engine};
 use cell_records_server::store::live::Clock;
@@ -78,6 +79,41 @@ on_both_engines! {
         engine::batch(&mut other.db(), "ROLLBACK").await.unwrap();
         push().await.is(207);
         assert_eq!(server.database.sessions(), before);
+    }
+
+    async fn a_write_that_postgresql_cancels_or_keeps_waiting_is_503_and_no_fault_of_the_program(server: empty) {
+        if server.engine == Engine::Sqlite {
+            // It has no sessions that others can cancel.
+            return;
+        }
+        let ward = server.ward().await;
+        server.running.handle.stop(true).await;
+        let process = Process::start(&server.database);
+        let office = ward.office.at(&format!("http://{}", process.address));
+        office.post("/v1/members", ward::member(&ward.a)).await.is(201);
+        let mut other = server.running.shared.database.open().await.unwrap();
+        for cancelled in [true, false] {
+            engine::begin_write(&mut other.db()).await.unwrap();
+            engine::take_time(&mut other.db()).await.unwrap();
+            engine::batch(&mut other.db(), "LOCK TABLE members IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            let cancel = async {
+                let begun = Instant::now();
+                let waits = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                while cancelled && server.database.count(waits) == 0 {
+                    assert!(begun.elapsed() < SOON, "the write does not wait");
+                    tokio::task::yield_now().await;
+                }
+                if cancelled {
+                    server.database.sql(&[format!("SELECT pg_cancel_backend(pid) {waits}")]);
+                }
+            };
+            let (answer, ()) = tokio::join!(async { office.post("/v1/members", ward::member(&ward.a)).await }, cancel);
+            assert_eq!(answer.refused(503, "unavailable").header("retry-after"), "1");
+            engine::batch(&mut other.db(), "ROLLBACK").await.unwrap();
+            office.post("/v1/members", ward::member(&ward.a)).await.is(201);
+        }
+        assert!(process.said().iter().all(|line| !line.contains("ERROR")), "{:#?}", process.said());
+        assert_eq!(office.get("/v1/members?count=exact").await.is(200).body["total"], 3);
     }
 
     async fn a_refused_read_costs_no_session_of_the_database(server: demo) {

@@ -47,6 +47,22 @@ on_both_engines! {
         foreign.sql(&["CREATE TABLE units (id integer)".into(), "CREATE TABLE sync_clock (id integer)".into()]);
     }
 
+    async fn a_database_that_is_not_in_utf_8_is_left_as_it_is(server: empty) {
+        if server.engine == Engine::Sqlite {
+            // Each of its encodings holds every character.
+            return;
+        }
+        for encoding in ["LATIN1", "SQL_ASCII"] {
+            let other = TestDatabase::encoded(encoding);
+            for command in [&["migrate"][..], &["serve"], &["demo"], &["user", "list"]] {
+                let ended = ran(&other, command);
+                assert!(!ended.success && ended.err.contains("ENCODING 'UTF8'"), "{command:?}: {}", ended.err);
+                assert!(ended.err.contains(encoding), "{command:?}: {}", ended.err);
+            }
+            assert_eq!(other.count("FROM pg_class WHERE relnamespace = 'public'::regnamespace"), 0);
+        }
+    }
+
     async fn a_schema_newer_than_the_program_is_refused(server: empty) {
         let newer = server.backup();
         let applied = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99999999999999')";

@@ -9,6 +9,7 @@ use cell_records_client::types::accounts::Role;
 use cell_records_server::db::engine;
 use cell_records_server::store::writer::WriteError;
 use serde_json::json;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -22,11 +23,11 @@ fn create(caller: &Caller) -> crate::support::http::Call {
 /// Closes the database for writing, or opens it.
 fn close(server: &Server, closed: bool) {
     match (server.engine, &server.database.url) {
-        // A file system of the test's own that is full needs more than a test may do: SQLite's own words for it do.
-        (Engine::Sqlite, _) if closed => server.database.sql(&["CREATE TRIGGER full BEFORE UPDATE ON sync_clock \
-            BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        // Whoever runs the tests may be allowed to write whatever the file's mode is: SQLite's own words do.
+        (Engine::Sqlite, _) if closed => server.database.sql(&["CREATE TRIGGER closed BEFORE UPDATE ON sync_clock \
+            BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly database'); END"
             .into()]),
-        (Engine::Sqlite, _) => server.database.sql(&["DROP TRIGGER full".into()]),
+        (Engine::Sqlite, _) => server.database.sql(&["DROP TRIGGER closed".into()]),
         (Engine::Postgres, cell_records_server::db::Url::Postgres(url)) => {
             let (_, name) = url.rsplit_once('/').unwrap();
             let state = if closed { "on" } else { "off" };
@@ -37,6 +38,25 @@ fn close(server: &Server, closed: bool) {
         }
         (Engine::Postgres, _) => panic!("another database"),
     }
+}
+
+/// Leaves no space for further members, or some again. A file system of the test's own that is full needs more than a test
+/// may do: what the engines say then does.
+fn fill(server: &Server, full: bool) {
+    server.database.sql(&match (server.engine, full) {
+        (Engine::Sqlite, true) => vec![
+            "CREATE TRIGGER full BEFORE INSERT ON members BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+                .into(),
+        ],
+        (Engine::Postgres, true) => vec![
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE 'could not extend file' USING ERRCODE = '53100'; END $$"
+                .into(),
+            "CREATE TRIGGER full_disk BEFORE INSERT ON members FOR EACH ROW EXECUTE FUNCTION full_disk()".to_owned(),
+        ],
+        (Engine::Sqlite, false) => vec!["DROP TRIGGER full".into()],
+        (Engine::Postgres, false) => vec!["DROP FUNCTION full_disk CASCADE".into()],
+    });
 }
 
 on_both_engines! {
@@ -92,5 +112,29 @@ on_both_engines! {
         // Nobody sends a write to a server that is not ready: it finds out by itself.
         caller.get("/readyz").await.is(200);
         create(&caller).await.is(201);
+    }
+
+    async fn a_full_database_is_not_ready_though_it_takes_a_write_that_needs_no_space(server: demo) {
+        let caller = server.acting(Role::ExchangePeer, "ext:demo:ward").await;
+        create(&caller).await.is(201);
+        let refused = async || {
+            create(&caller).await.refused(503, "unavailable");
+            for _ in 0..3 {
+                caller.get("/readyz").await.refused(503, "unavailable");
+            }
+        };
+        fill(server, true);
+        refused().await;
+        fill(server, false);
+        create(&caller).await.is(201);
+        caller.get("/readyz").await.is(200);
+        // Without a write it says so after a while, or it would never get one.
+        fill(server, true);
+        refused().await;
+        let begun = Instant::now();
+        while caller.get("/readyz").await.status != 200 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it is never ready again");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }

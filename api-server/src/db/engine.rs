@@ -7,7 +7,7 @@ use super::write::{LiteWrite, PgWrite};
 use super::{Column, Db, DbError, Sql, Verbs, Write};
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, QueryResult};
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -186,7 +186,7 @@ pub async fn write_and_commit(db: &mut Db<'_>, prepared: &mut Prepared, all: &[R
             for statement in waiting {
                 match statement.as_mut().await {
                     Ok(()) => {}
-                    Err(error) if is_unavailable(&error) => return Err(CommitError::Unknown(error)),
+                    Err(error) if is_connection_lost(&error) => return Err(CommitError::Unknown(error)),
                     Err(error) => {
                         // PostgreSQL has refused a statement, and so the commit is a rollback. Its answer is waited
                         // for, so that nothing of this transaction is under way when the connection is used again.
@@ -229,6 +229,33 @@ pub async fn tables(db: &mut Db<'_>) -> QueryResult<Vec<String>> {
     crate::on!(db, c => sql.all(c))
 }
 
+/// The encoding that texts are stored in, where it does not hold every character.
+pub async fn narrow_encoding(db: &mut Db<'_>) -> QueryResult<Option<String>> {
+    Ok(setting(db, "server_encoding").await?.filter(|encoding| encoding != "UTF8"))
+}
+
+/// The language that PostgreSQL's errors have, where it is not English, as a locale. It is tried out: a server has few
+/// translations, and uses English where it has none.
+pub async fn foreign_texts(db: &mut Db<'_>) -> QueryResult<Option<String>> {
+    let locale = setting(db, "lc_messages").await?.filter(|locale| !is_english(locale));
+    let (Some(locale), Db::Pg(c)) = (locale, db) else { return Ok(None) };
+    let fails = Sql::<BigInt>::new("SELECT 1::bigint / 0");
+    let failed: QueryResult<Option<i64>> = fails.first_row(&mut &**c).await;
+    Ok(failed.is_err_and(|error| !says(&error, &["division by zero"])).then_some(locale))
+}
+
+fn is_english(locale: &str) -> bool {
+    let language = locale.split(['_', '.', '@']).next().unwrap_or_default();
+    ["", "C", "POSIX", "en"].contains(&language)
+}
+
+/// A setting of PostgreSQL; nothing on SQLite.
+async fn setting(db: &mut Db<'_>, name: &str) -> QueryResult<Option<String>> {
+    let Db::Pg(c) = db else { return Ok(None) };
+    let sql = Sql::<Text>::new("SELECT current_setting(").bind(name).text(")");
+    sql.first_row(&mut &**c).await
+}
+
 /// The engine's name and version.
 pub async fn version(db: &mut Db<'_>) -> QueryResult<String> {
     let (name, sql) = match db {
@@ -256,60 +283,87 @@ pub fn is_constraint(error: &DbError) -> bool {
     )
 }
 
+/// Whether an error has one of these texts. What is no constraint's is known by its text alone: diesel passes on neither
+/// SQLSTATE nor SQLite's code. PostgreSQL's texts are in English: [`foreign_texts`].
+fn says(error: &DbError, texts: &[&str]) -> bool {
+    let DbError::DatabaseError(_, information) = error else { return false };
+    texts.iter().any(|known| information.message().contains(known))
+}
+
 /// Whether the connection itself failed: what else comes over it fails too, and who opens another may succeed.
 pub fn is_connection_lost(error: &DbError) -> bool {
-    match error {
-        DbError::BrokenTransactionManager => true,
-        DbError::DatabaseError(kind, information) => {
-            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
-                // Said by a session that was ended, as its last words.
-                || ["terminating connection", "the database system is"]
-                    .iter()
-                    .any(|known| information.message().contains(known))
-        }
-        _ => false,
-    }
+    use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+    matches!(
+        error,
+        DbError::BrokenTransactionManager | DbError::DatabaseError(ClosedConnection | UnableToSendCommand, _)
+    )
+        // Said by a session that was ended, as its last words.
+        || says(error, &["terminating connection", "the database system is"])
 }
 
 /// Whether another write held a lock for too long. The connection is sound.
 pub fn is_lock_timeout(error: &DbError) -> bool {
-    let DbError::DatabaseError(_, information) = error else { return false };
-    ["database is locked", "lock timeout"].iter().any(|known| information.message().contains(known))
+    says(error, &["database is locked", "lock timeout"])
+}
+
+/// Whether there is no space left for a write: one that needs none may succeed all the same.
+pub fn is_full(error: &DbError) -> bool {
+    says(error, &["database or disk is full", "No space left on device", "could not extend file"])
 }
 
 /// Whether the database could not be reached, is full, read-only, or too busy: the caller may try again.
 pub fn is_unavailable(error: &DbError) -> bool {
-    match error {
-        DbError::BrokenTransactionManager => true,
-        error if is_lock_timeout(error) => true,
-        DbError::DatabaseError(kind, information) => {
-            let text = information.message();
-            let known = matches!(
-                kind,
-                DatabaseErrorKind::ClosedConnection
-                    | DatabaseErrorKind::UnableToSendCommand
-                    // A standby, or a database whose operator has closed it for writing.
-                    | DatabaseErrorKind::ReadOnlyTransaction
-            );
-            known
-                || [
-                    "database or disk is full",
-                    "disk I/O error",
-                    "unable to open database",
-                    "attempt to write a readonly database",
-                    "statement timeout",
-                    "connection closed",
-                    "connection to server",
-                    "error communicating with the server",
-                    "terminating connection",
-                    "the database system is",
-                    "too many clients",
-                    "No space left on device",
-                    "could not extend file",
-                ]
-                .iter()
-                .any(|known| text.contains(known))
+    use DatabaseErrorKind::{ReadOnlyTransaction, SerializationFailure};
+    const OF_SQLITE: [&str; 3] = ["disk I/O error", "unable to open database", "attempt to write a readonly database"];
+    const OF_POSTGRESQL: [&str; 8] = [
+        // By a limit, by the operator, or on a standby that has to go on.
+        "canceling statement due to",
+        "deadlock detected",
+        "connection closed",
+        "connection to server",
+        "error communicating with the server",
+        "too many clients",
+        "remaining connection slots",
+        "out of memory",
+    ];
+    is_connection_lost(error)
+        || is_lock_timeout(error)
+        || is_full(error)
+        // A standby, or a database whose operator has closed it for writing; writes that are in each other's way.
+        || matches!(error, DbError::DatabaseError(ReadOnlyTransaction | SerializationFailure, _))
+        || says(error, &OF_SQLITE)
+        || says(error, &OF_POSTGRESQL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_whether_to_try_again_and_on_which_connection() {
+        // Text, and whether the database is unavailable, the connection lost, a lock not had, no space left.
+        for (text, unavailable, lost, lock, full) in [
+            ("canceling statement due to user request", true, false, false, false),
+            ("canceling statement due to statement timeout", true, false, false, false),
+            ("canceling statement due to conflict with recovery", true, false, false, false),
+            ("canceling statement due to lock timeout", true, false, true, false),
+            ("terminating connection due to administrator command", true, true, false, false),
+            ("could not extend file \"base/5/1\": No space left on device", true, false, false, true),
+            ("deadlock detected", true, false, false, false),
+            ("database is locked", true, false, true, false),
+            ("database or disk is full", true, false, false, true),
+            ("relation \"members\" does not exist", false, false, false, false),
+        ] {
+            let error = DbError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text.to_owned()));
+            let known = (is_unavailable(&error), is_connection_lost(&error), is_lock_timeout(&error), is_full(&error));
+            assert_eq!(known, (unavailable, lost, lock, full), "{text}");
         }
-        _ => false,
+    }
+
+    #[test]
+    fn errors_are_in_english_in_few_locales() {
+        for (locale, english) in [("C", true), ("C.UTF-8", true), ("en_US.UTF-8", true), ("", true), ("vi_VN", false)] {
+            assert_eq!(is_english(locale), english, "{locale}");
+        }
     }
 }

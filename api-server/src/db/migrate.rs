@@ -115,8 +115,8 @@ const OURS: &str = "sync_clock";
 /// do so at once: the second waits for the first.
 ///
 /// # Errors
-/// A sentence for the operator: also when the database is something else's, or of a newer program. Nothing is changed
-/// then.
+/// A sentence for the operator: also when the database is something else's, of a newer program, not in UTF-8, or with
+/// errors in another language than English. Nothing is changed then.
 pub fn migrate(database: &Database) -> Result<usize, String> {
     // The harness of PostgreSQL needs a runtime of several threads, whatever the caller runs on.
     let database = database.clone();
@@ -199,9 +199,22 @@ fn known(url: &Url) -> Vec<String> {
 /// How many of the known migrations a database lacks.
 ///
 /// # Errors
-/// A sentence for the operator, when the database is something else's or of a newer program.
+/// A sentence for the operator, when the database is something else's, of a newer program, not in UTF-8, or with errors in
+/// another language than English.
 async fn pending(db: &mut Db<'_>, known: &[String]) -> Result<usize, String> {
     let unreadable = |error: DbError| format!("cannot read the database: {error}");
+    if let Some(encoding) = engine::narrow_encoding(db).await.map_err(unreadable)? {
+        // It would be noticed at the first character that the encoding lacks, by who writes it.
+        return Err(format!(
+            "the database has the encoding {encoding}: give cell-records one that is made with ENCODING 'UTF8' TEMPLATE template0"
+        ));
+    }
+    if let Some(locale) = engine::foreign_texts(db).await.map_err(unreadable)? {
+        return Err(format!(
+            "the database's errors are in the language of {locale}, and cell-records knows them in English: as a superuser \
+             of PostgreSQL, run ALTER DATABASE … SET lc_messages = 'C'"
+        ));
+    }
     let mut tables = engine::tables(db).await.map_err(unreadable)?;
     let has_applied = tables.iter().any(|table| table == APPLIED);
     tables.retain(|table| table != APPLIED);

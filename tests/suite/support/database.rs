@@ -104,14 +104,21 @@ impl TestDatabase {
                 let file = folder().join(format!("{}.db", number()));
                 TestDatabase { url: Url::Sqlite(file.clone()), place: Place::File(file) }
             }
-            Engine::Postgres => {
-                let name = format!("cell_records_{}_{}", std::process::id(), number());
-                let create = [format!("CREATE DATABASE {name}")];
-                // Its runtime cannot be started inside a test's.
-                std::thread::spawn(move || execute(&create)).join().unwrap();
-                TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Postgres(name) }
-            }
+            Engine::Postgres => TestDatabase::made(""),
         }
+    }
+
+    /// The same on PostgreSQL, in another encoding than UTF-8.
+    pub fn encoded(encoding: &str) -> Self {
+        TestDatabase::made(&format!("ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"))
+    }
+
+    fn made(options: &str) -> Self {
+        let name = format!("cell_records_{}_{}", std::process::id(), number());
+        let create = [format!("CREATE DATABASE {name} {options}")];
+        // Its runtime cannot be started inside a test's.
+        std::thread::spawn(move || execute(&create)).join().unwrap();
+        TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Postgres(name) }
     }
 
     /// A database of a PostgreSQL that somebody else looks after.

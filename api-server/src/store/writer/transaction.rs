@@ -28,6 +28,8 @@ pub(super) enum Failure {
     Items(HashSet<usize>),
     /// It would write more rows than one set may.
     TooLarge,
+    /// The database has no space left for it.
+    NoSpace,
     /// Nothing can be done about it here.
     Other(WriteError),
 }
@@ -37,6 +39,7 @@ impl Failure {
         match self {
             Failure::Refused | Failure::Items(_) => WriteError::Refused,
             Failure::TooLarge => WriteError::TooLarge,
+            Failure::NoSpace => WriteError::Unavailable,
             Failure::Other(error) => error,
         }
     }
@@ -49,7 +52,7 @@ impl From<DbError> for Failure {
             Failure::Refused
         } else if engine::is_unavailable(&error) {
             tracing::warn!(%error, "the database is not available for writing");
-            Failure::Other(WriteError::Unavailable)
+            if engine::is_full(&error) { Failure::NoSpace } else { Failure::Other(WriteError::Unavailable) }
         } else {
             tracing::error!(%error, "a write failed");
             Failure::Other(WriteError::Internal)
@@ -113,7 +116,10 @@ impl Worker {
                     // Only accounts changed: they leave no batch to look up.
                     return Err(Failure::Other(WriteError::OutcomeUnknown));
                 }
-                self.look_up(clock).await.map_err(Failure::Other)
+                self.look_up(clock).await.map_err(|outcome| match outcome {
+                    WriteError::Unavailable if engine::is_full(&error) => Failure::NoSpace,
+                    outcome => Failure::Other(outcome),
+                })
             }
         }
     }

@@ -21,13 +21,18 @@ use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 use uuid::Uuid;
 
 /// How often a set is decided, at most: each time rules may ask for what they only now know of.
 const ROUNDS: usize = 32;
+
+/// After a write found no space, the server says so for this long, unless a write succeeds before. A write that changes
+/// nothing fits into the space that is there: that it succeeds says nothing of the next one. Not for longer, because
+/// nobody sends writes to a server that is not ready, and somebody may have made space.
+const NO_SPACE_FOR: Duration = Duration::from_secs(10);
 
 type Results = Vec<Result<Outcome, WriteError>>;
 
@@ -42,6 +47,8 @@ pub(super) struct Worker {
     rows: RowLimits,
     recent: watch::Sender<Recent>,
     state: Arc<State>,
+    /// When a write last found no space.
+    no_space: Option<Instant>,
     /// Whether the transaction that is at work has come to its commit.
     committing: bool,
 }
@@ -64,6 +71,7 @@ impl Worker {
             rows,
             recent,
             state,
+            no_space: None,
             committing: false,
         }
     }
@@ -126,7 +134,9 @@ impl Worker {
         if self.state.failing.load(Ordering::Acquire) {
             let nothing: AccountWork = Box::new(|_| Box::pin(async { Ok(()) }));
             let result = self.accounts(nothing).await;
-            self.note(std::iter::once(&result));
+            if result.is_err() || self.no_space.is_none_or(|at| at.elapsed() >= NO_SPACE_FOR) {
+                self.note(std::iter::once(&result));
+            }
         }
     }
 
@@ -136,6 +146,14 @@ impl Worker {
             let failed = matches!(result, Err(WriteError::Unavailable | WriteError::OutcomeUnknown));
             self.state.failing.store(failed, Ordering::Release);
         }
+    }
+
+    /// What a failure is to who caused it.
+    fn failed(&mut self, failure: Failure) -> WriteError {
+        if matches!(failure, Failure::NoSpace) {
+            self.no_space = Some(Instant::now());
+        }
+        failure.error()
     }
 
     /// A fault of the program in a set: the writer goes on with a new connection. What may have been committed is not
@@ -190,7 +208,7 @@ impl Worker {
                     waiting.push((part, Attempt { refused, search: false, tries: attempt.tries + 1 }));
                 }
                 Err(failure) => {
-                    let error = failure.error();
+                    let error = self.failed(failure);
                     for index in part {
                         if let Some(result) = results.get_mut(index) {
                             *result = Some(Err(error.clone()));
@@ -298,7 +316,7 @@ impl Worker {
 
     async fn accounts(&mut self, work: AccountWork) -> Result<(), WriteError> {
         let asked = Instant::now();
-        let (mut own, mut clock, now) = self.begin().await.map_err(Failure::error)?;
+        let (mut own, mut clock, now) = self.begin().await.map_err(|failure| self.failed(failure))?;
         let before = clock.clone();
         let worked = async {
             // Nobody else writes: the clock is what it was read as.
@@ -310,13 +328,13 @@ impl Worker {
         match worked.await {
             Ok(tree) => {
                 let rows = transaction::clock_only(&clock);
-                self.commit(own, &rows, &clock, &before).await.map_err(Failure::error)?;
+                self.commit(own, &rows, &clock, &before).await.map_err(|failure| self.failed(failure))?;
                 self.live.store(&Arc::new(clock), &tree, now, asked);
                 Ok(())
             }
             Err(error) => {
                 self.roll_back(own).await;
-                Err(Failure::from(error).error())
+                Err(self.failed(error.into()))
             }
         }
     }
