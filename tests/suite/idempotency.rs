@@ -54,6 +54,16 @@ on_both_engines! {
         assert_eq!(ward.office.get("/v1/members?count=exact").await.body["total"], 1);
     }
 
+    async fn two_at_once_under_one_key_make_one_unit_and_both_show_it(server: empty) {
+        let ward = server.ward().await;
+        let body = unit("cell", &ward.ward);
+        let post = || async { under(ward.office.post("/v1/units", body.clone()), "both").await };
+        let answers = futures_util::future::join_all((0..8).map(|_| post())).await;
+        for answer in &answers {
+            assert_eq!((answer.status, &answer.text, answer.etag()), (201, &answers[0].text, answers[0].etag()));
+        }
+    }
+
     async fn a_repeat_shows_what_was_written_then_under_the_rights_of_today(server: empty) {
         let ward = server.ward().await;
         let admin = server.administrator().await;

@@ -2,6 +2,7 @@
 
 use super::administration::{self, Work};
 use crate::auth::caller::Who;
+use crate::db::Db;
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
 use crate::phrases;
 use crate::state::App;
@@ -86,8 +87,13 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
         .filter(|item| item.status.is_success())
         .filter_map(|item| Some((Kind::named(&item.kind)?, item.id?, item.version?)))
         .collect();
-    let found =
-        app.reads.snapshot(async |db| history::single(db, &who.scope, &wanted).await.map_err(ApiError::from)).await?;
+    let read = async |db: &mut Db<'_>| {
+        // The caller was let in before its first run had ended, perhaps: the tree that it had then lacks what that one made.
+        let view = app.live.confirm(db).await?;
+        let scope = app.live.scope(db, who.scope.actor.clone(), &who.identity.narrowing, &view).await?;
+        Ok::<_, ApiError>((history::single(db, &scope, &wanted).await?, scope, view.clock.epoch.clone()))
+    };
+    let (found, scope, epoch) = app.reads.snapshot(read).await?;
     let found: HashMap<(RecordKey, i64), Arc<Stored>> =
         found.into_iter().map(|record| ((record.key(), record.version), Arc::new(record))).collect();
     let item = |kept: &KeptItem| {
@@ -95,13 +101,7 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
         let record = key.and_then(|((kind, id), version)| found.get(&((kind.order, id), version)).cloned());
         Decided { record, ..kept.decided() }
     };
-    Ok(Done {
-        batch: Some(kept.batch),
-        applied: true,
-        items: kept.items.iter().map(item).collect(),
-        scope: who.scope.clone(),
-        epoch: who.view.epoch.clone(),
-    })
+    Ok(Done { batch: Some(kept.batch), applied: true, items: kept.items.iter().map(item).collect(), scope, epoch })
 }
 
 /// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
