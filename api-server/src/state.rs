@@ -5,7 +5,7 @@ use crate::auth::keys::KeySet;
 use crate::auth::passwords::Hasher;
 use crate::auth::proxies::TrustedProxies;
 use crate::auth::throttle::Throttle;
-use crate::db::reads::Reads;
+use crate::db::reads::{READ_LIMIT, Reads};
 use crate::db::{Database, DbError};
 use crate::error::{ApiError, ApiResult};
 use crate::store::list::Sizes;
@@ -17,6 +17,7 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 /// What all workers of a server share.
 pub struct Shared {
@@ -69,9 +70,30 @@ impl App {
     /// # Errors
     /// `503` when the database cannot be asked.
     pub async fn view(&self) -> ApiResult<View> {
-        if let Some(view) = self.shared.live.view() {
-            return Ok(view);
+        match self.shared.live.view() {
+            Some(view) => Ok(view),
+            None => self.confirm().await,
         }
+    }
+
+    /// The same, asked for at a moment or later. Those who ask at once share an answer: however many they are, the
+    /// database has one question of them at a time.
+    ///
+    /// # Errors
+    /// `503` when the database cannot be asked.
+    pub async fn view_since(&self, moment: Instant) -> ApiResult<View> {
+        let shared = async {
+            let _one = self.shared.live.asking.lock().await;
+            match self.shared.live.view().filter(|view| view.asked >= moment) {
+                Some(view) => Ok(view),
+                None => self.confirm().await,
+            }
+        };
+        let answer = tokio::time::timeout(READ_LIMIT, shared).await;
+        answer.unwrap_or_else(|_| Err(ApiError::new(&crate::error::UNAVAILABLE)))
+    }
+
+    async fn confirm(&self) -> ApiResult<View> {
         let confirmed = self.reads.single(async |db| self.shared.live.confirm(db).await).await;
         confirmed.map_err(|error: DbError| {
             tracing::warn!(%error, "the database does not confirm the counters");

@@ -3,8 +3,9 @@
 use crate::concurrency::{pull_all_the_while, random, writer};
 use crate::support::actors::demo;
 use crate::support::copies::{Puller, assert_same, held, visible};
+use crate::support::http::over;
 use crate::support::items::{member, unit, update};
-use crate::support::{Engine, on_both_engines};
+use crate::support::{Engine, on_both_engines, ward};
 use cell_records_client::RetryPolicy;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::Store;
@@ -138,6 +139,119 @@ on_both_engines! {
         assert!(answer.items[0].status.is_success(), "{answer:?}");
         puller.assert_equal("the other server's puller").await;
         assert!(puller.gone.is_empty());
+        second.running.handle.stop(false).await;
+    }
+
+    async fn what_one_server_makes_the_other_finds_at_once(server: empty) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let ward = server.ward().await;
+        for role in [(Role::CommitteeOffice, ward::ROOT), (Role::CommitteeOffice, &ward.ward)] {
+            let caller = server.acting(role.0, role.1).await;
+            let elsewhere = caller.at(&second.url);
+            let made = async || {
+                // What the other server keeps in memory is from before the unit and its member.
+                elsewhere.get("/v1/units?limit=1").await.is(200);
+                let (code, value) = (caller.code.as_str(), Uuid::new_v4().to_string());
+                let mut cell = ward::unit("cell", &ward.ward);
+                cell["external_ids"] = json!([{"system": code, "value": value}]);
+                let cell = caller.post("/v1/units", cell).await.is(201).id();
+                let member = caller.post("/v1/members", ward::member(&cell)).await.is(201).id();
+                (cell, member, format!("ext:{code}:{value}"))
+            };
+            let (cell, ..) = made().await;
+            elsewhere.get(&format!("/v1/units/{cell}")).await.is(200);
+            let (_, member, _) = made().await;
+            elsewhere.get(&format!("/v1/members/{member}")).await.is(200);
+            let (_, member, _) = made().await;
+            elsewhere.get(&format!("/v1/members/{member}/history")).await.is(200);
+            let (.., external) = made().await;
+            elsewhere.get(&format!("/v1/units/{external}")).await.is(200);
+            let (cell, ..) = made().await;
+            elsewhere.get(&format!("/v1/units/{cell}/grants")).await.is(200);
+            let (_, member, _) = made().await;
+            let path = format!("/v1/members/{member}");
+            elsewhere.call(reqwest::Method::DELETE, &path).await.refused(428, "precondition_required");
+            for by_id in [true, false] {
+                let (cell, member, external) = made().await;
+                let page = elsewhere.get(&format!("/v1/members?unit={}", if by_id { cell } else { external })).await.is(200);
+                assert_eq!(page.body["items"][0]["id"], member.as_str(), "{}", page.text);
+            }
+            let (cell, member, external) = made().await;
+            let page = elsewhere.get(&format!("/v1/sync/changes?units={cell},{external}&types=member")).await.is(200);
+            assert_eq!((&page.body["changes"][0]["id"], page.body.get("unknown_units")), (&json!(member), None));
+        }
+        second.running.handle.stop(false).await;
+    }
+
+    async fn a_list_over_everything_is_whole_while_another_server_makes_units(server: empty) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let ward = server.ward().await;
+        let elsewhere = ward.office.at(&second.url);
+        for fields in ["", "?fields=id"] {
+            elsewhere.get("/v1/units?limit=1").await.is(200);
+            let cell = ward.office.post("/v1/units", ward::unit("cell", &ward.ward)).await.is(201).id();
+            let member = ward.member(&cell).await;
+            let page = elsewhere.get(&format!("/v1/members{fields}")).await.is(200);
+            let items = page.body["items"].as_array().unwrap_or_else(|| panic!("no JSON: {}", page.text));
+            assert!(items.iter().any(|item| item["id"] == member.as_str()), "{}", page.text);
+        }
+        second.running.handle.stop(false).await;
+    }
+
+    async fn what_one_server_lets_a_caller_see_the_other_shows_at_once(server: empty) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let ward = server.ward().await;
+        let caller = server.acting(Role::CellSecretary, &ward.a).await;
+        let elsewhere = caller.at(&second.url);
+        let member = ward.member(&ward.b).await;
+        let hidden = ["members", "units"].map(|kind| format!("/v1/{kind}/{}", Uuid::now_v7()));
+        for path in hidden.iter().chain([&format!("/v1/members/{member}"), &format!("/v1/units/{}", ward.b)]) {
+            elsewhere.get(path).await.refused(404, "not_found");
+        }
+        let admin = server.administrator().await;
+        let grant = serde_json::to_value(over(Role::CellSecretary, &ward.b)).unwrap();
+        admin.post(&format!("/v1/systems/{}/grants", caller.id), grant).await.is(201);
+        let seen = elsewhere.get(&format!("/v1/members/{member}")).await.is(200);
+        assert_eq!(seen.text, caller.get(&format!("/v1/members/{member}")).await.text);
+        // A unit that was moved into sight, with what is in it.
+        let other = ward.office.post("/v1/units", ward::unit("grassroots_committee", ward::ROOT)).await.is(201).id();
+        let cell = ward.office.post("/v1/units", ward::unit("cell", &other)).await.is(201).id();
+        let member = ward.member(&cell).await;
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await.at(&second.url);
+        peer.get(&format!("/v1/members/{member}")).await.refused(404, "not_found");
+        ward.office.patch(&format!("/v1/units/{cell}"), "*", json!({"parent_id": ward.ward})).await.is(200);
+        peer.get(&format!("/v1/members/{member}")).await.is(200);
+        second.running.handle.stop(false).await;
+    }
+
+    async fn a_repeat_at_the_other_server_has_the_first_answer_of_a_unit_too(server: empty) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let ward = server.ward().await;
+        let elsewhere = ward.office.at(&second.url);
+        elsewhere.get("/v1/units?limit=1").await.is(200);
+        let body = ward::unit("cell", &ward.ward);
+        let first = ward.office.post("/v1/units", body.clone()).header("idempotency-key", "unit").await.is(201);
+        let again = elsewhere.post("/v1/units", body).header("idempotency-key", "unit").await.is(201);
+        assert_eq!((&again.text, again.etag(), again.header("location")), (&first.text, first.etag(), first.header("location")));
+        elsewhere.get("/v1/units?limit=1").await.is(200);
+        let item = json!({"op": "create", "type": "unit", "id": Uuid::now_v7(), "fields": ward::unit("cell", &ward.ward)});
+        let push = json!({"return": "representation", "items": [item]});
+        let first = ward.office.post("/v1/sync/push", push.clone()).header("idempotency-key", "push").await.is(207);
+        let again = elsewhere.post("/v1/sync/push", push).header("idempotency-key", "push").await.is(207);
+        assert_eq!(again.text, first.text);
+        assert!(first.body["items"][0]["record"].is_object(), "{}", first.text);
         second.running.handle.stop(false).await;
     }
 

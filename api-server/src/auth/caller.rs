@@ -15,6 +15,7 @@ use cell_records_types::accounts::CallerKind;
 use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// Most verified tokens that are in memory.
@@ -64,18 +65,11 @@ pub struct Who {
     /// What it may do now.
     pub scope: Scope,
     /// When: counters and the database's clock.
-    pub view: ViewOf,
+    pub view: View,
     /// The request's id.
     pub request_id: String,
-}
-
-/// The view in which a caller was let in.
-#[derive(Debug, Clone)]
-pub struct ViewOf {
-    /// The database's clock.
-    pub now: Timestamp,
-    /// The incarnation of the log.
-    pub epoch: String,
+    /// When the request came.
+    came: Instant,
 }
 
 impl Who {
@@ -87,6 +81,24 @@ impl Who {
             request_id: Some(self.request_id.clone()),
         }
     }
+
+    /// Judges the caller anew in a view that is as new as its request, so that it sees all that it may have heard of, from
+    /// whichever server. Returns whether it may see something else than before.
+    ///
+    /// # Errors
+    /// `503` when the database cannot be asked.
+    pub async fn confirm(&mut self, app: &App) -> ApiResult<bool> {
+        if self.view.asked >= self.came {
+            return Ok(false);
+        }
+        let view = app.view_since(self.came).await?;
+        let differs = (view.rights, view.clock.tree_rev) != (self.view.rights, self.view.clock.tree_rev);
+        if differs {
+            self.scope = scope(app, &self.identity, &view).await?;
+        }
+        self.view = view;
+        Ok(differs)
+    }
 }
 
 /// Verifies a token and gathers what its bearer may do now.
@@ -95,6 +107,7 @@ impl Who {
 /// `401`, or `503` when the database cannot be asked.
 pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResult<Who> {
     let refused = || ApiError::new(&UNAUTHENTICATED);
+    let came = Instant::now();
     // The counter is read before the verification: what is revoked meanwhile is noticed by the next request.
     let view = app.view().await?;
     if token.len() > 2_000 {
@@ -115,18 +128,19 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
     if identity.kind == CallerKind::System {
         app.tokens.used(identity.session, view.now);
     }
+    let scope = scope(app, &identity, &view).await?;
+    Ok(Who { identity, scope, view, request_id, came })
+}
+
+async fn scope(app: &App, identity: &Identity, view: &View) -> ApiResult<Scope> {
     let code = (identity.kind == CallerKind::System).then(|| identity.name.clone());
     let actor = Actor::Account(identity.account, code);
-    let scope = match app.live.grants(identity.account, view.rights) {
+    Ok(match app.live.grants(identity.account, view.rights) {
         Some(grants) => {
             Scope::new(actor, &grants, &identity.narrowing, view.now, view.tree.clone()).of_registry(&view.clock)
         }
-        None => {
-            app.reads.single(async |db| app.live.scope(db, actor.clone(), &identity.narrowing, &view).await).await?
-        }
-    };
-    let view = ViewOf { now: view.now, epoch: view.clock.epoch.clone() };
-    Ok(Who { identity, scope, view, request_id })
+        None => app.reads.single(async |db| app.live.scope(db, actor.clone(), &identity.narrowing, view).await).await?,
+    })
 }
 
 async fn verify(app: &App, token: &str, digest: &str, view: &View) -> ApiResult<Option<Identity>> {

@@ -14,7 +14,7 @@ use sqlite::LiteReads;
 use std::time::Duration;
 
 /// How long a read may take in all, waiting for a connection and trying again included; then it is answered `503`.
-const READ_LIMIT: Duration = Duration::from_secs(5);
+pub const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// An error of work on a database: what of it is the database's own.
 pub trait Failure: From<DbError> {

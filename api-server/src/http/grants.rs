@@ -238,11 +238,20 @@ async fn remove(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "account_id": "019a3c5e-0000-7000-8000-000000000001", "account_kind": "user", "account_name": "van-phong", "display_name": "Văn phòng Đảng ủy", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     ]})), Problems))]
 #[get("/v1/units/{id}/grants")]
-async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn list_grants_over_unit(
+    app: App,
+    mut who: Who,
+    request: HttpRequest,
+    id: Path<String>,
+) -> ApiResult<HttpResponse> {
     let not_found = || ApiError::new(&error::NOT_FOUND);
     let reference: Reference = id.parse().map_err(|()| not_found())?;
     let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;
-    let unit = found.filter(|unit| who.scope.reads(UNIT, *unit).is_some()).ok_or_else(not_found)?;
+    let is_seen = |who: &Who| found.filter(|unit| who.scope.reads(UNIT, *unit).is_some());
+    if is_seen(&who).is_none() {
+        who.confirm(&app).await?;
+    }
+    let unit = is_seen(&who).ok_or_else(not_found)?;
     if !who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead)) {
         return Err(ApiError::forbidden("committee_office, committee_lead"));
     }

@@ -104,11 +104,13 @@ pub struct Live {
     kept: Mutex<Kept>,
     /// Accounts' grants with when they were read. When it is full the least used go.
     grants: Cache<Uuid, (RightsRev, Arc<Vec<Grant>>)>,
+    /// Held by who asks the database for all that wait ([`App::view_since`](crate::state::App::view_since)).
+    pub asking: tokio::sync::Mutex<()>,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Live { kept: Mutex::default(), grants: Cache::new(ACCOUNTS_KEPT) }
+        Live { kept: Mutex::default(), grants: Cache::new(ACCOUNTS_KEPT), asking: tokio::sync::Mutex::default() }
     }
 }
 
@@ -152,7 +154,7 @@ impl Kept {
 }
 
 /// One consistent view of what is kept.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct View {
     /// The clock row as it was confirmed.
     pub clock: Arc<Clock>,
@@ -162,6 +164,8 @@ pub struct View {
     pub tree: Arc<Tree>,
     /// What rights that were read at that clock are kept under.
     pub rights: RightsRev,
+    /// When the database was asked: what was committed before is in it.
+    pub asked: Instant,
 }
 
 impl Live {
@@ -173,11 +177,11 @@ impl Live {
     /// The view, if it was confirmed within the last second.
     pub fn view(&self) -> Option<View> {
         let kept = self.kept();
-        let fresh = kept.confirmed.is_some_and(|at| at.elapsed() < CONFIRMED_FOR);
-        let clock = kept.clock.as_ref().filter(|clock| fresh && kept.tree_rev == Some(clock.tree_rev))?;
+        let asked = kept.confirmed.filter(|at| at.elapsed() < CONFIRMED_FOR)?;
+        let clock = kept.clock.as_ref().filter(|clock| kept.tree_rev == Some(clock.tree_rev))?;
         let now = Timestamp::from_micros(Timestamp::now().micros() + kept.offset);
         let rights = RightsRev { timeline: kept.timeline, auth_rev: clock.auth_rev };
-        Some(View { clock: clock.clone(), now, tree: kept.tree.clone(), rights })
+        Some(View { clock: clock.clone(), now, tree: kept.tree.clone(), rights, asked })
     }
 
     /// Asks the database for the counters, and for the tree where it changed.
@@ -209,7 +213,7 @@ impl Live {
         let clock = Arc::new(clock);
         let timeline = self.store(&clock, &tree, now, asked);
         let rights = RightsRev { timeline, auth_rev: clock.auth_rev };
-        Ok(View { clock, now, tree, rights })
+        Ok(View { clock, now, tree, rights, asked })
     }
 
     /// Keeps what the writer knows after its commit, so that a caller reads what it wrote. Returns the history of the

@@ -58,7 +58,7 @@ impl Built {
             epoch: &self.pull.view.clock.epoch,
             scope_rev: &rev_text(self.cursor.scope_rev),
             now: self.pull.view.now,
-            unknown_units: &asked.unknown_units,
+            unknown_units: &asked.unknown_units(&self.pull.scope),
         });
         Ok(HttpResponse::Ok().insert_header(("etag", tag(&self.pull))).content_type("application/json").body(body))
     }

@@ -43,7 +43,7 @@ pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiRe
     });
     Ok(HttpResponse::Ok().json(SyncInfo {
         protocol: vec!["1".into()],
-        epoch: who.view.epoch.clone(),
+        epoch: who.view.clock.epoch.clone(),
         schema: vec![SCHEMA.into()],
         types: types.collect(),
         limits: SyncLimits {

@@ -9,6 +9,7 @@ use crate::phrases;
 use crate::state::App;
 use crate::store::load::find_external;
 use crate::store::registry::{KINDS, Kind, UNIT};
+use crate::store::scope::Scope;
 use crate::store::type_set::TypeSet;
 use actix_web::HttpRequest;
 use cell_records_types::Reference;
@@ -38,8 +39,8 @@ pub struct FeedRequest {
     pub max_bytes: usize,
     /// How long to wait for a change.
     pub wait: Duration,
-    /// On a first call: units of the filter that do not exist, or that the caller does not see, as they were sent.
-    pub unknown_units: Vec<String>,
+    /// On a first call: the units of the filter, as they were sent, with their ids.
+    pub units: Vec<(Reference, Uuid)>,
 }
 
 /// Where a page begins.
@@ -73,7 +74,7 @@ impl FeedRequest {
             None => None,
             Some(units) => Some(resolve(app, &units).await?),
         };
-        let mut unknown_units = Vec::new();
+        let mut first_units = Vec::new();
         let begin = match cursor {
             Some(text) => {
                 if from.is_some() {
@@ -93,16 +94,20 @@ impl FeedRequest {
                 Begin::After(cursor)
             }
             None => {
-                let units = units.unwrap_or_default();
-                let unknown = units.iter().filter(|(_, id)| !FeedFilter::sees_unit(&who.scope, *id));
-                unknown_units = unknown.map(|(unit, _)| unit.to_string()).collect();
-                let filter =
-                    FeedFilter { types: types.unwrap_or_default(), units: ids(&units), brief: own == Some("brief") };
+                first_units = units.unwrap_or_default();
+                let units = ids(&first_units);
+                let filter = FeedFilter { types: types.unwrap_or_default(), units, brief: own == Some("brief") };
                 if from == Some("now") { Begin::Now(filter) } else { Begin::Snapshot(filter) }
             }
         };
         let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
-        Ok(FeedRequest { begin, limit, max_bytes, wait, unknown_units })
+        Ok(FeedRequest { begin, limit, max_bytes, wait, units: first_units })
+    }
+
+    /// Units of the filter that do not exist, or that the caller does not see, as they were sent.
+    pub fn unknown_units(&self, scope: &Scope) -> Vec<String> {
+        let unknown = self.units.iter().filter(|(_, id)| !FeedFilter::sees_unit(scope, *id));
+        unknown.map(|(unit, _)| unit.to_string()).collect()
     }
 }
 

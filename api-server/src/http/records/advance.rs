@@ -38,27 +38,27 @@ use serde_json::{Map, Value, json};
 #[post("/v1/evaluation_rounds/{id}/advance")]
 pub async fn advance_round(
     app: App,
-    who: Who,
+    mut who: Who,
     path: Path<String>,
     request: HttpRequest,
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let Some(kind) = Kind::named(EvaluationRound::NAME) else { return Err(ApiError::new(&crate::error::INTERNAL)) };
-    must_read(&who, kind)?;
-    let expected = write::expected(&app, &who, kind, &path, &request).await?;
+    must_read(&app, &mut who, kind).await?;
+    let expected = write::expected(&app, &mut who, kind, &path, &request).await?;
     let form = match (body.and_then(|body| body.form::<Advance>().map(|(form, _)| (body, form))), expected) {
         (Ok(form), expected) if expected != Expected::Missing => form,
         (Ok(_), _) => {
             return Err(write::after_rights(
                 &app,
-                &who,
+                &mut who,
                 kind,
                 &path,
                 ApiError::new(&crate::error::PRECONDITION_REQUIRED),
             )
             .await);
         }
-        (Err(error), _) => return Err(write::after_rights(&app, &who, kind, &path, error).await),
+        (Err(error), _) => return Err(write::after_rights(&app, &mut who, kind, &path, error).await),
     };
     let (body, Advance { to, reason }) = form;
     let mut fields = Map::new();

@@ -3,6 +3,7 @@
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult, INTERNAL, TYPE_NOT_READABLE};
 use crate::phrases;
+use crate::state::App;
 use crate::store::registry::Kind;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -27,11 +28,12 @@ impl FromRequest for Collection {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let kind = request.app_data::<OfType>().map(|OfType(kind)| *kind);
+        let app = App::from_request(request, payload);
         let who = Who::from_request(request, payload);
         Box::pin(async move {
-            let who = who.await?;
+            let (app, mut who) = (app.await?, who.await?);
             let kind = kind.ok_or_else(|| ApiError::new(&INTERNAL))?;
-            must_read(&who, kind)?;
+            must_read(&app, &mut who, kind).await?;
             Ok(Collection { kind, who })
         })
     }
@@ -41,7 +43,11 @@ impl FromRequest for Collection {
 ///
 /// # Errors
 /// `403`.
-pub fn must_read(who: &Who, kind: &Kind) -> ApiResult<()> {
+pub async fn must_read(app: &App, who: &mut Who, kind: &Kind) -> ApiResult<()> {
+    // Another server may just have let it.
+    if who.scope.most(kind).is_none() {
+        who.confirm(app).await?;
+    }
     match who.scope.most(kind) {
         Some(_) => Ok(()),
         None => Err(ApiError::new(&TYPE_NOT_READABLE).detail(phrases::OF_TYPE.with(kind.name))),

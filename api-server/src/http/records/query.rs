@@ -64,7 +64,7 @@ impl ListRequest {
     ///
     /// # Errors
     /// `400` naming the parameter and what is valid.
-    pub async fn read(app: &App, who: &Who, kind: &'static Kind, request: &HttpRequest) -> ApiResult<Self> {
+    pub async fn read(app: &App, who: &mut Who, kind: &'static Kind, request: &HttpRequest) -> ApiResult<Self> {
         let mut sent = Query::<Vec<(String, String)>>::from_query(request.query_string())
             .map_err(|_| ApiError::parameter("query", &phrases::QUERY_UNREADABLE))?
             .into_inner();
@@ -137,7 +137,7 @@ fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<ListCursor> 
     Ok(cursor)
 }
 
-async fn parse(app: &App, who: &Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<ListRequest> {
+async fn parse(app: &App, who: &mut Who, kind: &'static Kind, pairs: Vec<(String, String)>) -> ApiResult<ListRequest> {
     if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
         return Err(ApiError::parameter("query", phrases::QUERY_TOO_LONG.with(LONGEST_QUERY)));
     }
@@ -213,12 +213,16 @@ fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
     }
 }
 
-async fn reference(app: &App, who: &Who, kind: &'static Kind, text: &str) -> Result<Uuid, Fault> {
+async fn reference(app: &App, who: &mut Who, kind: &'static Kind, text: &str) -> Result<Uuid, Fault> {
     let found = resolve(app, who, kind, text).await?;
+    // The list asks no more of a unit than whether its caller sees it.
+    if kind.order == UNIT.order && found.is_some_and(|unit| who.scope.reads(UNIT, unit).is_none()) {
+        who.confirm(app).await?;
+    }
     found.ok_or_else(|| Fault::Value((&phrases::REFERS_TO_NOTHING).into()))
 }
 
-async fn values(app: &App, who: &Who, filter: &Filter, text: &str) -> Result<Vec<Value>, Fault> {
+async fn values(app: &App, who: &mut Who, filter: &Filter, text: &str) -> Result<Vec<Value>, Fault> {
     if let Takes::Reference(target) = filter.test.takes() {
         let target = Kind::named(target).ok_or_else(|| Fault::Call(ApiError::new(&crate::error::INTERNAL)))?;
         return Ok(vec![reference(app, who, target, text).await?.into()]);

@@ -3,7 +3,7 @@
 use super::collection::Collection;
 use super::query::{DEFAULT_LIMIT, ListRequest, MAX_LIMIT};
 use super::view::RecordView;
-use super::{find_as, of_path, resolve};
+use super::{find_as, of_path, resolve, seen};
 use crate::auth::caller::Who;
 use crate::auth::seal;
 use crate::error::{self, ApiError, ApiResult};
@@ -13,6 +13,7 @@ use crate::phrases;
 use crate::state::App;
 use crate::store::history::{self, Version};
 use crate::store::record::{Stored, show};
+use crate::store::scope::Scope;
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -25,22 +26,27 @@ use std::fmt::Write;
 const JSON: &str = "application/json";
 
 /// `GET /v1/{types}`
-pub async fn list(Collection { kind, who }: Collection, app: App, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let asked = ListRequest::read(&app, &who, kind, &request).await?;
-    let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope, &app.sizes).await).await?;
+pub async fn list(Collection { kind, mut who }: Collection, app: App, request: HttpRequest) -> ApiResult<HttpResponse> {
+    let asked = ListRequest::read(&app, &mut who, kind, &request).await?;
+    let page = async |who: &Who| {
+        let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope, &app.sizes).await).await?;
+        let mut body = String::with_capacity(64 + records.len() * 1_024);
+        body.push_str(r#"{"items":["#);
+        let (begin, mut whole) = (body.len(), true);
+        for record in &records {
+            let end = body.len();
+            if end > begin {
+                body.push(',');
+            }
+            if !item(&who.scope, record, &asked.fields, &mut body) {
+                body.truncate(end);
+                whole = false;
+            }
+        }
+        Ok(((body, next), whole))
+    };
+    let (mut body, next) = seen(&app, &mut who, page).await?;
     let total = if asked.count { Some(asked.list.count(&app.reads, &who.scope, &app.sizes).await?) } else { None };
-    let mut body = String::with_capacity(64 + records.len() * 1_024);
-    body.push_str(r#"{"items":["#);
-    for (index, record) in records.iter().enumerate() {
-        if index > 0 {
-            body.push(',');
-        }
-        if asked.fields.is_empty() {
-            show(&who.scope, record, &mut body);
-        } else {
-            body.push_str(&chosen(&view(&who, record)?.text(record), &asked.fields));
-        }
-    }
     body.push(']');
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = next.and_then(|next| asked.next(&app, &who, next)) {
@@ -55,6 +61,16 @@ pub async fn list(Collection { kind, who }: Collection, app: App, request: HttpR
     Ok(response.content_type(JSON).body(body))
 }
 
+/// Writes a record of a list with the fields that were chosen, or all. Returns whether the scope sees it at all.
+fn item(scope: &Scope, record: &Stored, fields: &[String], out: &mut String) -> bool {
+    if fields.is_empty() {
+        return show(scope, record, out);
+    }
+    let text = RecordView::of(scope, record).map(|view| chosen(&view.text(record), fields));
+    out.push_str(text.as_deref().unwrap_or_default());
+    text.is_some()
+}
+
 /// Some fields of a record.
 fn chosen(record: &str, fields: &[String]) -> String {
     let mut record: serde_json::Map<String, Value> = serde_json::from_str(record).unwrap_or_default();
@@ -64,12 +80,12 @@ fn chosen(record: &str, fields: &[String]) -> String {
 
 /// `GET /v1/{types}/{id}`
 pub async fn get(
-    Collection { kind, who }: Collection,
+    Collection { kind, mut who }: Collection,
     app: App,
     path: Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
-    let record = of_path(&app, &who, kind, &path).await?;
+    let record = of_path(&app, &mut who, kind, &path).await?;
     let mut params = Params::of(&request)?;
     let as_of = params.parsed::<Timestamp>("as_of", &phrases::TIMESTAMP);
     params.end()?;
@@ -78,7 +94,7 @@ pub async fn get(
         Some(at) => live(as_it_was(&app, &who, &record, at).await?)?,
     };
     let view = view(&who, &record)?;
-    let tag = view.tag(&record, &who.view.epoch);
+    let tag = view.tag(&record, &who.view.clock.epoch);
     if etag::is_known(&request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
@@ -121,14 +137,14 @@ const VERSIONS_AT_ONCE: usize = 100;
 
 /// `GET /v1/{types}/{id}/history`
 pub async fn history(
-    Collection { kind, who }: Collection,
+    Collection { kind, mut who }: Collection,
     app: App,
     path: Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
     let not_found = || ApiError::new(&error::NOT_FOUND);
-    let id = resolve(&app, &who, kind, &path).await?.ok_or_else(not_found)?;
-    let record = find_as(&app, &who, kind, id, Class::Public).await?.ok_or_else(not_found)?;
+    let id = resolve(&app, &mut who, kind, &path).await?.ok_or_else(not_found)?;
+    let record = find_as(&app, &mut who, kind, id, Class::Public).await?.ok_or_else(not_found)?;
     let mut params = Params::of(&request)?;
     let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let below = match params.take("cursor") {

@@ -50,7 +50,7 @@ pub async fn create(
 
 /// `PATCH /v1/{types}/{id}`
 pub async fn update(
-    Collection { kind, who }: Collection,
+    Collection { kind, mut who }: Collection,
     app: App,
     path: Path<String>,
     request: HttpRequest,
@@ -60,28 +60,28 @@ pub async fn update(
     let read = body.and_then(|body| body.object().map(|fields| (body, fields)));
     let (body, fields) = match read {
         Ok(read) => read,
-        Err(error) => return Err(after_rights(&app, &who, kind, &path, error).await),
+        Err(error) => return Err(after_rights(&app, &mut who, kind, &path, error).await),
     };
-    let expected = expected(&app, &who, kind, &path, &request).await?;
+    let expected = expected(&app, &mut who, kind, &path, &request).await?;
     let item = Item::new(kind, PushOp::Update, Some(target(&path)?), expected, fields, "");
     submit(&app, &who, &request, item, &body).await
 }
 
 /// `DELETE /v1/{types}/{id}`
 pub async fn delete(
-    Collection { kind, who }: Collection,
+    Collection { kind, mut who }: Collection,
     app: App,
     path: Path<String>,
     request: HttpRequest,
 ) -> ApiResult<HttpResponse> {
-    let expected = expected(&app, &who, kind, &path, &request).await?;
+    let expected = expected(&app, &mut who, kind, &path, &request).await?;
     let item = Item::new(kind, PushOp::Delete, Some(target(&path)?), expected, Map::new(), "");
     submit(&app, &who, &request, item, &JsonBody(body::NONE)).await
 }
 
 /// `POST /v1/{types}/{id}/restore`
 pub async fn restore(
-    Collection { kind, who }: Collection,
+    Collection { kind, mut who }: Collection,
     app: App,
     path: Path<String>,
     request: HttpRequest,
@@ -96,9 +96,9 @@ pub async fn restore(
     };
     let (body, fields) = match empty.and_then(|read| surplus(&read).map_or(Ok(read), Err)) {
         Ok(read) => read,
-        Err(error) => return Err(after_rights(&app, &who, kind, &path, error).await),
+        Err(error) => return Err(after_rights(&app, &mut who, kind, &path, error).await),
     };
-    let expected = match expected(&app, &who, kind, &path, &request).await? {
+    let expected = match expected(&app, &mut who, kind, &path, &request).await? {
         Expected::Missing => Expected::Any,
         expected => expected,
     };
@@ -117,19 +117,19 @@ pub fn target(path: &str) -> ApiResult<Reference> {
 /// What `If-Match` says; one that cannot be read is answered after the caller's rights.
 pub async fn expected(
     app: &App,
-    who: &Who,
+    who: &mut Who,
     kind: &'static Kind,
     path: &str,
     request: &HttpRequest,
 ) -> ApiResult<Expected> {
-    match etag::if_match(request, &who.view.epoch) {
+    match etag::if_match(request, &who.view.clock.epoch) {
         Ok(expected) => Ok(expected),
         Err(error) => Err(after_rights(app, who, kind, path, error).await),
     }
 }
 
 /// The error to answer when a request's form is wrong: `404` or `403` where they apply, else the form's own.
-pub async fn after_rights(app: &App, who: &Who, kind: &'static Kind, path: &str, error: ApiError) -> ApiError {
+pub async fn after_rights(app: &App, who: &mut Who, kind: &'static Kind, path: &str, error: ApiError) -> ApiError {
     match of_path(app, who, kind, path).await {
         Err(first) => first,
         Ok(record) if !who.scope.writes(kind, record.unit_id).any() => {
@@ -248,9 +248,9 @@ fn with_current(error: ApiError, done: &Done, record: &Stored) -> ApiError {
 /// A few of the records that point to a record, among those that the caller sees.
 async fn pointing(app: &App, who: &Who, record: &Stored) -> Value {
     let found = app.reads.single(async |db| load::find_pointing(db, record.kind, record.id).await).await;
-    let mut named = Vec::new();
+    let (mut who, mut named) = (who.clone(), Vec::new());
     for (kind, id) in found.unwrap_or_default() {
-        if named.len() < NAMED && matches!(find(app, who, kind, id).await, Ok(Some(_))) {
+        if named.len() < NAMED && matches!(find(app, &mut who, kind, id).await, Ok(Some(_))) {
             named.push(json!({"type": kind.name, "id": id}));
         }
     }
