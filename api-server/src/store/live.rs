@@ -121,8 +121,8 @@ struct Kept {
     /// When the clock was taken over.
     since: Option<Instant>,
     timeline: u64,
-    /// The database's clock less this machine's, in microseconds.
-    offset: i64,
+    /// The database's clock in the answer to the question of `confirmed`, in microseconds.
+    now: i64,
     tree: Arc<Tree>,
     tree_rev: Option<i64>,
 }
@@ -179,7 +179,10 @@ impl Live {
         let kept = self.kept();
         let asked = kept.confirmed.filter(|at| at.elapsed() < CONFIRMED_FOR)?;
         let clock = kept.clock.as_ref().filter(|clock| kept.tree_rev == Some(clock.tree_rev))?;
-        let now = Timestamp::from_micros(Timestamp::now().micros() + kept.offset);
+        // It was read between the question and the answer. Counted from the question it is never behind, so that what began
+        // by the database's clock has begun here, and nothing outlives its end; it is ahead by less than CONFIRMED_FOR.
+        let since = i64::try_from(asked.elapsed().as_micros()).unwrap_or(0);
+        let now = Timestamp::from_micros(kept.now + since);
         let rights = RightsRev { timeline: kept.timeline, auth_rev: clock.auth_rev };
         Some(View { clock: clock.clone(), now, tree: kept.tree.clone(), rights, asked })
     }
@@ -225,7 +228,7 @@ impl Live {
             Next::Earlier => return kept.timeline,
             Next::Another => kept.timeline += 1,
         }
-        kept.offset = now.micros() - Timestamp::now().micros();
+        kept.now = now.micros();
         kept.clock = Some(clock.clone());
         kept.confirmed = Some(asked);
         kept.since = Some(Instant::now());
@@ -307,6 +310,17 @@ mod tests {
         assert!(live.grants(account, RightsRev::at(2)).is_some());
         assert!(live.grants(account, RightsRev::at(1)).is_none() && live.grants(account, RightsRev::at(3)).is_none());
         assert!(live.grants(account, RightsRev { timeline: 1, auth_rev: 2 }).is_none());
+    }
+
+    #[test]
+    fn the_clock_of_the_database_is_taken_to_be_no_earlier_than_it_is() {
+        let (live, slow) = (Live::default(), Duration::from_millis(300));
+        let read = Timestamp::from_micros(1_000_000);
+        // The database read its clock as soon as it was asked, and its answer took a while.
+        let asked = Instant::now().checked_sub(slow).unwrap();
+        live.store(&clock(1, 1, 1, 1), &Arc::new(Tree::default()), read, asked);
+        let now = live.view().unwrap().now.micros();
+        assert!((1_300_000..1_800_000).contains(&now), "{now}");
     }
 
     #[test]
