@@ -19,11 +19,11 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAcc
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 /// Largest body of a request, except for a push, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -128,8 +128,14 @@ fn read(
         if length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        // Handlers read who calls before the body. Nobody sends a large one to calls that anybody may make.
-        let account = || request.extensions().get::<CallerId>().map_or(Uuid::nil(), |caller| caller.0);
+        // Handlers find out beside this, in the same task, who calls: this is polled again then. No call that anybody may
+        // make takes a large body.
+        let account = || {
+            poll_fn(|_| match request.extensions().get::<CallerId>() {
+                Some(caller) => Poll::Ready(caller.0),
+                None => Poll::Pending,
+            })
+        };
         let (mut body, mut counted) = (BytesMut::new(), None::<BodyShare>);
         let end = Instant::now() + SLOWEST_BODY;
         let mut part = Part::begun_at(Instant::now());
@@ -143,7 +149,14 @@ fn read(
                 return Err(too_large());
             }
             if body.len() + chunk.len() > SMALL {
-                let share = counted.get_or_insert_with(|| BodyShare::none(account()));
+                let share = match &mut counted {
+                    Some(share) => share,
+                    None => {
+                        let account = timeout_at(end, account()).await;
+                        let account = account.map_err(|_| ApiError::new(&error::UNAVAILABLE))?;
+                        counted.insert(BodyShare::none(account))
+                    }
+                };
                 share.grow(body.len() + chunk.len()).await?;
             }
             part.arrived(chunk.len(), Instant::now());
