@@ -125,10 +125,10 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
     if identity.expires <= view.now {
         return Err(refused());
     }
+    let scope = scope(app, &identity, &view).await?;
     if identity.kind == CallerKind::System {
         app.tokens.used(identity.session, view.now);
     }
-    let scope = scope(app, &identity, &view).await?;
     Ok(Who { identity, scope, view, request_id, came })
 }
 
