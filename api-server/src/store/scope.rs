@@ -100,7 +100,7 @@ pub struct Scope {
 }
 
 /// What a caller may write of one type in one unit: the union over the grants that cover it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writes {
     rights: Vec<Rights>,
     operator: bool,

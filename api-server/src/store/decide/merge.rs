@@ -6,6 +6,7 @@ use crate::store::items::Item;
 use crate::store::record::{Fields, Stored, Typed};
 use crate::store::registry::UNIT;
 use crate::store::rules::Action;
+use crate::store::scope::Writes;
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::sync::PushOp;
@@ -35,7 +36,8 @@ struct MadeOf {
     base: Option<Arc<Stored>>,
     unit: Sent,
     references: Vec<Option<Uuid>>,
-    refused: Vec<&'static str>,
+    /// What the caller may write where the base is.
+    writes: Option<Writes>,
 }
 
 impl Draft {
@@ -44,7 +46,7 @@ impl Draft {
         self.made_of.unit
     }
 
-    fn is_of(&self, item: &Item, target: &Target, refused: &[&str]) -> bool {
+    fn is_of(&self, item: &Item, target: &Target, writes: Option<&Writes>) -> bool {
         let same_base = match (&self.made_of.base, target.base(item.op)) {
             (None, None) => true,
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -53,7 +55,7 @@ impl Draft {
         same_base
             && self.made_of.unit == target.unit
             && self.made_of.references == target.references
-            && self.made_of.refused == refused
+            && self.made_of.writes.as_ref() == writes
     }
 }
 
@@ -69,22 +71,22 @@ pub fn merge(
     set: &WriteSet,
     draft: &mut Option<Draft>,
 ) {
-    // What `replace` leaves alone depends on rights, and a unit that is derived on what the set has.
-    let is_fixed = !item.replace && (item.unit.is_some() || target.before.is_some() || item.kind.name == UNIT.name);
+    // A unit that is derived depends on what the set has.
+    let is_fixed = item.unit.is_some() || target.before.is_some() || item.kind.name == UNIT.name;
     let base = target.base(item.op);
-    let refused = refused(item, base, context);
-    if is_fixed && draft.as_ref().is_some_and(|draft| draft.is_of(item, target, &refused)) {
+    let writes = base.map(|base| context.scope.writes(item.kind, base.unit_id));
+    if is_fixed && draft.as_ref().is_some_and(|draft| draft.is_of(item, target, writes.as_ref())) {
         return;
     }
     let mut faults = Vec::new();
-    let made_of = MadeOf { base: base.cloned(), unit: target.unit, references: target.references.clone(), refused };
+    let made_of = MadeOf { base: base.cloned(), unit: target.unit, references: target.references.clone(), writes };
     if let (PushOp::Delete | PushOp::Restore, Some(base)) = (item.op, base) {
         let parent = parent_of(&base.body.fields(Class::Public), item);
         let after = base.any().cloned();
         *draft = Some(Draft { action, unit_id: base.unit_id, parent, after, faults, made_of });
         return;
     }
-    let mut fields = fields(item, target, &made_of.refused, context, &mut faults);
+    let mut fields = fields(item, target, made_of.writes.as_ref(), context, &mut faults);
     let unit_id = match target.unit {
         _ if item.kind.name == UNIT.name => target.id,
         Sent::Unit(unit) => unit,
@@ -126,21 +128,16 @@ fn complete(fields: &mut Map<String, Value>, item: &Item, target: &Target, unit_
     fields.insert("updated_at".into(), updated_at.to_string().into());
 }
 
-/// The fields that were sent and that the caller may not write where the record is. They are refused later: they are not
-/// compared with what is stored, and no rule judges them, for either could tell what the caller may not read.
-fn refused(item: &Item, base: Option<&Arc<Stored>>, context: &Context<'_>) -> Vec<&'static str> {
-    let scope = context.scope;
-    let writes = base.map(|base| scope.writes(item.kind, base.unit_id));
-    let is_refused = |spec: &&FieldSpec| {
-        spec.managed && !item.managed && !scope.is_operator()
-            || writes.as_ref().is_some_and(|writes| !writes.field(spec.name, spec.class))
-    };
-    let sent = item.fields.keys().filter_map(|name| item.kind.field(name));
-    sent.filter(is_refused).map(|spec| spec.name).collect()
-}
-
 /// The own fields after the merge patch, references as ids.
-fn fields(item: &Item, target: &Target, refused: &[&str], context: &Context<'_>, faults: &mut Vec<Fault>) -> Fields {
+fn fields(
+    item: &Item,
+    target: &Target,
+    writes: Option<&Writes>,
+    context: &Context<'_>,
+    faults: &mut Vec<Fault>,
+) -> Fields {
+    let may_write = |spec: &FieldSpec| writes.is_none_or(|writes| writes.field(spec.name, spec.class));
+    let is_managed = |spec: &FieldSpec| spec.managed && !item.managed && !context.scope.is_operator();
     let base = target.base(item.op);
     let mut fields = base.map(|base| base.fields()).unwrap_or_default();
     let sent = match item.references.is_empty() {
@@ -149,7 +146,12 @@ fn fields(item: &Item, target: &Target, refused: &[&str], context: &Context<'_>,
     };
     let mut report = Report::new(item.prefix);
     for (name, value) in &*sent {
-        let Some(spec) = item.kind.field(name).filter(|spec| !refused.contains(&spec.name)) else { continue };
+        let Some(spec) = item.kind.field(name) else { continue };
+        if is_managed(spec) || !may_write(spec) {
+            // Refused later. It is not compared with what is stored, and no rule judges it, for either could tell what
+            // the caller may not read.
+            continue;
+        }
         match value {
             Value::Null if spec.required => report.fault_at(name, &faults::REQUIRED),
             Value::Null => {
@@ -171,7 +173,7 @@ fn fields(item: &Item, target: &Target, refused: &[&str], context: &Context<'_>,
         }
     }
     if item.replace {
-        clear_absent(&mut fields, item, target, context);
+        clear_absent(&mut fields, item, may_write);
     }
     let is_sent = |spec: &FieldSpec| item.sent.iter().any(|name| name == spec.name);
     for spec in item.kind.fields.iter().filter(|spec| spec.required && !spec.managed && !is_sent(spec)) {
@@ -199,13 +201,11 @@ fn resolved(item: &Item, target: &Target) -> Map<String, Value> {
 }
 
 /// `replace` clears what is absent, except for what has a default and what the caller may not write.
-fn clear_absent(fields: &mut Fields, item: &Item, target: &Target, context: &Context<'_>) {
-    let writes = target.before.as_ref().map(|before| context.scope.writes(item.kind, before.unit_id));
+fn clear_absent(fields: &mut Fields, item: &Item, may_write: impl Fn(&FieldSpec) -> bool) {
     for spec in item.kind.fields {
         let is_sent = item.sent.iter().any(|name| name == spec.name);
         let is_kept = spec.required || spec.managed || is_sent || item.kind.defaulted.contains(&spec.name);
-        let may_write = writes.as_ref().is_none_or(|writes| writes.field(spec.name, spec.class));
-        if !is_kept && may_write {
+        if !is_kept && may_write(spec) {
             fields.0.remove(spec.name);
         }
     }
