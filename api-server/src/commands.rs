@@ -1,6 +1,5 @@
 //! The commands of the local operator on accounts: what they take and what they print.
 
-use crate::print;
 use cell_records_server::auth::keys::MasterKey;
 use cell_records_server::operator::Operator;
 use cell_records_server::store::accounts::Account;
@@ -8,7 +7,17 @@ use cell_records_server::store::secrets;
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, Token};
 use clap::Subcommand;
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use uuid::Uuid;
+
+/// Prints a line, or several. Who reads only the beginning closes the pipe: that is no failure.
+pub fn print(line: impl Display) -> Result<(), String> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
+    }
+}
 
 /// What the operator does with users.
 #[derive(Subcommand)]

@@ -6,12 +6,12 @@ use cell_records_server::state::Shared;
 use cell_records_server::store::reindex;
 use cell_records_server::{demo, document, logging, server};
 use clap::{Parser, Subcommand};
-use std::fmt::Display;
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod commands;
+
+use commands::print;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -144,14 +144,6 @@ async fn may_load_demo(shared: &Shared, yes: bool) -> Result<(), String> {
             .into());
     }
     Ok(())
-}
-
-/// Prints a line, or several. Who reads only the beginning closes the pipe: that is no failure.
-fn print(line: impl Display) -> Result<(), String> {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
-        _ => Ok(()),
-    }
 }
 
 async fn serve(config: &Config, yes: bool) -> Result<(), String> {
