@@ -122,7 +122,7 @@ impl ApiError {
 
     /// One fault at a pointer.
     pub fn fault(pointer: &str, code: &'static FaultCode) -> Self {
-        ApiError::invalid(vec![Fault { pointer: pointer.into(), code, argument: Words::default() }])
+        ApiError::invalid(vec![Fault::new(pointer, code)])
     }
 
     /// A parameter that is unknown or has no valid value; `why` names the valid ones.

@@ -15,9 +15,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Reference;
 use cell_records_types::accounts::{CallerKind, Grant, NewGrant, Role, UnitGrant};
-use cell_records_types::faults::{
-    DATES_OUT_OF_ORDER, Fault, FaultCode, OUTSIDE_YOUR_UNIT, ROLES_CONFLICT, UNKNOWN_CODE,
-};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, OUTSIDE_YOUR_UNIT, ROLES_CONFLICT, UNKNOWN_CODE};
 use cell_records_types::pages::Page;
 use cell_records_types::phrases::Words;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -118,28 +116,26 @@ async fn add(
     let body = body?;
     let (form, _) = body.form::<NewGrant>()?;
     let mut faults = Vec::new();
-    let mut fault = |pointer: String, code: &'static FaultCode, argument: Words| {
-        faults.push(Fault { pointer, code, argument });
-    };
     let named = app.reads.single(async |db| accounts::unit_of(db, &form.unit_id.to).await).await?;
     let place = match unit(&who.scope, named) {
         Ok(place) => Some(place),
         // Together with the other faults of the body.
         Err(error) if !error.faults.is_empty() => {
-            error.faults.into_iter().for_each(|one| fault(one.pointer, one.code, one.argument));
+            faults.extend(error.faults);
             None
         }
         Err(error) => return Err(error),
     };
     if place.is_some_and(|place| !who.scope.tree.covers(account.unit, place)) {
-        fault("/unit_id".into(), &OUTSIDE_YOUR_UNIT, Words::default());
+        faults.push(Fault::new("/unit_id", &OUTSIDE_YOUR_UNIT));
     }
     if form.until.is_some_and(|until| until <= form.from.unwrap_or(who.view.now)) {
-        fault("/until".into(), &DATES_OUT_OF_ORDER, Words::plain("from"));
+        faults.push(Fault::new("/until", &DATES_OUT_OF_ORDER).about(Words::plain("from")));
     }
     let fields: Vec<String> = form.fields.iter().flat_map(|fields| fields.iter()).map(|f| f.to_string()).collect();
     for (index, _) in fields.iter().enumerate().filter(|(_, field)| !grants::is_sensitive(field)) {
-        fault(format!("/fields/{index}"), &UNKNOWN_CODE, Words::plain(grants::sensitive_fields().join(", ")));
+        let known = Words::plain(grants::sensitive_fields().join(", "));
+        faults.push(Fault::new(format!("/fields/{index}"), &UNKNOWN_CODE).about(known));
     }
     let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };

@@ -16,7 +16,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, IssuedToken, NewToken as NewTokenForm, Rotation, Token};
-use cell_records_types::faults::{EMPTY, Fault, FaultCode, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
+use cell_records_types::faults::{EMPTY, Fault, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
 use cell_records_types::pages::Page;
 use cell_records_types::phrases::Words;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -66,12 +66,7 @@ async fn issue_token(
     let (form, _) = body?.form::<NewTokenForm>()?;
     let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
     // A token that is narrowed to nothing must not turn out to be one that is not narrowed.
-    faults.extend(
-        form.grants
-            .as_ref()
-            .filter(|grants| grants.is_empty())
-            .map(|_| fault("/grants".into(), &EMPTY, Words::default())),
-    );
+    faults.extend(form.grants.as_ref().filter(|grants| grants.is_empty()).map(|_| Fault::new("/grants", &EMPTY)));
     let wanted: Option<Vec<Uuid>> = form.grants.map(|grants| grants.to_vec());
     let held = app.reads.single(async |db| grants::list(db, system.id).await).await?;
     faults.extend(foreign(wanted.as_deref().unwrap_or_default(), &held));
@@ -104,7 +99,7 @@ async fn issue_token(
 fn foreign(wanted: &[Uuid], held: &[Grant]) -> Vec<Fault> {
     let foreign = |grant: &Uuid| !held.iter().any(|one| one.id == *grant);
     let foreign = wanted.iter().enumerate().filter(|(_, grant)| foreign(grant));
-    foreign.map(|(index, _)| fault(format!("/grants/{index}"), &REFERENCE_NOT_FOUND, Words::default())).collect()
+    foreign.map(|(index, _)| Fault::new(format!("/grants/{index}"), &REFERENCE_NOT_FOUND)).collect()
 }
 
 fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
@@ -112,14 +107,10 @@ fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
     HttpResponse::Created().insert_header((LOCATION, place)).insert_header((CACHE_CONTROL, "no-store")).json(issued)
 }
 
-fn fault(pointer: String, code: &'static FaultCode, argument: impl Into<Words>) -> Fault {
-    Fault { pointer, code, argument: argument.into() }
-}
-
 /// What is wrong with the end of a token.
 fn end_fault(end: Timestamp, now: Timestamp) -> Option<Fault> {
     let fits = now < end && end.micros() - now.micros() <= LONGEST;
-    (!fits).then(|| fault("/expires_at".into(), &OUT_OF_RANGE, &phrases::IN_400_DAYS))
+    (!fits).then(|| Fault::new("/expires_at", &OUT_OF_RANGE).about(&phrases::IN_400_DAYS))
 }
 
 /// Revokes a token, within a second.
@@ -170,7 +161,7 @@ async fn rotate_token(
         form.map_or((OVERLAP, None), |form| (form.overlap_seconds.unwrap_or(OVERLAP), form.expires_at));
     let mut faults: Vec<Fault> = end.and_then(|end| end_fault(end, who.view.now)).into_iter().collect();
     if overlap > LONGEST_OVERLAP {
-        faults.push(fault("/overlap_seconds".into(), &OUT_OF_RANGE, Words::plain("0 – 604800")));
+        faults.push(Fault::new("/overlap_seconds", &OUT_OF_RANGE).about(Words::plain("0 – 604800")));
     }
     if !faults.is_empty() {
         return Err(ApiError::invalid(faults));

@@ -5,7 +5,6 @@ use super::registry::{Kind, UNIT};
 use super::scope::Actor;
 use cell_records_types::faults::{self, Fault, FoundReference, Report};
 use cell_records_types::fields::Field;
-use cell_records_types::phrases::Words;
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{PushItem, PushMode, PushOp};
 use cell_records_types::{ExternalId, Ref, Reference, Unit};
@@ -124,16 +123,10 @@ impl Item {
                 "external_ids" => "/external_ids".to_owned(),
                 name => format!("/fields/{name}"),
             };
-            let fault =
-                |name| Fault { pointer: pointer(name), code: &faults::UNKNOWN_FIELD, argument: Words::default() };
-            item.faults.extend(item.sent.iter().map(fault));
+            item.faults.extend(item.sent.iter().map(|name| Fault::new(pointer(name), &faults::UNKNOWN_FIELD)));
         }
         if item.id.is_none() && item.external_ids.as_ref().is_none_or(Vec::is_empty) {
-            item.faults.push(Fault {
-                pointer: "/id".into(),
-                code: &faults::IDENTITY_REQUIRED,
-                argument: Words::default(),
-            });
+            item.faults.push(Fault::new("/id", &faults::IDENTITY_REQUIRED));
             item.unreadable = !matches!(item.op, PushOp::Create | PushOp::Upsert);
         }
         item

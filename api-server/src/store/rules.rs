@@ -135,7 +135,7 @@ impl Verdict {
     /// Adds a fault at a field, with what its text names. `field` may be a path: `levels/0/code`.
     pub fn fault_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<Words>) {
         let pointer = format!("{}/{field}", self.prefix);
-        self.faults.push(Fault { pointer, code, argument: argument.into() });
+        self.faults.push(Fault::new(pointer, code).about(argument));
     }
 
     /// Adds a warning at a field.
@@ -146,7 +146,7 @@ impl Verdict {
     /// Adds a warning at a field, with what its text names.
     pub fn warn_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<Words>) {
         let pointer = format!("{}/{field}", self.prefix);
-        self.warnings.push(Fault { pointer, code, argument: argument.into() });
+        self.warnings.push(Fault::new(pointer, code).about(argument));
     }
 
     /// Refuses by state or uniqueness; the first reason counts.

@@ -75,8 +75,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
             && !names.insert(name.clone())
         {
             // What refers to the name means the first.
-            let fault = Fault { pointer: "/ref".into(), code: &faults::DUPLICATE_CODE, argument: Words::default() };
-            item.faults.push(fault);
+            item.faults.push(Fault::new("/ref", &faults::DUPLICATE_CODE));
             item.name = None;
             item.unreadable = true;
         }
@@ -88,7 +87,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
 /// Reads one item, with all its faults.
 fn item(value: Value) -> Item {
     let Value::Object(fields) = value else {
-        let fault = Fault { pointer: String::new(), code: &faults::WRONG_TYPE, argument: (&phrases::OBJECT).into() };
+        let fault = Fault::new("", &faults::WRONG_TYPE).about(&phrases::OBJECT);
         return Item::unreadable(None, vec![fault]);
     };
     let mut from = Object { fields, report: Report::default() };

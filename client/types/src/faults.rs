@@ -108,6 +108,17 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault whose text names nothing.
+    pub fn new(pointer: impl Into<String>, code: &'static FaultCode) -> Self {
+        Fault { pointer: pointer.into(), code, argument: Words::default() }
+    }
+
+    /// With what its text names.
+    #[must_use]
+    pub fn about(self, argument: impl Into<Words>) -> Self {
+        Fault { argument: argument.into(), ..self }
+    }
+
     /// The text in Vietnamese or English.
     pub fn message(&self, vietnamese: bool) -> String {
         (if vietnamese { self.code.vi } else { self.code.en }).replace("{}", self.argument.text(vietnamese))
@@ -173,7 +184,7 @@ impl Report {
 
     /// Adds a fault at the present pointer, with what its text names.
     pub fn fault_about(&mut self, code: &'static FaultCode, argument: impl Into<Words>) {
-        self.faults.push(Fault { pointer: self.at.clone(), code, argument: argument.into() });
+        self.faults.push(Fault::new(self.at.clone(), code).about(argument));
     }
 
     /// Adds a fault at a field below the present pointer.

@@ -1,7 +1,7 @@
 //! The external ids of a record after a write.
 
+use super::Context;
 use super::target::{Target, key};
-use super::{Context, fault};
 use crate::store::items::Item;
 use crate::store::registry::Kind;
 use crate::store::scope::Actor;
@@ -26,7 +26,7 @@ pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut V
     let writable = |system: &str| own.is_none_or(|own| own == system);
     let mut result: Vec<ExternalId> = held.iter().filter(|one| !writable(&one.system)).cloned().collect();
     for (index, one) in sent.into_iter().enumerate() {
-        let mut at_system = |code| faults.push(fault(format!("/external_ids/{index}/system"), code));
+        let mut at_system = |code| faults.push(Fault::new(format!("/external_ids/{index}/system"), code));
         if !writable(&one.system) {
             if !held.contains(&one) {
                 at_system(&faults::FIELD_NOT_WRITABLE);

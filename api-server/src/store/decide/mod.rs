@@ -17,7 +17,6 @@ use super::scope::Scope;
 use super::write_set::{Count, WriteSet};
 use crate::phrases;
 use cell_records_types::faults::{self, Fault, FaultCode};
-use cell_records_types::phrases::Words;
 use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -158,10 +157,6 @@ pub fn clash(code: &'static FaultCode) -> Decided {
     refused(ItemStatus::Conflict, Refusal::Conflict(ConflictReason::Unique, code), None)
 }
 
-fn fault(pointer: String, code: &'static FaultCode) -> Fault {
-    Fault { pointer, code, argument: Words::default() }
-}
-
 /// Longest chain of relays.
 const LONGEST_VIA: usize = 4;
 
@@ -298,8 +293,7 @@ fn judge(
             let _ = before.map(|before| before.any());
             if all.is_empty() {
                 // Only such a record comes here.
-                let argument = (&phrases::READABLE_RECORD).into();
-                all.push(Fault { pointer: item.prefix.into(), code: &faults::WRONG_TYPE, argument });
+                all.push(Fault::new(item.prefix, &faults::WRONG_TYPE).about(&phrases::READABLE_RECORD));
             }
             Err(invalid(all).into())
         }

@@ -2,7 +2,7 @@
 
 use super::merge::Draft;
 use super::target::{Sent, Target};
-use super::{Context, Decided, Effect, Judged, Refusal, fault, invalid, refused};
+use super::{Context, Decided, Effect, Judged, Refusal, invalid, refused};
 use crate::store::history;
 use crate::store::items::{Expected, Item};
 use crate::store::record::{CutBody, Envelope, Stored, external_text, shown};
@@ -55,7 +55,7 @@ fn body(item: &Item, draft: &Draft) -> CutBody {
 pub fn version(item: &Item, target: &Target, draft: &Draft, context: &Context<'_>) -> Option<Decided> {
     let before = target.base(item.op)?;
     if item.expected == Expected::Missing {
-        let fault = fault("/if_version".into(), &faults::PRECONDITION_REQUIRED);
+        let fault = Fault::new("/if_version", &faults::PRECONDITION_REQUIRED);
         return Some(Decided { refusal: Some(Refusal::PreconditionRequired), ..invalid(vec![fault]) });
     }
     if item.op != PushOp::Restore && !before.is_live() {

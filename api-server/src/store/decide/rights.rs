@@ -1,8 +1,8 @@
 //! What the caller may write of a record where it is and where it would be.
 
+use super::Context;
 use super::merge::Draft;
 use super::target::{Sent, Target};
-use super::{Context, fault};
 use crate::store::items::Item;
 use crate::store::record::Stored;
 use crate::store::registry::UNIT;
@@ -22,7 +22,7 @@ pub fn place(
     set: &WriteSet,
     faults: &mut Vec<Fault>,
 ) -> bool {
-    let mut at_unit = |code| faults.push(fault(format!("{}/unit_id", item.prefix), code));
+    let mut at_unit = |code| faults.push(Fault::new(format!("{}/unit_id", item.prefix), code));
     if item.kind.name == UNIT.name {
         if target.unit != Sent::Nothing && target.unit != Sent::Unit(target.id) {
             at_unit(&faults::UNIT_FIXED);
@@ -133,12 +133,12 @@ impl Rights<'_> {
             } else {
                 continue;
             };
-            faults.push(fault(format!("{}/{name}", item.prefix), code));
+            faults.push(Fault::new(format!("{}/{name}", item.prefix), code));
         }
         // External ids identify the whole record: who may write single fields only does not set them.
         let identified = item.external_ids.is_some() && draft.action == Action::Update;
         if identified && placed && !writes.iter().all(Writes::whole) {
-            faults.push(fault("/external_ids".into(), &faults::FIELD_NOT_WRITABLE));
+            faults.push(Fault::new("/external_ids", &faults::FIELD_NOT_WRITABLE));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an item means: the record that it is about, its unit, and what its fields refer to.
 
-use super::{Context, fault};
+use super::Context;
 use crate::store::items::Item;
 use crate::store::record::Stored;
 use crate::store::registry::{Kind, UNIT};
@@ -180,12 +180,12 @@ pub fn references(item: &Item, target: &Target, set: &WriteSet, faults: &mut Vec
         let Reference::Id(id) = found.reference else { continue };
         let live = Kind::named(found.target).and_then(|kind| set.get(kind, id)).is_some_and(|record| record.is_live());
         if !live {
-            faults.push(fault(format!("{}{}", item.prefix, found.pointer), &faults::REFERENCE_NOT_FOUND));
+            faults.push(Fault::new(format!("{}{}", item.prefix, found.pointer), &faults::REFERENCE_NOT_FOUND));
         }
     }
     for (found, id) in item.references.iter().zip(&target.references) {
         if id.is_none() {
-            faults.push(fault(found.pointer.clone(), &faults::REFERENCE_NOT_FOUND));
+            faults.push(Fault::new(found.pointer.clone(), &faults::REFERENCE_NOT_FOUND));
         }
     }
     faults.len() == before

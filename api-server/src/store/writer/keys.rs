@@ -97,7 +97,7 @@ impl KeptItem {
         let faults = |kept: &[KeptFault]| {
             let one = |KeptFault(pointer, code, argument): &KeptFault| {
                 let code = FaultCode::named(code)?;
-                Some(Fault { pointer: pointer.clone(), code, argument: argument.clone() })
+                Some(Fault::new(pointer, code).about(argument.clone()))
             };
             kept.iter().filter_map(one).collect()
         };
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn faults_are_kept_as_far_as_there_is_room() {
-        let fault = Fault { pointer: "/1234".into(), code: &faults::EMPTY, argument: Words::default() };
+        let fault = Fault::new("/1234", &faults::EMPTY);
         let mut item: KeptItem = serde_json::from_str(r#"{"status":"invalid","kind":"unit"}"#).unwrap();
         item.faults = vec![KeptFault(fault.pointer.clone(), "empty".into(), Words::default()); 3];
         let (decided, unreadable) = (item.decided(), Item::unreadable(None, Vec::new()));
