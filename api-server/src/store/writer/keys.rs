@@ -68,7 +68,15 @@ fn refusal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Refusal>, D::Err
 
 /// A fault: where, which, and what its text names. That is a field, a limit or a state, never a value of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptFault(String, String, Words);
+pub struct KeptFault(String, String, #[serde(deserialize_with = "words")] Words);
+
+/// What the text of a fault names. The program once kept it in one language.
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Words, D::Error> {
+    Ok(match serde_json::Value::deserialize(from)? {
+        serde_json::Value::String(text) => Words::plain(text),
+        words => serde_json::from_value(words).unwrap_or_default(),
+    })
+}
 
 impl KeptItem {
     /// `room` is how many bytes of faults may still be kept.
@@ -211,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_reads_as_it_was_kept_by_this_and_by_other_versions() {
+    fn a_refusal_and_a_fault_read_as_they_were_kept_by_this_and_by_other_versions() {
         let item = |refusal: &str| {
             let text = format!(r#"{{"status":"conflict","kind":"unit","refusal":{refusal}}}"#);
             serde_json::from_str::<KeptItem>(&text).unwrap()
@@ -228,6 +236,9 @@ mod tests {
             assert_eq!(kept.refusal.as_ref(), Some(&expected), "{text}");
             assert!(serde_json::to_string(&kept).unwrap().contains(&format!(r#""refusal":{text}"#)), "{text}");
         }
+        let earlier = r#"{"status":"invalid","kind":"unit","faults":[["/name","too_long","200"]]}"#;
+        let fault = Fault::new("/name", &faults::TOO_LONG).about(Words::plain(200));
+        assert_eq!(serde_json::from_str::<KeptItem>(earlier).unwrap().decided().faults, [fault]);
         for unknown in [r#"{"conflict":["unique","of_tomorrow"]}"#, r#""of_tomorrow""#] {
             assert_eq!(item(unknown).refusal, Some(Refusal::Invalid), "{unknown}");
         }
