@@ -117,13 +117,13 @@ pub fn finish(
     let after = Stored::of(item.kind, envelope, after);
     if let Some(before) = before.filter(|before| before.is_live() && action != Action::Delete) {
         let same = before.unit_id == after.unit_id && before.external_ids == after.external_ids;
-        let has_body = match item.op {
+        let is_stored = || match item.op {
             // A repeat, perhaps. It is compared with what its caller reads of the record: whether there is more must not
             // show.
             PushOp::Create => history::changed(context.scope, Some(&shown(context.scope, before)), &after).is_empty(),
             _ => has_body(before, &after.body, context.scope),
         };
-        if same && has_body {
+        if same && is_stored() {
             return unchanged(before, warnings);
         }
     }
