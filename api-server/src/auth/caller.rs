@@ -99,6 +99,14 @@ impl Who {
         self.view = view;
         Ok(differs)
     }
+
+    /// Whether the caller sees something: where it does not, also by a view as new as its request.
+    ///
+    /// # Errors
+    /// `503` when the database cannot be asked.
+    pub async fn sees(&mut self, app: &App, is_seen: impl Fn(&Scope) -> bool) -> ApiResult<bool> {
+        Ok(is_seen(&self.scope) || self.confirm(app).await? && is_seen(&self.scope))
+    }
 }
 
 /// Verifies a token and gathers what its bearer may do now.

@@ -243,11 +243,8 @@ async fn list_grants_over_unit(
     let not_found = || ApiError::new(&error::NOT_FOUND);
     let reference: Reference = id.parse().map_err(|()| not_found())?;
     let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;
-    let is_seen = |who: &Who| found.filter(|unit| who.scope.reads(UNIT, *unit).is_some());
-    if is_seen(&who).is_none() {
-        who.confirm(&app).await?;
-    }
-    let unit = is_seen(&who).ok_or_else(not_found)?;
+    let is_seen = who.sees(&app, |scope| found.is_some_and(|unit| scope.reads(UNIT, unit).is_some())).await?;
+    let unit = found.filter(|_| is_seen).ok_or_else(not_found)?;
     if !who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead)) {
         return Err(ApiError::forbidden("committee_office, committee_lead"));
     }

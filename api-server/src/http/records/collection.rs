@@ -45,11 +45,8 @@ impl FromRequest for Collection {
 /// `403`.
 pub async fn must_read(app: &App, who: &mut Who, kind: &Kind) -> ApiResult<()> {
     // Another server may just have let it.
-    if who.scope.most(kind).is_none() {
-        who.confirm(app).await?;
+    if who.sees(app, |scope| scope.most(kind).is_some()).await? {
+        return Ok(());
     }
-    match who.scope.most(kind) {
-        Some(_) => Ok(()),
-        None => Err(ApiError::new(&TYPE_NOT_READABLE).detail(phrases::OF_TYPE.with(kind.name))),
-    }
+    Err(ApiError::new(&TYPE_NOT_READABLE).detail(phrases::OF_TYPE.with(kind.name)))
 }
