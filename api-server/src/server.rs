@@ -94,6 +94,7 @@ async fn open_migrated(config: &Config) -> Result<Opened, String> {
     let shared = Shared {
         database,
         live,
+        asking: tokio::sync::Mutex::default(),
         writer,
         keys,
         hasher,

@@ -18,6 +18,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+use tokio::sync::Mutex;
 
 /// What all workers of a server share.
 pub struct Shared {
@@ -25,6 +26,8 @@ pub struct Shared {
     pub database: Database,
     /// What is kept of it in memory.
     pub live: Arc<Live>,
+    /// Held by who asks the database for all that wait ([`App::view_since`]).
+    pub asking: Mutex<()>,
     /// The one way to write.
     pub writer: Writer,
     /// Signing and sealing keys.
@@ -83,7 +86,7 @@ impl App {
     /// `503` when the database cannot be asked.
     pub async fn view_since(&self, moment: Instant) -> ApiResult<View> {
         let shared = async {
-            let _one = self.shared.live.asking.lock().await;
+            let _one = self.shared.asking.lock().await;
             match self.shared.live.view().filter(|view| view.asked >= moment) {
                 Some(view) => Ok(view),
                 None => self.confirm().await,

@@ -104,13 +104,11 @@ pub struct Live {
     kept: Mutex<Kept>,
     /// Accounts' grants with when they were read. When it is full the least used go.
     grants: Cache<Uuid, (RightsRev, Arc<Vec<Grant>>)>,
-    /// Held by who asks the database for all that wait ([`App::view_since`](crate::state::App::view_since)).
-    pub asking: tokio::sync::Mutex<()>,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Live { kept: Mutex::default(), grants: Cache::new(ACCOUNTS_KEPT), asking: tokio::sync::Mutex::default() }
+        Live { kept: Mutex::default(), grants: Cache::new(ACCOUNTS_KEPT) }
     }
 }
 
