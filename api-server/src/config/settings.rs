@@ -166,32 +166,24 @@ impl Sources {
             }
             let wrong = |why| format!("{variable}: {why}");
             let settings = &mut sources.variables;
-            let slot = match name {
-                "DATABASE_URL" => &mut settings.database_url,
-                "LISTEN" => &mut settings.listen,
-                "TRUSTED_PROXIES" => &mut settings.trusted_proxies,
-                "CORS_ORIGINS" => &mut settings.cors_origins,
-                "SYSTEM_CODE" => &mut settings.system_code,
-                "LOG" => &mut settings.log,
-                "LOG_FORMAT" => &mut settings.log_format,
-                "ADMIN_PASSWORD" => &mut settings.admin_password,
-                "MASTER_KEY" => &mut settings.master_key,
+            match name {
+                "DATABASE_URL" => settings.database_url = Some(value),
                 "DATABASE_READABLE_BY_OTHERS" => {
                     let allowed = parsed("database_readable_by_others", &value).map_err(wrong)?;
                     settings.database_readable_by_others = Some(allowed);
-                    continue;
                 }
-                "WORKERS" => {
-                    settings.workers = Some(parsed("workers", &value).map_err(wrong)?);
-                    continue;
-                }
-                "MAX_CONNECTIONS" => {
-                    settings.max_connections = Some(parsed("max_connections", &value).map_err(wrong)?);
-                    continue;
-                }
+                "LISTEN" => settings.listen = Some(value),
+                "WORKERS" => settings.workers = Some(parsed("workers", &value).map_err(wrong)?),
+                "CORS_ORIGINS" => settings.cors_origins = Some(value),
+                "MAX_CONNECTIONS" => settings.max_connections = Some(parsed("max_connections", &value).map_err(wrong)?),
+                "TRUSTED_PROXIES" => settings.trusted_proxies = Some(value),
+                "SYSTEM_CODE" => settings.system_code = Some(value),
+                "LOG" => settings.log = Some(value),
+                "LOG_FORMAT" => settings.log_format = Some(value),
+                "ADMIN_PASSWORD" => settings.admin_password = Some(value),
+                "MASTER_KEY" => settings.master_key = Some(value),
                 _ => return Err(format!("unknown setting {variable}")),
-            };
-            *slot = Some(value);
+            }
         }
         match &sources.file {
             Some(file) if !file.is_file() => Err(format!("--config: there is no file {}", file.display())),
