@@ -60,7 +60,7 @@ phrases! {
     SORTS "must be one of: {}; descending with - before it" "phải là một trong: {}; thêm - ở trước để xếp giảm dần";
     NEEDS_A_WORD "must hold a word" "phải có ít nhất một từ";
     AT_MOST_WORDS "must hold at most {} words" "chỉ được có nhiều nhất {} từ";
-    NO_SUCH_FIELD "there is no {}; known: {}" "không có {}; các trường có: {}";
+    NO_SUCH_FIELD "known: {}; there is no {}" "các trường có: {}; không có {}";
     ONLY_WITHOUT_CURSOR "only without a cursor" "chỉ dùng khi không có con trỏ";
     TOO_WIDE "{} orders a list of at most {} units with at most {} records: narrow it with unit, or sort by id" "{} chỉ sắp xếp danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id";
 }

@@ -40,7 +40,7 @@ impl Words {
         Words { en: value.clone(), vi: value }
     }
 
-    /// With a value for the first `{}` that is left.
+    /// With a value for the first `{}` that is left. What a caller wrote comes last: a `{}` in it is a place, too.
     #[must_use]
     pub fn with(self, value: impl Display) -> Self {
         let value = value.to_string();

@@ -208,7 +208,7 @@ fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
         None => Ok(names),
         Some(name) => {
             let known: Vec<&str> = ENVELOPE.into_iter().chain(kind.fields.iter().map(|field| field.name)).collect();
-            Err(phrases::NO_SUCH_FIELD.with(name).with(known.join(", ")))
+            Err(phrases::NO_SUCH_FIELD.with(known.join(", ")).with(name))
         }
     }
 }
