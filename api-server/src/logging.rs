@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// What the names of this project's own modules begin with.
 const OWN: &str = "cell_records";
 
-/// Where the HTTP library calls it an ERROR what is none of this program: a request that is not HTTP, or one whose head
+/// Where the HTTP library logs as an ERROR what is no fault of this program: a request that is not HTTP, or one whose head
 /// has no end. Such a line names no request, and anybody can cause as many as they like.
 const OF_CALLERS: [&str; 2] = ["actix_http::h1::decoder", "actix_http::h1::dispatcher"];
 

@@ -26,8 +26,8 @@ async fn healthz() -> HttpResponse {
 ///
 /// Not ready: while the demo is loading, while the database does not answer, while the writer does not answer within
 /// two seconds, and while the last write failed because the database was gone, full or read-only. Then each
-/// call tries to write, changing nothing, and says ready once that succeeds; after a write that found no space not
-/// before ten seconds, unless another write succeeds.
+/// call tries to write, changing nothing, and says ready once that succeeds. For ten seconds after a write that found no
+/// space, only the success of another write counts.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
     (status = 503, description = "Not ready", body = cell_records_types::problem::Problem, content_type = "application/problem+json"),

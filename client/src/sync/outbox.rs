@@ -99,18 +99,7 @@ impl Refused {
     pub fn is_conflict(&self) -> bool {
         is_conflict(&self.result.status)
     }
-}
 
-/// Whose version of a refused item holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Take {
-    /// The server's: the item is dropped.
-    Server,
-    /// This side's: the item is sent again, upon the server's version.
-    Mine,
-}
-
-impl Refused {
     /// The item to send again, upon the version that the server reported, or else the one that the copy holds. A
     /// version that has come since then is another conflict.
     pub(crate) fn again(&self, held: Option<i64>) -> Result<PushItem> {
@@ -133,6 +122,15 @@ impl Refused {
         }
         Ok(item)
     }
+}
+
+/// Whose version of a refused item holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The server's: the item is dropped.
+    Server,
+    /// This side's: the item is sent again, upon the server's version.
+    Mine,
 }
 
 pub(crate) fn is_conflict(status: &ItemStatus) -> bool {
