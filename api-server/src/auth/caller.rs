@@ -143,12 +143,10 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
 async fn scope(app: &App, identity: &Identity, view: &View) -> ApiResult<Scope> {
     let code = (identity.kind == CallerKind::System).then(|| identity.name.clone());
     let actor = Actor::Account(identity.account, code);
-    Ok(match app.live.grants(identity.account, view.rights) {
-        Some(grants) => {
-            Scope::new(actor, &grants, &identity.narrowing, view.now, view.tree.clone()).of_registry(&view.clock)
-        }
-        None => app.reads.single(async |db| app.live.scope(db, actor.clone(), &identity.narrowing, view).await).await?,
-    })
+    if let Some(scope) = app.live.kept_scope(&actor, &identity.narrowing, view) {
+        return Ok(scope);
+    }
+    Ok(app.reads.single(async |db| app.live.scope(db, &actor, &identity.narrowing, view).await).await?)
 }
 
 async fn verify(app: &App, token: &str, digest: &str, view: &View) -> ApiResult<Option<Identity>> {

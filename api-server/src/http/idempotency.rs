@@ -90,7 +90,7 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
     let read = async |db: &mut Db<'_>| {
         // The caller was let in before its first run had ended, perhaps: the tree that it had then lacks what that one made.
         let view = app.live.confirm(db).await?;
-        let scope = app.live.scope(db, who.scope.actor.clone(), &who.identity.narrowing, &view).await?;
+        let scope = app.live.scope(db, &who.scope.actor, &who.identity.narrowing, &view).await?;
         Ok::<_, ApiError>((history::single(db, &scope, &wanted).await?, scope, view.clock.epoch.clone()))
     };
     let (found, scope, epoch) = app.reads.snapshot(read).await?;

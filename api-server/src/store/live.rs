@@ -166,6 +166,12 @@ pub struct View {
     pub asked: Instant,
 }
 
+impl View {
+    fn scope(&self, actor: &Actor, grants: &[Grant], narrowing: &Narrowing) -> Scope {
+        Scope::new(actor.clone(), grants, narrowing, self.now, self.tree.clone()).of_registry(&self.clock)
+    }
+}
+
 impl Live {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Nothing that holds the lock can panic half-way through a change.
@@ -236,14 +242,20 @@ impl Live {
     }
 
     /// The account's grants as they are in a view, if they are kept.
-    pub fn grants(&self, account: Uuid, rights: RightsRev) -> Option<Arc<Vec<Grant>>> {
+    fn grants(&self, account: Uuid, rights: RightsRev) -> Option<Arc<Vec<Grant>>> {
         let (rev, grants) = self.grants.get(&account)?;
         (rev == rights).then_some(grants)
     }
 
     /// Keeps an account's grants that were read in a view or later.
-    pub fn keep_grants(&self, account: Uuid, rights: RightsRev, grants: &Arc<Vec<Grant>>) {
+    fn keep_grants(&self, account: Uuid, rights: RightsRev, grants: &Arc<Vec<Grant>>) {
         self.grants.insert(account, (rights, grants.clone()));
+    }
+
+    /// A caller's scope in this view, where its grants are in memory.
+    pub fn kept_scope(&self, actor: &Actor, narrowing: &Narrowing, view: &View) -> Option<Scope> {
+        let Actor::Account(account, _) = actor else { return None };
+        Some(view.scope(actor, &self.grants(*account, view.rights)?, narrowing))
     }
 
     /// A caller's scope in this view.
@@ -253,11 +265,11 @@ impl Live {
     pub async fn scope(
         &self,
         db: &mut Db<'_>,
-        actor: Actor,
+        actor: &Actor,
         narrowing: &Narrowing,
         view: &View,
     ) -> Result<Scope, DbError> {
-        let Actor::Account(account, _) = &actor else { return Ok(Scope::operator(view.tree.clone())) };
+        let Actor::Account(account, _) = actor else { return Ok(Scope::operator(view.tree.clone())) };
         let grants = match self.grants(*account, view.rights) {
             Some(grants) => grants,
             None => {
@@ -266,7 +278,7 @@ impl Live {
                 grants
             }
         };
-        Ok(Scope::new(actor, &grants, narrowing, view.now, view.tree.clone()).of_registry(&view.clock))
+        Ok(view.scope(actor, &grants, narrowing))
     }
 }
 

@@ -81,8 +81,7 @@ pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &FeedRequest) -> 
         .reads
         .snapshot(async |db| {
             let view = app.live.confirm(db).await?;
-            let actor = who.scope.actor.clone();
-            let scope = app.live.scope(db, actor, &who.identity.narrowing, &view).await?;
+            let scope = app.live.scope(db, &who.scope.actor, &who.identity.narrowing, &view).await?;
             let filter = match begin {
                 Begin::Snapshot(filter) | Begin::Now(filter) => filter.clone(),
                 Begin::After(cursor) => cursor.filter.clone(),

@@ -12,7 +12,6 @@ use crate::error::ApiResult;
 use crate::http::etag;
 use crate::http::openapi::Problems;
 use crate::state::App;
-use crate::store::scope::Scope;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::sync::ChangesPage;
 
@@ -80,10 +79,8 @@ pub(super) async fn unchanged(app: &App, who: &Who, cursor: &FeedCursor, fresh: 
     if !cursor.is_at(&view.clock) {
         return Ok(None);
     }
-    let Some(grants) = app.live.grants(who.identity.account, view.rights) else { return Ok(None) };
-    let narrowing = &who.identity.narrowing;
-    let scope =
-        Scope::new(who.scope.actor.clone(), &grants, narrowing, view.now, view.tree.clone()).of_registry(&view.clock);
+    let scope = app.live.kept_scope(&who.scope.actor, &who.identity.narrowing, &view);
+    let Some(scope) = scope else { return Ok(None) };
     let pull = Pull::new(cursor.filter.clone(), scope, view);
     Ok((pull.rev() == cursor.scope_rev).then_some(pull))
 }
