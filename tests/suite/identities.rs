@@ -90,4 +90,32 @@ on_both_engines! {
             assert_eq!(held.body["total"], number + 1);
         }
     }
+
+    async fn a_repeated_create_is_unchanged_though_others_added_their_ids(server: empty) {
+        let ward = server.ward().await;
+        let (one, other) = (server.acting(Role::ExchangePeer, &ward.ward).await, server.acting(Role::ExchangePeer, &ward.ward).await);
+        for own in [json!([{"system": one.code, "value": "1"}]), json!([])] {
+            let mut body = crate::support::ward::member(&ward.a);
+            body["id"] = json!(Uuid::now_v7());
+            body["external_ids"] = own;
+            let made = one.post("/v1/members", body.clone()).await.is(201);
+            let path = format!("/v1/members/{}", made.id());
+            other.patch(&path, "*", json!({"external_ids": [{"system": other.code, "value": made.id()}]})).await.is(200);
+            assert_eq!(one.post("/v1/members", body.clone()).await.is(200).body["version"], 2);
+            body["full_name"] = json!("Lê Văn Khác");
+            one.post("/v1/members", body).await.refused(409, "not_unique");
+            one.delete(&path, "*").await.is(204);
+        }
+    }
+
+    async fn a_record_does_not_refer_to_itself(server: empty) {
+        let ward = server.ward().await;
+        let id = ward.member(&ward.a).await;
+        let path = format!("/v1/members/{id}");
+        for own in [json!(id), json!(id.to_uppercase())] {
+            ward.office.patch(&path, "*", json!({"readmission_of": own})).await.faults(&[("/readmission_of", "reference_not_found")]);
+        }
+        ward.office.delete(&path, "*").await.is(204);
+        ward.office.verb(&format!("{path}/restore")).await.is(200);
+    }
 }

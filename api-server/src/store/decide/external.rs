@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 /// The external ids after the write: entries of systems that the caller may not write stay as they are.
 pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Vec<ExternalId> {
-    let held = target.base(item.op).map(|before| before.external()).unwrap_or_default();
+    // Those of a create, too, that is repeated: others may have added theirs since.
+    let held = target.before.as_ref().map(|before| before.external()).unwrap_or_default();
     let mut sent = item.external_ids.clone();
     if let (None, Some(Reference::External { system, value }), None) = (&sent, &item.id, &target.before) {
         // An upsert by an external id that nobody holds makes a record that holds it.

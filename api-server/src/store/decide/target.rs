@@ -184,7 +184,9 @@ pub fn references(item: &Item, target: &Target, set: &WriteSet, faults: &mut Vec
         }
     }
     for (found, id) in item.references.iter().zip(&target.references) {
-        if id.is_none() {
+        // A record that refers to itself refers to nothing. Of units their own rules say so.
+        let to_itself = *id == Some(target.id) && found.target == item.kind.name && item.kind.name != UNIT.name;
+        if id.is_none() || to_itself {
             faults.push(Fault::new(found.pointer.clone(), &faults::REFERENCE_NOT_FOUND));
         }
     }
