@@ -3,7 +3,7 @@
 use crate::support::http::{Caller, Reply, reference};
 use crate::support::items::{item, member};
 use crate::support::on_both_engines;
-use crate::support::ward::scheme;
+use crate::support::ward::{scheme, unit};
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::PushOp;
 use serde_json::{Value, json};
@@ -150,19 +150,28 @@ on_both_engines! {
         let mut capped = scheme(&ward.ward);
         capped["levels"][0]["counts_toward_cap"] = json!(true);
         capped["cap"] = json!({"percent": 20, "base": "good_or_better", "rounding": "floor"});
-        let capped = ward.office.post("/v1/evaluation_schemes", capped).await.is(201).id();
-        let round = json!({"unit_id": ward.ward, "scheme_id": capped, "year": 2014});
-        let round = ward.office.post("/v1/evaluation_rounds", round).await.is(201).id();
-        for level in ["excellent", "excellent", "good", "good", "good", "good", "poor"] {
-            let result = json!({"round_id": round, "member_id": ward.member(&ward.a).await, "final_level": level});
-            ward.office.post("/v1/member_evaluations", result).await.is(201);
+        for subject in ["member", "cell"] {
+            capped["subject_kind"] = json!(subject);
+            let capped = ward.office.post("/v1/evaluation_schemes", capped.clone()).await.is(201).id();
+            let round = json!({"unit_id": ward.ward, "scheme_id": capped, "year": 2014});
+            let round = ward.office.post("/v1/evaluation_rounds", round).await.is(201).id();
+            for level in ["excellent", "excellent", "good", "good", "good", "good", "poor"] {
+                let mut result = json!({"round_id": round, "final_level": level});
+                if subject == "member" {
+                    result["member_id"] = json!(ward.member(&ward.a).await);
+                    ward.office.post("/v1/member_evaluations", result).await.is(201);
+                } else {
+                    result["unit_id"] = json!(ward.office.post("/v1/units", unit("cell", &ward.ward)).await.is(201).id());
+                    ward.office.post("/v1/unit_evaluations", result).await.is(201);
+                }
+            }
+            for state in ["self_rating", "reviewing", "proposed"] {
+                assert!(advance(&lead, &round, to(state)).await.is(200).warnings().is_empty());
+            }
+            let approved = advance(&lead, &round, to("approved")).await.is(200);
+            assert_eq!(approved.warnings(), [("/to".to_owned(), "cap_exceeded".to_owned())]);
+            assert!(approved.text.contains("2 > 1 (20 % / 6)"), "{}", approved.text);
         }
-        for state in ["self_rating", "reviewing", "proposed"] {
-            assert!(advance(&lead, &round, to(state)).await.is(200).warnings().is_empty());
-        }
-        let approved = advance(&lead, &round, to("approved")).await.is(200);
-        assert_eq!(approved.warnings(), [("/to".to_owned(), "cap_exceeded".to_owned())]);
-        assert!(approved.text.contains("2 > 1 (20 % / 6)"), "{}", approved.text);
     }
 
     async fn the_cap_counts_every_result_of_a_large_round(server: empty) {

@@ -12,6 +12,7 @@ use cell_records_types::faults::{
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState};
+use cell_records_types::{SubjectKind, UnitEvaluation};
 use uuid::Uuid;
 
 impl Slice for EvaluationRound {
@@ -75,9 +76,13 @@ fn of_scheme(round: &EvaluationRound) -> Lookup {
     Lookup::of::<EvaluationRound>([("unit_id", round.unit_id.into()), ("scheme_id", scheme(round).into())])
 }
 
-/// How many results of a round there are at each final level.
-fn results(round: Uuid) -> Count {
-    Count { kind: MemberEvaluation::NAME, matching: ("round_id", round.into()), by: Some("final_level") }
+/// How many results of a round there are at each final level, of what its scheme is about.
+fn results(scheme: &EvaluationScheme, round: Uuid) -> Count {
+    let kind = match scheme.subject_kind {
+        SubjectKind::Cell | SubjectKind::CommitteeCollective => UnitEvaluation::NAME,
+        _ => MemberEvaluation::NAME,
+    };
+    Count { kind, matching: ("round_id", round.into()), by: Some("final_level") }
 }
 
 /// One step of a round: forward by one, or back to `reviewing`.
@@ -111,7 +116,7 @@ fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
     let level = |code: &str| scheme.levels.iter().find(|level| *level.code == *code);
     let capped_rank =
         scheme.levels.iter().filter(|level| level.counts_toward_cap == Some(true)).map(|level| level.rank).max();
-    let results = set.counts(&results(round.id));
+    let results = set.counts(&results(&scheme, round.id));
     let levels = || results.iter().filter_map(|(code, count)| Some((code.as_deref().and_then(level)?, *count)));
     let capped: i64 = levels().filter(|(level, _)| level.counts_toward_cap == Some(true)).map(|(_, count)| count).sum();
     let base: i64 = match cap.base {
