@@ -141,10 +141,13 @@ impl Worker {
     }
 
     /// Notes whether the database takes writes: a server says so at `/readyz`.
-    fn note<'a, T: 'a>(&self, results: impl Iterator<Item = &'a Result<T, WriteError>>) {
+    fn note<'a, T: 'a>(&mut self, results: impl Iterator<Item = &'a Result<T, WriteError>>) {
         for result in results {
             let failed = matches!(result, Err(WriteError::Unavailable | WriteError::OutcomeUnknown));
             self.state.failing.store(failed, Ordering::Release);
+            if !failed {
+                self.no_space = None;
+            }
         }
     }
 
