@@ -116,6 +116,34 @@ on_both_engines! {
         assert_eq!((again.text.as_str(), again.etag(), again.header("location")), ("", "", ""));
     }
 
+    async fn a_repeat_says_of_a_conflict_which_version_it_met(server: empty) {
+        let ward = server.ward().await;
+        let caller = server.acting(Role::ExchangePeer, &ward.a).await;
+        let ids = [ward.member(&ward.a).await, ward.member(&ward.a).await, ward.member(&ward.a).await];
+        let [changed, moved, deleted] = ids.each_ref().map(|id| format!("/v1/members/{id}"));
+        for path in [&changed, &moved] {
+            ward.office.patch(path, "*", json!({"phone": "+84912345678"})).await.is(200);
+        }
+        ward.office.delete(&deleted, "*").await.is(204);
+        let update = |id: &String| json!({"op": "update", "type": "member", "id": id, "if_version": 1, "fields": {"phone": "+84922222222"}});
+        let create = json!({"op": "create", "type": "member", "id": uuid::Uuid::now_v7(), "fields": member(&ward.a)});
+        let push = json!({"items": [update(&ids[0]), update(&ids[1]), update(&ids[2]), create]});
+        let pushed = || under(caller.post("/v1/sync/push", push.clone()), "push");
+        let first = pushed().await.is(207);
+        assert_eq!(first.body["summary"], json!({"conflict": 3, "created": 1}));
+        // What has changed since does not show, and nothing of what the caller sees no more.
+        ward.office.patch(&changed, "*", json!({"email": "a@example.vn"})).await.is(200);
+        ward.office.patch(&moved, "*", json!({"unit_id": ward.b})).await.is(200);
+        let mut expected = first.body.clone();
+        for index in [0, 1] {
+            let conflict = expected["items"][index]["conflict"].as_object_mut().unwrap();
+            assert_eq!((conflict.remove("fields").is_some(), &conflict["current_version"]), (true, &json!(2)));
+        }
+        expected["items"][1]["conflict"].as_object_mut().unwrap().remove("current_version");
+        let again = pushed().await.is(207);
+        assert_eq!((&again.body, again.header("idempotent-replayed")), (&expected, "true"));
+    }
+
     async fn accounts_are_made_once_and_secrets_are_never_kept(server: empty) {
         let admin = server.administrator().await;
         let user = json!({"username": "thu-ky", "display_name": "Thư ký", "password": "con mèo trên mái nhà"});

@@ -75,18 +75,15 @@ impl Answer {
     }
 }
 
-/// What a repeat is answered from: what was stored of the first run, and its records from the log, as they were then.
+/// What a repeat is answered from: what was stored of the first run, and its records from the log, as they were then;
+/// of a conflict the record that it met, but not the fields that differed, for what was sent is not kept.
 /// What of them the caller sees is decided by its rights now: nothing of a record that it sees no more.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
-    let wanted: Vec<(&'static Kind, Uuid, i64)> = kept
-        .items
-        .iter()
-        .filter(|item| item.status.is_success())
-        .filter_map(|item| Some((Kind::named(&item.kind)?, item.id?, item.version?)))
-        .collect();
+    let wanted: Vec<(&'static Kind, Uuid, i64)> =
+        kept.items.iter().filter_map(|item| Some((Kind::named(&item.kind)?, item.id?, item.version?))).collect();
     let read = async |db: &mut Db<'_>| {
         // The caller was let in before its first run had ended, perhaps: the tree that it had then lacks what that one made.
         let view = app.live.confirm(db).await?;
