@@ -3,6 +3,7 @@
 use crate::push::ward;
 use crate::support::items::{item, update};
 use crate::support::{Server, on_both_engines};
+use cell_records_client::sync::{BatchLimits, SqliteStore, Store};
 use cell_records_client::types::sync::{PushItem, PushOp};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -73,6 +74,35 @@ on_both_engines! {
             assert_eq!((&member["occupation_current"], &member["version"]), (&json!(text), &json!(version)));
         }
         assert_eq!(ran(cellsync(), &["conflicts"]).await.1, "");
+    }
+
+    async fn a_conflict_whose_answer_was_lost_is_ended_upon_the_servers_version(server: demo) {
+        let (city, province) = (server.peer("city", &ward()).await, server.peer("province", &ward()).await);
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("copy.sqlite");
+        let cellsync = || cellsync(server, &city.token.token, &store);
+        assert_eq!(ran(cellsync(), &["pull"]).await.0, 0);
+        let members = city.get("/v1/members?limit=2", &[]).await.body["items"].clone();
+        let id = |index: usize| members[index]["id"].as_str().unwrap().parse().unwrap();
+        let change = |index, text: &str| update("member", id(index), 1, json!({"occupation_current": text}));
+        province.write(vec![change(0, "của tỉnh")]).await;
+        // The batch arrives as it is stored, and nobody reads the answer.
+        let mut outbox = SqliteStore::open(&store).unwrap();
+        outbox.enqueue(&[change(0, "của phố"), change(1, "của phố")]).unwrap();
+        let batch = outbox.prepare(BatchLimits::default()).unwrap().unwrap();
+        drop(outbox);
+        let lost = city.push_raw(Some(&batch.key), String::from_utf8(batch.body.to_vec()).unwrap()).await;
+        assert_eq!(lost.body["summary"], json!({"conflict": 1, "updated": 1}));
+
+        let (status, out, _) = ran(cellsync(), &["push"]).await;
+        assert!(status == 1 && out.contains("1 accepted, 1 conflicts"), "{out}");
+        let (_, out, _) = ran(cellsync(), &["conflicts"]).await;
+        assert!(out.contains("conflict (version), the server has version 2"), "{out}");
+        assert_eq!(ran(cellsync(), &["resolve", "1", "--take", "mine"]).await.0, 0);
+        let (status, out, _) = ran(cellsync(), &["push"]).await;
+        assert!(status == 0 && out.contains("1 accepted"), "{out}");
+        let member = city.get(&format!("/v1/members/{}", id(0)), &[]).await.body;
+        assert_eq!((&member["occupation_current"], &member["version"]), (&json!("của phố"), &json!(3)));
     }
 
     async fn what_is_wrong_with_the_server_or_the_token_is_said(server: empty) {

@@ -100,8 +100,8 @@ impl Refused {
         is_conflict(&self.result.status)
     }
 
-    /// The item to send again, upon the version that the server reported, or else the one that the copy holds. A
-    /// version that has come since then is another conflict.
+    /// The item to send again, upon the version that the server reported, or else the one that the copy holds, if that
+    /// is newer than the one that was refused. A version that has come since then is another conflict.
     pub(crate) fn again(&self, held: Option<i64>) -> Result<PushItem> {
         let mut item = self.item.clone();
         if self.result.status == ItemStatus::Blocked {
@@ -116,7 +116,18 @@ impl Refused {
                 ));
             }
             Some(conflict) if conflict.reason == ConflictReason::Version => {
-                item.if_version = conflict.current_version.or(held).or(item.if_version);
+                // The numbers of another log say nothing of which is newer.
+                let other_log = self.result.errors.iter().any(|error| error.code == EPOCH_CHANGED);
+                let newer = held.filter(|held| other_log || item.if_version.is_none_or(|sent| sent < *held));
+                let known = conflict.current_version.or(newer);
+                if known.is_none() && item.if_version.is_some() && !other_log {
+                    return Err(Error::Refused(
+                        "the server did not say which version it has, and the copy holds none that is newer than the \
+                         one that was refused: pull first"
+                            .into(),
+                    ));
+                }
+                item.if_version = known.or(item.if_version);
             }
             _ => {}
         }
@@ -132,6 +143,9 @@ pub enum Take {
     /// This side's: the item is sent again, upon the server's version.
     Mine,
 }
+
+/// The code of a batch that names another log than the server's.
+pub(crate) const EPOCH_CHANGED: &str = "epoch_changed";
 
 pub(crate) fn is_conflict(status: &ItemStatus) -> bool {
     matches!(status, ItemStatus::Conflict | ItemStatus::DuplicateMatch | ItemStatus::Unknown(_))

@@ -1,6 +1,6 @@
 //! Pushing: the outbox in batches, each sent until its answer is stored.
 
-use super::outbox::{Batch, BatchLimits, Effect, Outcome, is_conflict};
+use super::outbox::{Batch, BatchLimits, EPOCH_CHANGED, Effect, Outcome, is_conflict};
 use super::session::{SyncSession, envelope};
 use super::store::{Held, Store};
 use crate::error::{Error, Result};
@@ -137,7 +137,7 @@ fn refusal(error: &Error) -> Option<Refusal> {
             Some(Refusal::Halve(ItemStatus::Invalid))
         }
         (409, "not_unique") => Some(Refusal::Halve(ItemStatus::Conflict)),
-        (409, "epoch_changed") => Some(Refusal::OtherLog),
+        (409, EPOCH_CHANGED) => Some(Refusal::OtherLog),
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ on_both_stores! {
     what_is_wrong_with_every_batch_keeps_the_outbox,
     items_are_taken_once_under_a_digest,
     a_refused_item_is_dropped_or_sent_again_upon_the_servers_version,
+    a_conflict_of_no_known_version_is_sent_again_upon_a_newer_one,
 }
 
 /// A create by a UUID, with a name and with references by name.
@@ -245,6 +246,30 @@ mod properties {
         let sent = stub.seen()[1].json();
         assert_eq!((numbers(&sent), &sent["items"][0]["if_version"]), (vec![2], &json!(7)));
         assert_eq!(name(session.store(), 2).as_deref(), Some("pushed"));
+    }
+
+    pub(super) async fn a_conflict_of_no_known_version_is_sent_again_upon_a_newer_one<S: Store>(mut store: S) {
+        apply(&mut store, page(None, false, &[upsert(1, 1, "a")], "a", false));
+        let first = json!({"applied": true, "summary": {}, "items": [
+            {"index": 0, "id": id(1), "status": "conflict", "conflict": {"reason": "version"}},
+        ]});
+        let stub = Stub::start(move |number, seen| match number {
+            0 => Reply::Answer(207, Vec::new(), first.clone()),
+            _ => answer(seen, |_| "updated"),
+        });
+        let mut session = session(&stub, store);
+        session.enqueue(&[update(1, 1)]).unwrap();
+        session.push().await.unwrap();
+        let store = session.store_mut();
+        let number = store.refused().unwrap()[0].number;
+        // Upon the version that was refused it would be the same conflict again.
+        let error = store.resolve(number, Take::Mine).unwrap_err().to_string();
+        assert!(error.contains("pull first"), "{error}");
+        assert_eq!((store.refused().unwrap().len(), store.waiting().unwrap()), (1, 0));
+        apply(store, page(None, false, &[upsert(1, 2, "b")], "b", false));
+        store.resolve(number, Take::Mine).unwrap();
+        assert_eq!(session.push().await.unwrap().accepted, 1);
+        assert_eq!(stub.seen()[1].json()["items"][0]["if_version"], 2);
     }
 
     pub(super) async fn items_are_taken_once_under_a_digest<S: Store>(mut store: S) {
