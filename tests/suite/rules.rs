@@ -46,6 +46,7 @@ on_both_engines! {
              vec![("/birth_date", "in_the_future"), ("/admission_date", "in_the_future"), ("/official_date", "official_before_admission"), ("/unit_since", "unit_since_out_of_range")]),
             (json!({"birth_date": "1879"}), vec![("/birth_date", "out_of_range")]),
             (json!({"status": "deceased", "party_age_start": "2004-01-01"}), vec![("/left_on", "required"), ("/party_age_reason", "reason_required")]),
+            (json!({"status": "deceased", "left_on": "2005-02-02"}), vec![("/left_on", "dates_out_of_order")]),
             (json!({"unit_since": "2999-01-01"}), vec![("/unit_since", "unit_since_out_of_range")]),
             (stays(json!([stay("2005-01-01", "2005-01-01")])), vec![("/unit_history", "stays_overlap")]),
             (stays(json!([stay("2005-01-01", "2008-01-01"), stay("2007-01-01", "2009-01-01")])), vec![("/unit_history", "stays_overlap")]),

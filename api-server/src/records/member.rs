@@ -8,9 +8,9 @@ use crate::store::registry::{ChildTable, Sort};
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS, OUT_OF_RANGE,
-    POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
-    UNIT_SINCE_OUT_OF_RANGE,
+    DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION,
+    OPEN_POSITIONS, OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION,
+    STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::text::{name_key, words_key};
@@ -252,6 +252,9 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     }
     if member.admission_date < member.birth_date.earliest().plus_years(AGE_OF_ADMISSION) {
         verdict.warn("admission_date", &UNDER_AGE);
+    }
+    if member.left_on.is_some_and(|left| left < member.admission_date) {
+        verdict.fault_about("left_on", &DATES_OUT_OF_ORDER, Words::plain("admission_date"));
     }
     if let Some(official) = member.official_date {
         if official < member.admission_date {
