@@ -44,7 +44,7 @@ error_codes! {
     UNAUTHENTICATED 401 "unauthenticated" "Log in or send a valid access token." "Cần đăng nhập hoặc gửi mã truy cập hợp lệ.";
     LOGIN_FAILED 401 "login_failed" "The username or the password is wrong." "Sai tên đăng nhập hoặc mật khẩu.";
     REFRESH_FAILED 401 "refresh_failed" "The refresh token is not valid any more." "Mã làm mới không còn hiệu lực.";
-    FORBIDDEN 403 "forbidden" "You may see this, but you may not do it." "Bạn được xem nhưng không có quyền thực hiện.";
+    FORBIDDEN 403 "forbidden" "You do not have the right to do this." "Bạn không có quyền thực hiện thao tác này.";
     FIELD_NOT_READABLE 403 "field_not_readable" "You may not read this field, so it cannot filter or sort." "Bạn không có quyền đọc trường này nên không thể lọc hay sắp xếp theo nó.";
     TYPE_NOT_READABLE 403 "type_not_readable" "You may not read records of this type anywhere." "Bạn không có quyền đọc loại bản ghi này ở bất kỳ đâu.";
     CURSOR_FOREIGN 403 "cursor_foreign" "The cursor belongs to another caller." "Con trỏ thuộc về người gọi khác.";

@@ -101,8 +101,8 @@ on_both_engines! {
         let of_header = in_vietnamese(ward.office.patch(&format!("/v1/units/{}", ward.a), "7", json!({}))).await;
         assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("phải là một entity tag"), "{of_header}");
         let viewer = server.acting(cell_records_client::types::accounts::Role::FrontendReader, &ward.a).await;
-        let detail = in_vietnamese(viewer.post("/v1/units", crate::support::ward::unit("cell", &ward.ward))).await["detail"].clone();
-        assert_eq!(detail, "thiếu quyền: unit:write");
+        let forbidden = in_vietnamese(viewer.post("/v1/units", crate::support::ward::unit("cell", &ward.ward))).await;
+        assert_eq!((&forbidden["title"], &forbidden["detail"]), (&json!("Bạn không có quyền thực hiện thao tác này."), &json!("thiếu quyền: unit:write")));
         let detail = in_vietnamese(ward.office.call(Method::POST, "/v1/members").body("application/json", "{")).await["detail"].clone();
         assert_eq!(detail, "không phải JSON, ở dòng 1, cột 1");
         let warned = ward.office.patch(&format!("/v1/units/{}", ward.a), "*", json!({"address": "1"})).header("accept-language", "vi").await.is(200);
