@@ -256,6 +256,7 @@ on_both_engines! {
         use ItemStatus::{Blocked, Created, Invalid};
         assert_eq!(statuses(&answer), [Blocked, Invalid, Blocked, Created]);
         assert_eq!(faults(&answer, 0), [("", "blocked")]);
+        assert_eq!(answer.items[0].errors[0].message, "This item refers to an item of this call that was refused.");
         assert_eq!(faults(&answer, 1), [("/fields/kind", "unknown_code")]);
     }
 

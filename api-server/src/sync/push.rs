@@ -16,11 +16,9 @@ use crate::store::record::show;
 use crate::store::scope::Scope;
 use crate::store::writer::{Done, Outcome};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::faults::{self, Fault, FaultCode};
 use cell_records_types::problem::ProblemFault;
-use cell_records_types::sync::{
-    Conflict, ConflictReason, ItemStatus, MAX_PUSH_VALUES, PushAnswer, PushBatch, PushReturn,
-};
+use cell_records_types::sync::{Conflict, ConflictReason, MAX_PUSH_VALUES, PushAnswer, PushBatch, PushReturn};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -198,8 +196,9 @@ impl AnswerForm {
             vec![ProblemFault { pointer: pointer.into(), code: code.into(), message }]
         };
         let of_table = |pointer: &str, code: &ErrorCode| one(pointer, code.code, self.text(code).into());
-        let of_faults =
-            |code: &FaultCode| one("", code.code, (if self.vietnamese { code.vi } else { code.en }).to_owned());
+        let of_faults = |pointer: &str, code: &FaultCode| {
+            one(pointer, code.code, (if self.vietnamese { code.vi } else { code.en }).to_owned())
+        };
         match &item.refusal {
             None => Vec::new(),
             Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.messages(&item.faults),
@@ -209,19 +208,14 @@ impl AnswerForm {
             }
             Some(Refusal::Deleted) => of_table("", &error::GONE),
             Some(Refusal::Stale) => of_table("/if_version", &error::STALE_VERSION),
-            Some(Refusal::Conflict(_, code)) => of_faults(code),
-            Some(Refusal::Blocked) => one("", item.status.code(), self.label(&item.status)),
-            Some(Refusal::DuplicateMatch) => one("/external_ids", item.status.code(), self.label(&item.status)),
+            Some(Refusal::Conflict(_, code)) => of_faults("", code),
+            Some(Refusal::Blocked) => of_faults("", &faults::BLOCKED),
+            Some(Refusal::DuplicateMatch) => of_faults("/external_ids", &faults::DUPLICATE_MATCH),
         }
     }
 
     fn text(&self, code: &ErrorCode) -> &'static str {
         if self.vietnamese { code.vi } else { code.en }
-    }
-
-    fn label(&self, status: &ItemStatus) -> String {
-        let row = ItemStatus::LIST.codes.iter().find(|row| row.code == status.code());
-        row.map_or("", |row| if self.vietnamese { row.label_vi } else { row.label_en }).to_owned()
     }
 }
 

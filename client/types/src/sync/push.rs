@@ -184,7 +184,7 @@ codes! {
         Forbidden = "forbidden" "không có quyền" "Forbidden";
         NotFound = "not_found" "không tìm thấy" "Not found";
         DuplicateMatch = "duplicate_match" "trùng nhiều bản ghi" "Several records match";
-        Blocked = "blocked" "bị chặn" "Its reference failed";
+        Blocked = "blocked" "bị chặn" "Blocked";
         SkippedOwnOrigin = "skipped_own_origin" "bỏ qua vì đến từ chính hệ thống này hoặc qua quá nhiều hệ thống" "Came from this server, or by too many relays";
     }
 }
