@@ -214,6 +214,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_long_argument_is_cut_between_the_codes_that_it_lists() {
+        let cut = |text: &str| {
+            let argument = Words::plain(text);
+            let fault = Fault { pointer: String::new(), code: &UNKNOWN_CODE, argument };
+            bounded(vec![fault]).remove(0).argument.text(true).to_owned()
+        };
+        let list = |codes: usize| vec!["four"; codes].join(", ");
+        assert_eq!(cut(&list(33)), list(33));
+        assert_eq!(cut(&list(34)), format!("{}, …", list(32)));
+        assert_eq!(cut(&"đ".repeat(101)), format!("{}…", "đ".repeat(98)));
+    }
+
+    #[test]
     fn every_fault_is_in_both_languages() {
         for code in FAULT_CODES {
             phrases::assert_both(code.en, code.vi);

@@ -53,10 +53,14 @@ impl Words {
         if vietnamese { &self.vi } else { &self.en }
     }
 
-    /// Cuts each text to so many bytes.
+    /// Cuts each text to so many bytes; one that is longer, such as a list of codes, behind a comma if it has one.
     pub(crate) fn cut(&mut self, most: usize) {
         for text in [&mut self.en, &mut self.vi] {
-            text.truncate(text.floor_char_boundary(most));
+            if text.len() > most {
+                text.truncate(text.floor_char_boundary(most.saturating_sub('…'.len_utf8())));
+                text.truncate(text.rfind(", ").map_or(text.len(), |comma| comma + 2));
+                text.push('…');
+            }
         }
     }
 
