@@ -4,6 +4,7 @@
 
 use crate::auth::passwords::Cost;
 use crate::db::file::check_owner_only;
+use clap::Args as _;
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
@@ -131,6 +132,15 @@ fn parsed<T: FromStr>(setting: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("must be {}", accepted(setting)))
 }
 
+/// Names the variables that there are, besides one that is none of them.
+fn unknown(variable: &str) -> String {
+    let settings = Settings::augment_args(clap::Command::default());
+    let of_settings = settings.get_arguments().map(|setting| setting.get_id().as_str().to_uppercase());
+    let mut known: Vec<String> = of_settings.map(|name| format!("{PREFIX}{name}")).collect();
+    known.push(CONFIG_FILE.to_owned());
+    format!("unknown setting {variable}; known: {}", known.join(", "))
+}
+
 /// Where settings are written.
 pub(super) struct Sources {
     flags: Settings,
@@ -182,7 +192,7 @@ impl Sources {
                 "LOG_FORMAT" => settings.log_format = Some(value),
                 "ADMIN_PASSWORD" => settings.admin_password = Some(value),
                 "MASTER_KEY" => settings.master_key = Some(value),
-                _ => return Err(format!("unknown setting {variable}")),
+                _ => return Err(unknown(&variable)),
             }
         }
         match &sources.file {
