@@ -96,10 +96,12 @@ on_both_engines! {
         let messages: Vec<_> = of_field["errors"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
         assert!(messages.contains(&"Phải là một chuỗi.") && messages.contains(&"Phải có dạng số điện thoại như +84912345678."), "{of_field}");
         let of_parameters = in_vietnamese(ward.office.get("/v1/units?limit=abc&x=1")).await;
-        assert_eq!(of_parameters["errors"][0]["message"], "phải là số nguyên từ 1 đến 500");
-        assert!(of_parameters["errors"][1]["message"].as_str().unwrap().starts_with("không có ở đây; các tham số có: "), "{of_parameters}");
+        let of_date = in_vietnamese(ward.office.post("/v1/members", json!({"admission_date": "2020-02-30"}))).await;
+        assert!(of_date.to_string().contains("Phải có dạng YYYY-MM-DD và là một ngày có thật."), "{of_date}");
+        assert_eq!(of_parameters["errors"][0]["message"], "Phải là số nguyên từ 1 đến 500.");
+        assert!(of_parameters["errors"][1]["message"].as_str().unwrap().starts_with("Không có ở đây; các tham số có: "), "{of_parameters}");
         let of_header = in_vietnamese(ward.office.patch(&format!("/v1/units/{}", ward.a), "7", json!({}))).await;
-        assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("phải là một entity tag"), "{of_header}");
+        assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("Phải là một entity tag"), "{of_header}");
         let viewer = server.acting(cell_records_client::types::accounts::Role::FrontendReader, &ward.a).await;
         let forbidden = in_vietnamese(viewer.post("/v1/units", crate::support::ward::unit("cell", &ward.ward))).await;
         assert_eq!((&forbidden["title"], &forbidden["detail"]), (&json!("Bạn không có quyền thực hiện thao tác này."), &json!("thiếu quyền: unit:write")));

@@ -210,7 +210,7 @@ on_both_engines! {
         assert_eq!(names(&ward.office, &format!("/v1/members?q={few}khong")).await, Vec::<String>::new());
         let refused = ward.office.get(&format!("/v1/members?q={few}hoang%20khong")).await.refused(400, "invalid_parameter");
         assert_eq!(refused.body["errors"][0]["pointer"], "q");
-        assert_eq!(refused.body["errors"][0]["message"], "must hold at most 8 words");
+        assert_eq!(refused.body["errors"][0]["message"], "Must hold at most 8 words.");
         ward.office.get("/v1/terms?q=a").await.refused(400, "invalid_parameter");
     }
 

@@ -143,7 +143,7 @@ async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path
 
 /// The table of rights: what each role reads and writes of each record type.
 #[utoipa::path(tag = "me", responses((status = 200, description = "The roles", body = Page<RoleRights>, example = json!({"items": [
-    {"role": "auditor", "label_vi": "Kiểm toán", "label_en": "Auditor", "types": [{"type": "unit", "reads": "public"}]}
+    {"role": "auditor", "label_vi": "Giám sát nhật ký", "label_en": "Auditor", "types": [{"type": "unit", "reads": "public"}]}
 ]})), Problems))]
 #[get("/v1/roles")]
 async fn roles(_who: Who) -> HttpResponse {

@@ -18,7 +18,7 @@ codes! {
         InspectionCommission = "inspection_commission" "Ủy ban Kiểm tra" "Inspection commission";
         ExchangePeer = "exchange_peer" "Hệ thống trao đổi dữ liệu" "Exchange peer";
         FrontendReader = "frontend_reader" "Ứng dụng chỉ đọc" "Front-end reader";
-        Auditor = "auditor" "Kiểm toán" "Auditor";
+        Auditor = "auditor" "Giám sát nhật ký" "Auditor";
     }
 }
 

@@ -162,10 +162,10 @@ pub fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Cow<'de
 codes! {
     /// How closely a field is held. Each class includes those before it.
     pub closed enum Class = "class" {
-        Public = "public" "công khai" "Public";
-        Internal = "internal" "nội bộ" "Internal";
-        Personal = "personal" "cá nhân" "Personal";
-        Sensitive = "sensitive" "nhạy cảm" "Sensitive";
+        Public = "public" "Công khai" "Public";
+        Internal = "internal" "Nội bộ" "Internal";
+        Personal = "personal" "Cá nhân" "Personal";
+        Sensitive = "sensitive" "Nhạy cảm" "Sensitive";
     }
 }
 

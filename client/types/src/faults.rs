@@ -55,12 +55,12 @@ fault_codes! {
     KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind is not allowed here." "Loại tổ chức này không thể đặt ở đây.";
     STATE_MOVE_NOT_ALLOWED "state_move_not_allowed" "The state cannot move this way: {}." "Không chuyển được trạng thái: {}.";
     UNIT_NOT_EMPTY "unit_not_empty" "The unit still has members on strength or live units below." "Tổ chức còn đảng viên hoặc tổ chức trực thuộc.";
-    DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before {}." "Không được trước {}.";
+    DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before {}." "Không được sớm hơn {}.";
     NOT_A_CELL "not_a_cell" "Members belong to a cell that is not dissolved." "Đảng viên phải thuộc một chi bộ chưa giải thể.";
     STATUS_MOVE_NOT_ALLOWED "status_move_not_allowed" "The status cannot move this way: {}." "Không chuyển được tình trạng: {}.";
-    IN_THE_FUTURE "in_the_future" "Must not be in the future." "Không được ở tương lai.";
+    IN_THE_FUTURE "in_the_future" "Must not be in the future." "Không được là ngày trong tương lai.";
     OFFICIAL_BEFORE_ADMISSION "official_before_admission" "The official date is before the admission date." "Ngày chính thức trước ngày vào Đảng.";
-    UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not be in the future." "Không được ở tương lai.";
+    UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not be in the future." "Không được là ngày trong tương lai.";
     STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by unit_since." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không chồng nhau và kết thúc trước unit_since.";
     NUMBER_TAKEN "number_taken" "Another member holds this number." "Số này đã thuộc đảng viên khác.";
     TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";

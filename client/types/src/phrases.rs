@@ -107,8 +107,8 @@ phrases! {
     NAME "a name of a–z and _" "tên gồm a–z và _";
     UUID "a UUID" "UUID";
     DECIMAL "a decimal in plain notation with at most 6 places, as a string" "chuỗi số thập phân, không có số mũ, nhiều nhất 6 chữ số sau dấu chấm";
-    DATE "YYYY-MM-DD" "YYYY-MM-DD";
-    PARTIAL_DATE "YYYY, YYYY-MM or YYYY-MM-DD" "YYYY, YYYY-MM hoặc YYYY-MM-DD";
+    DATE "YYYY-MM-DD, a day that exists" "YYYY-MM-DD và là một ngày có thật";
+    PARTIAL_DATE "YYYY, YYYY-MM or YYYY-MM-DD, a time that exists" "YYYY, YYYY-MM hoặc YYYY-MM-DD và là thời gian có thật";
     TIMESTAMP "an RFC 3339 timestamp" "thời điểm theo RFC 3339";
     SCHEME_CODE "1 to 40 of a–z, 0–9, _" "1 đến 40 ký tự trong a–z, 0–9, _";
     USERNAME "2 to 40 of a–z, 0–9, '.', '_', '-'" "2 đến 40 ký tự trong a–z, 0–9, '.', '_', '-'";

@@ -6,7 +6,7 @@ codes! {
     /// How a term's number is counted after a reorganisation.
     pub open enum OrdinalBasis = "ordinal_basis" {
         Continued = "continued" "Tiếp nối" "Continued";
-        New = "new" "Tính mới" "New";
+        New = "new" "Tính lại từ đầu" "New";
         Sum = "sum" "Cộng dồn" "Sum";
     }
 }
