@@ -9,10 +9,10 @@ use crate::support::{Engine, on_both_engines, ward};
 use cell_records_client::RetryPolicy;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::Store;
-use cell_records_client::types::Member;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::PushBatch;
+use cell_records_client::types::{Member, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -230,6 +230,57 @@ on_both_engines! {
         peer.get(&format!("/v1/members/{member}")).await.refused(404, "not_found");
         ward.office.patch(&format!("/v1/units/{cell}"), "*", json!({"parent_id": ward.ward})).await.is(200);
         peer.get(&format!("/v1/members/{member}")).await.is(200);
+        second.running.handle.stop(false).await;
+    }
+
+    async fn accounts_of_a_unit_that_one_server_made_are_administered_at_the_other_at_once(server: empty) {
+        if server.engine == Engine::Sqlite {
+            return;
+        }
+        let second = server.another().await;
+        let ward = server.ward().await;
+        let admin = server.administrator().await;
+        let elsewhere = admin.at(&second.url);
+        let cell = async || {
+            // What the other server keeps in memory is from before the unit.
+            elsewhere.get("/v1/me").await.is(200);
+            ward.office.post("/v1/units", ward::unit("cell", &ward.ward)).await.is(201).id()
+        };
+        let new = |unit: &str| json!({"name": Uuid::new_v4(), "contact": "tests", "purpose": "tests", "unit_id": unit});
+        let placed = async || format!("/v1/systems/{}", admin.post("/v1/systems", new(&cell().await)).await.is(201).id());
+        elsewhere.get(&placed().await).await.is(200);
+        elsewhere.get(&format!("{}/grants", placed().await)).await.is(200);
+        elsewhere.patch(&placed().await, "*", json!({"disabled": true})).await.is(200);
+        let token = json!({"name": "test", "expires_at": Timestamp::from_micros(Timestamp::now().micros() + 86_400_000_000)});
+        elsewhere.post(&format!("{}/tokens", placed().await), token).await.is(201);
+        elsewhere.post("/v1/systems", new(&cell().await)).await.is(201);
+        // An account that got a grant over a new unit.
+        let account = format!("/v1/systems/{}", admin.post("/v1/systems", new(&ward.ward)).await.is(201).id());
+        let grant = |unit: &str| json!({"role": "cell_secretary", "unit_id": unit});
+        let grants = format!("{account}/grants");
+        let old = elsewhere.post(&grants, grant(&cell().await)).await.is(201);
+        admin.post(&grants, grant(&cell().await)).await.is(201);
+        elsewhere.delete(old.header("location"), "*").await.is(204);
+        admin.post(&grants, grant(&cell().await)).await.is(201);
+        elsewhere.patch(&account, "*", json!({"disabled": true})).await.is(200);
+        // A caller that the other server has known without the right that it needs.
+        let caller = server.granted(Vec::new()).await;
+        let secretary = server.acting(Role::CellSecretary, &ward.ward).await;
+        let over_unit = format!("/v1/units/{}/grants", ward.ward);
+        for (caller, role, path) in [
+            (&caller, "administrator", "/v1/systems"),
+            (&caller, "auditor", "/v1/audit_events"),
+            (&secretary, "committee_lead", &over_unit),
+        ] {
+            let there = caller.at(&second.url);
+            there.get(path).await.refused(403, "forbidden");
+            let role = json!({"role": role, "unit_id": ward.ward});
+            admin.post(&format!("/v1/systems/{}/grants", caller.id), role).await.is(201);
+            there.get(path).await.is(200);
+        }
+        for hidden in [caller.id.clone(), Uuid::now_v7().to_string()] {
+            caller.at(&second.url).get(&format!("/v1/systems/{hidden}")).await.refused(404, "not_found");
+        }
         second.running.handle.stop(false).await;
     }
 

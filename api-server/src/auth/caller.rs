@@ -107,6 +107,19 @@ impl Who {
     pub async fn sees(&mut self, app: &App, is_seen: impl Fn(&Scope) -> bool) -> ApiResult<bool> {
         Ok(is_seen(&self.scope) || self.confirm(app).await? && is_seen(&self.scope))
     }
+
+    /// What a judge says of the caller: where it refuses, what it says in a view as new as the request.
+    ///
+    /// # Errors
+    /// What the judge says, or `503` when the database cannot be asked.
+    pub async fn judged<T>(&self, app: &App, judge: impl Fn(&Scope) -> ApiResult<T>) -> ApiResult<T> {
+        let said = judge(&self.scope);
+        if said.is_ok() {
+            return said;
+        }
+        let mut by_now = self.clone();
+        if by_now.confirm(app).await? { judge(&by_now.scope) } else { said }
+    }
 }
 
 /// Verifies a token and gathers what its bearer may do now.

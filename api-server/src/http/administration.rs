@@ -1,6 +1,7 @@
 //! What administrators share: which accounts they see, which they may change, where they may put one, and the write
 //! in which all of that is judged again. The judges are pure: they are asked before a body is looked at, so that
-//! checks come in the usual order, and again inside the write, where nothing changes any more.
+//! checks come in the usual order (a refusal is confirmed by [`Who::judged`]), and again inside the write, where nothing
+//! changes any more.
 
 use crate::auth::caller::Who;
 use crate::db::{Db, DbError};
@@ -145,9 +146,10 @@ pub type Judge = fn(&Scope, FoundAccount) -> ApiResult<Account>;
 /// # Errors
 /// What the judge says.
 pub async fn account(app: &App, who: &Who, kind: CallerKind, id_text: &str, judge: Judge) -> ApiResult<Account> {
-    administered(&who.scope)?;
+    who.judged(app, administered).await?;
     let id = id(id_text)?;
-    judge(&who.scope, app.reads.single(async |db| find(db, kind.clone(), id).await).await?)
+    let found = app.reads.single(async |db| find(db, kind.clone(), id).await).await?;
+    who.judged(app, |scope| judge(scope, found.clone())).await
 }
 
 /// The unit that a body names at `/unit_id`: one that the caller sees and administers.
@@ -160,11 +162,22 @@ pub fn unit(scope: &Scope, found: Option<Uuid>) -> ApiResult<Uuid> {
     if administers(scope, unit) { Ok(unit) } else { Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT)) }
 }
 
+/// The same for a new grant of an account: a unit at or below the account's own.
+///
+/// # Errors
+/// `422` when it is another.
+pub fn unit_below(scope: &Scope, account: &Account, found: Option<Uuid>) -> ApiResult<Uuid> {
+    let place = unit(scope, found)?;
+    let fits = scope.tree.covers(account.unit, place);
+    if fits { Ok(place) } else { Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT)) }
+}
+
 /// The unit of a new account: the one that is named, else the caller's own, which the caller must administer too.
 ///
 /// # Errors
 /// `422`.
 pub async fn unit_or_own(app: &App, who: &Who, named: Option<&Ref<Unit>>) -> ApiResult<Uuid> {
     let reference = named.map_or(Reference::Id(who.identity.unit), |named| named.to.clone());
-    unit(&who.scope, app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?)
+    let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;
+    who.judged(app, |scope| unit(scope, found)).await
 }

@@ -9,6 +9,7 @@ use crate::phrases;
 use crate::state::App;
 use crate::store::audit::{self, EventFilter};
 use crate::store::policy;
+use crate::store::scope::Scope;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::accounts::{AuditEvent, Role};
 use cell_records_types::pages::Page;
@@ -38,11 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ]})), Problems))]
 #[get("/v1/audit_events")]
 async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let audits = who.scope.grants.iter().filter(|grant| policy::audits(&grant.role));
-    let roots: Vec<Uuid> = audits.map(|grant| grant.unit).collect();
-    if roots.is_empty() {
-        return Err(ApiError::forbidden(Role::Auditor));
-    }
+    let roots = who.judged(&app, audited).await?;
     let mut params = Params::of(&request)?;
     let mut wanted = EventFilter {
         before: params.number("before_seq", 0, i64::MAX),
@@ -55,4 +52,11 @@ async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResul
     wanted.before = page.after.or(wanted.before);
     let events = app.reads.single(async |db| audit::list(db, &roots, &wanted, page.limit + 1).await).await?;
     Ok(page.answer(&app, &who, events, |event| event.seq))
+}
+
+/// The units that the caller audits, with all below them.
+fn audited(scope: &Scope) -> ApiResult<Vec<Uuid>> {
+    let audits = scope.grants.iter().filter(|grant| policy::audits(&grant.role));
+    let roots: Vec<Uuid> = audits.map(|grant| grant.unit).collect();
+    if roots.is_empty() { Err(ApiError::forbidden(Role::Auditor)) } else { Ok(roots) }
 }

@@ -1,6 +1,6 @@
 //! The grants of users and systems: `/v1/users/{id}/grants`, `/v1/systems/{id}/grants`. One code for both.
 
-use super::administration::{self, account, changeable, find, id, unit, visible};
+use super::administration::{self, account, changeable, find, id, unit_below, visible};
 use super::body::JsonBody;
 use super::me::on_the_wire;
 use super::openapi::Problems;
@@ -10,12 +10,13 @@ use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::registry::UNIT;
+use crate::store::scope::Scope;
 use crate::store::{accounts, grants};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Reference;
 use cell_records_types::accounts::{CallerKind, Grant, NewGrant, Role, UnitGrant};
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, OUTSIDE_YOUR_UNIT, ROLES_CONFLICT, UNKNOWN_CODE};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, ROLES_CONFLICT, UNKNOWN_CODE};
 use cell_records_types::pages::Page;
 use cell_records_types::phrases::Words;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -117,7 +118,7 @@ async fn add(
     let (form, _) = body.form::<NewGrant>()?;
     let mut faults = Vec::new();
     let named = app.reads.single(async |db| accounts::unit_of(db, &form.unit_id.to).await).await?;
-    let place = match unit(&who.scope, named) {
+    let place = match who.judged(app, |scope| unit_below(scope, &account, named)).await {
         Ok(place) => Some(place),
         // Together with the other faults of the body.
         Err(error) if !error.faults.is_empty() => {
@@ -126,9 +127,6 @@ async fn add(
         }
         Err(error) => return Err(error),
     };
-    if place.is_some_and(|place| !who.scope.tree.covers(account.unit, place)) {
-        faults.push(Fault::new("/unit_id", &OUTSIDE_YOUR_UNIT));
-    }
     if form.until.is_some_and(|until| until <= form.from.unwrap_or(who.view.now)) {
         faults.push(Fault::new("/until", &DATES_OUT_OF_ORDER).about(Words::plain("from")));
     }
@@ -149,10 +147,7 @@ async fn add(
         move |tx, scope| {
             Box::pin(async move {
                 let account = changeable(&scope, find(&mut tx.db(), kind, holder).await?)?;
-                unit(&scope, Some(place))?;
-                if !scope.tree.covers(account.unit, place) {
-                    return Err(ApiError::fault("/unit_id", &OUTSIDE_YOUR_UNIT).into());
-                }
+                unit_below(&scope, &account, Some(place))?;
                 let grant = grants::add(tx, &by, &account, new).await?;
                 let grant = grant.ok_or_else(|| ApiError::fault("/role", &ROLES_CONFLICT))?;
                 Ok(idempotency::made(grant.id, &on_the_wire(grant)))
@@ -234,20 +229,16 @@ async fn remove(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "account_id": "019a3c5e-0000-7000-8000-000000000001", "account_kind": "user", "account_name": "van-phong", "display_name": "Văn phòng Đảng ủy", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     ]})), Problems))]
 #[get("/v1/units/{id}/grants")]
-async fn list_grants_over_unit(
-    app: App,
-    mut who: Who,
-    request: HttpRequest,
-    id: Path<String>,
-) -> ApiResult<HttpResponse> {
+async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let not_found = || ApiError::new(&error::NOT_FOUND);
     let reference: Reference = id.parse().map_err(|()| not_found())?;
     let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;
-    let is_seen = who.sees(&app, |scope| found.is_some_and(|unit| scope.reads(UNIT, unit).is_some())).await?;
-    let unit = found.filter(|_| is_seen).ok_or_else(not_found)?;
-    if !who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead)) {
-        return Err(ApiError::forbidden("committee_office, committee_lead"));
-    }
+    let judge = |scope: &Scope| {
+        let unit = found.filter(|unit| scope.reads(UNIT, *unit).is_some()).ok_or_else(not_found)?;
+        let may = scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead));
+        if may { Ok(unit) } else { Err(ApiError::forbidden("committee_office, committee_lead")) }
+    };
+    let unit = who.judged(&app, judge).await?;
     let mut params = Params::of(&request)?;
     let wanted = pages::PageRequest::<Uuid>::of(&mut params, &app, &who, format!("grants {unit}"))?;
     params.end()?;

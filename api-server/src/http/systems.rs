@@ -34,7 +34,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ]})), Problems))]
 #[get("/v1/systems")]
 async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let roots = administered(&who.scope)?;
+    let roots = who.judged(&app, administered).await?;
     let mut params = Params::of(&request)?;
     let wanted = pages::PageRequest::<String>::of(&mut params, &app, &who, "systems".into())?;
     params.end()?;
@@ -64,7 +64,7 @@ async fn create_system(
     request: HttpRequest,
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    administered(&who.scope)?;
+    who.judged(&app, administered).await?;
     let body = body?;
     let (form, _) = body.form::<NewSystem>()?;
     let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;

@@ -38,7 +38,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ]})), Problems))]
 #[get("/v1/users")]
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let roots = administered(&who.scope)?;
+    let roots = who.judged(&app, administered).await?;
     let mut params = Params::of(&request)?;
     let wanted = pages::PageRequest::<String>::of(&mut params, &app, &who, "users".into())?;
     params.end()?;
@@ -65,7 +65,7 @@ async fn create_user(
     request: HttpRequest,
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    administered(&who.scope)?;
+    who.judged(&app, administered).await?;
     let body = body?;
     let (form, _) = body.form::<NewUser>()?;
     let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
