@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn what_is_unknown_or_makes_no_sense_is_named_without_its_secrets() {
         for (variable, value, accepted) in [
-            ("CELL_RECORDS_LISTN", "x", "known: CELL_RECORDS_DATABASE_URL, "),
+            ("CELL_RECORDS_LISTN", "x", ", CELL_RECORDS_MASTER_KEY, "),
             ("CELL_RECORDS_LISTEN", "nowhere", "ADDRESS:PORT"),
             ("CELL_RECORDS_WORKERS", "many", "1 to 256"),
             ("CELL_RECORDS_WORKERS", "0", "1 to 256"),

@@ -4,7 +4,6 @@
 
 use crate::auth::passwords::Cost;
 use crate::db::file::check_owner_only;
-use clap::Args as _;
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
@@ -134,9 +133,10 @@ fn parsed<T: FromStr>(setting: &str, text: &str) -> Result<T, String> {
 
 /// Names the variables that there are, besides one that is none of them.
 fn unknown(variable: &str) -> String {
-    let settings = Settings::augment_args(clap::Command::default());
-    let of_settings = settings.get_arguments().map(|setting| setting.get_id().as_str().to_uppercase());
-    let mut known: Vec<String> = of_settings.map(|name| format!("{PREFIX}{name}")).collect();
+    // The same names that a file is refused with: some settings have no flag.
+    let refused = Figment::from(Serialized::default(variable, "")).extract::<Settings>().map_err(|error| error.kind);
+    let names = if let Err(Kind::UnknownField(_, names)) = refused { names } else { &[] };
+    let mut known: Vec<String> = names.iter().map(|name| format!("{PREFIX}{}", name.to_uppercase())).collect();
     known.push(CONFIG_FILE.to_owned());
     format!("unknown setting {variable}; known: {}", known.join(", "))
 }
