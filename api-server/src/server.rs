@@ -1,8 +1,8 @@
 //! A running server: what is opened at the start, in order, and what is finished at the end.
 
-use crate::auth::caller::{TokenCache, USE_WRITTEN_EVERY};
 use crate::auth::passwords::Hasher;
 use crate::auth::throttle::{self, Throttle};
+use crate::auth::token_cache::{TokenCache, USE_WRITTEN_EVERY};
 use crate::config::Config;
 use crate::db::file::{self, ServerLock};
 use crate::db::{Database, DbError, Url, engine, migrate};

@@ -1,10 +1,10 @@
 //! What every worker of a server shares, and what each has for itself.
 
-use crate::auth::caller::TokenCache;
 use crate::auth::keys::KeySet;
 use crate::auth::passwords::Hasher;
 use crate::auth::proxies::TrustedProxies;
 use crate::auth::throttle::Throttle;
+use crate::auth::token_cache::TokenCache;
 use crate::db::reads::{READ_LIMIT, Reads};
 use crate::db::{Database, DbError};
 use crate::error::{ApiError, ApiResult};

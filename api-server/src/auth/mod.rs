@@ -7,3 +7,4 @@ pub mod passwords;
 pub mod proxies;
 pub mod seal;
 pub mod throttle;
+pub mod token_cache;
