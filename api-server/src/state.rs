@@ -75,7 +75,8 @@ impl App {
     pub async fn view(&self) -> ApiResult<View> {
         match self.shared.live.view() {
             Some(view) => Ok(view),
-            None => self.confirm().await,
+            // What is rare is boxed, here and in `Who`: or every request would carry the room that it takes.
+            None => Box::pin(self.confirm()).await,
         }
     }
 

@@ -48,7 +48,7 @@ impl Who {
         if self.view.asked >= self.came {
             return Ok(false);
         }
-        let view = app.view_since(self.came).await?;
+        let view = Box::pin(app.view_since(self.came)).await?;
         let differs = (view.rights, view.clock.tree_rev) != (self.view.rights, self.view.clock.tree_rev);
         if differs {
             self.scope = scope(app, &self.identity, &view).await?;
@@ -95,7 +95,7 @@ pub async fn authenticate(app: &App, token: &str, request_id: String) -> ApiResu
     let identity = match app.tokens.get(&digest, view.rights) {
         Some(identity) => identity,
         None => {
-            let identity = Arc::new(verify(app, token, &digest, &view).await?.ok_or_else(refused)?);
+            let identity = Arc::new(Box::pin(verify(app, token, &digest, &view)).await?.ok_or_else(refused)?);
             app.tokens.put(digest, view.rights, &identity);
             identity
         }
@@ -116,7 +116,8 @@ async fn scope(app: &App, identity: &Identity, view: &View) -> ApiResult<Scope> 
     if let Some(scope) = app.live.kept_scope(&actor, &identity.narrowing, view) {
         return Ok(scope);
     }
-    Ok(app.reads.single(async |db| app.live.scope(db, &actor, &identity.narrowing, view).await).await?)
+    let read = app.reads.single(async |db| app.live.scope(db, &actor, &identity.narrowing, view).await);
+    Ok(Box::pin(read).await?)
 }
 
 async fn verify(app: &App, token: &str, digest: &str, view: &View) -> ApiResult<Option<Identity>> {

@@ -57,7 +57,7 @@ pub async fn seen<T>(app: &App, who: &mut Who, read: impl AsyncFn(&Who) -> ApiRe
     if whole || !who.confirm(app).await? {
         return Ok(found);
     }
-    Ok(read(who).await?.0)
+    Ok(Box::pin(read(who)).await?.0)
 }
 
 /// A record that the caller sees, deleted or not, with the columns that it may read.
