@@ -6,8 +6,8 @@ use crate::records::pages;
 use crate::transport::Call;
 use bytes::Bytes;
 use cell_records_types::accounts::{
-    AccountPatch, Grant, IssuedToken, Login, Me, NewGrant, NewSystem, NewToken, NewUser, PasswordChange, RefreshToken,
-    Rotation, Session, System, Token, Tokens, UnitGrant, User,
+    AccountPatch, Grant, GrantCreate, IssuedToken, Login, Me, PasswordChange, RefreshToken, Rotation, Session, System,
+    SystemCreate, Token, TokenCreate, Tokens, UnitGrant, User, UserCreate,
 };
 use cell_records_types::pages::Page;
 use cell_records_types::{Ref, Unit};
@@ -37,17 +37,17 @@ pub trait Account: DeserializeOwned + Send + 'static {
     /// Last part of the collection's path.
     const PLURAL: &'static str;
     /// What a create takes.
-    type New: Serialize + Send + Sync;
+    type Create: Serialize + Send + Sync;
 }
 
 impl Account for User {
     const PLURAL: &'static str = "users";
-    type New = NewUser;
+    type Create = UserCreate;
 }
 
 impl Account for System {
     const PLURAL: &'static str = "systems";
-    type New = NewSystem;
+    type Create = SystemCreate;
 }
 
 /// The accounts of one kind, as an administrator sees them.
@@ -75,7 +75,7 @@ impl<T: Account> Accounts<T> {
     ///
     /// # Errors
     /// `422 invalid`, with the fault `name_taken` when the username or code is taken.
-    pub async fn create(&self, new: &T::New) -> Result<T> {
+    pub async fn create(&self, new: &T::Create) -> Result<T> {
         self.client.fetch(Call::keyed_post(&["v1", T::PLURAL], None)?.json(new)?).await
     }
 
@@ -95,7 +95,7 @@ impl<T: Account> Accounts<T> {
     }
 
     /// Gives a role over a unit and all below it.
-    pub async fn grant(&self, id: Uuid, grant: &NewGrant) -> Result<Grant> {
+    pub async fn grant(&self, id: Uuid, grant: &GrantCreate) -> Result<Grant> {
         let call = Call::keyed_post(&["v1", T::PLURAL, &id.to_string(), "grants"], None)?;
         self.client.fetch(call.json(grant)?).await
     }
@@ -133,7 +133,7 @@ impl Accounts<System> {
 
     /// Issues a token; its secret is in this answer only. Not repeated after a lost answer: list the tokens then,
     /// and revoke the one that nobody knows.
-    pub async fn issue_token(&self, id: Uuid, token: &NewToken) -> Result<IssuedToken> {
+    pub async fn issue_token(&self, id: Uuid, token: &TokenCreate) -> Result<IssuedToken> {
         let call = Call::plain_post(&["v1", "systems", &id.to_string(), "tokens"]);
         self.client.fetch(call.json(token)?).await
     }

@@ -1,7 +1,7 @@
 //! Thin typed client of the cell-records API, and a sync engine that keeps a local copy.
 //!
 //! ```no_run
-//! use cell_records_client::types::{Member, MemberPatch, pages::ListQuery};
+//! use cell_records_client::types::{Member, MemberUpdate, pages::ListQuery};
 //! use cell_records_client::{Client, Error};
 //! use futures_util::TryStreamExt;
 //!
@@ -15,7 +15,7 @@
 //! }
 //!
 //! let found = members.get(cell_records_client::types::Ref::external("demo", "member-0001")).await?;
-//! let patch = MemberPatch { full_name: Some("Hoàng Thị Lan".into()), ..MemberPatch::default() };
+//! let patch = MemberUpdate { full_name: Some("Hoàng Thị Lan".into()), ..MemberUpdate::default() };
 //! members.update(found.record.id, &found.etag, &patch).await?;
 //! # Ok(())
 //! # }

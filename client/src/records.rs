@@ -89,7 +89,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     ///
     /// # Errors
     /// `422 invalid` with all faults; `409 not_unique` when the id or an external id is taken.
-    pub async fn create(&self, new: &T::New) -> Result<Tagged<A>> {
+    pub async fn create(&self, new: &T::Create) -> Result<Tagged<A>> {
         self.tagged(self.post(&["v1", T::PLURAL])?.json(new)?).await
     }
 
@@ -119,7 +119,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// # Errors
     /// `412 stale_version` with the current record when it has another version; `422 invalid`. After a broken
     /// connection the outcome is not known: read the record before trying again.
-    pub async fn update(&self, record: impl Into<Ref<T>>, etag: &str, patch: &T::Patch) -> Result<Tagged<A>> {
+    pub async fn update(&self, record: impl Into<Ref<T>>, etag: &str, patch: &T::Update) -> Result<Tagged<A>> {
         let call = Call::patch(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;
         self.tagged(self.marked(call).json(patch)?.merge_patch()).await
     }

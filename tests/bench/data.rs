@@ -5,9 +5,9 @@ use crate::databases::{Database, Engine};
 use crate::servers::{PASSWORD, Server};
 use anyhow::{Context, Result, ensure};
 use cell_records_client::Client;
-use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, Role};
+use cell_records_client::types::accounts::{GrantCreate, Role, SystemCreate, TokenCreate};
 use cell_records_client::types::sync::{PushBatch, PushItem};
-use cell_records_client::types::{NewUnit, Ref, Reference, Timestamp, Unit, UnitKind};
+use cell_records_client::types::{Ref, Reference, Timestamp, Unit, UnitCreate, UnitKind};
 use serde_json::{Value, json};
 use std::path::Path;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ impl World {
         let url = format!("http://{}", server.address);
         let root: Ref<Unit> = ROOT.into();
         let admin = Client::builder(&url).login("admin", PASSWORD).build()?;
-        let system = NewSystem {
+        let system = SystemCreate {
             name: "bench".into(),
             contact: "bench".into(),
             purpose: "bench".into(),
@@ -53,10 +53,10 @@ impl World {
         };
         let system = admin.systems().create(&system).await?;
         let role = Role::ExchangePeer;
-        let grant = NewGrant { role, unit_id: root.clone(), from: None, until: None, fields: None };
+        let grant = GrantCreate { role, unit_id: root.clone(), from: None, until: None, fields: None };
         admin.systems().grant(system.id, &grant).await?;
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let token = NewToken { name: "bench".into(), expires_at, grants: None };
+        let token = TokenCreate { name: "bench".into(), expires_at, grants: None };
         let token = admin.systems().issue_token(system.id, &token).await?.token;
         let peer = Client::builder(&url).access_token(token.clone()).build()?;
         let mut units = vec![unit(ward(0), "Đảng bộ phường", UnitKind::GrassrootsCommittee, root)?];
@@ -70,7 +70,7 @@ impl World {
 }
 
 fn unit(id: Uuid, name: &str, kind: UnitKind, parent: Ref<Unit>) -> Result<PushItem> {
-    let new = NewUnit { parent_id: Some(parent), ..NewUnit::new(name, kind) };
+    let new = UnitCreate { parent_id: Some(parent), ..UnitCreate::new(name, kind) };
     let mut item = PushItem::create::<Unit>(&new)?;
     item.id = Some(Reference::Id(id));
     Ok(item)

@@ -8,7 +8,7 @@ use cell_records_client::Client;
 use cell_records_client::sync::Store;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{PushBatch, PushItem, PushOp};
-use cell_records_client::types::{Member, MemberPatch};
+use cell_records_client::types::{Member, MemberUpdate};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,9 +40,9 @@ pub async fn writer(client: Client, number: usize, enough: usize, written: Arc<A
             // A single call: a change, with the tag of what is stored.
             let (id, _) = own[random(own.len())];
             let Ok(found) = client.records::<Member>().get(id).await else { continue };
-            let patch = MemberPatch {
+            let patch = MemberUpdate {
                 phone: Some(Some(format!("+849{:08}", random(100_000_000)).as_str().into())),
-                ..MemberPatch::default()
+                ..MemberUpdate::default()
             };
             if let Ok(after) = client.records::<Member>().update(id, &found.etag, &patch).await {
                 if after.record.version > found.record.version {

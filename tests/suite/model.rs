@@ -11,7 +11,7 @@ use cell_records_client::Client;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::Store;
 use cell_records_client::types::Timestamp;
-use cell_records_client::types::accounts::{NewGrant, Role};
+use cell_records_client::types::accounts::{GrantCreate, Role};
 use cell_records_client::types::sync::{ItemStatus, PushItem, PushOp};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -246,7 +246,7 @@ impl<'a> History<'a> {
         let moment = i64::try_from(300_000 + self.random.below(1_200_000)).unwrap();
         let until = ends.then(|| Timestamp::from_micros(Timestamp::now().micros() + moment));
         self.said.push(format!("puller {number} gets {role:?} at {} until {until:?}", unit.id));
-        let new = NewGrant { until, ..grant(role, unit.id.into()) };
+        let new = GrantCreate { until, ..grant(role, unit.id.into()) };
         let id = self.server.grant(&self.pullers[number].0, new).await;
         if !ends {
             self.pullers[number].1.push(id);

@@ -4,16 +4,16 @@ use crate::support::http::{Caller, over};
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, change, member};
 use cell_records_client::types::Class;
-use cell_records_client::types::accounts::{NewGrant, Role};
+use cell_records_client::types::accounts::{GrantCreate, Role};
 use cell_records_server::store::filter::Test;
 use cell_records_server::store::registry::{KINDS, Kind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// A grant that adds sensitive fields.
-fn with_fields(role: Role, unit: &str, fields: &[&str]) -> NewGrant {
+fn with_fields(role: Role, unit: &str, fields: &[&str]) -> GrantCreate {
     let fields: Vec<_> = fields.iter().map(|field| (*field).into()).collect();
-    NewGrant { fields: Some(fields.into()), ..over(role, unit) }
+    GrantCreate { fields: Some(fields.into()), ..over(role, unit) }
 }
 
 fn ids(items: &[Value]) -> Vec<&str> {
@@ -285,7 +285,7 @@ on_both_engines! {
         let ward = server.ward().await;
         let id = ward.member(&ward.a).await;
         let hour = |hours: i64| Timestamp::from_micros(Timestamp::now().micros() + hours * 3_600_000_000);
-        let grant = |from: i64, until: i64| NewGrant { from: Some(hour(from)), until: Some(hour(until)), ..over(Role::CellSecretary, &ward.a) };
+        let grant = |from: i64, until: i64| GrantCreate { from: Some(hour(from)), until: Some(hour(until)), ..over(Role::CellSecretary, &ward.a) };
         for (from, until, sees) in [(-2, -1, false), (-1, 1, true), (1, 2, false)] {
             let caller = server.granted(vec![grant(from, until)]).await;
             caller.get(&format!("/v1/members/{id}")).await.is(if sees { 200 } else { 403 });

@@ -6,7 +6,7 @@ use crate::support::items::{figure, member, unit, update};
 use crate::support::on_both_engines;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::{MemoryStore, Store};
-use cell_records_client::types::accounts::{NewGrant, Role};
+use cell_records_client::types::accounts::{GrantCreate, Role};
 use cell_records_client::types::sync::{Change, PushBatch};
 use cell_records_client::types::{Timestamp, Unit};
 use serde_json::json;
@@ -51,7 +51,7 @@ on_both_engines! {
     async fn a_grant_that_ends_by_itself_takes_its_records_after_one_410(server: demo) {
         let peer = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
         let until = Timestamp::from_micros(Timestamp::now().micros() + A_MOMENT);
-        let ends = NewGrant { until: Some(until), ..grant(Role::ExchangePeer, demo("cell-02")) };
+        let ends = GrantCreate { until: Some(until), ..grant(Role::ExchangePeer, demo("cell-02")) };
         server.grant(&peer, ends).await;
         let mut puller = Puller::new(peer.client.clone());
         puller.drain().await;
@@ -74,7 +74,7 @@ on_both_engines! {
     async fn a_grant_that_begins_later_adds_its_records_when_it_does(server: demo) {
         let peer = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
         let from = Timestamp::from_micros(Timestamp::now().micros() + A_MOMENT);
-        let begins = NewGrant { from: Some(from), ..grant(Role::ExchangePeer, demo("cell-02")) };
+        let begins = GrantCreate { from: Some(from), ..grant(Role::ExchangePeer, demo("cell-02")) };
         server.grant(&peer, begins).await;
         let mut puller = Puller::new(peer.client.clone());
         puller.drain().await;

@@ -7,7 +7,8 @@ use super::people::Person;
 use super::random::{Random, day};
 use super::units;
 use cell_records_types::{
-    Level, NewEvaluationRound, NewEvaluationScheme, NewMemberEvaluation, NewUnitEvaluation, SubjectKind, Uuid, Year,
+    EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, SubjectKind, UnitEvaluationCreate,
+    Uuid, Year,
 };
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ fn round_of(kind: &SubjectKind, year: i16) -> Uuid {
     ids::id(Of::Round, kind + u64::try_from(year).unwrap_or(0))
 }
 
-fn scheme(kind: SubjectKind, external: &str, name: &str, levels: [(&str, &str, &str); 4]) -> NewEvaluationScheme {
+fn scheme(kind: SubjectKind, external: &str, name: &str, levels: [(&str, &str, &str); 4]) -> EvaluationSchemeCreate {
     let levels: Vec<Level> = (1..)
         .zip(levels)
         .map(|(rank, (code, vi, en))| Level {
@@ -40,17 +41,17 @@ fn scheme(kind: SubjectKind, external: &str, name: &str, levels: [(&str, &str, &
             counts_toward_cap: None,
         })
         .collect();
-    NewEvaluationScheme {
+    EvaluationSchemeCreate {
         id: Some(scheme_of(&kind)),
         unit_id: units::reference(units::ward()),
         external_ids: ids::external(external),
         valid_to: Some(day(2015, 1, 1)),
-        ..NewEvaluationScheme::new(name, kind, day(2012, 1, 1), levels)
+        ..EvaluationSchemeCreate::new(name, kind, day(2012, 1, 1), levels)
     }
 }
 
 /// The two schemes.
-pub fn schemes() -> Vec<NewEvaluationScheme> {
+pub fn schemes() -> Vec<EvaluationSchemeCreate> {
     vec![
         scheme(
             SubjectKind::Member,
@@ -77,17 +78,17 @@ pub fn schemes() -> Vec<NewEvaluationScheme> {
     ]
 }
 
-fn round(kind: SubjectKind, external: &str, year: i16) -> NewEvaluationRound {
-    NewEvaluationRound {
+fn round(kind: SubjectKind, external: &str, year: i16) -> EvaluationRoundCreate {
+    EvaluationRoundCreate {
         id: Some(round_of(&kind, year)),
         unit_id: units::reference(units::ward()),
         external_ids: ids::external(external),
-        ..NewEvaluationRound::new(scheme_of(&kind), Year(i32::from(year)))
+        ..EvaluationRoundCreate::new(scheme_of(&kind), Year(i32::from(year)))
     }
 }
 
 /// The three rounds. Their state is written separately: it is no field of a create.
-pub fn rounds() -> Vec<NewEvaluationRound> {
+pub fn rounds() -> Vec<EvaluationRoundCreate> {
     vec![
         round(SubjectKind::Member, "round-members-2012", 2012),
         round(SubjectKind::Member, "round-members-2013", 2013),
@@ -96,7 +97,7 @@ pub fn rounds() -> Vec<NewEvaluationRound> {
 }
 
 /// The members' results of 2012 and 2013. Who holds an office is not among the last.
-pub fn of_members(people: &[Person], officers: &BTreeSet<u64>) -> Vec<NewMemberEvaluation> {
+pub fn of_members(people: &[Person], officers: &BTreeSet<u64>) -> Vec<MemberEvaluationCreate> {
     MEMBERS.iter().flat_map(|(year, levels)| of_year(people, officers, *year, levels)).collect()
 }
 
@@ -105,7 +106,7 @@ fn of_year(
     officers: &BTreeSet<u64>,
     year: i16,
     levels: &[(&'static str, usize); 4],
-) -> Vec<NewMemberEvaluation> {
+) -> Vec<MemberEvaluationCreate> {
     let seed = u64::try_from(year).unwrap_or(0);
     let draw = |person: &Person| Random::of(seed, person.number).next();
     let middle = day(year, 7, 1);
@@ -124,15 +125,15 @@ fn of_year(
         (if officer { draw(person) / 4 } else { draw(person) }, person.number)
     });
     let levels = levels.iter().flat_map(|(level, count)| std::iter::repeat_n(*level, *count));
-    let mut results: Vec<(u64, NewMemberEvaluation)> = part
+    let mut results: Vec<(u64, MemberEvaluationCreate)> = part
         .into_iter()
         .zip(levels)
         .map(|(person, level)| {
-            let result = NewMemberEvaluation {
+            let result = MemberEvaluationCreate {
                 id: Some(ids::id(Of::MemberEvaluation, seed * 10_000 + person.number)),
                 unit_id: units::reference(units::cell(person.cell)),
                 final_level: Some(level.into()),
-                ..NewMemberEvaluation::new(round_of(&SubjectKind::Member, year), person.id())
+                ..MemberEvaluationCreate::new(round_of(&SubjectKind::Member, year), person.id())
             };
             (person.number, result)
         })
@@ -142,12 +143,12 @@ fn of_year(
 }
 
 /// The cells' results of 2014.
-pub fn of_cells() -> Vec<NewUnitEvaluation> {
-    let result = |cell: u64| NewUnitEvaluation {
+pub fn of_cells() -> Vec<UnitEvaluationCreate> {
+    let result = |cell: u64| UnitEvaluationCreate {
         id: Some(ids::id(Of::UnitEvaluation, 20_140_000 + cell)),
         unit_id: units::reference(units::cell(cell)),
         final_level: Some(if cell == COMPLETED_CELL { "completed" } else { "clean_strong" }.into()),
-        ..NewUnitEvaluation::new(round_of(&SubjectKind::Cell, 2014))
+        ..UnitEvaluationCreate::new(round_of(&SubjectKind::Cell, 2014))
     };
     units::cells().iter().map(|cell| result(cell.number)).collect()
 }

@@ -4,7 +4,7 @@
 use super::ids::{self, Of};
 use super::random::day;
 use super::units;
-use cell_records_types::{Date, DatePrecision, Decimal, Measure, NewReportedFigure, Places, Qualifier};
+use cell_records_types::{Date, DatePrecision, Decimal, Measure, Places, Qualifier, ReportedFigureCreate};
 
 /// Where the words are.
 const SOURCE: &str = "Bài “Đảng bộ phường Hưng Bình (Nghệ An) nâng cao năng lực lãnh đạo”";
@@ -161,13 +161,13 @@ const SHARES: [(&str, &str, i32); 4] = [
     ("cadre_plan.political_intermediate_plus_share", "31", 0),
 ];
 
-fn figure(indicator: &str, when: When, value: Decimal, measure: Measure, words: &str) -> NewReportedFigure {
-    let mut figure = NewReportedFigure {
+fn figure(indicator: &str, when: When, value: Decimal, measure: Measure, words: &str) -> ReportedFigureCreate {
+    let mut figure = ReportedFigureCreate {
         unit_id: units::reference(units::ward()),
         verbatim_text: Some(words.into()),
         source: Some(SOURCE.into()),
         qualifier: Some(Qualifier::Exact),
-        ..NewReportedFigure::new(indicator, value, measure)
+        ..ReportedFigureCreate::new(indicator, value, measure)
     };
     if let Some((from, to)) = when.period() {
         figure.period_from = Some(from);
@@ -192,7 +192,7 @@ fn dimensions(of: Dimensions) -> Option<cell_records_types::Dimensions> {
 }
 
 /// All figures, in the order of the article's paragraphs.
-pub fn figures() -> Vec<NewReportedFigure> {
+pub fn figures() -> Vec<ReportedFigureCreate> {
     let mut figures = Vec::new();
     for group in groups() {
         for (of, value) in group.values {

@@ -191,7 +191,7 @@ struct Items(Vec<Item>);
 
 impl Items {
     /// Adds records of one type.
-    fn add<T: RecordType>(&mut self, records: impl IntoIterator<Item = T::New>) -> Result<(), String> {
+    fn add<T: RecordType>(&mut self, records: impl IntoIterator<Item = T::Create>) -> Result<(), String> {
         for record in records {
             let item = item::<T>(&record, &[])?;
             self.0.push(item);
@@ -211,7 +211,7 @@ impl Items {
 }
 
 /// A create of one record, with fields that its form does not have.
-fn item<T: RecordType>(record: &T::New, more: &[(&str, &str)]) -> Result<Item, String> {
+fn item<T: RecordType>(record: &T::Create, more: &[(&str, &str)]) -> Result<Item, String> {
     let broken = || format!("the demo has a broken {}", T::NAME);
     let kind = Kind::named(T::NAME).ok_or_else(broken)?;
     let Ok(Value::Object(mut body)) = serde_json::to_value(record) else { return Err(broken()) };

@@ -5,7 +5,7 @@ use super::ids::{self, Of};
 use super::people::Person;
 use super::random::{Random, day};
 use super::units;
-use cell_records_types::{CommitteeBody, Date, NewPosition, NewTerm, PositionBasis, PositionCode, Uuid};
+use cell_records_types::{CommitteeBody, Date, PositionBasis, PositionCode, PositionCreate, TermCreate, Uuid};
 use std::collections::BTreeSet;
 
 /// The term's first day.
@@ -18,12 +18,12 @@ fn term() -> Uuid {
 }
 
 /// The ward's term, which still runs.
-pub fn terms() -> Vec<NewTerm> {
-    vec![NewTerm {
+pub fn terms() -> Vec<TermCreate> {
+    vec![TermCreate {
         id: Some(term()),
         unit_id: units::reference(units::ward()),
         external_ids: ids::external("term-ward"),
-        ..NewTerm::new("2010–2015", TERM_FROM)
+        ..TermCreate::new("2010–2015", TERM_FROM)
     }]
 }
 
@@ -32,7 +32,7 @@ pub struct Office {
     /// Who holds it.
     pub member: u64,
     /// The record.
-    pub record: NewPosition,
+    pub record: PositionCreate,
 }
 
 /// Those of a cell who can hold an office, in the order of their election.
@@ -49,12 +49,12 @@ fn candidates(people: &[Person], cell: u64) -> Vec<&Person> {
 }
 
 fn office(serial: u64, external: &str, unit: Uuid, of: (PositionCode, CommitteeBody), person: &Person) -> Office {
-    let record = NewPosition {
+    let record = PositionCreate {
         id: Some(ids::id(Of::Position, serial)),
         unit_id: units::reference(unit),
         external_ids: ids::external(external),
         body: Some(of.1),
-        ..NewPosition::new(person.id(), of.0, TERM_FROM, PositionBasis::Elected)
+        ..PositionCreate::new(person.id(), of.0, TERM_FROM, PositionBasis::Elected)
     };
     Office { member: person.number, record }
 }

@@ -6,8 +6,8 @@ use super::units::{self, Cell};
 use super::{names, units::cells};
 use cell_records_types::text::name_key;
 use cell_records_types::{
-    Card, CardKind, CardState, CellType, Date, EducationLevel, EmploymentStatus, MemberStatus, NewMember, PartialDate,
-    PoliticalTheoryLevel, Sex, StayVia, Uuid,
+    Card, CardKind, CardState, CellType, Date, EducationLevel, EmploymentStatus, MemberCreate, MemberStatus,
+    PartialDate, PoliticalTheoryLevel, Sex, StayVia, Uuid,
 };
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub struct Person {
     /// Since when in the cell.
     pub since: Date,
     /// The record.
-    pub record: NewMember,
+    pub record: MemberCreate,
 }
 
 impl Person {
@@ -125,7 +125,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
         Some(admitted) => (admitted, StayVia::Admission),
         None => stay(&mut random, &cell.kind, admission),
     };
-    let record = NewMember {
+    let record = MemberCreate {
         id: Some(id(number)),
         unit_id: units::reference(units::cell(cell.number)),
         external_ids: ids::external(&format!("member-{number:04}")),
@@ -134,7 +134,7 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
         official_date: official,
         unit_since: Some(since),
         unit_via: Some(via),
-        ..NewMember::new(name, sex, birth, admission)
+        ..MemberCreate::new(name, sex, birth, admission)
     };
     let record = life(record, &mut random, cell, year);
     let record = numbers(record, &mut random, number, year);
@@ -171,7 +171,7 @@ fn stay(random: &mut Random, kind: &CellType, admission: Date) -> (Date, StayVia
 }
 
 /// Schooling, work and places.
-fn life(mut record: NewMember, random: &mut Random, cell: &Cell, year: i16) -> NewMember {
+fn life(mut record: MemberCreate, random: &mut Random, cell: &Cell, year: i16) -> MemberCreate {
     use EducationLevel::{College, LowerSecondary, Master, University, UpperSecondary, Vocational};
     use PoliticalTheoryLevel as Theory;
     // Until 1989 school had ten classes here.
@@ -244,7 +244,7 @@ const NATIVE_PLACES: [(&str, u64); 14] = [
 ];
 
 /// Numbers, each held by one member only: a number's factor has no divisor in common with its range.
-fn numbers(mut record: NewMember, random: &mut Random, number: u64, year: i16) -> NewMember {
+fn numbers(mut record: MemberCreate, random: &mut Random, number: u64, year: i16) -> MemberCreate {
     record.profile_number = Some(format!("{:06}NA", (number * 7_919 + 41_213) % 1_000_000).into());
     record.old_id_number = Some(format!("18{:07}", (number * 104_729 + 1_370_407) % 10_000_000).into());
     // The new number, with century and sex in one digit and the year in two, came to few before 2014.

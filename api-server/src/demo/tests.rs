@@ -12,7 +12,7 @@ use crate::store::tree::ROOT;
 use crate::store::writer::RowLimits;
 use cell_records_types::sync::ItemStatus;
 use cell_records_types::text::name_key;
-use cell_records_types::{CellType, Date, MemberStatus, NewUnit, PositionCode, Sex, Unit, UnitKind, Uuid};
+use cell_records_types::{CellType, Date, MemberStatus, PositionCode, Sex, Unit, UnitCreate, UnitKind, Uuid};
 use diesel::sql_types::BigInt;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn nothing_of_it_has_a_fault_or_an_id_twice() {
 #[test]
 fn the_cells_are_those_of_the_article() {
     let units = units::records();
-    let cells: Vec<&NewUnit> = units.iter().filter(|unit| unit.kind == UnitKind::Cell).collect();
+    let cells: Vec<&UnitCreate> = units.iter().filter(|unit| unit.kind == UnitKind::Cell).collect();
     let types = counted(cells.iter().map(|cell| cell.cell_type.as_ref().unwrap().code()));
     let expected = [
         (CellType::Residential, 17),
@@ -185,7 +185,7 @@ async fn started(url: Url) -> (Database, Writer) {
         assert_eq!(on!(&mut db, c => sql.run(c)).unwrap(), 1);
     }
     let writer = Writer::start(&database, Arc::new(Live::default()), "test".into(), RowLimits::default()).unwrap();
-    let root = NewUnit { id: Some(ROOT), ..NewUnit::new("Trung ương", UnitKind::CentralCommittee) };
+    let root = UnitCreate { id: Some(ROOT), ..UnitCreate::new("Trung ương", UnitKind::CentralCommittee) };
     let command = Command { items: vec![item::<Unit>(&root, &[]).unwrap()], ..command() };
     let Outcome::Done(done) = writer.submit(command).await.unwrap() else { panic!() };
     assert!(done.applied, "{:?}", done.items);
@@ -255,11 +255,11 @@ async fn where_it_does_not_fit_nothing_is_stored() {
     std::fs::create_dir(&folder).unwrap();
     let (database, writer) = started(Url::Sqlite(folder.join("demo.db"))).await;
     register(&writer).await.unwrap();
-    let other = NewUnit {
+    let other = UnitCreate {
         id: Some(Uuid::now_v7()),
         parent_id: units::reference(ROOT),
         external_ids: super::ids::external("cell-05"),
-        ..NewUnit::new("Một chi bộ khác", UnitKind::Cell)
+        ..UnitCreate::new("Một chi bộ khác", UnitKind::Cell)
     };
     let command = Command { items: vec![item::<Unit>(&other, &[]).unwrap()], ..command() };
     let Outcome::Done(done) = writer.submit(command).await.unwrap() else { panic!() };

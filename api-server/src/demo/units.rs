@@ -4,7 +4,7 @@
 use super::ids::{self, Of};
 use super::random::day;
 use crate::store::tree::ROOT;
-use cell_records_types::{CellType, Date, NewUnit, Unit, UnitKind, UnitState, Uuid};
+use cell_records_types::{CellType, Date, Unit, UnitCreate, UnitKind, UnitState, Uuid};
 
 /// From when the records describe the tree: the day of Resolution 09-NQ/TU, with which the article begins.
 pub const SINCE: Date = day(2012, 3, 13);
@@ -68,34 +68,34 @@ pub fn cells() -> Vec<Cell> {
     residential.chain(others).collect()
 }
 
-fn unit(id: Uuid, external: &str, name: &str, kind: UnitKind, parent: Uuid) -> NewUnit {
-    NewUnit {
+fn unit(id: Uuid, external: &str, name: &str, kind: UnitKind, parent: Uuid) -> UnitCreate {
+    UnitCreate {
         id: Some(id),
         external_ids: ids::external(external),
         parent_id: Some(parent.into()),
         parent_since: Some(SINCE),
         state: Some(UnitState::Active),
-        ..NewUnit::new(name, kind)
+        ..UnitCreate::new(name, kind)
     }
 }
 
 /// All units, each after the one above it.
-pub fn records() -> Vec<NewUnit> {
+pub fn records() -> Vec<UnitCreate> {
     let mut units = vec![
-        NewUnit {
+        UnitCreate {
             short_name: Some("Nghệ An".into()),
             ..unit(province(), "province", "Tỉnh ủy Nghệ An", UnitKind::ProvincialCommittee, ROOT)
         },
-        NewUnit {
+        UnitCreate {
             short_name: Some("Vinh".into()),
             ..unit(city(), "city", "Thành ủy Vinh", UnitKind::CityCommittee, province())
         },
-        NewUnit {
+        UnitCreate {
             short_name: Some("Hưng Bình".into()),
             ..unit(ward(), "ward", "Đảng bộ phường Hưng Bình", UnitKind::GrassrootsCommittee, city())
         },
     ];
-    units.extend(cells().into_iter().map(|one| NewUnit {
+    units.extend(cells().into_iter().map(|one| UnitCreate {
         code: Some(format!("{:02}", one.number).into()),
         cell_type: Some(one.kind),
         ..unit(cell(one.number), &format!("cell-{:02}", one.number), &one.name, UnitKind::Cell, ward())

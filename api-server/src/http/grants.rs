@@ -15,7 +15,7 @@ use crate::store::{accounts, grants};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Reference;
-use cell_records_types::accounts::{CallerKind, Grant, NewGrant, Role, UnitGrant};
+use cell_records_types::accounts::{CallerKind, Grant, GrantCreate, Role, UnitGrant};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, ROLES_CONFLICT, UNKNOWN_CODE};
 use cell_records_types::pages::Page;
 use cell_records_types::phrases::Words;
@@ -67,7 +67,7 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 /// effect within a second. Nobody may change their own grants. No account holds `administrator` together with a role
 /// that reads personal data, or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
-    request_body(content = NewGrant, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
+    request_body(content = GrantCreate, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
@@ -89,7 +89,7 @@ async fn add_grant_to_user(
 /// effect within a second. No account holds `administrator` together with a role that reads personal data, or with
 /// named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "systems",
-    request_body(content = NewGrant, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
+    request_body(content = GrantCreate, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
@@ -115,7 +115,7 @@ async fn add(
 ) -> ApiResult<HttpResponse> {
     let account = account(app, who, kind.clone(), id, changeable).await?;
     let body = body?;
-    let (form, _) = body.form::<NewGrant>()?;
+    let (form, _) = body.form::<GrantCreate>()?;
     let mut faults = Vec::new();
     let named = app.reads.single(async |db| accounts::unit_of(db, &form.unit_id.to).await).await?;
     let place = match who.judged(app, |scope| unit_below(scope, &account, named)).await {

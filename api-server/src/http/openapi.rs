@@ -99,9 +99,9 @@ pub fn base() -> utoipa::openapi::OpenApi {
 pub struct Schemas {
     /// `Member`.
     pub answer: Value,
-    /// `NewMember`.
+    /// `MemberCreate`.
     pub create: Value,
-    /// `MemberPatch`.
+    /// `MemberUpdate`.
     pub patch: Value,
 }
 

@@ -11,7 +11,7 @@ use crate::state::App;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
-use cell_records_types::accounts::{AccountPatch, CallerKind, NewSystem, System};
+use cell_records_types::accounts::{AccountPatch, CallerKind, System, SystemCreate};
 use cell_records_types::faults::{NAME_TAKEN, SYSTEM_EXISTS, UNKNOWN_FIELD};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -52,7 +52,7 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
 /// `name_taken` when another system has it. Needs `administrator` over the unit. A repeat under the same
 /// `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "systems",
-    request_body(content = NewSystem, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
+    request_body(content = SystemCreate, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Made; `Location` says where", body = System, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
@@ -66,7 +66,7 @@ async fn create_system(
 ) -> ApiResult<HttpResponse> {
     who.judged(&app, administered).await?;
     let body = body?;
-    let (form, _) = body.form::<NewSystem>()?;
+    let (form, _) = body.form::<SystemCreate>()?;
     let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
     // A second system of one name has to be meant: without a code of its own it would be the first, registered again.
     let (code, taken) = match form.code {

@@ -15,7 +15,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Timestamp;
-use cell_records_types::accounts::{CallerKind, IssuedToken, NewToken as NewTokenForm, Rotation, Token};
+use cell_records_types::accounts::{CallerKind, IssuedToken, Rotation, Token, TokenCreate};
 use cell_records_types::faults::{EMPTY, Fault, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
 use cell_records_types::pages::Page;
 use cell_records_types::phrases::Words;
@@ -49,7 +49,7 @@ async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResp
 /// It can never do more than its system's grants; `grants` narrows it further. Needs `administrator` over the
 /// system's unit and all its grants.
 #[utoipa::path(tag = "systems",
-    request_body(content = NewTokenForm, example = json!({"name": "máy chủ chính", "expires_at": "2014-12-31T00:00:00.000000Z"})),
+    request_body(content = TokenCreate, example = json!({"name": "máy chủ chính", "expires_at": "2014-12-31T00:00:00.000000Z"})),
     responses((status = 201, description = "Issued", body = IssuedToken, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000005", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
     )), Problems))]
@@ -63,7 +63,7 @@ async fn issue_token(
 ) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
     idempotency::refuse(&request)?;
-    let (form, _) = body?.form::<NewTokenForm>()?;
+    let (form, _) = body?.form::<TokenCreate>()?;
     let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
     // A token that is narrowed to nothing must not turn out to be one that is not narrowed.
     faults.extend(form.grants.as_ref().filter(|grants| grants.is_empty()).map(|_| Fault::new("/grants", &EMPTY)));

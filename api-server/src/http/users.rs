@@ -13,7 +13,7 @@ use crate::store::audit::By;
 use crate::store::{grants, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use cell_records_types::accounts::{AccountPatch, CallerKind, NewUser, Session, User};
+use cell_records_types::accounts::{AccountPatch, CallerKind, Session, User, UserCreate};
 use cell_records_types::faults::{INVALID_PASSWORD, NAME_TAKEN};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -53,7 +53,7 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 ///
 /// Needs `administrator` over the unit. A repeat under the same `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "users",
-    request_body(content = NewUser, example = json!({"username": "van-phong", "display_name": "Văn phòng Đảng ủy", "password": "con mèo ngồi trên mái nhà"})),
+    request_body(content = UserCreate, example = json!({"username": "van-phong", "display_name": "Văn phòng Đảng ủy", "password": "con mèo ngồi trên mái nhà"})),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Made; `Location` says where", body = User, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
@@ -67,7 +67,7 @@ async fn create_user(
 ) -> ApiResult<HttpResponse> {
     who.judged(&app, administered).await?;
     let body = body?;
-    let (form, _) = body.form::<NewUser>()?;
+    let (form, _) = body.form::<UserCreate>()?;
     let home = unit_or_own(&app, &who, form.unit_id.as_ref()).await?;
     let hash = hashed(&app, "/password", &form.password, &form.username, home).await?;
     let new = NewAccount {

@@ -135,11 +135,11 @@ impl Kind {
             decide: rules::decide::<T>,
             sample: T::sample,
             complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
-            schema_names: || [T::name(), T::New::name(), T::Patch::name()].map(Cow::into_owned),
+            schema_names: || [T::name(), T::Create::name(), T::Update::name()].map(Cow::into_owned),
             schemas: |schemas| {
                 add_schemas::<T>(schemas);
-                add_schemas::<T::New>(schemas);
-                add_schemas::<T::Patch>(schemas);
+                add_schemas::<T::Create>(schemas);
+                add_schemas::<T::Update>(schemas);
             },
             selects: [const { OnceLock::new() }; 4],
             by_name: OnceLock::new(),

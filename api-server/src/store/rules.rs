@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// What a record type adds to its wire declaration: its columns, filters, sorts and rules.
 /// The file of a slice (`records/<type>.rs`) implements it and holds nothing else.
-pub trait Slice: RecordType<New: ToSchema, Patch: ToSchema> + ToSchema {
+pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// Columns of the type's own, after the envelope. Only what is filtered, sorted, looked up or counted.
     const COLUMNS: &'static [Column];
     /// Parameters that filter a list.

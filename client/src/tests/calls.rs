@@ -3,7 +3,7 @@
 use super::stub::{Reply, Stub, ok, problem};
 use crate::types::accounts::Tokens;
 use crate::types::pages::ListQuery;
-use crate::types::{NewTerm, Ref, Term, TermPatch, Unit, Uuid};
+use crate::types::{Ref, Term, TermCreate, TermUpdate, Unit, Uuid};
 use crate::{Error, RetryPolicy};
 use futures_util::{StreamExt, TryStreamExt, future};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn term() -> Value {
            "label": "2025–2030", "from": "2025-05-01"})
 }
 
-fn new_term() -> NewTerm {
+fn new_term() -> TermCreate {
     serde_json::from_value(json!({"unit_id": TERM, "label": "2025–2030", "from": "2025-05-01"})).unwrap()
 }
 
@@ -68,7 +68,7 @@ async fn a_guarded_write_is_repeated_only_where_it_had_no_effect() {
     let attempts = async |reply: fn() -> Reply| {
         let stub = Stub::start(move |number, _| if number == 0 { reply() } else { tagged(200) });
         let client = stub.client().build().unwrap();
-        let outcome = client.records::<Term>().update(TERM, "\"1.x\"", &TermPatch::default()).await;
+        let outcome = client.records::<Term>().update(TERM, "\"1.x\"", &TermUpdate::default()).await;
         assert_eq!(stub.seen()[0].header("if-match"), "\"1.x\"");
         assert_eq!(stub.seen()[0].header("content-type"), "application/merge-patch+json");
         (stub.seen().len(), outcome.is_ok())
@@ -257,7 +257,7 @@ async fn the_token_exchange_is_a_form_and_no_secret_is_printed() {
 async fn every_call_goes_where_the_contract_says() {
     use crate::Paging;
     use crate::feed::ChangesQuery;
-    use crate::types::accounts::{AccountPatch, NewGrant, NewToken, RefreshToken, Role, Rotation};
+    use crate::types::accounts::{AccountPatch, GrantCreate, RefreshToken, Role, Rotation, TokenCreate};
     use crate::types::{Advance, EvaluationRound, RoundState, Timestamp};
 
     let stub = Stub::start(|_, _| problem(404, "not_found"));
@@ -266,8 +266,8 @@ async fn every_call_goes_where_the_contract_says() {
     let first = Paging { limit: Some(9), cursor: Some("c".into()) };
     let patch = AccountPatch::new();
     let step = Advance::new(RoundState::Reviewing);
-    let token = NewToken::new("n", Timestamp::from_micros(0));
-    let grant = NewGrant::new(Role::Auditor, TERM);
+    let token = TokenCreate::new("n", Timestamp::from_micros(0));
+    let grant = GrantCreate::new(Role::Auditor, TERM);
     let rotation = Rotation::new();
     let spent = RefreshToken::new("crr_x");
     let feed = ChangesQuery { from_now: true, wait: 9, max_bytes: Some(5), ..ChangesQuery::default() };

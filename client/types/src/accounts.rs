@@ -24,7 +24,7 @@ codes! {
 
 object! {
     /// What an administrator gives: a role over a unit and all below it, for a time.
-    pub struct NewGrant {
+    pub struct GrantCreate {
         required {
             /// The role.
             role: Role,
@@ -95,7 +95,7 @@ pub struct UnitGrant {
 
 object! {
     /// What a new user needs.
-    pub struct NewUser {
+    pub struct UserCreate {
         required {
             /// Login name, 2 to 40 of a–z, 0–9, `.`, `_`, `-`. Never changes.
             username: Username,
@@ -166,7 +166,7 @@ object! {
 
 object! {
     /// What a new system needs.
-    pub struct NewSystem {
+    pub struct SystemCreate {
         required {
             /// Name of the system.
             name: Text<100>,

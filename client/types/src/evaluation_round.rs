@@ -78,7 +78,7 @@ object! {
 
 record! {
     /// A year's or quarter's evaluation in one unit under one scheme.
-    EvaluationRound, NewEvaluationRound, EvaluationRoundPatch = "evaluation_round" in "evaluation_rounds", Internal, downward: true {
+    EvaluationRound, EvaluationRoundCreate, EvaluationRoundUpdate = "evaluation_round" in "evaluation_rounds", Internal, downward: true {
         required {
             /// The scheme; it is fixed once the round is made.
             scheme_id: Ref<EvaluationScheme>,

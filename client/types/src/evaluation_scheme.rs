@@ -128,7 +128,7 @@ object! {
 record! {
     /// Levels, criteria and cap of an evaluation, valid for a time.
     /// Once a round beyond `draft` uses it, only `valid_to` and labels change.
-    EvaluationScheme, NewEvaluationScheme, EvaluationSchemePatch = "evaluation_scheme" in "evaluation_schemes", Internal, downward: true {
+    EvaluationScheme, EvaluationSchemeCreate, EvaluationSchemeUpdate = "evaluation_scheme" in "evaluation_schemes", Internal, downward: true {
         required {
             /// Name.
             name: Text,

@@ -234,7 +234,7 @@ object! {
 record! {
     /// A Party member: the person, the membership, and the cells where it counted.
     /// `unit_id` is the cell where the member counts today.
-    Member, NewMember, MemberPatch = "member" in "members", Personal, downward: false {
+    Member, MemberCreate, MemberUpdate = "member" in "members", Personal, downward: false {
         required {
             /// Full name, family name first.
             full_name: Text<100>,

@@ -31,7 +31,7 @@ object! {
 
 record! {
     /// One member's result in a round. `unit_id` is the member's cell on the day it was made.
-    MemberEvaluation, NewMemberEvaluation, MemberEvaluationPatch = "member_evaluation" in "member_evaluations", Personal, downward: false {
+    MemberEvaluation, MemberEvaluationCreate, MemberEvaluationUpdate = "member_evaluation" in "member_evaluations", Personal, downward: false {
         required {
             /// The round.
             round_id: Ref<EvaluationRound>,

@@ -82,7 +82,7 @@ object! {
 
 record! {
     /// An office that a member holds or held in a unit.
-    Position, NewPosition, PositionPatch = "position" in "positions", Personal, downward: false {
+    Position, PositionCreate, PositionUpdate = "position" in "positions", Personal, downward: false {
         required {
             /// Who holds it.
             member_id: Ref<Member>,

@@ -19,9 +19,9 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
     /// The type's own fields, in the order of a response.
     const FIELDS: &'static [FieldSpec];
     /// What a create takes.
-    type New: Serialize + Clone + Send + Sync;
+    type Create: Serialize + Clone + Send + Sync;
     /// What a merge patch takes.
-    type Patch: Serialize + Clone + Default + Send + Sync;
+    type Update: Serialize + Clone + Default + Send + Sync;
 
     /// Shows each own field that has a value, in the order of [`RecordType::FIELDS`].
     fn visit_fields(&self, visitor: &mut impl FieldVisitor);
@@ -113,19 +113,19 @@ pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     Option::<T>::deserialize(d).map(Some)
 }
 
-/// Declares a record type: the record as it is returned (`Member`), the create (`NewMember`) and the merge patch
-/// (`MemberPatch`).
+/// Declares a record type: the record as it is returned (`Member`), the create (`MemberCreate`) and the merge patch
+/// (`MemberUpdate`).
 ///
 /// `required` fields are in every record; `optional` ones may be absent, or left out by the rights of the reader;
 /// `managed` ones are changed by an operation of their own and are only in responses. A field is of the type's class
 /// unless it names another after `=`. `sample` is the type's example ([`Sample`]).
 #[macro_export]
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident, $new:ident, $patch:ident = $singular:literal in $plural:literal, $class:ident, downward: $downward:literal {
+    ($(#[$meta:meta])* $name:ident, $create:ident, $update:ident = $singular:literal in $plural:literal, $class:ident, downward: $downward:literal {
         required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?,)* }
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?,)* }
         managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?,)* }
-        sample { create: $create:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
+        sample { create: $sample:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -160,7 +160,7 @@ macro_rules! record {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(deny_unknown_fields)]
-        pub struct $new {
+        pub struct $create {
             /// An id made by the caller; made by the server when absent.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -177,11 +177,11 @@ macro_rules! record {
             $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")] pub $optional: Option<$otype>,)*
         }
 
-        impl $new {
+        impl $create {
             /// The required fields; the rest is absent.
             #[allow(clippy::too_many_arguments, reason = "one for each required field; most types have few")]
             pub fn new($($required: impl Into<$rtype>),*) -> Self {
-                $new { id: None, unit_id: None, external_ids: None, $($required: $required.into(),)* $($optional: None,)* }
+                $create { id: None, unit_id: None, external_ids: None, $($required: $required.into(),)* $($optional: None,)* }
             }
         }
 
@@ -189,7 +189,7 @@ macro_rules! record {
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(deny_unknown_fields)]
-        pub struct $patch {
+        pub struct $update {
             /// Another unit: moves the record.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -216,8 +216,8 @@ macro_rules! record {
                 $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, false, false),)*
                 $($crate::record!(@spec $managed: $mtype, $class $(= $mclass)?, true, true),)*
             ];
-            type New = $new;
-            type Patch = $patch;
+            type Create = $create;
+            type Update = $update;
 
             fn visit_fields(&self, visitor: &mut impl $crate::FieldVisitor) {
                 let mut specs = <Self as $crate::RecordType>::FIELDS.iter();
@@ -228,7 +228,7 @@ macro_rules! record {
 
             fn sample() -> $crate::record::Sample {
                 $crate::record::Sample {
-                    create: serde_json::json!($create),
+                    create: serde_json::json!($sample),
                     change: serde_json::json!($change),
                     distinct: &[$($(stringify!($distinct)),+)?],
                 }

@@ -78,7 +78,7 @@ pub type Dimensions = BTreeMap<String, Vec<Text<200>>>;
 record! {
     /// A number as somebody reported it. It is never edited: a correction is a new record.
     /// It is for a period (`period_from`, `period_to`) or as of a date (`as_of_precision`, `as_of_date`).
-    ReportedFigure, NewReportedFigure, ReportedFigurePatch = "reported_figure" in "reported_figures", Internal, downward: false {
+    ReportedFigure, ReportedFigureCreate, ReportedFigureUpdate = "reported_figure" in "reported_figures", Internal, downward: false {
         required {
             /// What it counts, by code.
             indicator_code: IndicatorCode,

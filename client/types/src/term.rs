@@ -13,7 +13,7 @@ codes! {
 
 record! {
     /// A committee's term, from one congress to the next.
-    Term, NewTerm, TermPatch = "term" in "terms", Internal, downward: false {
+    Term, TermCreate, TermUpdate = "term" in "terms", Internal, downward: false {
         required {
             /// Label, such as `2010–2015`.
             label: Text,

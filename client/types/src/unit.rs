@@ -79,7 +79,7 @@ codes! {
 record! {
     /// A Party organisation in the tree: province, city, ward committee, cell, group.
     /// Its `unit_id` is its own id.
-    Unit, NewUnit, UnitPatch = "unit" in "units", Public, downward: true {
+    Unit, UnitCreate, UnitUpdate = "unit" in "units", Public, downward: true {
         required {
             /// Full name.
             name: Text,

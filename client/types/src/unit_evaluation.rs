@@ -5,7 +5,7 @@ use crate::{Date, Decimal, EvaluationRound, Ref, Text, record};
 
 record! {
     /// One unit's result in a round. `unit_id` is the unit that is evaluated.
-    UnitEvaluation, NewUnitEvaluation, UnitEvaluationPatch = "unit_evaluation" in "unit_evaluations", Internal, downward: false {
+    UnitEvaluation, UnitEvaluationCreate, UnitEvaluationUpdate = "unit_evaluation" in "unit_evaluations", Internal, downward: false {
         required {
             /// The round.
             round_id: Ref<EvaluationRound>,

@@ -3,7 +3,7 @@
 use super::database::Engine;
 use super::server::{PASSWORD, Server};
 use cell_records_client::Client;
-use cell_records_client::types::accounts::{NewGrant, NewUser, Role, User};
+use cell_records_client::types::accounts::{GrantCreate, Role, User, UserCreate};
 use cell_records_client::types::{Ref, Unit};
 use cell_records_server::operator::Operator;
 use cell_records_server::server::Opened;
@@ -45,7 +45,7 @@ impl Server {
     pub async fn user(&self, name: &str, grants: &[(Role, Ref<Unit>)]) -> (User, Client) {
         let admin = self.admin();
         let new =
-            NewUser { username: name.into(), display_name: name.into(), password: PASSWORD.into(), unit_id: None };
+            UserCreate { username: name.into(), display_name: name.into(), password: PASSWORD.into(), unit_id: None };
         let user = admin.users().create(&new).await.unwrap();
         for (role, unit) in grants {
             admin.users().grant(user.id, &grant(role.clone(), unit.clone())).await.unwrap();
@@ -55,8 +55,8 @@ impl Server {
 }
 
 /// A grant without an end.
-pub fn grant(role: Role, unit: Ref<Unit>) -> NewGrant {
-    NewGrant { role, unit_id: unit, from: None, until: None, fields: None }
+pub fn grant(role: Role, unit: Ref<Unit>) -> GrantCreate {
+    GrantCreate { role, unit_id: unit, from: None, until: None, fields: None }
 }
 
 /// A unit of the demo, by its external id.

@@ -2,7 +2,7 @@
 
 use super::actors::DAY;
 use super::server::{PASSWORD, Server};
-use cell_records_client::types::accounts::{NewGrant, NewSystem, NewToken, Role};
+use cell_records_client::types::accounts::{GrantCreate, Role, SystemCreate, TokenCreate};
 use cell_records_client::types::{Ref, Timestamp, Unit};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ pub fn number() -> u32 {
 }
 
 /// A role over a unit.
-pub fn over(role: Role, unit: &str) -> NewGrant {
-    NewGrant { role, unit_id: reference(unit), from: None, until: None, fields: None }
+pub fn over(role: Role, unit: &str) -> GrantCreate {
+    GrantCreate { role, unit_id: reference(unit), from: None, until: None, fields: None }
 }
 
 /// A reference to a unit from its text.
@@ -82,9 +82,9 @@ impl Server {
     }
 
     /// A new system with these grants.
-    pub async fn granted(&self, grants: Vec<NewGrant>) -> Caller {
+    pub async fn granted(&self, grants: Vec<GrantCreate>) -> Caller {
         let (admin, code) = (self.admin(), format!("system-{}", number()));
-        let new = NewSystem {
+        let new = SystemCreate {
             name: code.as_str().into(),
             contact: "tests".into(),
             purpose: "tests".into(),
@@ -96,7 +96,7 @@ impl Server {
             admin.systems().grant(system.id, grant).await.unwrap();
         }
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let token = NewToken { name: "test".into(), expires_at, grants: None };
+        let token = TokenCreate { name: "test".into(), expires_at, grants: None };
         let issued = admin.systems().issue_token(system.id, &token).await.unwrap();
         Caller { id: system.id.to_string(), code, ..self.bearer(Some(&issued.token)) }
     }

@@ -4,7 +4,7 @@ use super::actors::{DAY, grant};
 use super::server::Server;
 use cell_records_client::Client;
 use cell_records_client::sync::{Store, SyncSession};
-use cell_records_client::types::accounts::{IssuedToken, NewGrant, NewSystem, NewToken, Role, System};
+use cell_records_client::types::accounts::{GrantCreate, IssuedToken, Role, System, SystemCreate, TokenCreate};
 use cell_records_client::types::sync::{PushAnswer, PushBatch, PushItem};
 use cell_records_client::types::{Ref, Timestamp, Unit};
 use reqwest::header::HeaderMap;
@@ -52,7 +52,7 @@ impl Server {
     /// A system with grants, at the root.
     pub async fn peer(&self, code: &str, grants: &[(Role, Ref<Unit>)]) -> Peer {
         let admin = self.admin();
-        let new = NewSystem {
+        let new = SystemCreate {
             name: code.into(),
             contact: "tests".into(),
             purpose: "tests".into(),
@@ -61,7 +61,7 @@ impl Server {
         };
         let system = admin.systems().create(&new).await.unwrap();
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let new = NewToken { name: "test".into(), expires_at, grants: None };
+        let new = TokenCreate { name: "test".into(), expires_at, grants: None };
         let token = admin.systems().issue_token(system.id, &new).await.unwrap();
         let client = self.client().access_token(&token.token).build().unwrap();
         let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
@@ -74,7 +74,7 @@ impl Server {
     }
 
     /// Gives a system another grant.
-    pub async fn grant(&self, peer: &Peer, new: NewGrant) -> Uuid {
+    pub async fn grant(&self, peer: &Peer, new: GrantCreate) -> Uuid {
         self.admin().systems().grant(peer.system.id, &new).await.unwrap().id
     }
 

@@ -81,7 +81,7 @@ pub struct Session {
 
 object! {
     /// What a new access token of a system needs.
-    pub struct NewToken {
+    pub struct TokenCreate {
         required {
             /// What the token is for, to distinguish it from others.
             name: Text<100>,

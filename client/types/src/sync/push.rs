@@ -144,7 +144,7 @@ impl PushItem {
     ///
     /// # Errors
     /// When the record does not serialise to an object; the crate's own types always do.
-    pub fn create<T: crate::RecordType>(record: &T::New) -> Result<Self, serde_json::Error> {
+    pub fn create<T: crate::RecordType>(record: &T::Create) -> Result<Self, serde_json::Error> {
         let mut item = PushItem::new(PushOp::Create, T::NAME);
         item.fields = serde_json::from_value(serde_json::to_value(record)?)?;
         let id = item.fields.remove("id").map(serde_json::from_value).transpose()?;
@@ -160,7 +160,7 @@ impl PushItem {
     pub fn update<T: crate::RecordType>(
         id: impl Into<Ref<T>>,
         version: i64,
-        patch: &T::Patch,
+        patch: &T::Update,
     ) -> Result<Self, serde_json::Error> {
         let mut item = PushItem::new(PushOp::Update, T::NAME);
         item.fields = serde_json::from_value(serde_json::to_value(patch)?)?;
