@@ -110,6 +110,7 @@ async fn run(cli: Cli) -> Result<(), String> {
             show_password(opened.admin_password.as_deref())?;
             may_load_demo(&opened.shared, yes).await?;
             let loaded = demo::load(&opened.shared).await?;
+            make_demo_users(&opened.shared).await?;
             print(if loaded { "the demo is loaded" } else { "the demo was there already" })
         }
         Command::Reindex => reindex(&config).await,
@@ -146,6 +147,21 @@ async fn may_load_demo(shared: &Shared, yes: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// Makes the users of the demo, and shows their passwords on standard output, the only time.
+async fn make_demo_users(shared: &Shared) -> Result<(), String> {
+    let made = demo::make_users(shared).await?;
+    if made.is_empty() {
+        return Ok(());
+    }
+    let lines = made
+        .iter()
+        .map(|user| format!("\n  {:<14} {}  {} over {}", user.username, user.password, user.role.code(), user.unit));
+    print(format_args!(
+        "These users of the demo were made, with passwords that are shown only now:{}",
+        lines.collect::<String>()
+    ))
+}
+
 async fn serve(config: &Config, yes: bool) -> Result<(), String> {
     let running = server::start(config).await?;
     show_password(running.admin_password.as_deref())?;
@@ -153,6 +169,7 @@ async fn serve(config: &Config, yes: bool) -> Result<(), String> {
         if config.demo {
             may_load_demo(&running.shared, yes).await?;
             let loaded = running.load_demo().await?;
+            make_demo_users(&running.shared).await?;
             tracing::info!("{}", if loaded { "the demo is loaded" } else { "the demo was there already" });
         }
         std::future::pending().await

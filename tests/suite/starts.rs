@@ -98,6 +98,23 @@ on_both_engines! {
         assert!(ended.success && ended.out.contains("there already"), "{}", ended.err);
     }
 
+    async fn the_demo_has_users_whose_passwords_are_shown_once(server: empty) {
+        let ended = ran(&server.database, &["demo"]);
+        let users: Vec<Vec<&str>> = ended.out.lines().filter(|line| line.starts_with("  ")).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(users.len(), 4, "{}{}", ended.out, ended.err);
+        for user in users {
+            let logged_in = server.logged_in(user[0], user[1]).await;
+            let members = logged_in.get("/v1/members?count=exact").await;
+            match user[2] {
+                "frontend_reader" => drop(members.refused(403, "type_not_readable")),
+                "cell_secretary" => assert_eq!(members.is(200).body["total"], 62),
+                _ => assert_eq!(members.is(200).body["total"], 1168, "{user:?}"),
+            };
+        }
+        let again = ran(&server.database, &["demo"]);
+        assert!(again.success && !again.out.contains("password"), "{}", again.out);
+    }
+
     async fn the_line_of_the_start_says_what_runs_on_what(server: empty) {
         server.running.handle.stop(true).await;
         let process = Process::start(&server.database);

@@ -12,6 +12,7 @@ mod random;
 #[cfg(test)]
 mod tests;
 mod units;
+mod users;
 
 use crate::db::{At, Column, Database, DbError, Sql, Type, Verbs, Write, engine};
 use crate::on;
@@ -32,6 +33,7 @@ use diesel::sql_types::Text;
 use ids::{Of, SYSTEM};
 use serde_json::Value;
 use std::collections::BTreeSet;
+pub use users::{DemoUser, make as make_users};
 
 /// How many refused items are named.
 const NAMED: usize = 5;
