@@ -1,6 +1,5 @@
 //! The audit log: `GET /v1/audit_events`.
 
-use super::openapi::Problems;
 use super::pages;
 use super::params::Params;
 use crate::auth::caller::Who;
@@ -36,7 +35,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ),
     responses((status = 200, description = "A page", body = Page<AuditEvent>, example = json!({"items": [
         {"seq": 7, "at": "2014-01-01T00:00:00.000000Z", "action": "login", "actor": "019a3c5e-0000-7000-8000-000000000001", "subject": "019a3c5e-0000-7000-8000-000000000003", "unit_id": "00000000-0000-7000-8000-000000000001", "address": "127.0.0.1", "request_id": "4ebf9131-6cda-4431-84cd-ba5c2a17466d", "detail": {}}
-    ]})), Problems))]
+    ]}))))]
 #[get("/v1/audit_events")]
 async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = who.judged(&app, audited).await?;

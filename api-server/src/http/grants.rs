@@ -3,7 +3,6 @@
 use super::administration::{self, account, changeable, find, id, unit_below, visible};
 use super::body::JsonBody;
 use super::me::on_the_wire;
-use super::openapi::Problems;
 use super::params::Params;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
@@ -38,7 +37,7 @@ pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [
     {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-]})), Problems))]
+]}))))]
 #[get("/v1/users/{id}/grants")]
 async fn list_grants_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     list(&app, &who, CallerKind::User, &id).await
@@ -49,7 +48,7 @@ async fn list_grants_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [
     {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-]})), Problems))]
+]}))))]
 #[get("/v1/systems/{id}/grants")]
 async fn list_grants_of_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     list(&app, &who, CallerKind::System, &id).await
@@ -71,7 +70,7 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[post("/v1/users/{id}/grants")]
 async fn add_grant_to_user(
     app: App,
@@ -93,7 +92,7 @@ async fn add_grant_to_user(
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
-    )), Problems))]
+    ))))]
 #[post("/v1/systems/{id}/grants")]
 async fn add_grant_to_system(
     app: App,
@@ -167,7 +166,7 @@ async fn add(
 ///
 /// Needs `administrator` over the user's unit and all its grants. Nobody may change their own grants. `409` when it
 /// would leave no user with permanent administration of the root.
-#[utoipa::path(tag = "users", responses((status = 204, description = "Removed"), Problems))]
+#[utoipa::path(tag = "users", responses((status = 204, description = "Removed")))]
 #[delete("/v1/users/{id}/grants/{grant}")]
 async fn remove_grant_of_user(
     app: App,
@@ -181,7 +180,7 @@ async fn remove_grant_of_user(
 /// Removes a grant of a system. Takes effect within a second.
 ///
 /// Needs `administrator` over the system's unit and all its grants.
-#[utoipa::path(tag = "systems", responses((status = 204, description = "Removed"), Problems))]
+#[utoipa::path(tag = "systems", responses((status = 204, description = "Removed")))]
 #[delete("/v1/systems/{id}/grants/{grant}")]
 async fn remove_grant_of_system(
     app: App,
@@ -227,7 +226,7 @@ async fn remove(
     ),
     responses((status = 200, description = "A page", body = Page<UnitGrant>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000002", "account_id": "019a3c5e-0000-7000-8000-000000000001", "account_kind": "user", "account_name": "van-phong", "display_name": "Văn phòng Đảng ủy", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-    ]})), Problems))]
+    ]}))))]
 #[get("/v1/units/{id}/grants")]
 async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let not_found = || ApiError::new(&error::NOT_FOUND);

@@ -30,7 +30,6 @@ async fn healthz() -> HttpResponse {
 /// space, only the success of another write counts.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
-    (status = 503, description = "Not ready", body = cell_records_types::problem::Problem, content_type = "application/problem+json"),
 ))]
 #[get("/readyz")]
 async fn readyz(app: App) -> ApiResult<HttpResponse> {

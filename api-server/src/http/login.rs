@@ -1,7 +1,6 @@
 //! Logging in and out: `/v1/auth/…`. None of it needs an access token.
 
 use super::body::{FormBody, SmallBody};
-use super::openapi::Problems;
 use super::{client, idempotency};
 use crate::auth::caller::{Who, know_signing_keys};
 use crate::auth::jwt;
@@ -37,7 +36,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// logged in from there before: `429` with `Retry-After`.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
-    responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
+    responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/login")]
 async fn login(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
@@ -154,7 +153,7 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
 /// same session too (two tabs); one of the 7 days after that ends the session, because then two clients hold it.
 #[utoipa::path(
     tag = "login", security(()), request_body(content = RefreshToken, example = json!({"refresh_token": "crr_…"})),
-    responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})), Problems)
+    responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/refresh")]
 async fn refresh(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
@@ -179,7 +178,7 @@ async fn refresh(app: App, request: HttpRequest, body: Result<SmallBody, ApiErro
 #[utoipa::path(
     tag = "login", security((), ("bearer" = [])),
     request_body(content = Option<RefreshToken>, example = json!({"refresh_token": "crr_…"})),
-    responses((status = 204, description = "Ended"), Problems)
+    responses((status = 204, description = "Ended"))
 )]
 #[post("/v1/auth/logout")]
 async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
@@ -214,7 +213,7 @@ async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError
 #[utoipa::path(
     tag = "login", security((), ("bearer" = [])),
     request_body(content = String, content_type = "application/x-www-form-urlencoded", example = json!("grant_type=client_credentials&client_id=tinh-nghe-an&client_secret=crt_…")),
-    responses((status = 200, description = "Exchanged", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900})), Problems)
+    responses((status = 200, description = "Exchanged", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900})))
 )]
 #[post("/v1/auth/token")]
 async fn token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>) -> ApiResult<HttpResponse> {

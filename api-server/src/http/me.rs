@@ -2,7 +2,6 @@
 
 use super::administration::{self, id};
 use super::body::JsonBody;
-use super::openapi::Problems;
 use super::{client, login, pages, users};
 use crate::auth::caller::Who;
 use crate::auth::throttle::LoginAttempt;
@@ -30,7 +29,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     "id": "019a3c5e-0000-7000-8000-000000000001", "kind": "user", "name": "admin", "display_name": "Quản trị viên",
     "unit_id": "00000000-0000-7000-8000-000000000001",
     "grants": [{"id": "019a3c5e-0000-7000-8000-000000000002", "role": "administrator", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}],
-})), Problems))]
+}))))]
 #[get("/v1/me")]
 async fn me(who: Who) -> ApiResult<HttpResponse> {
     let Who { identity, scope, .. } = who;
@@ -52,7 +51,7 @@ pub fn on_the_wire(grant: crate::store::scope::Grant) -> Grant {
 
 /// Changes the caller's own password. Ends the caller's other sessions.
 #[utoipa::path(tag = "me", request_body(content = PasswordChange, example = json!({"current_password": "con mèo ngồi trên mái nhà", "new_password": "con chó nằm dưới gốc cây"})),
-    responses((status = 204, description = "Changed"), Problems))]
+    responses((status = 204, description = "Changed")))]
 #[put("/v1/me/password")]
 async fn change_own_password(
     app: App,
@@ -103,7 +102,7 @@ fn must_be_user(who: &Who) -> ApiResult<()> {
 /// The caller's live sessions, the latest first.
 #[utoipa::path(tag = "me", responses((status = 200, description = "The sessions", body = Page<Session>, example = json!({"items": [
     {"id": "019a3c5e-0000-7000-8000-000000000003", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-01-31T00:00:00.000000Z", "current": true}
-]})), Problems))]
+]}))))]
 #[get("/v1/me/sessions")]
 async fn list_own_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
@@ -115,7 +114,7 @@ async fn list_own_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
 }
 
 /// Ends all of the caller's sessions, this one too.
-#[utoipa::path(tag = "me", responses((status = 204, description = "Ended"), Problems))]
+#[utoipa::path(tag = "me", responses((status = 204, description = "Ended")))]
 #[delete("/v1/me/sessions")]
 async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
@@ -128,7 +127,7 @@ async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult
 }
 
 /// Ends one of the caller's sessions.
-#[utoipa::path(tag = "me", responses((status = 204, description = "Ended"), Problems))]
+#[utoipa::path(tag = "me", responses((status = 204, description = "Ended")))]
 #[delete("/v1/me/sessions/{session}")]
 async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path<String>) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
@@ -144,7 +143,7 @@ async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path
 /// The table of rights: what each role reads and writes of each record type.
 #[utoipa::path(tag = "me", responses((status = 200, description = "The roles", body = Page<RoleRights>, example = json!({"items": [
     {"role": "auditor", "label_vi": "Giám sát nhật ký", "label_en": "Auditor", "types": [{"type": "unit", "reads": "public"}]}
-]})), Problems))]
+]}))))]
 #[get("/v1/roles")]
 async fn roles(_who: Who) -> HttpResponse {
     let of_role = |role: &Role| {

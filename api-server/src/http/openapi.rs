@@ -1,19 +1,20 @@
 //! The OpenAPI document: put together from the handlers' own descriptions and, for the calls that every record type
 //! has, from the registry ([`super::records::document`]). What is routed is documented, for both come from one place.
 
+mod errors;
+mod headers;
+mod problem;
+
 use super::files::StaticFile;
-use crate::error::{ApiResult, ERROR_CODES, ErrorCode};
+use crate::error::ApiResult;
 use crate::store::registry::Kind;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::pages::HistoryEntry;
-use cell_records_types::problem::{Problem, ProblemFault};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use utoipa::openapi::path::PathItem;
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, OpenApi};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The document as it is served at `/openapi.json`.
@@ -36,7 +37,7 @@ pub struct Document {
             of a login, or the token of a registered system. What a caller may not see is treated as if it did not exist.\n\n\
             Every error is one `application/problem+json` body with a stable `code`, in Vietnamese where `Accept-Language` prefers it."
     ),
-    components(schemas(Problem, ProblemFault, HistoryEntry)),
+    components(schemas(HistoryEntry)),
     modifiers(&Common),
     security(("bearer" = []))
 )]
@@ -49,45 +50,23 @@ impl utoipa::Modify for Common {
         let components = api.components.get_or_insert_default();
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT, or crt_…").build();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-        for (status, codes) in by_status() {
-            components.responses.insert(response_name(status), problem(&codes).into());
-        }
+        headers::add(components);
+        errors::examples(components);
+        problem::add(components);
     }
 }
 
-/// The rows of the table of errors, by status.
-fn by_status() -> BTreeMap<u16, Vec<&'static ErrorCode>> {
-    let mut by_status: BTreeMap<u16, Vec<&ErrorCode>> = BTreeMap::new();
-    for code in ERROR_CODES {
-        by_status.entry(code.status).or_default().push(code);
-    }
-    by_status
-}
-
-fn response_name(status: u16) -> String {
-    format!("Problem{status}")
-}
-
-fn problem(codes: &[&'static ErrorCode]) -> Response {
-    let lines: Vec<String> = codes.iter().map(|code| format!("* `{}`: {}", code.code, code.en)).collect();
-    let example = codes.first().map(|code| {
-        json!({"type": format!("/problems/{}", code.code), "title": code.en, "status": code.status, "code": code.code,
-               "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e"})
-    });
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).example(example).build();
-    ResponseBuilder::new().description(lines.join("\n")).content("application/problem+json", content).build()
-}
-
-/// The errors that every operation may return, from the table of errors.
-pub struct Problems;
-
-impl IntoResponses for Problems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        by_status()
-            .into_keys()
-            .map(|status| (status.to_string(), Ref::from_response_name(response_name(status)).into()))
-            .collect()
-    }
+/// The operations of a path.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    let all = [
+        (HttpMethod::Get, get),
+        (HttpMethod::Put, put),
+        (HttpMethod::Post, post),
+        (HttpMethod::Delete, delete),
+        (HttpMethod::Patch, patch),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// What the document begins with.
@@ -107,7 +86,13 @@ pub struct Schemas {
 
 impl Document {
     /// The document of these paths.
-    pub fn new(api: utoipa::openapi::OpenApi) -> Self {
+    pub fn new(mut api: utoipa::openapi::OpenApi) -> Self {
+        let components = api.components.get_or_insert_default();
+        for (path, item) in &mut api.paths.paths {
+            for (method, operation) in operations(item) {
+                errors::list(method, path, operation, components);
+            }
+        }
         let mut text = api.to_pretty_json().unwrap_or_default();
         text.push('\n');
         let file = StaticFile::new("application/json", text.clone());

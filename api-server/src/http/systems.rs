@@ -2,7 +2,6 @@
 
 use super::administration::{account, administered, changeable, unit, unit_or_own, visible};
 use super::body::JsonBody;
-use super::openapi::Problems;
 use super::params::Params;
 use super::{client, idempotency, pages, users};
 use crate::auth::caller::Who;
@@ -31,7 +30,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ),
     responses((status = 200, description = "A page", body = Page<System>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ]})), Problems))]
+    ]}))))]
 #[get("/v1/systems")]
 async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = who.judged(&app, administered).await?;
@@ -56,7 +55,7 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Made; `Location` says where", body = System, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[post("/v1/systems")]
 async fn create_system(
     app: App,
@@ -113,7 +112,7 @@ async fn create_system(
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems", responses((status = 200, description = "The system", body = System, example = json!(
     {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-)), Problems))]
+))))]
 #[get("/v1/systems/{id}")]
 async fn read_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, visible).await?;
@@ -128,7 +127,7 @@ async fn read_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResp
     request_body(content = AccountPatch, example = json!({"disabled": true})),
     responses((status = 200, description = "As it is now", body = System, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[patch("/v1/systems/{id}")]
 async fn change_system(
     app: App,

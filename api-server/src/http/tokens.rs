@@ -2,7 +2,6 @@
 
 use super::administration::{self, account, changeable, find, id, visible};
 use super::body::JsonBody;
-use super::openapi::Problems;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
@@ -37,7 +36,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems", responses((status = 200, description = "The tokens", body = Page<Token>, example = json!({"items": [
     {"id": "019a3c5e-0000-7000-8000-000000000005", "name": "máy chủ chính", "prefix": "crt_3fGh7Kq1", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-12-31T00:00:00.000000Z", "last_used_at": "2014-06-01T08:15:00.000000Z"}
-]})), Problems))]
+]}))))]
 #[get("/v1/systems/{id}/tokens")]
 async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, visible).await?;
@@ -52,7 +51,7 @@ async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResp
     request_body(content = TokenCreate, example = json!({"name": "máy chủ chính", "expires_at": "2014-12-31T00:00:00.000000Z"})),
     responses((status = 201, description = "Issued", body = IssuedToken, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000005", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[post("/v1/systems/{id}/tokens")]
 async fn issue_token(
     app: App,
@@ -116,7 +115,7 @@ fn end_fault(end: Timestamp, now: Timestamp) -> Option<Fault> {
 /// Revokes a token, within a second.
 ///
 /// Needs `administrator` over the system's unit.
-#[utoipa::path(tag = "systems", responses((status = 204, description = "Revoked"), Problems))]
+#[utoipa::path(tag = "systems", responses((status = 204, description = "Revoked")))]
 #[delete("/v1/systems/{id}/tokens/{token}")]
 async fn revoke_token(
     app: App,
@@ -143,7 +142,7 @@ async fn revoke_token(
     request_body(content = Option<Rotation>, example = json!({"overlap_seconds": 3600})),
     responses((status = 201, description = "The new secret, shown this once", body = IssuedToken, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000006", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[post("/v1/systems/{id}/tokens/{token}/rotate")]
 async fn rotate_token(
     app: App,

@@ -2,7 +2,6 @@
 
 use super::administration::{self, account, administered, changeable, find, id, unit, unit_or_own, visible};
 use super::body::JsonBody;
-use super::openapi::Problems;
 use super::params::Params;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
@@ -35,7 +34,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     ),
     responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ]})), Problems))]
+    ]}))))]
 #[get("/v1/users")]
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = who.judged(&app, administered).await?;
@@ -57,7 +56,7 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
     responses((status = 201, description = "Made; `Location` says where", body = User, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[post("/v1/users")]
 async fn create_user(
     app: App,
@@ -111,7 +110,7 @@ async fn create_user(
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users", responses((status = 200, description = "The user", body = User, example = json!(
     {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-)), Problems))]
+))))]
 #[get("/v1/users/{id}")]
 async fn read_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
@@ -127,7 +126,7 @@ async fn read_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpRespon
     request_body(content = AccountPatch, example = json!({"disabled": true})),
     responses((status = 200, description = "As it is now", body = User, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
-    )), Problems))]
+    ))))]
 #[patch("/v1/users/{id}")]
 async fn change_user(
     app: App,
@@ -188,7 +187,7 @@ pub async fn change(app: &App, who: &Who, by: By, account: Account, changes: Cha
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users", responses((status = 200, description = "The sessions", body = Page<Session>, example = json!({"items": [
     {"id": "019a3c5e-0000-7000-8000-000000000003", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-01-31T00:00:00.000000Z", "current": false}
-]})), Problems))]
+]}))))]
 #[get("/v1/users/{id}/sessions")]
 async fn list_sessions_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
@@ -202,7 +201,7 @@ async fn list_sessions_of_user(app: App, who: Who, id: Path<String>) -> ApiResul
 /// Ends all sessions of a user, within a second.
 ///
 /// Needs `administrator` over the user's unit.
-#[utoipa::path(tag = "users", responses((status = 204, description = "Ended"), Problems))]
+#[utoipa::path(tag = "users", responses((status = 204, description = "Ended")))]
 #[delete("/v1/users/{id}/sessions")]
 async fn end_sessions_of_user(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
@@ -220,7 +219,7 @@ async fn end_sessions_of_user(app: App, who: Who, request: HttpRequest, id: Path
 /// Ends one session of a user, within a second.
 ///
 /// Needs `administrator` over the user's unit.
-#[utoipa::path(tag = "users", responses((status = 204, description = "Ended"), Problems))]
+#[utoipa::path(tag = "users", responses((status = 204, description = "Ended")))]
 #[delete("/v1/users/{id}/sessions/{session}")]
 async fn end_session_of_user(
     app: App,

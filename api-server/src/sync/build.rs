@@ -188,8 +188,9 @@ async fn refuse(app: &App, why: &Gone, epoch: String, floor: Option<Timestamp>) 
             "epoch_changed"
         }
     };
-    ApiError::new(&error::CURSOR_GONE)
-        .with("reason", reason)
-        .with("resync", "snapshot")
-        .with("floor_at", floor.map(|at| at.to_string()))
+    let gone = ApiError::new(&error::CURSOR_GONE).with("reason", reason).with("resync", "snapshot");
+    match floor {
+        Some(at) => gone.with("floor_at", at.to_string()),
+        None => gone,
+    }
 }

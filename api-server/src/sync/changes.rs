@@ -10,7 +10,6 @@ use super::wait::wait;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
 use crate::http::etag;
-use crate::http::openapi::Problems;
 use crate::state::App;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::sync::ChangesPage;
@@ -43,9 +42,7 @@ use cell_records_types::sync::ChangesPage;
             {"op": "remove", "type": "member", "id": "01937f1a-0000-7000-8000-000000000001", "version": 4, "reason": "out_of_scope"}
         ], "cursor": "cs1.…", "has_more": false, "behind": 0, "epoch": "5f2c91ab70d3418e", "schema": "2026-11",
            "scope_rev": "9f86d081884c7d65", "server_time": "2026-11-20T08:00:00.000000Z"})),
-    (status = 304, description = "Nothing was written since"),
-    Problems,
-))]
+    (status = 304, description = "Nothing was written since")))]
 #[get("/v1/sync/changes")]
 pub(super) async fn sync_changes(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let asked = FeedRequest::of(&app, &who, &request).await?;

@@ -4,7 +4,6 @@ use super::parameters::{PULL_MAX_BYTES, WAIT_SECONDS};
 use super::pull::MAX_UNITS;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
-use crate::http::openapi::Problems;
 use crate::http::params::Params;
 use crate::state::App;
 use crate::store::registry::KINDS;
@@ -27,7 +26,6 @@ const RETENTION_DAYS: i64 = 400;
         "caller": {"id": "01937f1a-0000-7000-8000-000000000002", "kind": "system", "name": "city-hr", "display_name": "City HR",
             "unit_id": "00000000-0000-7000-8000-000000000001", "grants": []},
         "server_code": "ward", "server_time": "2026-11-20T08:00:00.000000Z"})),
-    Problems,
 ))]
 #[get("/v1/sync")]
 pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {

@@ -6,7 +6,6 @@ use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::LargeBody;
 use crate::http::edge::wants_vietnamese;
 use crate::http::idempotency::{self, Answer};
-use crate::http::openapi::Problems;
 use crate::http::params::Params;
 use crate::http::share::share;
 use crate::state::App;
@@ -59,7 +58,6 @@ responses(
                 {"index": 1, "id": "01937f1a-0000-7000-8000-000000000002", "status": "conflict", "version": 4,
                  "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "The record has another version."}],
                  "conflict": {"reason": "version", "current_version": 4}}]})),
-    Problems,
 ))]
 #[post("/v1/sync/push")]
 pub(super) async fn sync_push(

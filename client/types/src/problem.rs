@@ -27,9 +27,10 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemFault>,
     /// What some codes add: the current record (`stale_version`), `reason` and `resync` (`cursor_gone`),
-    /// `limits` (`too_large`), `deleted_at` (`gone`), `items` and `summary` (`push_refused`).
+    /// `limits` (`too_large`), `deleted_at` (`gone`), `items` and `summary` (`push_refused`). The API document names them
+    /// all.
     #[serde(flatten)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub more: serde_json::Map<String, Value>,
 }
 

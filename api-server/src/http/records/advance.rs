@@ -5,7 +5,6 @@ use super::write;
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::JsonBody;
-use crate::http::openapi::Problems;
 use crate::state::App;
 use crate::store::items::{Expected, Item};
 use crate::store::registry::Kind;
@@ -25,6 +24,7 @@ use serde_json::{Map, Value, json};
     params(
         ("id" = String, Path, description = "The round: a UUID or `ext:<system>:<value>`"),
         ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab.internal\""),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless"),
         ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is stored"),
     ),
     request_body(content = Advance, example = json!({"to": "self_rating"})),
@@ -33,7 +33,7 @@ use serde_json::{Map, Value, json};
         "unit_id": "019a3c5e-0000-7000-8000-000000000008", "external_ids": [],
         "created_at": "2014-01-01T00:00:00.000000Z", "updated_at": "2014-11-20T08:00:00.000000Z",
         "scheme_id": "019a3c5e-0000-7000-8000-000000000009", "year": 2014, "state": "self_rating",
-    })), Problems)
+    })))
 )]
 #[post("/v1/evaluation_rounds/{id}/advance")]
 pub async fn advance_round(

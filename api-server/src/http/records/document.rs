@@ -5,25 +5,20 @@ use super::examples::Examples;
 use super::parts::{
     body, dry_run, filtered, flag, id, if_match, json_response, key, number, one_of, page, parameter, text, timestamp,
 };
-use crate::http::openapi::Problems;
 use crate::store::list::FEW_RECORDS;
 use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
 use serde_json::json;
-use utoipa::IntoResponses;
 use utoipa::openapi::path::{Operation, OperationBuilder, ParameterIn};
 use utoipa::openapi::schema::{AnyOf, ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, ResponseBuilder, Schema};
 
 fn operation(kind: &Kind, name: &str, summary: String, description: &str) -> OperationBuilder {
-    let operation = OperationBuilder::new()
+    OperationBuilder::new()
         .operation_id(Some(format!("{name}_{}", if name == "list" { kind.plural } else { kind.name })))
         .tag(kind.plural)
         .summary(Some(summary))
-        .description(Some(description));
-    Problems::responses()
-        .into_iter()
-        .fold(operation, |operation, (status, problem)| operation.response(status, problem))
+        .description(Some(description))
 }
 
 /// The type in words, with its article.

@@ -3,7 +3,7 @@
 
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
-use crate::http::openapi::{Document, Problems};
+use crate::http::openapi::Document;
 use crate::store::policy;
 use crate::store::registry::{COMMON_SORTS, KINDS, Kind};
 use actix_web::web::Data;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
         "filters": ["at"], "sorts": ["from", "id", "updated_at"], "search": null,
         "schema": {"$ref": "/openapi.json#/components/schemas/Term"},
         "rights": [{"grant_id": "01890a5d-ac96-774b-bcce-b302099a8057", "reads": "internal", "writes": "internal"}],
-    }]})), Problems)
+    }]})))
 )]
 #[get("/v1/record_types")]
 pub async fn record_types(who: Who, document: Data<Document>) -> ApiResult<HttpResponse> {
@@ -62,7 +62,7 @@ fn of(kind: &'static Kind, who: &Who, document: &Document) -> Value {
     tag = "types",
     responses((status = 200, description = "The lists", body = Value, example = json!({"items": [{
         "name": "sex", "codes": [{"code": "male", "label_vi": "Nam", "label_en": "Male"}],
-    }]})), Problems)
+    }]})))
 )]
 #[get("/v1/code_lists")]
 pub async fn code_lists(_who: Who) -> ApiResult<HttpResponse> {
