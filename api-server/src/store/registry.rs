@@ -8,7 +8,7 @@ use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types as types;
-use cell_records_types::{Class, FieldSpec, Sample};
+use cell_records_types::{Class, FieldSpec, Label, Sample};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -65,6 +65,12 @@ pub struct Kind {
     pub name: &'static str,
     /// Its table, and the last part of its collection's path.
     pub plural: &'static str,
+    /// How people call one record.
+    pub label: Label,
+    /// How people call many.
+    pub label_plural: Label,
+    /// The fields whose values stand for a record: [`types::RecordType::DISPLAY`].
+    pub display: &'static [&'static str],
     /// The class of the record's being there at all.
     pub class: Class,
     /// Whether it is readable from below its unit.
@@ -112,6 +118,9 @@ impl Kind {
         Kind {
             name: T::NAME,
             plural: T::PLURAL,
+            label: T::LABEL,
+            label_plural: T::LABEL_PLURAL,
+            display: T::DISPLAY,
             class: T::CLASS,
             downward: T::DOWNWARD,
             fields: T::FIELDS,

@@ -6,7 +6,7 @@ use crate::http::body::object;
 use crate::store::items::{Expected, Item};
 use crate::store::registry::{KINDS, Kind};
 use cell_records_types::faults::{self, Fault, Report};
-use cell_records_types::fields::{Field, check_object, integer};
+use cell_records_types::fields::{Field, Shape, integer};
 use cell_records_types::phrases::{self, Words};
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{
@@ -109,7 +109,7 @@ fn item(value: Value) -> Item {
     let version_is_bad = from.report.faults.len() > before;
     let replace = from.take::<bool, bool>("replace").unwrap_or(false);
     let source_updated_at = from.take::<Timestamp, Timestamp>("source_updated_at");
-    let origin = from.take::<OriginForm, Origin>("origin");
+    let origin = from.take::<Origin, Origin>("origin");
     let via = from.take::<List<Text<40>, 100>, Vec<String>>("via").unwrap_or_default();
     let fields = match from.fields.remove("fields") {
         None | Some(Value::Null) => Map::new(),
@@ -187,6 +187,8 @@ impl Object {
 struct Id;
 
 impl Field for Id {
+    const SHAPE: Shape = Shape::Uuid;
+
     fn check(value: &mut Value, report: &mut Report) {
         let Some(text) = report.text(value) else { return };
         if !matches!(text.parse(), Ok(Reference::Id(_) | Reference::External { .. })) {
@@ -199,17 +201,10 @@ impl Field for Id {
 struct IfVersion;
 
 impl Field for IfVersion {
+    const SHAPE: Shape = Shape::Integer(1, i64::MAX);
+
     fn check(value: &mut Value, report: &mut Report) {
         integer(value, 1, i64::MAX, report);
-    }
-}
-
-/// Where a relayed change came from.
-struct OriginForm;
-
-impl Field for OriginForm {
-    fn check(value: &mut Value, report: &mut Report) {
-        check_object(value, &[("system", true, Text::<40>::check), ("event", false, Text::<200>::check)], report);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Enums of the contract with their Vietnamese and English labels, and the macro that declares one.
 
+use crate::fields::Shape;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -131,17 +132,13 @@ macro_rules! codes {
         }
 
         impl $crate::fields::Field for $name {
+            const SHAPE: $crate::fields::Shape = $crate::fields::Shape::Code(&Self::LIST);
+
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
                 let Some(text) = report.text(value) else { return };
                 if $name::from_code(text).is_none() {
                     let codes = $crate::phrases::Words::plain([$($code),+].join(", "));
                     report.fault_about(&$crate::faults::UNKNOWN_CODE, codes);
-                }
-            }
-
-            fn code_lists(found: &mut Vec<$crate::CodeList>) {
-                if found.iter().all(|list| list.name != Self::LIST.name) {
-                    found.push(Self::LIST);
                 }
             }
         }
@@ -180,7 +177,10 @@ impl Class {
 pub fn code_lists() -> Vec<CodeList> {
     let mut lists = vec![Class::LIST, crate::accounts::Role::LIST];
     for field in crate::RECORD_TYPES.iter().flat_map(|one| one.fields) {
-        (field.code_lists)(&mut lists);
+        field.shape.walk(&mut |shape| match shape {
+            Shape::Code(list) if lists.iter().all(|known| known.name != list.name) => lists.push(**list),
+            _ => {}
+        });
     }
     lists
 }

@@ -1,7 +1,7 @@
 //! Dates and instants on the wire: `YYYY-MM-DD`, birth dates that may be partial, RFC 3339 timestamps in UTC.
 
 use crate::faults::{Report, WRONG_FORMAT};
-use crate::fields::Field;
+use crate::fields::{Field, Shape};
 use crate::phrases;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
@@ -151,7 +151,7 @@ impl fmt::Display for Timestamp {
 }
 
 macro_rules! as_text {
-    ($($type:ty, $format:ident, $openapi:literal, $example:literal);* $(;)?) => {$(
+    ($($type:ident, $format:ident, $openapi:literal, $example:literal);* $(;)?) => {$(
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -164,6 +164,8 @@ macro_rules! as_text {
             }
         }
         impl Field for $type {
+            const SHAPE: Shape = Shape::$type;
+
             fn check(value: &mut Value, report: &mut Report) {
                 let Some(text) = report.text(value) else { return };
                 match text.trim().parse::<$type>() {

@@ -1,7 +1,7 @@
 //! Exact decimals: JSON strings in plain notation, at most 6 places, kept as scaled integers.
 
 use crate::faults::{Report, WRONG_FORMAT};
-use crate::fields::Field;
+use crate::fields::{Field, Shape};
 use crate::phrases;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
@@ -68,6 +68,8 @@ impl<'de> Deserialize<'de> for Decimal {
 }
 
 impl Field for Decimal {
+    const SHAPE: Shape = Shape::Decimal;
+
     fn check(value: &mut Value, report: &mut Report) {
         let Some(text) = report.text(value) else { return };
         match text.trim().parse::<Decimal>() {

@@ -1,7 +1,7 @@
 //! `evaluation_round`: a year's or quarter's evaluation in one unit (docs/DOMAIN.md, Evaluations).
 
 use crate::faults::Report;
-use crate::fields::{Field, integer};
+use crate::fields::{Field, Shape, integer};
 use crate::{Date, EvaluationScheme, Ref, Text, codes, object, record};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ impl RoundState {
 pub struct Year(pub i32);
 
 impl Field for Year {
+    const SHAPE: Shape = Shape::Integer(1900, 2200);
+
     fn check(value: &mut serde_json::Value, report: &mut Report) {
         integer(value, 1900, 2200, report);
     }
@@ -57,6 +59,8 @@ impl Field for Year {
 pub struct Quarter(pub i32);
 
 impl Field for Quarter {
+    const SHAPE: Shape = Shape::Integer(1, 4);
+
     fn check(value: &mut serde_json::Value, report: &mut Report) {
         integer(value, 1, 4, report);
     }
@@ -67,37 +71,38 @@ object! {
     pub struct Advance {
         required {
             /// The state to move to.
-            to: RoundState,
+            to: RoundState, "Chuyển sang trạng thái" "State to move to",
         }
         optional {
             /// Why: required on the way back.
-            reason: Text<1000>,
+            reason: Text<1000>, "Lý do" "Reason",
         }
     }
 }
 
 record! {
     /// A year's or quarter's evaluation in one unit under one scheme.
-    EvaluationRound, EvaluationRoundCreate, EvaluationRoundUpdate = "evaluation_round" in "evaluation_rounds", Internal, downward: true {
+    EvaluationRound, EvaluationRoundCreate, EvaluationRoundUpdate = "evaluation_round" in "evaluation_rounds", "Đợt đánh giá" "Evaluation round" "Evaluation rounds",
+    Internal, downward: true, display: [year, quarter, scheme_id] {
         required {
             /// The scheme; it is fixed once the round is made.
-            scheme_id: Ref<EvaluationScheme>,
+            scheme_id: Ref<EvaluationScheme>, "Bộ tiêu chí" "Scheme",
             /// The year.
-            year: Year,
+            year: Year, "Năm" "Year",
         }
         optional {
             /// The quarter, when the round is not for a year.
-            quarter: Quarter,
+            quarter: Quarter, "Quý" "Quarter",
             /// When it was opened.
-            opened_on: Date,
+            opened_on: Date, "Ngày mở đợt" "Opened on",
             /// When it was closed.
-            closed_on: Date,
+            closed_on: Date, "Ngày đóng đợt" "Closed on",
             /// Why it was moved back to `reviewing`; the next step clears it.
-            state_reason: Text<1000>,
+            state_reason: Text<1000>, "Lý do chuyển lại" "Why it was moved back",
         }
         managed {
             /// Its state; moved by `POST /v1/evaluation_rounds/{id}/advance`.
-            state: RoundState,
+            state: RoundState, "Trạng thái" "State",
         }
         sample {
             create: { "unit_id": "ext:demo:ward", "scheme_id": "ext:demo:scheme-members", "year": 2014 },

@@ -1,7 +1,7 @@
 //! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (docs/DOMAIN.md, Evaluations).
 
 use crate::faults::Report;
-use crate::fields::{Field, integer};
+use crate::fields::{Field, Shape, integer};
 use crate::{Date, Decimal, List, Text, codes, form, object, record};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,8 @@ form! {
 pub struct Percent(pub i32);
 
 impl Field for Percent {
+    const SHAPE: Shape = Shape::Integer(0, 100);
+
     fn check(value: &mut serde_json::Value, report: &mut Report) {
         integer(value, 0, 100, report);
     }
@@ -61,17 +63,17 @@ object! {
     pub struct Level {
         required {
             /// Its code, unique in the scheme.
-            code: SchemeCode,
+            code: SchemeCode, "Mã mức xếp loại" "Code",
             /// Vietnamese label.
-            label_vi: Text<100>,
+            label_vi: Text<100>, "Tên tiếng Việt" "Vietnamese label",
             /// English label.
-            label_en: Text<100>,
+            label_en: Text<100>, "Tên tiếng Anh" "English label",
             /// 1 is the best.
-            rank: i32,
+            rank: i32, "Thứ bậc" "Rank",
         }
         optional {
             /// Whether it counts toward the cap.
-            counts_toward_cap: bool,
+            counts_toward_cap: bool, "Tính vào tỷ lệ tối đa" "Counts toward the cap",
         }
     }
 }
@@ -81,17 +83,17 @@ object! {
     pub struct Criterion {
         required {
             /// Its code, unique in the scheme.
-            code: SchemeCode,
+            code: SchemeCode, "Mã tiêu chí" "Code",
             /// What is judged.
-            text: Text<1000>,
+            text: Text<1000>, "Nội dung tiêu chí" "What is judged",
             /// Most points.
-            max_points: Decimal,
+            max_points: Decimal, "Điểm tối đa" "Most points",
         }
         optional {
             /// The group that it belongs to.
-            group: Text<100>,
+            group: Text<100>, "Nhóm tiêu chí" "Group",
             /// How it is judged.
-            kind: CriterionKind,
+            kind: CriterionKind, "Cách đánh giá" "How it is judged",
         }
     }
 }
@@ -101,9 +103,9 @@ object! {
     pub struct Threshold {
         required {
             /// Code of the level.
-            level: SchemeCode,
+            level: SchemeCode, "Mức xếp loại" "Level",
             /// Fewest points.
-            min_points: Decimal,
+            min_points: Decimal, "Điểm tối thiểu" "Fewest points",
         }
         optional {}
     }
@@ -114,13 +116,13 @@ object! {
     pub struct Cap {
         required {
             /// Share in percent.
-            percent: Percent,
+            percent: Percent, "Tỷ lệ phần trăm" "Percent",
             /// What it is a share of.
-            base: CapBase,
+            base: CapBase, "Tính trên" "Share of what",
         }
         optional {
             /// How the number is rounded; down.
-            rounding: Rounding,
+            rounding: Rounding, "Cách làm tròn" "Rounding",
         }
     }
 }
@@ -128,28 +130,29 @@ object! {
 record! {
     /// Levels, criteria and cap of an evaluation, valid for a time.
     /// Once a round beyond `draft` uses it, only `valid_to` and labels change.
-    EvaluationScheme, EvaluationSchemeCreate, EvaluationSchemeUpdate = "evaluation_scheme" in "evaluation_schemes", Internal, downward: true {
+    EvaluationScheme, EvaluationSchemeCreate, EvaluationSchemeUpdate = "evaluation_scheme" in "evaluation_schemes", "Bộ tiêu chí đánh giá" "Evaluation scheme" "Evaluation schemes",
+    Internal, downward: true, display: [name] {
         required {
             /// Name.
-            name: Text,
+            name: Text, "Tên bộ tiêu chí" "Name",
             /// What it evaluates.
-            subject_kind: SubjectKind,
+            subject_kind: SubjectKind, "Đối tượng đánh giá" "What it evaluates",
             /// First day.
-            valid_from: Date,
+            valid_from: Date, "Có hiệu lực từ ngày" "Valid from",
             /// Levels, best first, at most 20.
-            levels: List<Level, 20>,
+            levels: List<Level, 20>, "Các mức xếp loại" "Levels",
         }
         optional {
             /// First day that no longer counts.
-            valid_to: Date,
+            valid_to: Date, "Hết hiệu lực từ ngày" "Valid until",
             /// The rule that it comes from.
-            legal_source: Text,
+            legal_source: Text, "Văn bản căn cứ" "Legal source",
             /// Criteria, at most 200.
-            criteria: List<Criterion, 200>,
+            criteria: List<Criterion, 200>, "Các tiêu chí" "Criteria",
             /// Points from which levels are reached, at most 20.
-            thresholds: List<Threshold, 20>,
+            thresholds: List<Threshold, 20>, "Ngưỡng điểm xếp loại" "Thresholds",
             /// How many may be in the capped levels.
-            cap: Cap,
+            cap: Cap, "Tỷ lệ tối đa" "Cap",
         }
         managed {}
         sample {

@@ -3,23 +3,76 @@
 
 use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_FORMAT, WRONG_TYPE};
 use crate::phrases::{self, Words};
+use crate::{CodeList, Label};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+/// What a value of a field looks like: what a form needs to draw an input for it.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// A text of at most so many characters.
+    Text(usize),
+    /// A text of a fixed form: a regular expression.
+    Form(&'static str),
+    /// A whole number between two bounds, both included.
+    Integer(i64, i64),
+    /// A decimal, as a string.
+    Decimal,
+    /// `true` or `false`.
+    Flag,
+    /// A date.
+    Date,
+    /// A date of which the day, or month and day, may be unknown.
+    PartialDate,
+    /// An instant.
+    Timestamp,
+    /// A UUID that refers to no record.
+    Uuid,
+    /// A code of a list.
+    Code(&'static CodeList),
+    /// A reference to a record of this type.
+    Reference(&'static str),
+    /// An object of these parts.
+    Object(&'static [Part]),
+    /// A list of at most so many values.
+    List {
+        /// What each value looks like.
+        of: &'static Shape,
+        /// The most values.
+        most: usize,
+    },
+    /// Names to lists of values.
+    Names(&'static Shape),
+}
+
+impl Shape {
+    /// Calls `visit` with this shape and each one inside it.
+    pub fn walk(&self, visit: &mut impl FnMut(&Shape)) {
+        visit(self);
+        match self {
+            Shape::Object(parts) => parts.iter().for_each(|part| part.shape.walk(visit)),
+            Shape::List { of, .. } | Shape::Names(of) => of.walk(visit),
+            _ => {}
+        }
+    }
+}
+
 /// A type of a value in a body.
 pub trait Field {
+    /// What a value looks like.
+    const SHAPE: Shape;
+
     /// Normalises `value` to its canonical form, or reports what is wrong with it. `null` does not come here.
     fn check(value: &mut Value, report: &mut Report);
 
     /// Adds the records that the value refers to: type and id. Most types refer to none.
     fn references(&self, _found: &mut Vec<(&'static str, Uuid)>) {}
-
-    /// Adds the code lists that values come from, each once. Most types have none.
-    fn code_lists(_found: &mut Vec<crate::CodeList>) {}
 }
 
 impl Field for bool {
+    const SHAPE: Shape = Shape::Flag;
+
     fn check(value: &mut Value, report: &mut Report) {
         if !value.is_boolean() {
             report.fault_about(&WRONG_TYPE, &phrases::BOOLEAN);
@@ -28,6 +81,8 @@ impl Field for bool {
 }
 
 impl Field for Uuid {
+    const SHAPE: Shape = Shape::Uuid;
+
     fn check(value: &mut Value, report: &mut Report) {
         let Some(text) = report.text(value) else { return };
         match Uuid::try_parse(text).ok().filter(|_| text.len() == 36) {
@@ -39,6 +94,8 @@ impl Field for Uuid {
 
 /// Whole numbers on the wire are small ones: counts, years, ordinals.
 impl Field for i32 {
+    const SHAPE: Shape = Shape::Integer(0, 1_000_000);
+
     fn check(value: &mut Value, report: &mut Report) {
         integer(value, 0, 1_000_000, report);
     }
@@ -57,6 +114,8 @@ pub fn integer(value: &Value, low: i64, high: i64, report: &mut Report) {
 
 /// Names to lists of texts, such as the dimensions of a figure: at most 10 names of 20 texts.
 impl<const MAX: usize> Field for BTreeMap<String, Vec<crate::Text<MAX>>> {
+    const SHAPE: Shape = Shape::Names(&crate::List::<crate::Text<MAX>, 20>::SHAPE);
+
     fn check(value: &mut Value, report: &mut Report) {
         let Value::Object(map) = value else { return report.fault_about(&WRONG_TYPE, &phrases::OBJECT) };
         if map.len() > 10 {
@@ -73,38 +132,58 @@ impl<const MAX: usize> Field for BTreeMap<String, Vec<crate::Text<MAX>>> {
     }
 }
 
-/// A field of a nested object: its name, whether it must be there, and its check.
-pub type Part = (&'static str, bool, fn(&mut Value, &mut Report));
+/// A field of a nested object.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// Name on the wire.
+    pub name: &'static str,
+    /// How people call it; empty in an object that no record holds.
+    pub label: Label,
+    /// Whether an object cannot be without it.
+    pub required: bool,
+    /// What its values look like.
+    pub shape: Shape,
+    /// Normalises a value in place and reports its faults.
+    pub check: fn(&mut Value, &mut Report),
+}
+
+impl Part {
+    /// A part of this type.
+    pub const fn of<T: Field>(name: &'static str, label: Label, required: bool) -> Self {
+        Part { name: plain(name), label, required, shape: T::SHAPE, check: T::check }
+    }
+}
 
 /// Checks a nested object against its parts.
 pub fn check_object(value: &mut Value, parts: &[Part], report: &mut Report) {
     let Value::Object(map) = value else { return report.fault_about(&WRONG_TYPE, &phrases::OBJECT) };
     map.retain(|_, value| !value.is_null());
-    for (name, required, check) in parts {
-        match map.get_mut(*name) {
-            Some(value) => report.within(name, |report| check(value, report)),
-            None if *required => report.fault_at(name, &REQUIRED),
+    for part in parts {
+        match map.get_mut(part.name) {
+            Some(value) => report.within(part.name, |report| (part.check)(value, report)),
+            None if part.required => report.fault_at(part.name, &REQUIRED),
             None => {}
         }
     }
-    for name in map.keys().filter(|name| !parts.iter().any(|(part, ..)| part == name)) {
+    for name in map.keys().filter(|name| !parts.iter().any(|part| part.name == *name)) {
         report.fault_at(name, &UNKNOWN_FIELD);
     }
 }
 
-/// Declares an object that is the value of a field.
+/// Declares an object that is the value of a field, or a body of a call. What records hold has a Vietnamese and an English
+/// label behind each field's type.
 ///
 /// ```text
 /// object! {
 ///     /// An office's vote.
-///     pub struct VoteResult { required { /// Votes for. r#for: i32, } optional {} }
+///     pub struct VoteResult { required { /// Votes for. r#for: i32, "Số phiếu đồng ý" "Votes for", } optional {} }
 /// }
 /// ```
 #[macro_export]
 macro_rules! object {
     ($(#[$meta:meta])* pub struct $name:ident {
-        required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty,)* }
-        optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty,)* }
+        required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(, $rvi:literal $ren:literal)?,)* }
+        optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(, $ovi:literal $oen:literal)?,)* }
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -137,24 +216,25 @@ macro_rules! object {
             }
         }
 
+        impl $name {
+            /// Its fields.
+            pub const PARTS: &'static [$crate::fields::Part] = &[
+                $($crate::fields::Part::of::<$rtype>(stringify!($required), $crate::Label { vi: concat!($($rvi)?), en: concat!($($ren)?) }, true),)*
+                $($crate::fields::Part::of::<$otype>(stringify!($optional), $crate::Label { vi: concat!($($ovi)?), en: concat!($($oen)?) }, false),)*
+            ];
+        }
+
         impl $crate::fields::Field for $name {
+            const SHAPE: $crate::fields::Shape = $crate::fields::Shape::Object(Self::PARTS);
+
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
-                $crate::fields::check_object(value, &[
-                    $(($crate::fields::plain(stringify!($required)), true, <$rtype as $crate::fields::Field>::check),)*
-                    $(($crate::fields::plain(stringify!($optional)), false, <$otype as $crate::fields::Field>::check),)*
-                ], report);
+                $crate::fields::check_object(value, Self::PARTS, report);
             }
 
             #[allow(unused_variables, reason = "an object may have no field of a kind")]
             fn references(&self, found: &mut Vec<(&'static str, uuid::Uuid)>) {
                 $($crate::fields::Field::references(&self.$required, found);)*
                 $(if let Some(value) = &self.$optional { $crate::fields::Field::references(value, found); })*
-            }
-
-            #[allow(unused_variables, reason = "an object may have no field of a kind")]
-            fn code_lists(found: &mut Vec<$crate::CodeList>) {
-                $(<$rtype as $crate::fields::Field>::code_lists(found);)*
-                $(<$otype as $crate::fields::Field>::code_lists(found);)*
             }
         }
     };
@@ -191,6 +271,8 @@ macro_rules! form {
         }
 
         impl $crate::fields::Field for $name {
+            const SHAPE: $crate::fields::Shape = $crate::fields::Shape::Form($pattern);
+
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
                 let Some($text) = report.text(value).map(str::trim) else { return };
                 let fits: bool = $test;

@@ -72,7 +72,7 @@ record_types!(describe);
 pub use codes::{Class, CodeList};
 pub use dates::{Date, PartialDate, Timestamp};
 pub use decimal::Decimal;
-pub use record::{ExternalId, FieldSpec, FieldVisitor, RecordType, Sample, TypeInfo};
+pub use record::{ExternalId, FieldSpec, FieldVisitor, Label, RecordType, Sample, TypeInfo};
 pub use references::{Ref, Reference};
 pub use text::{List, Text};
 pub use uuid::Uuid;
@@ -98,6 +98,42 @@ mod tests {
                     (field.unwrap_or_else(|| panic!("{} has no {name}", one.name)).check)(value, &mut report);
                     assert!(report.faults.is_empty(), "{}.{name}: {:?}", one.name, report.faults);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_type_and_field_has_a_label_of_its_own_in_each_language() {
+        fn check(of: &str, labels: &[Label]) {
+            for label in labels {
+                let first = label.vi.chars().next();
+                assert!(first.is_some_and(char::is_uppercase) && label.vi != label.en, "{of}: {label:?}");
+                assert!(label.en.starts_with(char::is_uppercase), "{of}: {label:?}");
+                for text in [|label: &Label| label.vi, |label: &Label| label.en] {
+                    assert_eq!(labels.iter().filter(|other| text(other) == text(label)).count(), 1, "{of}: {label:?}");
+                }
+            }
+        }
+        check("types", &RECORD_TYPES.iter().map(|one| one.label).collect::<Vec<_>>());
+        for one in RECORD_TYPES {
+            check(one.name, &one.fields.iter().map(|field| field.label).collect::<Vec<_>>());
+            for field in one.fields {
+                field.shape.walk(&mut |shape| {
+                    if let fields::Shape::Object(parts) = shape {
+                        check(field.name, &parts.iter().map(|part| part.label).collect::<Vec<_>>());
+                    }
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_sees_a_record_sees_what_stands_for_it() {
+        for one in RECORD_TYPES {
+            let least = one.fields.iter().map(|field| field.class).min();
+            for name in one.display.iter().filter(|name| **name != "unit_id") {
+                let class = one.fields.iter().find(|field| field.name == *name).map(|field| field.class);
+                assert_eq!(class, least, "{}.{name}", one.name);
             }
         }
     }

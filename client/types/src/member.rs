@@ -185,17 +185,17 @@ object! {
     pub struct Card {
         required {
             /// 8 digits (2003–2025) or 12.
-            number: CardNumber,
+            number: CardNumber, "Số thẻ" "Number",
             /// What kind of card.
-            kind: CardKind,
+            kind: CardKind, "Loại thẻ" "Kind",
         }
         optional {
             /// When it was issued.
-            issued_on: Date,
+            issued_on: Date, "Ngày cấp" "Issued on",
             /// Where it was issued.
-            issued_place: Text,
+            issued_place: Text, "Nơi cấp" "Issued at",
             /// The state of the card.
-            state: CardState,
+            state: CardState, "Tình trạng thẻ" "State",
         }
     }
 }
@@ -205,11 +205,11 @@ object! {
     pub struct Introducer {
         required {
             /// Full name.
-            full_name: Text<100>,
+            full_name: Text<100>, "Họ và tên" "Full name",
         }
         optional {
             /// The introducer's own record.
-            member_id: Ref<Member>,
+            member_id: Ref<Member>, "Hồ sơ đảng viên" "Member",
         }
     }
 }
@@ -219,13 +219,13 @@ object! {
     pub struct Stay {
         required {
             /// The cell.
-            unit_id: Ref<Unit>,
+            unit_id: Ref<Unit>, "Chi bộ" "Cell",
             /// First day.
-            from: Date,
+            from: Date, "Từ ngày" "From",
             /// First day that no longer counts.
-            to: Date,
+            to: Date, "Đến trước ngày" "Until",
             /// How the stay began.
-            via: StayVia,
+            via: StayVia, "Hình thức về chi bộ" "How it began",
         }
         optional {}
     }
@@ -234,90 +234,91 @@ object! {
 record! {
     /// A Party member: the person, the membership, and the cells where it counted.
     /// `unit_id` is the cell where the member counts today.
-    Member, MemberCreate, MemberUpdate = "member" in "members", Personal, downward: false {
+    Member, MemberCreate, MemberUpdate = "member" in "members", "Đảng viên" "Member" "Members",
+    Personal, downward: false, display: [full_name] {
         required {
             /// Full name, family name first.
-            full_name: Text<100>,
+            full_name: Text<100>, "Họ và tên" "Full name",
             /// Sex as recorded.
-            sex: Sex,
+            sex: Sex, "Giới tính" "Sex",
             /// Birth date; the day, or month and day, may be unknown. After 1880, not in the future.
-            birth_date: PartialDate,
+            birth_date: PartialDate, "Ngày sinh" "Birth date",
             /// When the member was admitted (the ceremony). Not in the future.
-            admission_date: Date,
+            admission_date: Date, "Ngày vào Đảng" "Admission date",
         }
         optional {
             /// Name at birth.
-            birth_name: Text<100>,
+            birth_name: Text<100>, "Họ và tên khai sinh" "Name at birth",
             /// Other names, at most 5.
-            other_names: List<Text<100>, 5>,
+            other_names: List<Text<100>, 5>, "Tên gọi khác" "Other names",
             /// Place of birth.
-            birth_place: Text<300>,
+            birth_place: Text<300>, "Nơi sinh" "Place of birth",
             /// Native place (quê quán).
-            native_place: Text<300>,
+            native_place: Text<300>, "Quê quán" "Native place",
             /// Permanent residence.
-            permanent_residence: Text<300>,
+            permanent_residence: Text<300>, "Nơi thường trú" "Permanent residence",
             /// Current residence.
-            current_residence: Text<300>,
+            current_residence: Text<300>, "Nơi ở hiện nay" "Current residence",
             /// Ethnic group, by code.
-            ethnicity: Text<40> = Sensitive,
+            ethnicity: Text<40> = Sensitive, "Dân tộc" "Ethnic group",
             /// Religion, by code.
-            religion: Text<40> = Sensitive,
+            religion: Text<40> = Sensitive, "Tôn giáo" "Religion",
             /// Personal id: 12 digits.
-            personal_id: PersonalId = Sensitive,
+            personal_id: PersonalId = Sensitive, "Số định danh cá nhân" "Personal id",
             /// Identity number of the former kind: 9 digits.
-            old_id_number: OldIdNumber = Sensitive,
+            old_id_number: OldIdNumber = Sensitive, "Số chứng minh nhân dân cũ" "Former identity number",
             /// Phone, E.164.
-            phone: Phone,
+            phone: Phone, "Số điện thoại" "Phone",
             /// E-mail address.
-            email: Email,
+            email: Email, "Thư điện tử" "E-mail",
             /// Profile number: 6 digits and 1 to 3 letters.
-            profile_number: ProfileNumber = Sensitive,
+            profile_number: ProfileNumber = Sensitive, "Số lý lịch đảng viên" "Profile number",
             /// Party cards, at most 10.
-            card_numbers: List<Card, 10> = Sensitive,
+            card_numbers: List<Card, 10> = Sensitive, "Thẻ đảng viên" "Party cards",
             /// Status of the membership; default `probationary`.
-            status: MemberStatus,
+            status: MemberStatus, "Tình trạng đảng viên" "Status",
             /// When the member left; required with a status that means so.
-            left_on: Date,
+            left_on: Date, "Ngày thôi tính vào đảng số" "Left on",
             /// When the admission was decided.
-            admission_decision_date: Date,
+            admission_decision_date: Date, "Ngày quyết định kết nạp" "Admission decided on",
             /// When the member became official.
-            official_date: Date,
+            official_date: Date, "Ngày chính thức" "Official date",
             /// From when the Party age counts; default: the decision's date, else the admission's.
-            party_age_start: Date,
+            party_age_start: Date, "Ngày tính tuổi đảng" "Party age counts from",
             /// Why the Party age counts from another date.
-            party_age_reason: Text,
+            party_age_reason: Text, "Lý do tính tuổi đảng từ ngày khác" "Reason for another start of the Party age",
             /// Last class finished, `n/12` or `n/10`.
-            education_general: GeneralEducation,
+            education_general: GeneralEducation, "Giáo dục phổ thông" "General education",
             /// Highest level of education; default `unknown`.
-            education_level: EducationLevel,
+            education_level: EducationLevel, "Trình độ học vấn" "Level of education",
             /// Level of political theory; default `unknown`.
-            political_theory_level: PoliticalTheoryLevel,
+            political_theory_level: PoliticalTheoryLevel, "Lý luận chính trị" "Level of political theory",
             /// Professional qualification.
-            professional_qualification: Text,
+            professional_qualification: Text, "Chuyên môn, nghiệp vụ" "Professional qualification",
             /// Level of state management.
-            state_management_level: Text,
+            state_management_level: Text, "Quản lý nhà nước" "Level of state management",
             /// Foreign languages.
-            foreign_languages: Text,
+            foreign_languages: Text, "Ngoại ngữ" "Foreign languages",
             /// Present occupation.
-            occupation_current: Text,
+            occupation_current: Text, "Nghề nghiệp hiện nay" "Present occupation",
             /// Occupation at the admission.
-            occupation_at_admission: Text,
+            occupation_at_admission: Text, "Nghề nghiệp khi vào Đảng" "Occupation at the admission",
             /// What the member does.
-            employment_status: EmploymentStatus,
+            employment_status: EmploymentStatus, "Tình trạng công tác" "Employment",
             /// Who introduced the member, at most 2.
-            introducers: List<Introducer, 2>,
+            introducers: List<Introducer, 2>, "Người giới thiệu vào Đảng" "Introducers",
             /// Entitlement group, by code.
-            policy_category: Text<40> = Sensitive,
+            policy_category: Text<40> = Sensitive, "Diện chính sách" "Entitlement group",
             /// Health note.
-            health_note: Text = Sensitive,
+            health_note: Text = Sensitive, "Tình trạng sức khỏe" "Health note",
             /// The earlier membership of someone who was admitted again.
-            readmission_of: Ref<Member>,
+            readmission_of: Ref<Member>, "Hồ sơ trước khi kết nạp lại" "Earlier membership",
             /// Since when the member counts in this unit; default: the admission's date, at a move today.
-            unit_since: Date,
+            unit_since: Date, "Sinh hoạt tại chi bộ từ ngày" "In this cell since",
             /// How this stay began; default `admission`, at a move `correction`.
-            unit_via: StayVia,
+            unit_via: StayVia, "Hình thức về chi bộ" "How this stay began",
             /// Earlier stays, in order, not overlapping, at most 100. A move adds the old stay by itself.
-            unit_history: List<Stay, 100>,
+            unit_history: List<Stay, 100>, "Quá trình sinh hoạt đảng" "Earlier stays",
         }
         managed {}
         sample {

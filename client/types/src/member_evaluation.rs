@@ -18,49 +18,50 @@ object! {
     pub struct Score {
         required {
             /// Code of the criterion.
-            criterion: SchemeCode,
+            criterion: SchemeCode, "Tiêu chí" "Criterion",
             /// Points.
-            points: Decimal,
+            points: Decimal, "Điểm" "Points",
         }
         optional {
             /// Evidence.
-            note: Text<1000>,
+            note: Text<1000>, "Minh chứng" "Evidence",
         }
     }
 }
 
 record! {
     /// One member's result in a round. `unit_id` is the member's cell on the day it was made.
-    MemberEvaluation, MemberEvaluationCreate, MemberEvaluationUpdate = "member_evaluation" in "member_evaluations", Personal, downward: false {
+    MemberEvaluation, MemberEvaluationCreate, MemberEvaluationUpdate = "member_evaluation" in "member_evaluations", "Đánh giá, xếp loại đảng viên" "Member evaluation" "Member evaluations",
+    Personal, downward: false, display: [member_id, round_id] {
         required {
             /// The round.
-            round_id: Ref<EvaluationRound>,
+            round_id: Ref<EvaluationRound>, "Đợt đánh giá" "Round",
             /// The member.
-            member_id: Ref<Member>,
+            member_id: Ref<Member>, "Đảng viên" "Member",
         }
         optional {
             /// The member's own rating: a level of the scheme.
-            self_level: SchemeCode,
+            self_level: SchemeCode, "Mức tự xếp loại" "Own rating",
             /// The cell's.
-            cell_level: SchemeCode,
+            cell_level: SchemeCode, "Mức chi bộ xếp loại" "The cell's rating",
             /// What was proposed.
-            proposed_level: SchemeCode,
+            proposed_level: SchemeCode, "Mức đề nghị" "Proposed level",
             /// What was decided.
-            final_level: SchemeCode,
+            final_level: SchemeCode, "Mức được quyết định" "Final level",
             /// Points in all.
-            score: Decimal,
+            score: Decimal, "Tổng điểm" "Score",
             /// Points by criterion, at most 200; their sum is `score`.
-            score_sheet: List<Score, 200> = Sensitive,
+            score_sheet: List<Score, 200> = Sensitive, "Bảng điểm" "Score sheet",
             /// Reasons.
-            reasons: Text<4000> = Sensitive,
+            reasons: Text<4000> = Sensitive, "Lý do xếp loại" "Reasons",
             /// Whether the member was not evaluated: then without levels.
-            excluded: bool,
+            excluded: bool, "Không đánh giá" "Not evaluated",
             /// Why not.
-            excluded_reason: ExcludedReason,
+            excluded_reason: ExcludedReason, "Lý do không đánh giá" "Why not evaluated",
             /// Grade as a civil servant in the same year.
-            civil_servant_grade: Text,
+            civil_servant_grade: Text, "Xếp loại công chức, viên chức" "Grade as a civil servant",
             /// When it was decided.
-            decided_on: Date,
+            decided_on: Date, "Ngày quyết định" "Decided on",
         }
         managed {}
         sample {

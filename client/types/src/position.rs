@@ -72,9 +72,9 @@ object! {
     pub struct VoteResult {
         required {
             /// Votes for.
-            r#for: i32,
+            r#for: i32, "Số phiếu đồng ý" "Votes for",
             /// Votes in all.
-            total: i32,
+            total: i32, "Tổng số phiếu" "Votes in all",
         }
         optional {}
     }
@@ -82,30 +82,31 @@ object! {
 
 record! {
     /// An office that a member holds or held in a unit.
-    Position, PositionCreate, PositionUpdate = "position" in "positions", Personal, downward: false {
+    Position, PositionCreate, PositionUpdate = "position" in "positions", "Chức vụ" "Position" "Positions",
+    Personal, downward: false, display: [position_code, member_id] {
         required {
             /// Who holds it.
-            member_id: Ref<Member>,
+            member_id: Ref<Member>, "Đảng viên" "Member",
             /// The office.
-            position_code: PositionCode,
+            position_code: PositionCode, "Chức vụ" "Office",
             /// First day.
-            from: Date,
+            from: Date, "Giữ chức vụ từ ngày" "From",
             /// How it was obtained.
-            basis: PositionBasis,
+            basis: PositionBasis, "Hình thức bầu, bổ nhiệm" "How it was obtained",
         }
         optional {
             /// The body that it belongs to.
-            body: CommitteeBody,
+            body: CommitteeBody, "Thuộc tập thể" "Body",
             /// The term.
-            term_id: Ref<Term>,
+            term_id: Ref<Term>, "Nhiệm kỳ" "Term",
             /// First day that no longer counts; absent while it is held.
-            to: Date,
+            to: Date, "Thôi giữ chức vụ từ ngày" "Until",
             /// Why it ended.
-            end_reason: EndReason,
+            end_reason: EndReason, "Lý do thôi giữ chức vụ" "Why it ended",
             /// The vote.
-            vote_result: VoteResult = Sensitive,
+            vote_result: VoteResult = Sensitive, "Kết quả bầu" "Vote",
             /// A government office held at the same time.
-            concurrent_government_position: Text,
+            concurrent_government_position: Text, "Chức vụ chính quyền kiêm nhiệm" "Government office held at the same time",
         }
         managed {}
         sample {

@@ -1,7 +1,8 @@
 //! The macro that declares a record type, and what the engine asks of a declared type.
 
-use crate::codes::{Class, CodeList};
+use crate::codes::Class;
 use crate::faults::Report;
+use crate::fields::Shape;
 use crate::{List, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,10 +13,17 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
     const NAME: &'static str;
     /// Last part of the collection's path, plural: `members`.
     const PLURAL: &'static str;
+    /// How people call one record.
+    const LABEL: Label;
+    /// How people call many.
+    const LABEL_PLURAL: Label;
     /// The class of a field that names none, and of the record's being there at all.
     const CLASS: Class;
     /// Whether it is also readable, at its class, from the scopes below its unit.
     const DOWNWARD: bool;
+    /// The fields whose values, in this order, stand for a record in a list or where another refers to it. A reference
+    /// among them is shown by what stands for its own record.
+    const DISPLAY: &'static [&'static str];
     /// The type's own fields, in the order of a response.
     const FIELDS: &'static [FieldSpec];
     /// What a create takes.
@@ -48,6 +56,12 @@ pub struct TypeInfo {
     pub name: &'static str,
     /// [`RecordType::PLURAL`].
     pub plural: &'static str,
+    /// [`RecordType::LABEL`].
+    pub label: Label,
+    /// [`RecordType::LABEL_PLURAL`].
+    pub label_plural: Label,
+    /// [`RecordType::DISPLAY`].
+    pub display: &'static [&'static str],
     /// [`RecordType::FIELDS`].
     pub fields: &'static [FieldSpec],
     /// [`RecordType::sample`].
@@ -57,7 +71,15 @@ pub struct TypeInfo {
 impl TypeInfo {
     /// The entry of a type.
     pub const fn of<T: RecordType>() -> Self {
-        TypeInfo { name: T::NAME, plural: T::PLURAL, fields: T::FIELDS, sample: T::sample }
+        TypeInfo {
+            name: T::NAME,
+            plural: T::PLURAL,
+            label: T::LABEL,
+            label_plural: T::LABEL_PLURAL,
+            display: T::DISPLAY,
+            fields: T::FIELDS,
+            sample: T::sample,
+        }
     }
 
     /// The type of a wire name.
@@ -72,21 +94,32 @@ pub trait FieldVisitor {
     fn field<V: crate::fields::Field + Serialize>(&mut self, spec: &'static FieldSpec, value: &V);
 }
 
+/// How people call something, in both languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// Vietnamese.
+    pub vi: &'static str,
+    /// English.
+    pub en: &'static str,
+}
+
 /// One field of a record type.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldSpec {
     /// Name on the wire.
     pub name: &'static str,
+    /// How people call it.
+    pub label: Label,
     /// How closely it is held.
     pub class: Class,
     /// Whether a record cannot be without it.
     pub required: bool,
     /// Whether only an operation of its own changes it.
     pub managed: bool,
+    /// What its values look like.
+    pub shape: Shape,
     /// Normalises a value in place and reports its faults.
     pub check: fn(&mut Value, &mut Report),
-    /// Adds the code lists that its values come from.
-    pub code_lists: fn(&mut Vec<CodeList>),
 }
 
 crate::object! {
@@ -95,9 +128,9 @@ crate::object! {
     pub struct ExternalId {
         required {
             /// Code of a registered system.
-            system: Text<40>,
+            system: Text<40>, "Hệ thống" "System",
             /// The id there.
-            value: Text<200>,
+            value: Text<200>, "Mã trong hệ thống đó" "Id there",
         }
         optional {}
     }
@@ -118,13 +151,16 @@ pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 ///
 /// `required` fields are in every record; `optional` ones may be absent, or left out by the rights of the reader;
 /// `managed` ones are changed by an operation of their own and are only in responses. A field is of the type's class
-/// unless it names another after `=`. `sample` is the type's example ([`Sample`]).
+/// unless it names another after `=`; then follow its Vietnamese and its English label. The type's own labels are
+/// Vietnamese, English and the English plural. `display` is [`RecordType::DISPLAY`], `sample` the type's example
+/// ([`Sample`]).
 #[macro_export]
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident, $create:ident, $update:ident = $singular:literal in $plural:literal, $class:ident, downward: $downward:literal {
-        required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?,)* }
-        optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?,)* }
-        managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?,)* }
+    ($(#[$meta:meta])* $name:ident, $create:ident, $update:ident = $singular:literal in $plural:literal, $vi:literal $en:literal $many:literal,
+     $class:ident, downward: $downward:literal, display: [$($display:ident),+] {
+        required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?, $rvi:literal $ren:literal,)* }
+        optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?, $ovi:literal $oen:literal,)* }
+        managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?, $mvi:literal $men:literal,)* }
         sample { create: $sample:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
     }) => {
         $(#[$meta])*
@@ -209,12 +245,15 @@ macro_rules! record {
         impl $crate::RecordType for $name {
             const NAME: &'static str = $singular;
             const PLURAL: &'static str = $plural;
+            const LABEL: $crate::Label = $crate::Label { vi: $vi, en: $en };
+            const LABEL_PLURAL: $crate::Label = $crate::Label { vi: $vi, en: $many };
             const CLASS: $crate::Class = $crate::Class::$class;
             const DOWNWARD: bool = $downward;
+            const DISPLAY: &'static [&'static str] = &[$(stringify!($display)),+];
             const FIELDS: &'static [$crate::FieldSpec] = &[
-                $($crate::record!(@spec $required: $rtype, $class $(= $rclass)?, true, false),)*
-                $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, false, false),)*
-                $($crate::record!(@spec $managed: $mtype, $class $(= $mclass)?, true, true),)*
+                $($crate::record!(@spec $required: $rtype, $class $(= $rclass)?, $rvi $ren, true, false),)*
+                $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, $ovi $oen, false, false),)*
+                $($crate::record!(@spec $managed: $mtype, $class $(= $mclass)?, $mvi $men, true, true),)*
             ];
             type Create = $create;
             type Update = $update;
@@ -235,17 +274,18 @@ macro_rules! record {
             }
         }
     };
-    (@spec $field:ident: $type:ty, $default:ident = $class:ident, $required:literal, $managed:literal) => {
+    (@spec $field:ident: $type:ty, $default:ident = $class:ident, $vi:literal $en:literal, $required:literal, $managed:literal) => {
         $crate::FieldSpec {
             name: $crate::fields::plain(stringify!($field)),
+            label: $crate::Label { vi: $vi, en: $en },
             class: $crate::Class::$class,
             required: $required,
             managed: $managed,
+            shape: <$type as $crate::fields::Field>::SHAPE,
             check: <$type as $crate::fields::Field>::check,
-            code_lists: <$type as $crate::fields::Field>::code_lists,
         }
     };
-    (@spec $field:ident: $type:ty, $default:ident, $required:literal, $managed:literal) => {
-        $crate::record!(@spec $field: $type, $default = $default, $required, $managed)
+    (@spec $field:ident: $type:ty, $default:ident, $vi:literal $en:literal, $required:literal, $managed:literal) => {
+        $crate::record!(@spec $field: $type, $default = $default, $vi $en, $required, $managed)
     };
 }

@@ -1,7 +1,7 @@
 //! References to records: a UUID, `ext:<system>:<value>`, or inside a push `ref:<name>`.
 
 use crate::faults::{REFERENCE_INVALID, Report};
-use crate::fields::Field;
+use crate::fields::{Field, Shape};
 use crate::record::RecordType;
 use crate::text::clean;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -145,6 +145,8 @@ impl<'de, T> Deserialize<'de> for Ref<T> {
 }
 
 impl<T: RecordType> Field for Ref<T> {
+    const SHAPE: Shape = Shape::Reference(T::NAME);
+
     fn check(value: &mut Value, report: &mut Report) {
         let Some(text) = report.text(value) else { return };
         match text.trim().parse::<Reference>() {

@@ -1,7 +1,7 @@
 //! `reported_figure`: a number as somebody reported it, never repaired (docs/DOMAIN.md, Reported figures).
 
 use crate::faults::Report;
-use crate::fields::{Field, integer};
+use crate::fields::{Field, Shape, integer};
 use crate::{Date, Decimal, Ref, Text, Unit, codes, form, record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,6 +67,8 @@ form! {
 pub struct Places(pub i32);
 
 impl Field for Places {
+    const SHAPE: Shape = Shape::Integer(0, 6);
+
     fn check(value: &mut serde_json::Value, report: &mut Report) {
         integer(value, 0, 6, report);
     }
@@ -78,46 +80,47 @@ pub type Dimensions = BTreeMap<String, Vec<Text<200>>>;
 record! {
     /// A number as somebody reported it. It is never edited: a correction is a new record.
     /// It is for a period (`period_from`, `period_to`) or as of a date (`as_of_precision`, `as_of_date`).
-    ReportedFigure, ReportedFigureCreate, ReportedFigureUpdate = "reported_figure" in "reported_figures", Internal, downward: false {
+    ReportedFigure, ReportedFigureCreate, ReportedFigureUpdate = "reported_figure" in "reported_figures", "Số liệu báo cáo" "Reported figure" "Reported figures",
+    Internal, downward: false, display: [indicator_code, value] {
         required {
             /// What it counts, by code.
-            indicator_code: IndicatorCode,
+            indicator_code: IndicatorCode, "Mã chỉ tiêu" "Indicator",
             /// The number.
-            value: Decimal,
+            value: Decimal, "Số liệu" "Number",
             /// What is counted.
-            measure: Measure,
+            measure: Measure, "Đơn vị tính" "What is counted",
         }
         optional {
             /// First day of the period.
-            period_from: Date,
+            period_from: Date, "Kỳ báo cáo từ ngày" "Period from",
             /// Last day of the period.
-            period_to: Date,
+            period_to: Date, "Kỳ báo cáo đến hết ngày" "Period to",
             /// The date that it is for.
-            as_of_date: Date,
+            as_of_date: Date, "Tính đến ngày" "As of",
             /// How exactly that date is known; `unknown` allows no date.
-            as_of_precision: DatePrecision,
+            as_of_precision: DatePrecision, "Độ chính xác của ngày" "Precision of the date",
             /// What it is broken down by.
-            dimensions: Dimensions,
+            dimensions: Dimensions, "Phân tổ" "Dimensions",
             /// How exactly it was given; default `exact`.
-            qualifier: Qualifier,
+            qualifier: Qualifier, "Mức độ chính xác của số liệu" "Qualifier",
             /// Decimals as printed.
-            decimals_printed: Places,
+            decimals_printed: Places, "Số chữ số thập phân" "Decimals as printed",
             /// Of what a share is the share, by code; absent: not stated.
-            base_indicator_code: IndicatorCode,
+            base_indicator_code: IndicatorCode, "Mã chỉ tiêu gốc" "Base indicator",
             /// The base's number.
-            base_value: Decimal,
+            base_value: Decimal, "Số liệu gốc" "Base number",
             /// The words of the source.
-            verbatim_text: Text<1000>,
+            verbatim_text: Text<1000>, "Nguyên văn" "Words of the source",
             /// Where it was found.
-            source: Text<500>,
+            source: Text<500>, "Nguồn" "Source",
             /// The unit that reported it.
-            reported_by_unit_id: Ref<Unit>,
+            reported_by_unit_id: Ref<Unit>, "Tổ chức báo cáo" "Reported by",
             /// When it was reported.
-            reported_on: Date,
+            reported_on: Date, "Ngày báo cáo" "Reported on",
             /// Its status; default `recorded`.
-            status: FigureStatus,
+            status: FigureStatus, "Tình trạng số liệu" "Status",
             /// The figure that takes its place.
-            superseded_by_id: Ref<ReportedFigure>,
+            superseded_by_id: Ref<ReportedFigure>, "Số liệu thay thế" "Superseded by",
         }
         managed {}
         sample {

@@ -13,20 +13,21 @@ codes! {
 
 record! {
     /// A committee's term, from one congress to the next.
-    Term, TermCreate, TermUpdate = "term" in "terms", Internal, downward: false {
+    Term, TermCreate, TermUpdate = "term" in "terms", "Nhiệm kỳ" "Term" "Terms",
+    Internal, downward: false, display: [label] {
         required {
             /// Label, such as `2010–2015`.
-            label: Text,
+            label: Text, "Tên nhiệm kỳ" "Label",
             /// First day.
-            from: Date,
+            from: Date, "Bắt đầu từ ngày" "From",
         }
         optional {
             /// First day that no longer counts; absent while it runs.
-            to: Date,
+            to: Date, "Kết thúc trước ngày" "Until",
             /// Number of the congress.
-            ordinal: i32,
+            ordinal: i32, "Đại hội lần thứ" "Number of the congress",
             /// How the number is counted.
-            ordinal_basis: OrdinalBasis,
+            ordinal_basis: OrdinalBasis, "Cách tính lần thứ đại hội" "How the number is counted",
         }
         managed {}
         sample {

@@ -5,7 +5,7 @@ mod keys;
 pub use keys::{name_key, order_key, word_pattern, words_key};
 
 use crate::faults::{CONTROL_CHARACTER, EMPTY, OUT_OF_RANGE, Report, TOO_LONG, WRONG_TYPE};
-use crate::fields::Field;
+use crate::fields::{Field, Shape};
 use crate::phrases::{self, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +37,8 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
 }
 
 impl<const MAX: usize> Field for Text<MAX> {
+    const SHAPE: Shape = Shape::Text(MAX);
+
     fn check(value: &mut Value, report: &mut Report) {
         let Some(text) = report.text(value) else { return };
         let multiline = MAX > 500;
@@ -69,6 +71,8 @@ impl<T, const MAX: usize> From<Vec<T>> for List<T, MAX> {
 }
 
 impl<T: Field, const MAX: usize> Field for List<T, MAX> {
+    const SHAPE: Shape = Shape::List { of: &T::SHAPE, most: MAX };
+
     fn check(value: &mut Value, report: &mut Report) {
         let Value::Array(items) = value else { return report.fault_about(&WRONG_TYPE, &phrases::ARRAY) };
         if items.len() > MAX {
@@ -83,10 +87,6 @@ impl<T: Field, const MAX: usize> Field for List<T, MAX> {
         for item in &self.0 {
             item.references(found);
         }
-    }
-
-    fn code_lists(found: &mut Vec<crate::CodeList>) {
-        T::code_lists(found);
     }
 }
 

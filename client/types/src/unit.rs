@@ -79,36 +79,37 @@ codes! {
 record! {
     /// A Party organisation in the tree: province, city, ward committee, cell, group.
     /// Its `unit_id` is its own id.
-    Unit, UnitCreate, UnitUpdate = "unit" in "units", Public, downward: true {
+    Unit, UnitCreate, UnitUpdate = "unit" in "units", "Tổ chức" "Unit" "Units",
+    Public, downward: true, display: [name] {
         required {
             /// Full name.
-            name: Text,
+            name: Text, "Tên tổ chức" "Name",
             /// What the unit is.
-            kind: UnitKind,
+            kind: UnitKind, "Loại tổ chức" "Kind",
         }
         optional {
             /// The unit above; absent at the root only. Changing it moves the whole subtree.
-            parent_id: Ref<Unit>,
+            parent_id: Ref<Unit>, "Tổ chức cấp trên trực tiếp" "Unit above",
             /// Since when it is under its parent.
-            parent_since: Date,
+            parent_since: Date, "Trực thuộc từ ngày" "Under it since",
             /// Local code, unique among the children of one parent.
-            code: Text<40>,
+            code: Text<40>, "Mã tổ chức" "Code",
             /// Short name.
-            short_name: Text,
+            short_name: Text, "Tên gọi tắt" "Short name",
             /// Identifier in national systems.
-            national_identifier: Text,
+            national_identifier: Text, "Mã định danh quốc gia" "National identifier",
             /// Where a cell is; only for cells.
-            cell_type: CellType,
+            cell_type: CellType, "Loại hình chi bộ" "Type of cell",
             /// The state of the unit.
-            state: UnitState,
+            state: UnitState, "Trạng thái" "State",
             /// When it was established.
-            established_on: Date,
+            established_on: Date, "Ngày thành lập" "Established on",
             /// When it was dissolved; required when it is.
-            dissolved_on: Date,
+            dissolved_on: Date, "Ngày giải thể" "Dissolved on",
             /// Address.
-            address: Text,
+            address: Text, "Địa chỉ" "Address",
             /// Notes of the office.
-            notes: Text<2000> = Internal,
+            notes: Text<2000> = Internal, "Ghi chú" "Notes",
         }
         managed {}
         sample {

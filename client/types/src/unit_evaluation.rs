@@ -5,24 +5,25 @@ use crate::{Date, Decimal, EvaluationRound, Ref, Text, record};
 
 record! {
     /// One unit's result in a round. `unit_id` is the unit that is evaluated.
-    UnitEvaluation, UnitEvaluationCreate, UnitEvaluationUpdate = "unit_evaluation" in "unit_evaluations", Internal, downward: false {
+    UnitEvaluation, UnitEvaluationCreate, UnitEvaluationUpdate = "unit_evaluation" in "unit_evaluations", "Đánh giá, xếp loại tổ chức" "Unit evaluation" "Unit evaluations",
+    Internal, downward: false, display: [unit_id, round_id] {
         required {
             /// The round.
-            round_id: Ref<EvaluationRound>,
+            round_id: Ref<EvaluationRound>, "Đợt đánh giá" "Round",
         }
         optional {
             /// The unit's own rating: a level of the scheme.
-            self_level: SchemeCode,
+            self_level: SchemeCode, "Mức tự xếp loại" "Own rating",
             /// What was proposed.
-            proposed_level: SchemeCode,
+            proposed_level: SchemeCode, "Mức đề nghị" "Proposed level",
             /// What was decided.
-            final_level: SchemeCode,
+            final_level: SchemeCode, "Mức được quyết định" "Final level",
             /// Points in all.
-            score: Decimal,
+            score: Decimal, "Tổng điểm" "Score",
             /// Reasons.
-            reasons: Text<4000> = Sensitive,
+            reasons: Text<4000> = Sensitive, "Lý do xếp loại" "Reasons",
             /// When it was decided.
-            decided_on: Date,
+            decided_on: Date, "Ngày quyết định" "Decided on",
         }
         managed {}
         sample {
