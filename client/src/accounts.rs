@@ -6,8 +6,8 @@ use crate::records::pages;
 use crate::transport::Call;
 use bytes::Bytes;
 use cell_records_types::accounts::{
-    AccountPatch, Grant, GrantCreate, IssuedToken, Login, Me, PasswordChange, RefreshToken, Rotation, Session, System,
-    SystemCreate, Token, TokenCreate, Tokens, UnitGrant, User, UserCreate,
+    Grant, GrantCreate, IssuedToken, Login, Me, PasswordChange, RefreshToken, Rotation, Session, System, SystemCreate,
+    SystemUpdate, Token, TokenCreate, Tokens, UnitGrant, User, UserCreate, UserUpdate,
 };
 use cell_records_types::pages::Page;
 use cell_records_types::{Ref, Unit};
@@ -38,16 +38,20 @@ pub trait Account: DeserializeOwned + Send + 'static {
     const PLURAL: &'static str;
     /// What a create takes.
     type Create: Serialize + Send + Sync;
+    /// What an update takes.
+    type Update: Serialize + Send + Sync;
 }
 
 impl Account for User {
     const PLURAL: &'static str = "users";
     type Create = UserCreate;
+    type Update = UserUpdate;
 }
 
 impl Account for System {
     const PLURAL: &'static str = "systems";
     type Create = SystemCreate;
+    type Update = SystemUpdate;
 }
 
 /// The accounts of one kind, as an administrator sees them.
@@ -85,23 +89,23 @@ impl<T: Account> Accounts<T> {
     }
 
     /// Changes an account; `disabled: true` ends its sessions and tokens within a second.
-    pub async fn update(&self, id: Uuid, patch: &AccountPatch) -> Result<T> {
+    pub async fn update(&self, id: Uuid, patch: &T::Update) -> Result<T> {
         self.client.fetch(Call::patch(&["v1", T::PLURAL, &id.to_string()]).json(patch)?).await
     }
 
     /// A page of an account's grants.
-    pub async fn grants(&self, id: Uuid, paging: &Paging) -> Result<Page<Grant>> {
+    pub async fn list_grants(&self, id: Uuid, paging: &Paging) -> Result<Page<Grant>> {
         self.client.fetch(paging.mark(Call::get(&["v1", T::PLURAL, &id.to_string(), "grants"]))).await
     }
 
     /// Gives a role over a unit and all below it.
-    pub async fn grant(&self, id: Uuid, grant: &GrantCreate) -> Result<Grant> {
+    pub async fn create_grant(&self, id: Uuid, grant: &GrantCreate) -> Result<Grant> {
         let call = Call::keyed_post(&["v1", T::PLURAL, &id.to_string(), "grants"], None)?;
         self.client.fetch(call.json(grant)?).await
     }
 
     /// Removes a grant.
-    pub async fn remove_grant(&self, id: Uuid, grant: Uuid) -> Result<()> {
+    pub async fn delete_grant(&self, id: Uuid, grant: Uuid) -> Result<()> {
         let call = Call::delete(&["v1", T::PLURAL, &id.to_string(), "grants", &grant.to_string()]);
         self.client.send(call).await.map(drop)
     }
@@ -109,37 +113,37 @@ impl<T: Account> Accounts<T> {
 
 impl Accounts<User> {
     /// A page of a user's sessions.
-    pub async fn sessions(&self, id: Uuid, paging: &Paging) -> Result<Page<Session>> {
+    pub async fn list_sessions(&self, id: Uuid, paging: &Paging) -> Result<Page<Session>> {
         self.client.fetch(paging.mark(Call::get(&["v1", "users", &id.to_string(), "sessions"]))).await
     }
 
     /// Ends a user's session.
-    pub async fn end_session(&self, id: Uuid, session: Uuid) -> Result<()> {
+    pub async fn delete_session(&self, id: Uuid, session: Uuid) -> Result<()> {
         let call = Call::delete(&["v1", "users", &id.to_string(), "sessions", &session.to_string()]);
         self.client.send(call).await.map(drop)
     }
 
     /// Ends all sessions of a user.
-    pub async fn end_sessions(&self, id: Uuid) -> Result<()> {
+    pub async fn delete_sessions(&self, id: Uuid) -> Result<()> {
         self.client.send(Call::delete(&["v1", "users", &id.to_string(), "sessions"])).await.map(drop)
     }
 }
 
 impl Accounts<System> {
     /// A page of a system's tokens, without their secrets.
-    pub async fn tokens(&self, id: Uuid, paging: &Paging) -> Result<Page<Token>> {
+    pub async fn list_tokens(&self, id: Uuid, paging: &Paging) -> Result<Page<Token>> {
         self.client.fetch(paging.mark(Call::get(&["v1", "systems", &id.to_string(), "tokens"]))).await
     }
 
     /// Issues a token; its secret is in this answer only. Not repeated after a lost answer: list the tokens then,
     /// and revoke the one that nobody knows.
-    pub async fn issue_token(&self, id: Uuid, token: &TokenCreate) -> Result<IssuedToken> {
+    pub async fn create_token(&self, id: Uuid, token: &TokenCreate) -> Result<IssuedToken> {
         let call = Call::plain_post(&["v1", "systems", &id.to_string(), "tokens"]);
         self.client.fetch(call.json(token)?).await
     }
 
     /// Revokes a token.
-    pub async fn revoke_token(&self, id: Uuid, token: Uuid) -> Result<()> {
+    pub async fn delete_token(&self, id: Uuid, token: Uuid) -> Result<()> {
         let call = Call::delete(&["v1", "systems", &id.to_string(), "tokens", &token.to_string()]);
         self.client.send(call).await.map(drop)
     }
@@ -176,7 +180,7 @@ impl Client {
     ///
     /// # Errors
     /// `401 refresh_failed`.
-    pub async fn refresh(&self, token: &RefreshToken) -> Result<Tokens> {
+    pub async fn refresh_session(&self, token: &RefreshToken) -> Result<Tokens> {
         self.without_account(Call::plain_post(&["v1", "auth", "refresh"]).json(token)?).await
     }
 
@@ -206,32 +210,32 @@ impl Client {
     }
 
     /// Who the caller is, with the grants that hold now.
-    pub async fn me(&self) -> Result<Me> {
+    pub async fn get_me(&self) -> Result<Me> {
         self.fetch(Call::get(&["v1", "me"])).await
     }
 
     /// A page of who sees a unit: the grants that cover it, for its office and its lead.
-    pub async fn unit_grants(&self, unit: &Ref<Unit>, paging: &Paging) -> Result<Page<UnitGrant>> {
+    pub async fn list_unit_grants(&self, unit: &Ref<Unit>, paging: &Paging) -> Result<Page<UnitGrant>> {
         self.fetch(paging.mark(Call::get(&["v1", "units", &unit.to_string(), "grants"]))).await
     }
 
     /// Changes the caller's own password; ends its other sessions.
-    pub async fn change_password(&self, change: &PasswordChange) -> Result<()> {
+    pub async fn update_my_password(&self, change: &PasswordChange) -> Result<()> {
         self.send(Call::put(&["v1", "me", "password"]).json(change)?).await.map(drop)
     }
 
     /// A page of the caller's own sessions.
-    pub async fn my_sessions(&self, paging: &Paging) -> Result<Page<Session>> {
+    pub async fn list_my_sessions(&self, paging: &Paging) -> Result<Page<Session>> {
         self.fetch(paging.mark(Call::get(&["v1", "me", "sessions"]))).await
     }
 
     /// Ends one of the caller's own sessions.
-    pub async fn end_my_session(&self, session: Uuid) -> Result<()> {
+    pub async fn delete_my_session(&self, session: Uuid) -> Result<()> {
         self.send(Call::delete(&["v1", "me", "sessions", &session.to_string()])).await.map(drop)
     }
 
     /// Ends all of the caller's sessions, this one too.
-    pub async fn end_my_sessions(&self) -> Result<()> {
+    pub async fn delete_my_sessions(&self) -> Result<()> {
         self.send(Call::delete(&["v1", "me", "sessions"])).await.map(drop)
     }
 

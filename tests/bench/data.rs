@@ -54,10 +54,10 @@ impl World {
         let system = admin.systems().create(&system).await?;
         let role = Role::ExchangePeer;
         let grant = GrantCreate { role, unit_id: root.clone(), from: None, until: None, fields: None };
-        admin.systems().grant(system.id, &grant).await?;
+        admin.systems().create_grant(system.id, &grant).await?;
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
         let token = TokenCreate { name: "bench".into(), expires_at, grants: None };
-        let token = admin.systems().issue_token(system.id, &token).await?.token;
+        let token = admin.systems().create_token(system.id, &token).await?.token;
         let peer = Client::builder(&url).access_token(token.clone()).build()?;
         let mut units = vec![unit(ward(0), "Đảng bộ phường", UnitKind::GrassrootsCommittee, root)?];
         for number in 0..CELLS {

@@ -36,7 +36,7 @@ on_both_engines! {
         let path = format!("/v1/sync/changes?cursor={cursor}&types=unit,member&units=ext:demo:cell-01&own=brief&limit=9");
         assert_eq!(peer.get(&path, &[]).await.status, 200);
         // The other system's tokens do as well as the first.
-        let again = server.admin().systems().tokens(peer.system.id, &Default::default()).await.unwrap();
+        let again = server.admin().systems().list_tokens(peer.system.id, &Default::default()).await.unwrap();
         assert_eq!(again.items.len(), 1);
     }
 

@@ -142,10 +142,10 @@ on_both_engines! {
         let id = peer.id.parse().unwrap();
         let mut named = over(Role::ExchangePeer, &ward.ward);
         named.fields = Some(serde_json::from_value(json!(["member.ethnicity"])).unwrap());
-        server.admin().systems().grant(id, &named).await.unwrap();
+        server.admin().systems().create_grant(id, &named).await.unwrap();
         let second = becomes_known(&peer, &path, first.etag()).await;
         assert_eq!((first.body.get("ethnicity"), &second.body["ethnicity"]), (None, &json!("kinh")));
-        server.admin().systems().grant(id, &over(Role::CommitteeOffice, &ward.ward)).await.unwrap();
+        server.admin().systems().create_grant(id, &over(Role::CommitteeOffice, &ward.ward)).await.unwrap();
         let third = becomes_known(&peer, &path, second.etag()).await;
         assert_eq!(third.etag(), ward.office.get(&path).await.etag());
         // A write asks for the version alone.

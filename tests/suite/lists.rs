@@ -226,18 +226,18 @@ on_both_engines! {
         ward.member(&ward.b).await;
         for query in [
             "sex=female", "sex=female,unspecified", "status=temporary_out", "education_level=college", "political_theory_level=advanced",
-            "employment_status=retired", "birth_year_to=1955", "birth_year_from=1955-03&birth_year_to=1955-03", "admission_to=1980-05-01",
+            "employment_status=retired", "birth_date_to=1955", "birth_date_from=1955-03&birth_date_to=1955-03", "admission_to=1980-05-01",
             "admission_from=1980&admission_to=1980", "personal_id=040155000001", "profile_number=123456AB", "at=1990-01-01",
         ] {
             let found = ward.office.get(&format!("/v1/members?count=exact&{query}")).await.is(200);
             assert_eq!((&found.body["total"], &found.body["items"][0]["id"]), (&json!(1), &json!(ours)), "{query}");
         }
         for (query, expected) in [
-            ("sex=male", 2), ("sex=male,female", 3), ("birth_year_from=1955", 3), ("birth_year_from=1955-04", 2), ("status=official&sex=female", 0),
+            ("sex=male", 2), ("sex=male,female", 3), ("birth_date_from=1955", 3), ("birth_date_from=1955-04", 2), ("status=official&sex=female", 0),
         ] {
             assert_eq!(total(&ward.office, &format!("/v1/members?count=exact&{query}")).await, expected, "{query}");
         }
-        for query in ["sex=woman", "status=", "birth_year_from=abc", "at=2014", "duplicates=name", "education_level=college,none-such"] {
+        for query in ["sex=woman", "status=", "birth_date_from=abc", "at=2014", "duplicates=name", "education_level=college,none-such"] {
             let name = query.split('=').next().unwrap();
             let refused = ward.office.get(&format!("/v1/members?{query}")).await.refused(400, "invalid_parameter");
             assert_eq!(refused.body["errors"][0]["pointer"], name);

@@ -277,13 +277,13 @@ impl<'a> History<'a> {
         for (number, (peer, lasting, puller)) in self.pullers.iter_mut().enumerate() {
             // Lists and feed are compared when no grant ends any more.
             let begun = Instant::now();
-            while peer.client.me().await.unwrap().grants.len() > lasting.len() {
+            while peer.client.get_me().await.unwrap().grants.len() > lasting.len() {
                 assert!(begun.elapsed() < SOON, "seed {seed}: a grant does not end");
             }
             puller.drain().await;
             let (types, units) = (&puller.query.types, &puller.query.units);
             let ids: Vec<Uuid> = units.iter().map(|unit| Uuid::try_parse(unit).unwrap()).collect();
-            let grants = peer.client.me().await.unwrap().grants;
+            let grants = peer.client.get_me().await.unwrap().grants;
             let expected = oracle.expected(&grants, &ids, types);
             let copy = held(&puller.store);
             if copy != expected {

@@ -95,6 +95,28 @@ fn every_operation_says_what_it_is_shows_an_example_and_names_its_errors() {
 }
 
 #[test]
+fn an_operation_id_is_a_verb_and_what_it_is_done_to() {
+    let mut faults = Vec::new();
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let (method, path) = name.split_once(' ').unwrap();
+        let id = operation["operationId"].as_str().unwrap();
+        let verb = id.split('_').next().unwrap();
+        let verbs: &[&str] = match method {
+            "get" if path.ends_with('}') => &["get"],
+            "get" => &["list", "get", "pull"],
+            "patch" | "put" => &["update"],
+            "delete" => &["delete"],
+            _ => &["create", "restore", "advance", "rotate", "push", "login", "logout", "refresh", "exchange"],
+        };
+        if !verbs.contains(&verb) {
+            faults.push(format!("{name}: {id}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
 fn every_reference_in_the_document_leads_somewhere() {
     fn walk(document: &Value, value: &Value) {
         match value {

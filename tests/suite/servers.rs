@@ -71,7 +71,7 @@ on_both_engines! {
             let client = elsewhere.clone();
             async move { client.changes(&query).await }
         });
-        server.admin().systems().revoke_token(peer.system.id, peer.token.id).await.unwrap();
+        server.admin().systems().delete_token(peer.system.id, peer.token.id).await.unwrap();
         let begun = Instant::now();
         let list = ListQuery { limit: Some(1), ..ListQuery::default() };
         while elsewhere.records::<Member>().list(&list).await.is_ok() {

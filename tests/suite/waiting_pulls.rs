@@ -104,7 +104,7 @@ on_both_engines! {
             let client = peer.client.clone();
             async move { client.changes(&query).await }
         });
-        server.admin().systems().revoke_token(peer.system.id, peer.token.id).await.unwrap();
+        server.admin().systems().delete_token(peer.system.id, peer.token.id).await.unwrap();
         let ended = tokio::time::timeout(SOON, waiting).await.expect("the pull waits on").unwrap();
         assert_eq!(ended.unwrap_err().status(), Some(401));
     }

@@ -23,13 +23,13 @@ use uuid::Uuid;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list_grants_of_user).service(add_grant_to_user).service(remove_grant_of_user);
-    config.service(list_grants_of_system).service(add_grant_to_system).service(remove_grant_of_system);
+    config.service(list_user_grants).service(create_user_grant).service(delete_user_grant);
+    config.service(list_system_grants).service(create_system_grant).service(delete_system_grant);
 }
 
 /// Registers what is below a unit: before the routes of the record types, which take all of `/v1/units/`.
 pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
-    config.service(list_grants_over_unit);
+    config.service(list_unit_grants);
 }
 
 /// The grants of a user, also those that are not in force now.
@@ -39,7 +39,7 @@ pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
     {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
 ]}))))]
 #[get("/v1/users/{id}/grants")]
-async fn list_grants_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn list_user_grants(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     list(&app, &who, CallerKind::User, &id).await
 }
 
@@ -50,7 +50,7 @@ async fn list_grants_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<
     {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
 ]}))))]
 #[get("/v1/systems/{id}/grants")]
-async fn list_grants_of_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn list_system_grants(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     list(&app, &who, CallerKind::System, &id).await
 }
 
@@ -72,7 +72,7 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[post("/v1/users/{id}/grants")]
-async fn add_grant_to_user(
+async fn create_user_grant(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -94,7 +94,7 @@ async fn add_grant_to_user(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
     ))))]
 #[post("/v1/systems/{id}/grants")]
-async fn add_grant_to_system(
+async fn create_system_grant(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -168,7 +168,7 @@ async fn add(
 /// would leave no user with permanent administration of the root.
 #[utoipa::path(tag = "users", responses((status = 204, description = "Removed")))]
 #[delete("/v1/users/{id}/grants/{grant}")]
-async fn remove_grant_of_user(
+async fn delete_user_grant(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -182,7 +182,7 @@ async fn remove_grant_of_user(
 /// Needs `administrator` over the system's unit and all its grants.
 #[utoipa::path(tag = "systems", responses((status = 204, description = "Removed")))]
 #[delete("/v1/systems/{id}/grants/{grant}")]
-async fn remove_grant_of_system(
+async fn delete_system_grant(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -228,7 +228,7 @@ async fn remove(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "account_id": "019a3c5e-0000-7000-8000-000000000001", "account_kind": "user", "account_name": "van-phong", "display_name": "Văn phòng Đảng ủy", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     ]}))))]
 #[get("/v1/units/{id}/grants")]
-async fn list_grants_over_unit(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn list_unit_grants(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let not_found = || ApiError::new(&error::NOT_FOUND);
     let reference: Reference = id.parse().map_err(|()| not_found())?;
     let found = app.reads.single(async |db| accounts::unit_of(db, &reference).await).await?;

@@ -12,13 +12,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(healthz).service(readyz).service(jwks);
+    config.service(get_health).service(get_readiness).service(get_jwks);
 }
 
 /// The process is alive.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "Alive", body = Value, example = json!({"status": "ok"}))))]
 #[get("/healthz")]
-async fn healthz() -> HttpResponse {
+async fn get_health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
@@ -32,7 +32,7 @@ async fn healthz() -> HttpResponse {
     (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
 ))]
 #[get("/readyz")]
-async fn readyz(app: App) -> ApiResult<HttpResponse> {
+async fn get_readiness(app: App) -> ApiResult<HttpResponse> {
     if !app.ready.load(Ordering::Acquire) {
         return Err(ApiError::new(&UNAVAILABLE).detail(&phrases::STARTING));
     }
@@ -47,7 +47,7 @@ async fn readyz(app: App) -> ApiResult<HttpResponse> {
 /// The public keys that verify access tokens (RFC 7517).
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The keys", body = Value)))]
 #[get("/.well-known/jwks.json")]
-async fn jwks(app: App) -> HttpResponse {
+async fn get_jwks(app: App) -> HttpResponse {
     // Without the database the keys that are known are as good as any.
     let now = match app.view().await {
         Ok(view) => know_signing_keys(&app, &view).await.map_or_else(|_| Timestamp::now(), |()| view.now),

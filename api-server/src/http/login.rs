@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(login).service(refresh).service(logout).service(token);
+    config.service(login).service(refresh_session).service(logout).service(exchange_token);
 }
 
 /// Logs a user in.
@@ -156,7 +156,7 @@ fn tokens_response(tokens: &Tokens) -> HttpResponse {
     responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/refresh")]
-async fn refresh(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
+async fn refresh_session(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let (form, _) = body?.form::<RefreshToken>()?;
     let refused = || ApiError::new(&error::REFRESH_FAILED);
@@ -216,7 +216,7 @@ async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError
     responses((status = 200, description = "Exchanged", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900})))
 )]
 #[post("/v1/auth/token")]
-async fn token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>) -> ApiResult<HttpResponse> {
+async fn exchange_token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
     let form = TokenForm::read(&body?)?;
     let refused = || ApiError::new(&error::UNAUTHENTICATED).with("error", "invalid_client");

@@ -20,8 +20,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(me).service(change_own_password).service(roles);
-    config.service(list_own_sessions).service(end_own_sessions).service(end_own_session);
+    config.service(get_me).service(update_my_password).service(list_roles);
+    config.service(list_my_sessions).service(delete_my_sessions).service(delete_my_session);
 }
 
 /// Who the caller is, and what it may do now.
@@ -31,7 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     "grants": [{"id": "019a3c5e-0000-7000-8000-000000000002", "role": "administrator", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}],
 }))))]
 #[get("/v1/me")]
-async fn me(who: Who) -> ApiResult<HttpResponse> {
+async fn get_me(who: Who) -> ApiResult<HttpResponse> {
     let Who { identity, scope, .. } = who;
     Ok(HttpResponse::Ok().json(Me {
         id: identity.account,
@@ -53,7 +53,7 @@ pub fn on_the_wire(grant: crate::store::scope::Grant) -> Grant {
 #[utoipa::path(tag = "me", request_body(content = PasswordChange, example = json!({"current_password": "con mèo ngồi trên mái nhà", "new_password": "con chó nằm dưới gốc cây"})),
     responses((status = 204, description = "Changed")))]
 #[put("/v1/me/password")]
-async fn change_own_password(
+async fn update_my_password(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -104,7 +104,7 @@ fn must_be_user(who: &Who) -> ApiResult<()> {
     {"id": "019a3c5e-0000-7000-8000-000000000003", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-01-31T00:00:00.000000Z", "current": true}
 ]}))))]
 #[get("/v1/me/sessions")]
-async fn list_own_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
+async fn list_my_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
     let mut found = app.reads.single(async |db| sessions::list(db, who.identity.account, who.view.now).await).await?;
     for session in &mut found {
@@ -116,7 +116,7 @@ async fn list_own_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
 /// Ends all of the caller's sessions, this one too.
 #[utoipa::path(tag = "me", responses((status = 204, description = "Ended")))]
 #[delete("/v1/me/sessions")]
-async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+async fn delete_my_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
     let (by, identity) = (client::by(&request, Some(&who)), who.identity.clone());
     let ended = administration::write(&app, &who, move |tx, _| {
@@ -129,7 +129,7 @@ async fn end_own_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult
 /// Ends one of the caller's sessions.
 #[utoipa::path(tag = "me", responses((status = 204, description = "Ended")))]
 #[delete("/v1/me/sessions/{session}")]
-async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path<String>) -> ApiResult<HttpResponse> {
+async fn delete_my_session(app: App, who: Who, request: HttpRequest, session: Path<String>) -> ApiResult<HttpResponse> {
     must_be_user(&who)?;
     let (session, by, identity) = (id(&session)?, client::by(&request, Some(&who)), who.identity.clone());
     let ended = administration::write(&app, &who, move |tx, _| {
@@ -145,7 +145,7 @@ async fn end_own_session(app: App, who: Who, request: HttpRequest, session: Path
     {"role": "auditor", "label_vi": "Giám sát nhật ký", "label_en": "Auditor", "types": [{"type": "unit", "reads": "public"}]}
 ]}))))]
 #[get("/v1/roles")]
-async fn roles(_who: Who) -> HttpResponse {
+async fn list_roles(_who: Who) -> HttpResponse {
     let of_role = |role: &Role| {
         let label = Role::LIST.codes.iter().find(|code| code.code == role.code());
         let types = KINDS.iter().filter_map(|kind| {

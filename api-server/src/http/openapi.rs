@@ -121,12 +121,12 @@ impl Document {
 
 /// Registers the route of the document.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(openapi_json);
+    config.service(get_openapi);
 }
 
 /// This document.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Value, example = json!({"openapi": "3.1.0"}))))]
 #[get("/openapi.json")]
-async fn openapi_json(document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
+async fn get_openapi(document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
     document.file.answer(&request).await
 }

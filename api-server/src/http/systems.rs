@@ -10,14 +10,14 @@ use crate::state::App;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
-use cell_records_types::accounts::{AccountPatch, CallerKind, System, SystemCreate};
-use cell_records_types::faults::{NAME_TAKEN, SYSTEM_EXISTS, UNKNOWN_FIELD};
+use cell_records_types::accounts::{CallerKind, System, SystemCreate, SystemUpdate};
+use cell_records_types::faults::{NAME_TAKEN, SYSTEM_EXISTS};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list_systems).service(create_system).service(read_system).service(change_system);
+    config.service(list_systems).service(create_system).service(get_system).service(update_system);
 }
 
 /// The systems of the units that the caller administers, by code.
@@ -114,22 +114,22 @@ async fn create_system(
     {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
 ))))]
 #[get("/v1/systems/{id}")]
-async fn read_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn get_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, visible).await?;
     Ok(HttpResponse::Ok().json(system.into_system()))
 }
 
-/// Disables a system, or enables it again; gives it another name.
+/// Changes a system: its name, contact and purpose, whether its tokens work.
 ///
 /// Disabling it permanently revokes its tokens, within a second. Needs `administrator` over the system's unit and
 /// all its grants.
 #[utoipa::path(tag = "systems",
-    request_body(content = AccountPatch, example = json!({"disabled": true})),
+    request_body(content = SystemUpdate, example = json!({"name": "Tỉnh ủy Nghệ An", "disabled": true})),
     responses((status = 200, description = "As it is now", body = System, example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
+        {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh ủy Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[patch("/v1/systems/{id}")]
-async fn change_system(
+async fn update_system(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -137,12 +137,11 @@ async fn change_system(
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
-    let (form, _) = body?.form::<AccountPatch>()?;
-    if form.password.is_some() {
-        return Err(ApiError::fault("/password", &UNKNOWN_FIELD));
-    }
+    let (form, _) = body?.form::<SystemUpdate>()?;
     let changes = Changes {
-        display_name: form.display_name.map(|name| name.to_string()),
+        display_name: form.name.map(|name| name.to_string()),
+        contact: form.contact.map(|contact| contact.to_string()),
+        purpose: form.purpose.map(|purpose| purpose.to_string()),
         disabled: form.disabled,
         ..Changes::default()
     };

@@ -28,7 +28,7 @@ const LONGEST_OVERLAP: i32 = 604_800;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list_tokens).service(issue_token).service(revoke_token).service(rotate_token);
+    config.service(list_tokens).service(create_token).service(delete_token).service(rotate_token);
 }
 
 /// The tokens of a system, the latest first, without their secrets.
@@ -53,7 +53,7 @@ async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResp
         {"id": "019a3c5e-0000-7000-8000-000000000005", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
     ))))]
 #[post("/v1/systems/{id}/tokens")]
-async fn issue_token(
+async fn create_token(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -117,7 +117,7 @@ fn end_fault(end: Timestamp, now: Timestamp) -> Option<Fault> {
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems", responses((status = 204, description = "Revoked")))]
 #[delete("/v1/systems/{id}/tokens/{token}")]
-async fn revoke_token(
+async fn delete_token(
     app: App,
     who: Who,
     request: HttpRequest,

@@ -12,7 +12,7 @@ use crate::store::audit::By;
 use crate::store::{grants, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use cell_records_types::accounts::{AccountPatch, CallerKind, Session, User, UserCreate};
+use cell_records_types::accounts::{CallerKind, Session, User, UserCreate, UserUpdate};
 use cell_records_types::faults::{INVALID_PASSWORD, NAME_TAKEN};
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list_users).service(create_user).service(read_user).service(change_user);
-    config.service(list_sessions_of_user).service(end_sessions_of_user).service(end_session_of_user);
+    config.service(list_users).service(create_user).service(get_user).service(update_user);
+    config.service(list_user_sessions).service(delete_user_sessions).service(delete_user_session);
 }
 
 /// The users of the units that the caller administers, by username.
@@ -112,7 +112,7 @@ async fn create_user(
     {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
 ))))]
 #[get("/v1/users/{id}")]
-async fn read_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn get_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
     Ok(HttpResponse::Ok().json(user.into_user()))
 }
@@ -123,12 +123,12 @@ async fn read_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpRespon
 /// the user does so too, within a second. `409` when nobody would be left who administers the root permanently. Your
 /// own account is changed under `/v1/me`.
 #[utoipa::path(tag = "users",
-    request_body(content = AccountPatch, example = json!({"disabled": true})),
+    request_body(content = UserUpdate, example = json!({"disabled": true})),
     responses((status = 200, description = "As it is now", body = User, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[patch("/v1/users/{id}")]
-async fn change_user(
+async fn update_user(
     app: App,
     who: Who,
     request: HttpRequest,
@@ -136,7 +136,7 @@ async fn change_user(
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, changeable).await?;
-    let (form, _) = body?.form::<AccountPatch>()?;
+    let (form, _) = body?.form::<UserUpdate>()?;
     let password_hash = match form.password {
         Some(password) => Some(hashed(&app, "/password", &password, &user.name, user.unit).await?),
         None => None,
@@ -144,8 +144,8 @@ async fn change_user(
     let changes = Changes {
         display_name: form.display_name.map(|name| name.to_string()),
         password_hash,
-        keep_session: None,
         disabled: form.disabled,
+        ..Changes::default()
     };
     let changed = change(&app, &who, client::by(&request, Some(&who)), user, changes).await?;
     Ok(HttpResponse::Ok().json(changed.into_user()))
@@ -189,7 +189,7 @@ pub async fn change(app: &App, who: &Who, by: By, account: Account, changes: Cha
     {"id": "019a3c5e-0000-7000-8000-000000000003", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-01-31T00:00:00.000000Z", "current": false}
 ]}))))]
 #[get("/v1/users/{id}/sessions")]
-async fn list_sessions_of_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn list_user_sessions(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
     let mut found = app.reads.single(async |db| sessions::list(db, user.id, who.view.now).await).await?;
     for session in &mut found {
@@ -203,7 +203,7 @@ async fn list_sessions_of_user(app: App, who: Who, id: Path<String>) -> ApiResul
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users", responses((status = 204, description = "Ended")))]
 #[delete("/v1/users/{id}/sessions")]
-async fn end_sessions_of_user(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn delete_user_sessions(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
     let by = client::by(&request, Some(&who));
     let ended = administration::write(&app, &who, move |tx, scope| {
@@ -221,7 +221,7 @@ async fn end_sessions_of_user(app: App, who: Who, request: HttpRequest, id: Path
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users", responses((status = 204, description = "Ended")))]
 #[delete("/v1/users/{id}/sessions/{session}")]
-async fn end_session_of_user(
+async fn delete_user_session(
     app: App,
     who: Who,
     request: HttpRequest,

@@ -205,6 +205,10 @@ pub fn code_of(name: &str) -> String {
 pub struct Changes {
     /// Name shown to others.
     pub display_name: Option<String>,
+    /// Of a system.
+    pub contact: Option<String>,
+    /// Of a system.
+    pub purpose: Option<String>,
     /// A new password's hash.
     pub password_hash: Option<String>,
     /// The session that a new password leaves alone: the one that it was changed in.
@@ -218,15 +222,19 @@ pub struct Changes {
 /// # Errors
 /// When the database fails.
 pub async fn change(tx: &mut WriteTx<'_>, by: &By, account: &mut Account, changes: Changes) -> Result<(), DbError> {
-    let Changes { display_name, password_hash, keep_session, disabled } = changes;
+    let Changes { display_name, contact, purpose, password_hash, keep_session, disabled } = changes;
     let new_password = password_hash.is_some();
-    let other = display_name.is_some() || disabled.is_some();
-    let detail = json!({"display_name": display_name, "disabled": disabled});
+    let other = [&display_name, &contact, &purpose].iter().any(|text| text.is_some()) || disabled.is_some();
+    let detail = json!({"display_name": display_name, "contact": contact, "purpose": purpose, "disabled": disabled});
     account.display_name = display_name.unwrap_or_else(|| account.display_name.clone());
+    account.contact = contact.or(account.contact.take());
+    account.purpose = purpose.or(account.purpose.take());
     account.disabled = disabled.unwrap_or(account.disabled);
     account.password_hash = password_hash.or(account.password_hash.take());
     let row = (
         a::display_name.eq(&account.display_name),
+        a::contact.eq(&account.contact),
+        a::purpose.eq(&account.purpose),
         a::disabled.eq(i64::from(account.disabled)),
         a::password_hash.eq(&account.password_hash),
     );

@@ -44,7 +44,7 @@ use cell_records_types::sync::ChangesPage;
            "scope_rev": "9f86d081884c7d65", "server_time": "2026-11-20T08:00:00.000000Z"})),
     (status = 304, description = "Nothing was written since")))]
 #[get("/v1/sync/changes")]
-pub(super) async fn sync_changes(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+pub(super) async fn pull_changes(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let asked = FeedRequest::of(&app, &who, &request).await?;
     let known = request.headers().contains_key("if-none-match") && asked.wait.is_zero();
     let mut built = match &asked.begin {

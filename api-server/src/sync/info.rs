@@ -28,7 +28,7 @@ const RETENTION_DAYS: i64 = 400;
         "server_code": "ward", "server_time": "2026-11-20T08:00:00.000000Z"})),
 ))]
 #[get("/v1/sync")]
-pub(super) async fn sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+pub(super) async fn get_sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     Params::of(&request)?.end()?;
     let types = KINDS.iter().filter(|kind| who.scope.most(kind).is_some()).map(|kind| kind.name.to_owned());
     let grants = who.scope.grants.iter().map(|grant| Grant {

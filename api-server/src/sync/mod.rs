@@ -17,5 +17,5 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of the sync protocol.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(info::sync_info).service(changes::sync_changes).service(push::sync_push);
+    config.service(info::get_sync_info).service(changes::pull_changes).service(push::push_changes);
 }

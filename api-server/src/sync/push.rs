@@ -60,7 +60,7 @@ responses(
                  "conflict": {"reason": "version", "current_version": 4}}]})),
 ))]
 #[post("/v1/sync/push")]
-pub(super) async fn sync_push(
+pub(super) async fn push_changes(
     app: App,
     who: Who,
     request: HttpRequest,

@@ -95,11 +95,11 @@ async fn a_secret_is_asked_for_once_and_without_a_key() {
 async fn attempts_end_and_a_wait_that_is_too_long_is_the_callers() {
     let stub = Stub::start(|_, _| Reply::Nothing);
     let client = stub.client().build().unwrap();
-    assert!(matches!(client.me().await, Err(Error::Network(_))));
+    assert!(matches!(client.get_me().await, Err(Error::Network(_))));
     assert_eq!((stub.seen().len(), stub.pauses().len()), (5, 4));
 
     let stub = Stub::start(|_, _| Reply::Answer(429, vec![("Retry-After", "3600".to_owned())], json!("not a problem")));
-    let error = stub.client().build().unwrap().me().await.unwrap_err();
+    let error = stub.client().build().unwrap().get_me().await.unwrap_err();
     assert_eq!((error.code(), error.retry_after()), (Some("http_429"), Some(Duration::from_secs(3600))));
     assert_eq!(stub.seen().len(), 1);
 }
@@ -257,14 +257,14 @@ async fn the_token_exchange_is_a_form_and_no_secret_is_printed() {
 async fn every_call_goes_where_the_contract_says() {
     use crate::Paging;
     use crate::feed::ChangesQuery;
-    use crate::types::accounts::{AccountPatch, GrantCreate, RefreshToken, Role, Rotation, TokenCreate};
+    use crate::types::accounts::{GrantCreate, RefreshToken, Role, Rotation, TokenCreate, UserUpdate};
     use crate::types::{Advance, EvaluationRound, RoundState, Timestamp};
 
     let stub = Stub::start(|_, _| problem(404, "not_found"));
     let client = stub.client().access_token("crt_x").build().unwrap();
     let terms = client.records::<Term>();
     let first = Paging { limit: Some(9), cursor: Some("c".into()) };
-    let patch = AccountPatch::new();
+    let patch = UserUpdate::new();
     let step = Advance::new(RoundState::Reviewing);
     let token = TokenCreate::new("n", Timestamp::from_micros(0));
     let grant = GrantCreate::new(Role::Auditor, TERM);
@@ -280,16 +280,16 @@ async fn every_call_goes_where_the_contract_says() {
         client.records::<EvaluationRound>().advance(TERM, "\"1\"", &step),
         client.users().list(&first),
         client.users().update(TERM, &patch),
-        client.users().sessions(TERM, &Paging::default()),
-        client.users().end_session(TERM, TERM),
+        client.users().list_sessions(TERM, &Paging::default()),
+        client.users().delete_session(TERM, TERM),
         client.systems().get(TERM),
-        client.systems().grant(TERM, &grant),
-        client.systems().remove_grant(TERM, TERM),
-        client.systems().issue_token(TERM, &token),
-        client.systems().revoke_token(TERM, TERM),
+        client.systems().create_grant(TERM, &grant),
+        client.systems().delete_grant(TERM, TERM),
+        client.systems().create_token(TERM, &token),
+        client.systems().delete_token(TERM, TERM),
         client.systems().rotate_token(TERM, TERM, &rotation),
         client.logout(&spent),
-        client.end_my_session(TERM),
+        client.delete_my_session(TERM),
         client.audit_events(&first),
         client.readyz(),
         client.jwks(),

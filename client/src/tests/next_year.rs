@@ -121,7 +121,7 @@ async fn typed_lists_and_accounts_read_what_a_newer_server_adds() {
     // What is not known goes back as it came.
     assert_eq!(serde_json::to_value(&member.sex).unwrap(), "withheld");
 
-    let me = client.me().await.unwrap();
+    let me = client.get_me().await.unwrap();
     assert_eq!(
         (me.kind, &me.grants[0].role),
         (CallerKind::Unknown("device".into()), &Role::Unknown("archivist".into()))

@@ -150,15 +150,15 @@ pub struct User {
 }
 
 object! {
-    /// What an administrator changes on an account. Absent is untouched.
-    pub struct AccountPatch {
+    /// What an administrator changes on a user. Absent is untouched.
+    pub struct UserUpdate {
         required {}
         optional {
-            /// Name shown to others (users).
+            /// Name shown to others.
             display_name: Text<100>,
-            /// A new password (users); ends the user's sessions.
+            /// A new password; ends the user's sessions.
             password: Text<200>,
-            /// `true` ends every session and token of the account within one second.
+            /// `true` ends every session of the user within one second.
             disabled: bool,
         }
     }
@@ -180,6 +180,23 @@ object! {
             code: SystemCode,
             /// The unit that the account belongs to; default: the administrator's own.
             unit_id: crate::Ref<crate::Unit>,
+        }
+    }
+}
+
+object! {
+    /// What an administrator changes on a system. Absent is untouched.
+    pub struct SystemUpdate {
+        required {}
+        optional {
+            /// Name of the system.
+            name: Text<100>,
+            /// Contact for questions about it.
+            contact: Text,
+            /// What it exchanges data for.
+            purpose: Text<500>,
+            /// `true` revokes every token of the system within one second.
+            disabled: bool,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Server {
             UserCreate { username: name.into(), display_name: name.into(), password: PASSWORD.into(), unit_id: None };
         let user = admin.users().create(&new).await.unwrap();
         for (role, unit) in grants {
-            admin.users().grant(user.id, &grant(role.clone(), unit.clone())).await.unwrap();
+            admin.users().create_grant(user.id, &grant(role.clone(), unit.clone())).await.unwrap();
         }
         (user, self.client().login(name, PASSWORD).build().unwrap())
     }

@@ -93,11 +93,11 @@ impl Server {
         };
         let system = admin.systems().create(&new).await.unwrap();
         for grant in &grants {
-            admin.systems().grant(system.id, grant).await.unwrap();
+            admin.systems().create_grant(system.id, grant).await.unwrap();
         }
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
         let token = TokenCreate { name: "test".into(), expires_at, grants: None };
-        let issued = admin.systems().issue_token(system.id, &token).await.unwrap();
+        let issued = admin.systems().create_token(system.id, &token).await.unwrap();
         Caller { id: system.id.to_string(), code, ..self.bearer(Some(&issued.token)) }
     }
 }

@@ -62,7 +62,7 @@ impl Server {
         let system = admin.systems().create(&new).await.unwrap();
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
         let new = TokenCreate { name: "test".into(), expires_at, grants: None };
-        let token = admin.systems().issue_token(system.id, &new).await.unwrap();
+        let token = admin.systems().create_token(system.id, &new).await.unwrap();
         let client = self.client().access_token(&token.token).build().unwrap();
         let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
         let mut peer = Peer { system, client, token, grants: Vec::new(), url: self.url.clone(), http };
@@ -75,12 +75,12 @@ impl Server {
 
     /// Gives a system another grant.
     pub async fn grant(&self, peer: &Peer, new: GrantCreate) -> Uuid {
-        self.admin().systems().grant(peer.system.id, &new).await.unwrap().id
+        self.admin().systems().create_grant(peer.system.id, &new).await.unwrap().id
     }
 
     /// Takes a grant of a system away.
     pub async fn ungrant(&self, peer: &Peer, grant: Uuid) {
-        self.admin().systems().remove_grant(peer.system.id, grant).await.unwrap();
+        self.admin().systems().delete_grant(peer.system.id, grant).await.unwrap();
     }
 }
 

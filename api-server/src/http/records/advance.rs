@@ -36,7 +36,7 @@ use serde_json::{Map, Value, json};
     })))
 )]
 #[post("/v1/evaluation_rounds/{id}/advance")]
-pub async fn advance_round(
+pub async fn advance_evaluation_round(
     app: App,
     mut who: Who,
     path: Path<String>,

@@ -14,8 +14,13 @@ use utoipa::openapi::schema::{AnyOf, ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, ResponseBuilder, Schema};
 
 fn operation(kind: &Kind, name: &str, summary: String, description: &str) -> OperationBuilder {
+    let id = match name {
+        "list" => format!("list_{}", kind.plural),
+        "history" => format!("list_{}_history", kind.name),
+        verb => format!("{verb}_{}", kind.name),
+    };
     OperationBuilder::new()
-        .operation_id(Some(format!("{name}_{}", if name == "list" { kind.plural } else { kind.name })))
+        .operation_id(Some(id))
         .tag(kind.plural)
         .summary(Some(summary))
         .description(Some(description))
@@ -101,7 +106,7 @@ pub fn create(kind: &Kind, examples: &Examples) -> Operation {
     .parameter(dry_run())
     .request_body(Some(body(create, examples.create.clone())))
     .response("201", json_response("Created", one(kind), examples.record.clone(), true))
-    .response("200", json_response("It is so already", one(kind), examples.record.clone(), true))
+    .response("200", json_response("It is so already, or a dry run", one(kind), examples.record.clone(), true))
     .build()
 }
 

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// Registers the routes of every record type, and those about the types.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(types::record_types).service(types::code_lists).service(advance::advance_round);
+    config.service(types::list_record_types).service(types::list_code_lists).service(advance::advance_evaluation_round);
     calls::routes(config);
 }
 

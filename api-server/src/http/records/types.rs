@@ -24,7 +24,7 @@ use serde_json::{Value, json};
     }]})))
 )]
 #[get("/v1/record_types")]
-pub async fn record_types(who: Who, document: Data<Document>) -> ApiResult<HttpResponse> {
+pub async fn list_record_types(who: Who, document: Data<Document>) -> ApiResult<HttpResponse> {
     let items: Vec<Value> = KINDS.iter().map(|kind| of(kind, &who, &document)).collect();
     Ok(HttpResponse::Ok().json(json!({ "items": items })))
 }
@@ -65,6 +65,6 @@ fn of(kind: &'static Kind, who: &Who, document: &Document) -> Value {
     }]})))
 )]
 #[get("/v1/code_lists")]
-pub async fn code_lists(_who: Who) -> ApiResult<HttpResponse> {
+pub async fn list_code_lists(_who: Who) -> ApiResult<HttpResponse> {
     Ok(HttpResponse::Ok().json(json!({ "items": lists() })))
 }

@@ -179,13 +179,16 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
         // Moved to where the caller does not read: it is said that it is done, and no more.
         return nothing;
     };
-    let mut headers = vec![("etag", view.tag(record, &done.epoch))];
-    let status = if decided.status == ItemStatus::Created {
-        headers.push(("location", format!("/v1/{}/{}", kind.plural, record.id)));
-        201
-    } else {
-        200
-    };
+    let mut headers = Vec::new();
+    let mut status = 200;
+    // A dry run leaves nothing behind: no record to be found, and no version to build on.
+    if done.applied {
+        headers.push(("etag", view.tag(record, &done.epoch)));
+        if decided.status == ItemStatus::Created {
+            headers.push(("location", format!("/v1/{}/{}", kind.plural, record.id)));
+            status = 201;
+        }
+    }
     let mut body = view.text(record);
     if !decided.warnings.is_empty() {
         let warning = |fault: &faults::Fault| json!({"pointer": fault.pointer, "code": fault.code.code, "message": fault.message(vietnamese)});
