@@ -5,8 +5,9 @@ use cell_records_client::{Client, Error};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let token = std::env::var("CELLSYNC_TOKEN").unwrap_or_default();
-    let client = Client::builder("https://records.example.vn").access_token(token.trim()).build()?;
+    let server = std::env::var("CELL_RECORDS_SERVER").unwrap_or("http://127.0.0.1:8080".into());
+    let token = std::env::var("CELL_RECORDS_TOKEN").unwrap_or_default();
+    let client = Client::builder(&server).access_token(token.trim()).build()?;
     let store = SqliteStore::open("copy.sqlite".as_ref())?;
     let filter = Filter { types: vec!["unit".into(), "member".into()], units: vec!["ext:demo:ward".into()] };
     let mut session = SyncSession::new(client, store).with_filter(filter);

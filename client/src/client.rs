@@ -60,11 +60,13 @@ impl Client {
     }
 
     /// Waits as the retries do.
+    #[cfg(feature = "sync")]
     pub(crate) async fn pause(&self, time: Duration) {
         (self.inner.pause)(time).await;
     }
 
     /// The longest wait between two attempts.
+    #[cfg(feature = "sync")]
     pub(crate) fn retry_cap(&self) -> Duration {
         self.inner.retry.cap
     }
@@ -204,7 +206,7 @@ fn base_url(text: &str) -> Result<Url> {
 }
 
 fn refused(what: &str, cause: reqwest::Error) -> Error {
-    Error::Refused(format!("{what}: {}", Error::from(cause)))
+    Error::Refused(format!("{what}: {}", Error::unanswered(cause)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use cell_records_types::problem::Problem;
 use cell_records_types::sync::PushAnswer;
 use serde_json::{Map, Value};
+use std::fmt;
 use std::time::Duration;
 
 /// What a call of this crate returns.
@@ -26,11 +27,11 @@ pub enum Error {
     },
     /// The server was not reached, or the connection broke: whether it did the work is not known, unless
     /// [`Error::is_unsent`].
-    #[error("the server was not reached: {}", causes(.0))]
-    Network(reqwest::Error),
+    #[error("the server was not reached: {0}")]
+    Network(Cause),
     /// The answer did not come in time: whether the server did the work is not known, unless [`Error::is_unsent`].
-    #[error("no answer in time: {}", causes(.0))]
-    Timeout(reqwest::Error),
+    #[error("no answer in time: {0}")]
+    Timeout(Cause),
     /// The answer is not of the expected form: another version of the contract, or not this service at all.
     #[error("the answer is not of the expected form: {0}")]
     Decode(String),
@@ -40,6 +41,23 @@ pub enum Error {
     /// The local copy cannot be read or written.
     #[error("the local copy failed: {0}")]
     Store(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why no answer came, with the whole chain of causes.
+#[derive(Debug)]
+pub struct Cause(reqwest::Error);
+
+impl fmt::Display for Cause {
+    // The outermost error says only that sending failed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        let mut next = std::error::Error::source(&self.0);
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
 }
 
 impl Error {
@@ -78,7 +96,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Problem { status, .. } => matches!(status, 408 | 429 | 500..=599),
-            Error::Network(cause) => !is_lasting(cause),
+            Error::Network(cause) => !is_lasting(&cause.0),
             Error::Timeout(_) => true,
             Error::Decode(_) | Error::Refused(_) | Error::Store(_) => false,
         }
@@ -87,7 +105,7 @@ impl Error {
     /// Whether it is certain that the request had no effect because no connection was made.
     pub fn is_unsent(&self) -> bool {
         match self {
-            Error::Network(cause) | Error::Timeout(cause) => cause.is_connect(),
+            Error::Network(cause) | Error::Timeout(cause) => cause.0.is_connect(),
             Error::Refused(_) => true,
             _ => false,
         }
@@ -101,19 +119,19 @@ impl Error {
         serde_json::from_value(Value::Object(answer)).ok()
     }
 
-    pub(crate) fn decode(what: &str, cause: impl std::fmt::Display) -> Self {
+    /// A call that got no answer.
+    pub(crate) fn unanswered(cause: reqwest::Error) -> Self {
+        // URLs hold filters and external ids, which may name people.
+        let cause = cause.without_url();
+        if cause.is_timeout() { Error::Timeout(Cause(cause)) } else { Error::Network(Cause(cause)) }
+    }
+
+    pub(crate) fn decode(what: &str, cause: impl fmt::Display) -> Self {
         Error::Decode(format!("{what}: {cause}"))
     }
 }
 
-impl From<reqwest::Error> for Error {
-    fn from(cause: reqwest::Error) -> Self {
-        // URLs hold filters and external ids, which may name people.
-        let cause = cause.without_url();
-        if cause.is_timeout() { Error::Timeout(cause) } else { Error::Network(cause) }
-    }
-}
-
+#[cfg(feature = "sqlite")]
 impl From<rusqlite::Error> for Error {
     fn from(cause: rusqlite::Error) -> Self {
         Error::Store(Box::new(cause))
@@ -149,17 +167,6 @@ fn describe(problem: &Problem) -> String {
     }
     if !problem.request_id.is_empty() {
         text.push_str(&format!(" [request {}]", problem.request_id));
-    }
-    text
-}
-
-/// The whole chain of causes: the outermost says only that sending failed.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
     }
     text
 }

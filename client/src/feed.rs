@@ -1,4 +1,4 @@
-//! The calls of the sync protocol, one by one. [`crate::sync`] drives them.
+//! The calls of the sync protocol, one by one. `sync` drives them (feature `sync`).
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -62,12 +62,12 @@ impl Client {
     /// `409 epoch_changed`; `422 idempotency_key_reused`.
     pub async fn push(&self, batch: &PushBatch, key: &str) -> Result<PushAnswer> {
         let body = serde_json::to_vec(batch).map_err(|cause| Error::Refused(format!("the batch: {cause}")))?;
-        self.push_body(body.into(), key).await
+        self.push_body(body, key).await
     }
 
     /// The same with a body that is written already.
-    pub async fn push_body(&self, body: Bytes, key: &str) -> Result<PushAnswer> {
+    pub async fn push_body(&self, body: impl Into<Vec<u8>>, key: &str) -> Result<PushAnswer> {
         let call = Call::keyed_post(&["v1", "sync", "push"], Some(key))?;
-        self.fetch(call.body(body, "application/json")).await
+        self.fetch(call.body(Bytes::from(body.into()), "application/json")).await
     }
 }

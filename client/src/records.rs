@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::transport::{Answer, Call};
 use cell_records_types::pages::{HistoryEntry, ListQuery, Page};
 use cell_records_types::{Advance, EvaluationRound, RecordType, Ref, Timestamp};
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt, stream};
 use reqwest::header;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -216,22 +216,17 @@ impl<A: DeserializeOwned + Send + 'static> Records<EvaluationRound, A> {
 }
 
 /// The items of all pages, from the first.
-pub(crate) fn pages<I, F>(mut page: impl FnMut(Option<String>) -> F + Send) -> impl Stream<Item = Result<I>> + Send
+pub(crate) fn pages<I, F>(page: impl FnMut(Option<String>) -> F + Send) -> impl Stream<Item = Result<I>> + Send
 where
     I: Send,
     F: Future<Output = Result<Page<I>>> + Send,
 {
-    async_stream::try_stream! {
-        let mut cursor = None;
-        loop {
-            let found = page(cursor).await?;
-            for item in found.items {
-                yield item;
-            }
-            cursor = found.next_cursor;
-            if cursor.is_none() {
-                break;
-            }
-        }
-    }
+    // What is left: the page behind a cursor (at first, behind none), or nothing.
+    let pages = stream::try_unfold((page, Some(None)), |(mut page, left)| async move {
+        let Some(cursor) = left else { return Ok(None) };
+        let found = page(cursor).await?;
+        let items = stream::iter(found.items.into_iter().map(Ok::<_, Error>));
+        Ok::<_, Error>(Some((items, (page, found.next_cursor.map(Some)))))
+    });
+    pages.try_flatten()
 }

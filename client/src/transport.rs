@@ -197,9 +197,9 @@ impl Inner {
             // Marks the header as sensitive, so that no log of the HTTP library shows it.
             request = request.bearer_auth(token);
         }
-        let response = request.send().await?;
+        let response = request.send().await.map_err(Error::unanswered)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await?;
+        let body = response.bytes().await.map_err(Error::unanswered)?;
         match status {
             200..=299 | 304 => Ok(Answer { status, headers, body }),
             _ => Err(problem(status, &headers, &body)),

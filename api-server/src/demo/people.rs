@@ -98,12 +98,12 @@ fn person(number: u64, cell: &Cell, admitted: Option<Date>, known: &mut BTreeSet
             random.day_of(YEAR - age)
         }
     };
-    let year = born.0.year();
+    let year = born.year();
     let birth = match random.below(100) {
         // Of the old, papers often state the year alone.
         0..14 if year < 1955 => PartialDate { year, month: None, day: None },
-        14..18 if year < 1955 => PartialDate { year, month: Some(born.0.month()), day: None },
-        _ => PartialDate { year, month: Some(born.0.month()), day: Some(born.0.day()) },
+        14..18 if year < 1955 => PartialDate { year, month: Some(born.month()), day: None },
+        _ => PartialDate { year, month: Some(born.month()), day: Some(born.day()) },
     };
     let name = loop {
         let name = names::full_name(&mut random, &sex);
@@ -161,7 +161,7 @@ fn stay(random: &mut Random, kind: &CellType, admission: Date) -> (Date, StayVia
     if admission >= day(1985, 1, 1) && random.percent(admitted_here) {
         return (admission, StayVia::Admission);
     }
-    let first = (admission.0.year() + 2).max(1985);
+    let first = (admission.year() + 2).max(1985);
     let year = if random.percent(6) || first > 2011 {
         random.between(first.max(2012), YEAR)
     } else {
@@ -255,7 +255,7 @@ fn numbers(mut record: MemberCreate, random: &mut Random, number: u64, year: i16
     }
     // Cards are given in rounds; this one around 7 November.
     let issued = record.official_date.map(|official| {
-        let first = day(official.0.year(), 11, 7);
+        let first = day(official.year(), 11, 7);
         let round = if first < official { first.plus_years(1) } else { first };
         round.max(day(2003, 11, 7))
     });

@@ -62,10 +62,10 @@ impl Random {
 
 /// A day that is written down here, so there is such a day.
 pub const fn day(year: i16, month: i8, day: i8) -> Date {
-    Date(jiff::civil::date(year, month, day))
+    Date::constant(year, month, day)
 }
 
 /// This number of days later (or, below 0, earlier).
 pub fn later(date: Date, days: i64) -> Date {
-    Date(date.0.saturating_add(jiff::Span::new().days(days)))
+    date.plus_days(days)
 }

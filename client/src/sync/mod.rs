@@ -32,6 +32,7 @@ mod outbox;
 mod push;
 mod refs;
 mod session;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 
@@ -39,5 +40,6 @@ pub use memory::MemoryStore;
 pub use outbox::{Batch, BatchLimits, Effect, Outcome, Refused, Take};
 pub use push::Pushed;
 pub use session::{Pulled, SyncSession};
+#[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{Applied, Filter, Held, State, Store};

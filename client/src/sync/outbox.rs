@@ -3,7 +3,6 @@
 use super::refs;
 use super::store::{Held, State, broken};
 use crate::error::{Error, Result};
-use bytes::Bytes;
 use cell_records_types::sync::{
     ConflictReason, ItemResult, ItemStatus, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, PushBatch, PushItem, PushOp, PushReturn,
     SCHEMA,
@@ -34,7 +33,7 @@ pub struct Batch {
     /// Its `Idempotency-Key`.
     pub key: String,
     /// The bytes to send.
-    pub body: Bytes,
+    pub body: Vec<u8>,
     /// Its items, in the order of the body.
     pub items: Vec<PushItem>,
     /// When it was made, by the local clock.
@@ -261,7 +260,7 @@ impl Filling {
         let body = serde_json::to_vec(&batch).map_err(broken)?;
         Ok(Some(Batch {
             key: Uuid::new_v4().to_string(),
-            body: body.into(),
+            body,
             items: batch.items,
             prepared_at: Timestamp::now(),
             revision: state.revision,

@@ -53,14 +53,14 @@ impl<S: Store> SyncSession<S> {
     /// push sends the same bytes under the same key.
     pub async fn push(&mut self) -> Result<Pushed> {
         let (most, mut limits, mut total) = (BatchLimits::default(), BatchLimits::default(), Pushed::default());
-        while let Some(batch) = self.store.prepare(limits)? {
+        while let Some(mut batch) = self.store.prepare(limits)? {
             if self.is_forgotten(&batch).await? {
                 self.pull_until_current(|_| ()).await?;
                 let outcomes: Vec<_> = batch.items.iter().map(forgotten).collect();
                 total.add(&outcomes, self.store.settle(&batch.key, &outcomes)?);
                 continue;
             }
-            let outcomes = match self.client.push_body(batch.body.clone(), &batch.key).await {
+            let outcomes = match self.client.push_body(std::mem::take(&mut batch.body), &batch.key).await {
                 Ok(answer) => {
                     limits.items = limits.items.saturating_mul(2).min(most.items);
                     outcomes(&batch, answer)?

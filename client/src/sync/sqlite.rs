@@ -213,7 +213,7 @@ impl Store for SqliteStore {
         });
         if let Some((key, body, at, revision)) = prepared.optional()? {
             let items = batched(&tx, &key)?.into_iter().map(|(_, waiting)| waiting.item).collect();
-            return Ok(Some(Batch { key, body: body.into(), items, prepared_at: time(&at)?, revision }));
+            return Ok(Some(Batch { key, body, items, prepared_at: time(&at)?, revision }));
         }
         let mut filling = Filling::default();
         let mut last = 0;

@@ -9,12 +9,41 @@ use std::{fmt, str::FromStr};
 
 /// A calendar date, `YYYY-MM-DD`, year 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Date(pub jiff::civil::Date);
+pub struct Date(jiff::civil::Date);
 
 impl Date {
     /// The date, if there is such a day.
     pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
         (1..=9999).contains(&year).then(|| jiff::civil::Date::new(year, month, day).ok().map(Date)).flatten()
+    }
+
+    /// The date, for one that stands in a program.
+    ///
+    /// # Panics
+    /// If there is no such day; in a constant, when it is compiled.
+    pub const fn constant(year: i16, month: i8, day: i8) -> Self {
+        Date(jiff::civil::date(year, month, day))
+    }
+
+    /// The year, 1 to 9999.
+    pub fn year(self) -> i16 {
+        self.0.year()
+    }
+
+    /// The month, 1 to 12.
+    pub fn month(self) -> i8 {
+        self.0.month()
+    }
+
+    /// The day of the month, 1 to 31.
+    pub fn day(self) -> i8 {
+        self.0.day()
+    }
+
+    /// The day `days` later, or earlier.
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        Date(self.0.saturating_add(jiff::Span::new().days(days)))
     }
 
     /// The same day `years` later (29 February becomes 28 where it must).
@@ -88,7 +117,7 @@ impl FromStr for PartialDate {
             }
             _ => {
                 let date: Date = text.parse()?;
-                PartialDate { year: date.0.year(), month: Some(date.0.month()), day: Some(date.0.day()) }
+                PartialDate { year: date.year(), month: Some(date.month()), day: Some(date.day()) }
             }
         };
         let valid = date.year >= 1 && date.month.is_none_or(|month| (1..=12).contains(&month));
