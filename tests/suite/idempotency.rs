@@ -69,9 +69,9 @@ on_both_engines! {
         let admin = server.administrator().await;
         let caller = server.granted(vec![over(Role::CommitteeOffice, &ward.a), over(Role::CellSecretary, &ward.b)]).await;
         let mut body = member(&ward.a);
-        body["ethnicity"] = json!("kinh");
+        body["ethnicity"] = json!("01");
         let first = under(caller.post("/v1/members", body.clone()), "key").await.is(201);
-        assert_eq!(first.body["ethnicity"], "kinh");
+        assert_eq!(first.body["ethnicity"], "01");
         // What was written since does not show in the repeat.
         let changed = ward.office.patch(&format!("/v1/members/{}", first.id()), "*", json!({"phone": "+84912345678"}));
         changed.await.is(200);
@@ -164,7 +164,7 @@ on_both_engines! {
         let ward = server.ward().await;
         let mut body = member(&ward.a);
         body["full_name"] = json!("Trịnh Thị Kín");
-        body["ethnicity"] = json!("tay");
+        body["ethnicity"] = json!("02");
         body["health_note"] = json!("Đau lưng");
         body["personal_id"] = json!("040180123456");
         under(ward.office.post("/v1/members", body.clone()), "create").await.is(201);

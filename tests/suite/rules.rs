@@ -26,7 +26,7 @@ on_both_engines! {
             "card_numbers": [{"number": "1", "kind": "paper", "colour": "red"}, {"kind": "electronic"}, 3],
             "status": "candidate", "admission_date": "03/02/2005", "education_general": "ten", "education_level": "phd", "employment_status": "busy",
             "introducers": [{"member_id": nobody}], "readmission_of": "ext:x", "unit_via": "bus", "unit_history": [{"unit_id": nobody, "from": "2001-01-01"}],
-            "ethnicity": ["kinh"], "shoe_size": 42, "official_date": "2005-02-30",
+            "ethnicity": ["01"], "religion": "stoic", "policy_category": "rich", "shoe_size": 42, "official_date": "2005-02-30",
         });
         ward.office.post("/v1/members", body).await.faults(&[
             ("/full_name", "too_long"), ("/birth_name", "control_character"), ("/other_names/0", "empty"), ("/other_names/1", "wrong_type"),
@@ -37,7 +37,8 @@ on_both_engines! {
             ("/education_general", "wrong_format"), ("/education_level", "unknown_code"), ("/employment_status", "unknown_code"),
             ("/introducers/0/full_name", "required"), ("/introducers/0/member_id", "reference_not_found"), ("/readmission_of", "reference_invalid"),
             ("/unit_via", "unknown_code"), ("/unit_history/0/to", "required"), ("/unit_history/0/via", "required"),
-            ("/unit_history/0/unit_id", "reference_not_found"), ("/ethnicity", "wrong_type"), ("/shoe_size", "unknown_field"), ("/official_date", "wrong_format"),
+            ("/unit_history/0/unit_id", "reference_not_found"), ("/ethnicity", "wrong_type"), ("/religion", "unknown_code"), ("/policy_category", "unknown_code"),
+            ("/shoe_size", "unknown_field"), ("/official_date", "wrong_format"),
         ]);
         let stays = |stays: Value| json!({"unit_since": "2012-01-01", "unit_history": stays});
         let stay = |from: &str, to: &str| json!({"unit_id": ward.b, "from": from, "to": to, "via": "transfer"});

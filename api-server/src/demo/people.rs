@@ -6,7 +6,7 @@ use super::units::{self, Cell};
 use super::{names, units::cells};
 use cell_records_types::text::name_key;
 use cell_records_types::{
-    Card, CardKind, CardState, CellType, Date, EducationLevel, EmploymentStatus, MemberCreate, MemberStatus,
+    Card, CardKind, CardState, CellType, Date, EducationLevel, EmploymentStatus, Ethnicity, MemberCreate, MemberStatus,
     PartialDate, PoliticalTheoryLevel, Sex, StayVia, Uuid,
 };
 use std::collections::BTreeSet;
@@ -221,8 +221,7 @@ fn life(mut record: MemberCreate, random: &mut Random, cell: &Cell, year: i16) -
     record.native_place = Some(native.into());
     let block = if cell.kind == CellType::Residential { cell.number } else { 1 + random.below(17) };
     record.permanent_residence = Some(format!("Khối {block}, phường Hưng Bình, thành phố Vinh, Nghệ An").into());
-    // Kinh, in the list of the General Statistics Office.
-    record.ethnicity = Some("01".into());
+    record.ethnicity = Some(Ethnicity::Kinh);
     record
 }
 

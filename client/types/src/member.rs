@@ -1,5 +1,9 @@
 //! `member`: a Party member with the dated history of the cells where it counted (docs/DOMAIN.md, Members).
 
+mod groups;
+
+pub use groups::*;
+
 use crate::{Date, List, PartialDate, Ref, Text, Unit, codes, form, object, record};
 
 codes! {
@@ -259,10 +263,10 @@ record! {
             permanent_residence: Text<300>, "Nơi thường trú" "Permanent residence",
             /// Current residence.
             current_residence: Text<300>, "Nơi ở hiện nay" "Current residence",
-            /// Ethnic group, by code.
-            ethnicity: Text<40> = Sensitive, "Dân tộc" "Ethnic group",
-            /// Religion, by code.
-            religion: Text<40> = Sensitive, "Tôn giáo" "Religion",
+            /// Ethnic group.
+            ethnicity: Ethnicity = Sensitive, "Dân tộc" "Ethnic group",
+            /// Religion.
+            religion: Religion = Sensitive, "Tôn giáo" "Religion",
             /// Personal id: 12 digits.
             personal_id: PersonalId = Sensitive, "Số định danh cá nhân" "Personal id",
             /// Identity number of the former kind: 9 digits.
@@ -307,8 +311,8 @@ record! {
             employment_status: EmploymentStatus, "Tình trạng công tác" "Employment",
             /// Who introduced the member, at most 2.
             introducers: List<Introducer, 2>, "Người giới thiệu vào Đảng" "Introducers",
-            /// Entitlement group, by code.
-            policy_category: Text<40> = Sensitive, "Diện chính sách" "Entitlement group",
+            /// Entitlement group.
+            policy_category: PolicyCategory = Sensitive, "Diện chính sách" "Entitlement group",
             /// Health note.
             health_note: Text = Sensitive, "Tình trạng sức khỏe" "Health note",
             /// The earlier membership of someone who was admitted again.
@@ -324,7 +328,7 @@ record! {
         sample {
             create: {
                 "unit_id": "ext:demo:cell-01", "full_name": "Nguyễn Văn An", "sex": "male", "birth_date": "1980-05-19",
-                "admission_date": "2005-02-03", "status": "official", "official_date": "2006-02-03", "ethnicity": "kinh",
+                "admission_date": "2005-02-03", "status": "official", "official_date": "2006-02-03", "ethnicity": "01",
                 "health_note": "Khỏe",
             },
             change: { "current_residence": "Số 12 đường Lê Lợi" },
