@@ -12,7 +12,7 @@ fn main() -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| Error::Refused(format!("no runtime: {cause}")))?;
 
-    let me = runtime.block_on(client.me())?;
+    let me = runtime.block_on(client.get_me())?;
     let ward = runtime.block_on(client.records::<Unit>().get(Ref::external("demo", "ward")))?;
     println!("{} sees {}", me.display_name, ward.record.name);
     Ok(())
