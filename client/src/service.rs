@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::transport::{Answer, Call};
 use cell_records_types::accounts::{AuditEvent, RoleRights};
+use cell_records_types::metadata::{CodeListInfo, RecordTypeInfo};
 use cell_records_types::pages::Page;
 use serde_json::Value;
 
@@ -14,13 +15,13 @@ impl Client {
         self.fetch(Call::get(&["v1", "roles"])).await
     }
 
-    /// The record types: JSON Schema, filters, sorts, field classes, and the caller's rights.
-    pub async fn record_types(&self) -> Result<Page<Value>> {
+    /// The record types: what their tables and forms are drawn from, and the caller's rights.
+    pub async fn record_types(&self) -> Result<Page<RecordTypeInfo>> {
         self.fetch(Call::get(&["v1", "record_types"])).await
     }
 
     /// Every enum of the contract with its English and Vietnamese labels.
-    pub async fn code_lists(&self) -> Result<Page<Value>> {
+    pub async fn code_lists(&self) -> Result<Page<CodeListInfo>> {
         self.fetch(Call::get(&["v1", "code_lists"])).await
     }
 

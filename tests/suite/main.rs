@@ -31,6 +31,7 @@ mod lists;
 mod logs;
 mod lost_commits;
 mod members;
+mod metadata;
 mod model;
 mod moves;
 mod openapi;

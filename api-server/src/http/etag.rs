@@ -5,6 +5,7 @@
 use crate::error::{ApiError, ApiResult};
 use crate::phrases;
 use crate::store::items::Expected;
+use crate::store::secrets;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use cell_records_types::Class;
@@ -17,6 +18,11 @@ pub fn tag(version: i64, epoch: &str, class: Class, named: &[&str]) -> String {
         return format!("\"{version}.{epoch}.{class}\"");
     }
     format!("\"{version}.{epoch}.{class}.{:08x}\"", crc32fast::hash(named.join(",").as_bytes()))
+}
+
+/// The tag of what is no record.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    format!("\"{}\"", secrets::digest(bytes).get(..32).unwrap_or_default())
 }
 
 fn short(epoch: &str) -> &str {

@@ -2,9 +2,10 @@
 //! that a client which does not read holds a piece and not a file.
 
 use crate::error::{ApiError, ApiResult, NOT_ACCEPTABLE};
+use crate::http::etag;
 use crate::phrases;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{AcceptEncoding, CONTENT_ENCODING, Encoding, Header, VARY};
+use actix_web::http::header::{AcceptEncoding, CONTENT_ENCODING, ETAG, Encoding, Header, VARY};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 use flate2::Compression;
@@ -23,6 +24,7 @@ static CODINGS: [Encoding; 2] = [Encoding::gzip(), Encoding::identity()];
 /// A file.
 pub struct StaticFile {
     content_type: String,
+    tag: String,
     plain: Bytes,
     gzip: OnceCell<Bytes>,
 }
@@ -30,14 +32,18 @@ pub struct StaticFile {
 impl StaticFile {
     /// A file of this type.
     pub fn new(content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        StaticFile { content_type: content_type.into(), plain: bytes.into(), gzip: OnceCell::new() }
+        let plain = bytes.into();
+        StaticFile { content_type: content_type.into(), tag: etag::of_bytes(&plain), plain, gzip: OnceCell::new() }
     }
 
-    /// The answer to a request for it.
+    /// The answer to a request for it: `304` to who has it already.
     ///
     /// # Errors
     /// `406` when the caller takes neither gzip nor the file as it is.
     pub async fn answer(&self, request: &HttpRequest) -> ApiResult<HttpResponse> {
+        if etag::is_known(request, &self.tag) {
+            return Ok(HttpResponse::NotModified().insert_header((ETAG, self.tag.as_str())).finish());
+        }
         let accepted = AcceptEncoding::parse(request)
             .map_err(|_| ApiError::header("accept-encoding", &phrases::HEADER_UNREADABLE))?;
         let coding = accepted.negotiate(CODINGS.iter()).ok_or_else(|| ApiError::new(&NOT_ACCEPTABLE))?;
@@ -47,6 +53,7 @@ impl StaticFile {
         Ok(HttpResponse::Ok()
             .content_type(self.content_type.as_str())
             .insert_header((CONTENT_ENCODING, coding))
+            .insert_header((ETAG, self.tag.as_str()))
             .insert_header((VARY, "accept-encoding"))
             .body(Pieces(bytes)))
     }

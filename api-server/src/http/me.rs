@@ -161,8 +161,8 @@ async fn list_roles(_who: Who) -> HttpResponse {
         });
         RoleRights {
             role: role.clone(),
-            label_vi: label.map(|label| label.label_vi.to_owned()).unwrap_or_default(),
-            label_en: label.map(|label| label.label_en.to_owned()).unwrap_or_default(),
+            label_vi: label.map(|code| code.label.vi.to_owned()).unwrap_or_default(),
+            label_en: label.map(|code| code.label.en.to_owned()).unwrap_or_default(),
             types: types.collect(),
         }
     };

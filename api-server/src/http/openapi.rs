@@ -6,12 +6,13 @@ mod headers;
 mod problem;
 
 use super::files::StaticFile;
+use super::records::types::TypeTexts;
 use crate::error::ApiResult;
-use crate::store::registry::Kind;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::pages::HistoryEntry;
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -25,6 +26,7 @@ pub struct Document {
     pub text: String,
     /// The text, as it is sent.
     file: StaticFile,
+    types: OnceLock<TypeTexts>,
 }
 
 #[derive(OpenApi)]
@@ -74,16 +76,6 @@ pub fn base() -> utoipa::openapi::OpenApi {
     Base::openapi()
 }
 
-/// The schemas of a record type: what it returns, what a create takes, what a patch takes.
-pub struct Schemas {
-    /// `Member`.
-    pub answer: Value,
-    /// `MemberCreate`.
-    pub create: Value,
-    /// `MemberUpdate`.
-    pub patch: Value,
-}
-
 impl Document {
     /// The document of these paths.
     pub fn new(mut api: utoipa::openapi::OpenApi) -> Self {
@@ -96,7 +88,7 @@ impl Document {
         let mut text = api.to_pretty_json().unwrap_or_default();
         text.push('\n');
         let file = StaticFile::new("application/json", text.clone());
-        Document { api, text, file }
+        Document { api, text, file, types: OnceLock::new() }
     }
 
     /// The methods of a path, as `Allow` names them.
@@ -108,14 +100,12 @@ impl Document {
         Some(methods.join(", "))
     }
 
-    /// The schemas of a record type.
-    pub fn schemas(&self, kind: &Kind) -> Schemas {
-        let schema = |name: &str| {
-            let found = self.api.components.as_ref().and_then(|components| components.schemas.get(name));
-            found.and_then(|schema| serde_json::to_value(schema).ok()).unwrap_or_default()
-        };
-        let [answer, create, patch] = kind.schema_names();
-        Schemas { answer: schema(&answer), create: schema(&create), patch: schema(&patch) }
+    /// What `GET /v1/record_types` says to every caller.
+    pub fn types(&self) -> &TypeTexts {
+        self.types.get_or_init(|| {
+            let components = self.api.components.as_ref().map(|components| &components.schemas);
+            components.map_or_else(|| TypeTexts::new(&BTreeMap::new()), TypeTexts::new)
+        })
     }
 }
 
@@ -125,7 +115,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// This document.
-#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Value, example = json!({"openapi": "3.1.0"}))))]
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Object, example = json!({"openapi": "3.1.0"}))))]
 #[get("/openapi.json")]
 async fn get_openapi(document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
     document.file.answer(&request).await

@@ -4,15 +4,17 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::policy;
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Slice, Verb, Verdict};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
     CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
-use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState};
-use cell_records_types::{SubjectKind, UnitEvaluation};
+use cell_records_types::{
+    Advance, CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState,
+};
+use cell_records_types::{Label, SubjectKind, UnitEvaluation};
 use uuid::Uuid;
 
 impl Slice for EvaluationRound {
@@ -30,6 +32,16 @@ impl Slice for EvaluationRound {
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("year", &["year"])];
     const UNIT_INDEX: &'static [&'static str] = &["scheme_id"];
+    const VERBS: &'static [Verb] = &[Verb {
+        name: "advance",
+        label: Label { vi: "Chuyển bước", en: "Advance" },
+        note: Label {
+            vi: "Mỗi lần một bước. Chỉ lãnh đạo cấp ủy chuyển sang bước phê duyệt và các bước sau, hoặc chuyển lại (phải nêu lý do).",
+            en: "One step at a time. Only the committee's lead moves it to approved and further, or back, which needs a reason.",
+        },
+        body: "Advance",
+        parts: Advance::PARTS,
+    }];
 
     fn columns(&self) -> Vec<Value> {
         vec![

@@ -5,7 +5,7 @@ mod filters;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::{ChildTable, Sort};
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION,
@@ -97,14 +97,14 @@ impl Slice for Member {
     ];
     const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
     const SEARCH: Option<&'static str> = Some("full_name");
-    const DEFAULTED: &'static [&'static str] = &[
-        "status",
-        "education_level",
-        "political_theory_level",
-        "party_age_start",
-        "unit_since",
-        "unit_via",
-        "unit_history",
+    const DEFAULTS: &'static [Default] = &[
+        ("status", Some("\"probationary\"")),
+        ("education_level", Some("\"unknown\"")),
+        ("political_theory_level", Some("\"unknown\"")),
+        ("party_age_start", None),
+        ("unit_since", None),
+        ("unit_via", Some("\"admission\"")),
+        ("unit_history", None),
     ];
 
     fn columns(&self) -> Vec<Value> {

@@ -4,7 +4,7 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, LEVEL_NOT_IN_SCHEME, REQUIRED, ROUND_CLOSED, SCORE_MISMATCH,
@@ -27,7 +27,7 @@ impl Slice for MemberEvaluation {
         Filter { name: "excluded", field: "excluded", test: Test::Flag("excluded") },
     ];
     const SORTS: &'static [Sort] = &[];
-    const DEFAULTED: &'static [&'static str] = &["excluded"];
+    const DEFAULTS: &'static [Default] = &[("excluded", Some("false"))];
 
     fn default_unit(fields: &Fields, set: &WriteSet) -> Option<Uuid> {
         let member = fields.0.get("member_id")?.as_str()?.parse().ok()?;

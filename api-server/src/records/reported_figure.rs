@@ -3,7 +3,7 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};
 use cell_records_types::phrases::Words;
@@ -24,7 +24,7 @@ impl Slice for ReportedFigure {
         Filter { name: "period_to", field: "period_from", test: Test::DateTo("period_from") },
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("indicator_code", &["indicator_code"])];
-    const DEFAULTED: &'static [&'static str] = &["qualifier", "status"];
+    const DEFAULTS: &'static [Default] = &[("qualifier", Some("\"exact\"")), ("status", Some("\"recorded\""))];
 
     fn columns(&self) -> Vec<Value> {
         vec![

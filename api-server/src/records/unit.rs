@@ -3,7 +3,7 @@
 use crate::db::{Column, Id, Sql, Type, Value};
 use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
@@ -12,7 +12,7 @@ use cell_records_types::faults::{
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::text::{order_key, words_key};
-use cell_records_types::{CellType, Member, MemberStatus, RecordType, Unit, UnitKind, UnitState};
+use cell_records_types::{CellType, Label, Member, MemberStatus, RecordType, Unit, UnitKind, UnitState};
 use uuid::Uuid;
 
 /// Fewer official members than this in an active cell is a warning (docs/DOMAIN.md, Units).
@@ -20,6 +20,7 @@ const FEWEST_OFFICIAL_MEMBERS: i64 = 3;
 
 /// `ancestors_of`: the chain from a unit up.
 static ANCESTORS: Own = Own {
+    label: Some(Label { vi: "Tổ chức cấp trên của", en: "Units above" }),
     takes: Takes::Reference("unit"),
     description: "The chain from this unit up to the root, itself included.",
     finds_few: true,
@@ -55,7 +56,8 @@ impl Slice for Unit {
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::indexed("code", &["code"])];
     const SEARCH: Option<&'static str> = Some("name");
-    const DEFAULTED: &'static [&'static str] = &["parent_id", "parent_since", "state", "cell_type"];
+    const DEFAULTS: &'static [Default] =
+        &[("parent_id", None), ("parent_since", None), ("state", Some("\"active\"")), ("cell_type", None)];
 
     fn columns(&self) -> Vec<Value> {
         vec![

@@ -6,7 +6,7 @@ use super::scope::{Scope, Units};
 use crate::db::{Id, Sql, Value};
 use crate::phrases;
 use cell_records_types::phrases::Words;
-use cell_records_types::{CodeList, Date, PartialDate};
+use cell_records_types::{CodeList, Date, Label, PartialDate};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -20,6 +20,24 @@ pub struct Filter {
     /// How its value is read and compared.
     pub test: Test,
 }
+
+impl Filter {
+    /// What people call it, in Vietnamese and English. `field` is the label of its field.
+    pub fn label(&self, field: Label) -> (String, String) {
+        let after = |vi: &str, en: &str| (format!("{} {vi}", field.vi), format!("{} {en}", field.en));
+        let both = |label: Label| (label.vi.to_owned(), label.en.to_owned());
+        match self.test {
+            Test::DateFrom(_) => after("(từ)", "(from)"),
+            Test::DateTo(_) => after("(đến)", "(to)"),
+            Test::DayIn(..) => both(ON_A_DAY),
+            Test::Own(own) => both(own.label.unwrap_or(field)),
+            _ => both(field),
+        }
+    }
+}
+
+/// What people call a filter by a day on which something holds.
+pub const ON_A_DAY: Label = Label { vi: "Tại ngày", en: "On the day" };
 
 /// How a filter compares.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +66,8 @@ pub enum Test {
 
 /// A test that a slice brings along.
 pub struct Own {
+    /// What people call it; nothing: as its field.
+    pub label: Option<Label>,
     /// How its value is read.
     pub takes: Takes,
     /// What it asks, for the API document.

@@ -19,6 +19,20 @@ pub struct Rights {
     pub only: &'static [&'static str],
 }
 
+impl Rights {
+    /// Whether records may be made, deleted and brought back.
+    pub const fn creates(&self) -> bool {
+        self.writes.is_some() && self.only.is_empty()
+    }
+
+    /// Whether a field of this class may be written.
+    pub fn writes_field(&self, name: &str, class: Class) -> bool {
+        self.writes.is_some_and(|writes| class <= writes)
+            && !self.except.contains(&name)
+            && (self.only.is_empty() || self.only.contains(&name))
+    }
+}
+
 const fn read(class: Class) -> Option<Rights> {
     Some(Rights { reads: class, writes: None, except: &[], only: &[] })
 }

@@ -4,7 +4,7 @@
 use super::cut;
 use super::filter::Filter;
 use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
-use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
+use super::rules::{self, AnyChange, Ruled, Slice, Verb, Verdict};
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types as types;
@@ -90,7 +90,9 @@ pub struct Kind {
     /// The field that `q` searches.
     pub search: Option<&'static str>,
     /// Fields that have a default.
-    pub defaulted: &'static [&'static str],
+    pub defaults: &'static [rules::Default],
+    /// What can be done with a record besides what every type has.
+    pub verbs: &'static [Verb],
     /// Required fields that were added later, with what older records have.
     pub fills: &'static [(&'static str, &'static str)],
     /// Raised when what is derived from records of the type changed its meaning.
@@ -130,7 +132,8 @@ impl Kind {
             unit_index: T::UNIT_INDEX,
             child_tables: T::CHILD_TABLES,
             search: T::SEARCH,
-            defaulted: T::DEFAULTED,
+            defaults: T::DEFAULTS,
+            verbs: T::VERBS,
             fills: T::FILLS,
             revision: T::REVISION,
             order,
@@ -231,6 +234,11 @@ impl Kind {
     pub fn field(&self, name: &str) -> Option<&'static FieldSpec> {
         let all = || self.fields.iter().map(|field| (field.name, field)).collect();
         self.by_name.get_or_init(all).get(name).copied()
+    }
+
+    /// Whether a field has a default.
+    pub fn has_default(&self, name: &str) -> bool {
+        self.defaults.iter().any(|(field, _)| *field == name)
     }
 
     /// The sort of a name, common ones included.

@@ -8,9 +8,10 @@ use super::scope::Scope;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::fields::Part;
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
-use cell_records_types::{Class, RecordType};
+use cell_records_types::{Class, Label, RecordType};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,8 +34,12 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// `name_key` and `other_names` hold the words.
     const SEARCH: Option<&'static str> = None;
 
-    /// Fields that have a default: a `replace` leaves them when they are absent.
-    const DEFAULTED: &'static [&'static str] = &[];
+    /// Fields that have a default, each with its JSON value; nothing: the rules compute it. A `replace` leaves them when
+    /// they are absent.
+    const DEFAULTS: &'static [Default] = &[];
+
+    /// What can be done with a record besides what every type has.
+    const VERBS: &'static [Verb] = &[];
 
     /// Required fields that were added when there were records already, each with the JSON value that those have.
     const FILLS: &'static [(&'static str, &'static str)] = &[];
@@ -58,6 +63,24 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// Its defaults and rules: completes `after`, reports faults, warnings and conflicts. What it asks the set for may
     /// not be there yet: then it is asked again, and what it said the first time is dropped.
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict);
+}
+
+/// A field and the JSON value that it has by default; nothing: the rules compute it.
+pub type Default = (&'static str, Option<&'static str>);
+
+/// An operation of its own on a record: `POST /v1/{types}/{id}/{verb}`.
+#[derive(Debug, Clone, Copy)]
+pub struct Verb {
+    /// Its name, the last part of its path.
+    pub name: &'static str,
+    /// What people call it.
+    pub label: Label,
+    /// Who may do what with it, where more is asked than the right to write the type.
+    pub note: Label,
+    /// Name of the schema of its body.
+    pub body: &'static str,
+    /// The fields of its body.
+    pub parts: &'static [Part],
 }
 
 /// A write of one record as its rules see it.

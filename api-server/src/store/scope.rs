@@ -114,17 +114,12 @@ impl Writes {
 
     /// Whether records may be made, deleted and brought back.
     pub fn whole(&self) -> bool {
-        self.operator || self.rights.iter().any(|rights| rights.only.is_empty())
+        self.operator || self.rights.iter().any(Rights::creates)
     }
 
     /// Whether a field of this class may be written.
     pub fn field(&self, name: &str, class: Class) -> bool {
-        self.operator
-            || self.rights.iter().any(|rights| {
-                rights.writes.is_some_and(|writes| class <= writes)
-                    && !rights.except.contains(&name)
-                    && (rights.only.is_empty() || rights.only.contains(&name))
-            })
+        self.operator || self.rights.iter().any(|rights| rights.writes_field(name, class))
     }
 }
 

@@ -311,7 +311,7 @@ async fn collection(client: &Client, kind: &str) -> Result<String> {
     }
     // A guess would not do: a 404 of a path that does not exist would remove the record from the copy.
     let types = client.record_types().await?.items;
-    let found = types.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(kind));
-    let path = found.and_then(|one| one.get("collection")?.as_str()?.strip_prefix("/v1/"));
+    let found = types.iter().find(|one| one.name == kind);
+    let path = found.and_then(|one| one.collection.strip_prefix("/v1/"));
     path.map(str::to_owned).ok_or_else(|| Error::Decode(format!("the server does not describe the type {kind}")))
 }

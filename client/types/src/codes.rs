@@ -1,12 +1,11 @@
 //! Enums of the contract with their Vietnamese and English labels, and the macro that declares one.
 
+use crate::Label;
 use crate::fields::Shape;
-use serde::Serialize;
 use std::borrow::Cow;
 
-/// An enum of the contract, as `GET /v1/code_lists` returns it.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+/// An enum of the contract.
+#[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct CodeList {
     /// Name of the list.
@@ -16,16 +15,13 @@ pub struct CodeList {
 }
 
 /// One code of a list.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Code {
     /// The value on the wire.
     pub code: &'static str,
-    /// Vietnamese label.
-    pub label_vi: &'static str,
-    /// English label.
-    pub label_en: &'static str,
+    /// What people call it.
+    pub label: Label,
 }
 
 /// Declares an enum of the contract: variants with their codes and labels.
@@ -113,7 +109,7 @@ macro_rules! codes {
             /// The list with its labels.
             pub const LIST: $crate::CodeList = $crate::CodeList {
                 name: $list,
-                codes: &[$($crate::codes::Code { code: $code, label_vi: $vi, label_en: $en }),+],
+                codes: &[$($crate::codes::Code { code: $code, label: $crate::Label { vi: $vi, en: $en } }),+],
             };
 
             /// Every value that this version knows, in order.

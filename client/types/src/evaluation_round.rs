@@ -104,6 +104,9 @@ record! {
             /// Its state; moved by `POST /v1/evaluation_rounds/{id}/advance`.
             state: RoundState, "Trạng thái" "State",
         }
+        groups {
+            round "Đợt đánh giá" "Round": scheme_id, year, quarter, opened_on, closed_on, state, state_reason;
+        }
         sample {
             create: { "unit_id": "ext:demo:ward", "scheme_id": "ext:demo:scheme-members", "year": 2014 },
             change: { "opened_on": "2014-11-01" },

@@ -155,6 +155,10 @@ record! {
             cap: Cap, "Tỷ lệ tối đa" "Cap",
         }
         managed {}
+        groups {
+            general "Thông tin chung" "General": name, subject_kind, legal_source, valid_from, valid_to;
+            rating "Tiêu chí, xếp loại" "Criteria and levels": levels, criteria, thresholds, cap;
+        }
         sample {
             create: {
                 "unit_id": "ext:demo:ward", "name": "Xếp loại đảng viên", "subject_kind": "member", "valid_from": "2015-01-01",

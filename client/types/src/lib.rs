@@ -14,6 +14,7 @@ pub mod dates;
 pub mod decimal;
 pub mod faults;
 pub mod fields;
+pub mod metadata;
 pub mod pages;
 pub mod phrases;
 pub mod problem;
@@ -115,8 +116,10 @@ mod tests {
             }
         }
         check("types", &RECORD_TYPES.iter().map(|one| one.label).collect::<Vec<_>>());
+        check("envelope", &record::ENVELOPE.iter().map(|field| field.label).collect::<Vec<_>>());
         for one in RECORD_TYPES {
             check(one.name, &one.fields.iter().map(|field| field.label).collect::<Vec<_>>());
+            check(one.name, &one.groups.iter().map(|group| group.label).collect::<Vec<_>>());
             for field in one.fields {
                 field.shape.walk(&mut |shape| {
                     if let fields::Shape::Object(parts) = shape {
@@ -135,6 +138,17 @@ mod tests {
                 let class = one.fields.iter().find(|field| field.name == *name).map(|field| field.class);
                 assert_eq!(class, least, "{}.{name}", one.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_field_is_in_one_group_of_its_form() {
+        for one in RECORD_TYPES {
+            let mut grouped: Vec<_> = one.groups.iter().flat_map(|group| group.fields).copied().collect();
+            let mut fields: Vec<_> = one.fields.iter().map(|field| field.name).collect();
+            grouped.sort_unstable();
+            fields.sort_unstable();
+            assert_eq!(grouped, fields, "{}", one.name);
         }
     }
 

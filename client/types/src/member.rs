@@ -325,6 +325,18 @@ record! {
             unit_history: List<Stay, 100>, "Quá trình sinh hoạt đảng" "Earlier stays",
         }
         managed {}
+        groups {
+            person "Thông tin cá nhân" "Person": full_name, birth_name, other_names, sex, birth_date, birth_place, native_place,
+                ethnicity, religion, personal_id, old_id_number;
+            contact "Nơi ở, liên hệ" "Residence and contact": permanent_residence, current_residence, phone, email;
+            membership "Tư cách đảng viên" "Membership": status, admission_date, admission_decision_date, official_date, introducers,
+                party_age_start, party_age_reason, profile_number, card_numbers, readmission_of, left_on;
+            stays "Sinh hoạt đảng" "Cells": unit_since, unit_via, unit_history;
+            education "Trình độ" "Education": education_general, education_level, professional_qualification,
+                political_theory_level, state_management_level, foreign_languages;
+            life "Nghề nghiệp, chính sách" "Occupation and entitlement": occupation_at_admission, occupation_current,
+                employment_status, policy_category, health_note;
+        }
         sample {
             create: {
                 "unit_id": "ext:demo:cell-01", "full_name": "Nguyễn Văn An", "sex": "male", "birth_date": "1980-05-19",

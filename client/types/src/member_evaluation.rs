@@ -64,6 +64,11 @@ record! {
             decided_on: Date, "Ngày quyết định" "Decided on",
         }
         managed {}
+        groups {
+            subject "Đối tượng" "Subject": round_id, member_id, excluded, excluded_reason;
+            result "Kết quả" "Result": self_level, cell_level, proposed_level, final_level, score, score_sheet, reasons,
+                civil_servant_grade, decided_on;
+        }
         sample {
             create: {
                 "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-members-2013", "member_id": "ext:demo:member-0001",

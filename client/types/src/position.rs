@@ -109,6 +109,10 @@ record! {
             concurrent_government_position: Text, "Chức vụ chính quyền kiêm nhiệm" "Government office held at the same time",
         }
         managed {}
+        groups {
+            office "Chức vụ" "Office": member_id, position_code, body, basis, term_id, concurrent_government_position;
+            time "Thời gian giữ chức vụ" "Time in office": from, to, end_reason, vote_result;
+        }
         sample {
             create: {
                 "unit_id": "ext:demo:cell-01", "member_id": "ext:demo:member-0001", "position_code": "cell_committee_member",

@@ -2,8 +2,8 @@
 
 use crate::codes::Class;
 use crate::faults::Report;
-use crate::fields::Shape;
-use crate::{List, Text};
+use crate::fields::{Field, Shape};
+use crate::{List, Text, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
     /// The fields whose values, in this order, stand for a record in a list or where another refers to it. A reference
     /// among them is shown by what stands for its own record.
     const DISPLAY: &'static [&'static str];
+    /// The groups of its form, in order. A field that none names is the last of the last one.
+    const GROUPS: &'static [Group];
     /// The type's own fields, in the order of a response.
     const FIELDS: &'static [FieldSpec];
     /// What a create takes.
@@ -62,6 +64,8 @@ pub struct TypeInfo {
     pub label_plural: Label,
     /// [`RecordType::DISPLAY`].
     pub display: &'static [&'static str],
+    /// [`RecordType::GROUPS`].
+    pub groups: &'static [Group],
     /// [`RecordType::FIELDS`].
     pub fields: &'static [FieldSpec],
     /// [`RecordType::sample`].
@@ -77,6 +81,7 @@ impl TypeInfo {
             label: T::LABEL,
             label_plural: T::LABEL_PLURAL,
             display: T::DISPLAY,
+            groups: T::GROUPS,
             fields: T::FIELDS,
             sample: T::sample,
         }
@@ -101,6 +106,38 @@ pub struct Label {
     pub vi: &'static str,
     /// English.
     pub en: &'static str,
+}
+
+/// A group of fields of a form.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// Its name.
+    pub name: &'static str,
+    /// Its heading.
+    pub label: Label,
+    /// Names of its fields, in order.
+    pub fields: &'static [&'static str],
+}
+
+/// The fields that every record has, before the type's own.
+pub const ENVELOPE: &[FieldSpec] = &[
+    envelope::<Uuid>("id", Label { vi: "Mã bản ghi", en: "Id" }),
+    envelope::<Text<40>>("type", Label { vi: "Loại bản ghi", en: "Type" }),
+    envelope::<i32>("version", Label { vi: "Phiên bản", en: "Version" }),
+    FieldSpec {
+        managed: false, ..envelope::<crate::Ref<crate::Unit>>("unit_id", Label { vi: "Tổ chức", en: "Unit" })
+    },
+    FieldSpec {
+        managed: false,
+        ..envelope::<ExternalIds>("external_ids", Label { vi: "Mã ngoài", en: "External ids" })
+    },
+    envelope::<Timestamp>("created_at", Label { vi: "Thời điểm tạo", en: "Created at" }),
+    envelope::<Timestamp>("updated_at", Label { vi: "Thời điểm sửa", en: "Updated at" }),
+];
+
+const fn envelope<T: Field>(name: &'static str, label: Label) -> FieldSpec {
+    let (shape, check) = (T::SHAPE, T::check);
+    FieldSpec { name, label, class: Class::Public, required: false, managed: true, shape, check }
 }
 
 /// One field of a record type.
@@ -152,7 +189,7 @@ pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 /// `required` fields are in every record; `optional` ones may be absent, or left out by the rights of the reader;
 /// `managed` ones are changed by an operation of their own and are only in responses. A field is of the type's class
 /// unless it names another after `=`; then follow its Vietnamese and its English label. The type's own labels are
-/// Vietnamese, English and the English plural. `display` is [`RecordType::DISPLAY`], `sample` the type's example
+/// Vietnamese, English and the English plural. `groups` are those of its form, `display` is [`RecordType::DISPLAY`], `sample` the type's example
 /// ([`Sample`]).
 #[macro_export]
 macro_rules! record {
@@ -161,6 +198,7 @@ macro_rules! record {
         required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?, $rvi:literal $ren:literal,)* }
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?, $ovi:literal $oen:literal,)* }
         managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?, $mvi:literal $men:literal,)* }
+        groups { $($group:ident $gvi:literal $gen:literal: $($gfield:ident),+;)+ }
         sample { create: $sample:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
     }) => {
         $(#[$meta])*
@@ -250,6 +288,13 @@ macro_rules! record {
             const CLASS: $crate::Class = $crate::Class::$class;
             const DOWNWARD: bool = $downward;
             const DISPLAY: &'static [&'static str] = &[$(stringify!($display)),+];
+            const GROUPS: &'static [$crate::record::Group] = &[
+                $($crate::record::Group {
+                    name: stringify!($group),
+                    label: $crate::Label { vi: $gvi, en: $gen },
+                    fields: &[$(stringify!($gfield)),+],
+                },)+
+            ];
             const FIELDS: &'static [$crate::FieldSpec] = &[
                 $($crate::record!(@spec $required: $rtype, $class $(= $rclass)?, $rvi $ren, true, false),)*
                 $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, $ovi $oen, false, false),)*

@@ -123,6 +123,12 @@ record! {
             superseded_by_id: Ref<ReportedFigure>, "Số liệu thay thế" "Superseded by",
         }
         managed {}
+        groups {
+            figure "Số liệu" "Figure": indicator_code, value, measure, qualifier, decimals_printed, dimensions,
+                base_indicator_code, base_value;
+            time "Thời gian" "Time": period_from, period_to, as_of_date, as_of_precision;
+            origin "Nguồn, tình trạng" "Source and status": verbatim_text, source, reported_by_unit_id, reported_on, status, superseded_by_id;
+        }
         sample {
             create: {
                 "unit_id": "ext:demo:cell-01", "indicator_code": "members.strength", "value": "45.1", "measure": "person",

@@ -30,6 +30,9 @@ record! {
             ordinal_basis: OrdinalBasis, "Cách tính lần thứ đại hội" "How the number is counted",
         }
         managed {}
+        groups {
+            term "Nhiệm kỳ" "Term": label, from, to, ordinal, ordinal_basis;
+        }
         sample {
             create: { "unit_id": "ext:demo:cell-01", "label": "2010–2011", "from": "2010-01-01", "to": "2011-01-01" },
             change: { "label": "Nhiệm kỳ 2010–2011" },

@@ -112,6 +112,10 @@ record! {
             notes: Text<2000> = Internal, "Ghi chú" "Notes",
         }
         managed {}
+        groups {
+            general "Thông tin chung" "General": name, short_name, kind, cell_type, parent_id, parent_since, code, national_identifier;
+            activity "Hoạt động" "Activity": state, established_on, dissolved_on, address, notes;
+        }
         sample {
             create: {
                 "parent_id": "ext:demo:cell-01", "name": "Tổ đảng số 1", "kind": "party_group", "notes": "Họp vào tối thứ sáu.",

@@ -26,6 +26,9 @@ record! {
             decided_on: Date, "Ngày quyết định" "Decided on",
         }
         managed {}
+        groups {
+            result "Kết quả" "Result": round_id, self_level, proposed_level, final_level, score, reasons, decided_on;
+        }
         sample {
             create: {
                 "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-cells-2014", "self_level": "good",

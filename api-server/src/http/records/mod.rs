@@ -5,6 +5,7 @@ pub mod calls;
 pub mod collection;
 pub mod document;
 pub mod examples;
+pub mod metadata;
 pub mod parts;
 pub mod query;
 pub mod read;

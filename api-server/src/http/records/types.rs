@@ -1,70 +1,128 @@
-//! What there is: the record types with their schemas, filters and the caller's rights, and the lists of codes.
-//! A front end can draw its forms from these alone.
+//! What there is: the record types with the caller's rights, and the lists of codes. A front end can draw its tables and
+//! forms from these alone.
 
+use super::metadata;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
+use crate::http::etag;
+use crate::http::files::StaticFile;
 use crate::http::openapi::Document;
-use crate::store::policy;
-use crate::store::registry::{COMMON_SORTS, KINDS, Kind};
+use crate::store::policy::{self, Rights};
+use crate::store::registry::{KINDS, Kind};
+use crate::store::scope::{Grant, Scope};
+use crate::store::secrets;
+use actix_web::http::header::ETAG;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
-use cell_records_types::codes::code_lists as lists;
-use serde_json::{Value, json};
+use actix_web::{HttpRequest, HttpResponse, get};
+use cell_records_types::codes;
+use cell_records_types::metadata::{CodeInfo, CodeListInfo, GrantPlace, RecordTypeInfo, RightsInfo};
+use cell_records_types::pages::Page;
+use cell_records_types::record::ENVELOPE;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use utoipa::openapi::{RefOr, Schema};
 
-/// Every record type: its JSON Schemas, fields with their classes, filters and sorts, and what the caller's grants
-/// read and write of it.
-#[utoipa::path(
-    tag = "types",
-    responses((status = 200, description = "The types, in the order of a snapshot", body = Value, example = json!({"items": [{
-        "name": "term", "collection": "/v1/terms", "class": "internal", "downward": false,
-        "fields": [{"name": "label", "class": "internal", "required": true, "managed": false}],
-        "filters": ["at"], "sorts": ["from", "id", "updated_at"], "search": null,
-        "schema": {"$ref": "/openapi.json#/components/schemas/Term"},
-        "rights": [{"grant_id": "01890a5d-ac96-774b-bcce-b302099a8057", "reads": "internal", "writes": "internal"}],
-    }]})))
-)]
-#[get("/v1/record_types")]
-pub async fn list_record_types(who: Who, document: Data<Document>) -> ApiResult<HttpResponse> {
-    let items: Vec<Value> = KINDS.iter().map(|kind| of(kind, &who, &document)).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items })))
+/// The record types as JSON text: of each what is the same for every caller, up to the place of the caller's rights.
+pub struct TypeTexts {
+    texts: Vec<String>,
+    digest: String,
 }
 
-fn of(kind: &'static Kind, who: &Who, document: &Document) -> Value {
-    let fields: Vec<Value> = kind
-        .fields
-        .iter()
-        .map(|field| json!({"name": field.name, "class": field.class, "required": field.required, "managed": field.managed}))
-        .collect();
-    let rights: Vec<Value> = who
-        .scope
-        .grants
-        .iter()
-        .filter_map(|grant| {
-            let rights = policy::rights(&grant.role, kind.name)?;
-            Some(json!({
-                "grant_id": grant.id, "role": grant.role, "unit_id": grant.unit, "reads": rights.reads, "writes": rights.writes,
-                "except": rights.except, "only": rights.only,
-            }))
-        })
-        .collect();
-    let sorts: Vec<&str> = kind.sorts.iter().chain(&COMMON_SORTS).map(|sort| sort.name).collect();
-    let filters: Vec<&str> = kind.filters.iter().map(|filter| filter.name).collect();
-    let schemas = document.schemas(kind);
-    json!({
-        "name": kind.name, "collection": format!("/v1/{}", kind.plural), "class": kind.class, "downward": kind.downward,
-        "fields": fields, "filters": filters, "sorts": sorts, "search": kind.search,
-        "schema": schemas.answer, "create_schema": schemas.create, "patch_schema": schemas.patch, "rights": rights,
+impl TypeTexts {
+    /// Of the types that these schemas describe.
+    pub fn new(components: &BTreeMap<String, RefOr<Schema>>) -> Self {
+        let text = |one: &RecordTypeInfo| {
+            let whole = serde_json::to_string(one).unwrap_or_default();
+            // The rights come last, and are empty here.
+            whole.strip_suffix("[]}").map(str::to_owned).unwrap_or_default()
+        };
+        let texts: Vec<String> = metadata::record_types(components).iter().map(text).collect();
+        let digest = secrets::digest(texts.concat().as_bytes());
+        TypeTexts { texts, digest }
+    }
+}
+
+/// Every record type: labels, fields, forms, filters, sorts, verbs and JSON Schemas, and what the caller reads and writes of it.
+#[utoipa::path(
+    tag = "types",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),
+    responses(
+        (status = 200, description = "The types, in the order of a snapshot", body = Page<RecordTypeInfo>, headers(("ETag" = String, description = "Of this answer, for `If-None-Match`"))),
+        (status = 304, description = "The copy is current"),
+    )
+)]
+#[get("/v1/record_types")]
+pub async fn list_record_types(who: Who, document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
+    let types = document.types();
+    let rights = KINDS.iter().map(|kind| serde_json::to_string(&rights(kind, &who.scope)).unwrap_or_default());
+    let rights: Vec<String> = rights.collect();
+    let tag = etag::of_bytes((types.digest.clone() + &rights.concat()).as_bytes());
+    if etag::is_known(&request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    let items: Vec<String> =
+        types.texts.iter().zip(&rights).map(|(text, rights)| format!("{text}{rights}}}")).collect();
+    let body = format!(r#"{{"items":[{}]}}"#, items.join(","));
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).content_type("application/json").body(body))
+}
+
+/// What the caller's grants let it read and write of a type: grants of one role that add the same fields are one entry.
+fn rights(kind: &Kind, scope: &Scope) -> Vec<RightsInfo> {
+    let mut alike: Vec<(Vec<&Grant>, Rights)> = Vec::new();
+    for grant in &scope.grants {
+        let Some(rights) = policy::rights(&grant.role, kind.name) else { continue };
+        let same = |(known, _): &&mut (Vec<&Grant>, Rights)| {
+            known.first().is_some_and(|one| one.role == grant.role && one.fields == grant.fields)
+        };
+        match alike.iter_mut().find(same) {
+            Some((grants, _)) => grants.push(grant),
+            None => alike.push((vec![grant], rights)),
+        }
+    }
+    alike.into_iter().filter_map(|(grants, rights)| entry(kind, &grants, &rights)).collect()
+}
+
+fn entry(kind: &Kind, grants: &[&Grant], rights: &Rights) -> Option<RightsInfo> {
+    let first = grants.first()?;
+    let envelope = || ENVELOPE.iter().map(|field| field.name);
+    let reads = kind.fields.iter().filter(|field| field.class <= rights.reads || first.names(kind, field.name));
+    let writes = kind.fields.iter().filter(|field| !field.managed && rights.writes_field(field.name, field.class));
+    let moves = ENVELOPE.iter().filter(|field| !field.managed && rights.creates());
+    Some(RightsInfo {
+        role: first.role.code().into(),
+        grants: grants.iter().map(|grant| GrantPlace { id: grant.id, unit_id: grant.unit }).collect(),
+        reads: envelope().chain(reads.map(|field| field.name)).map(str::to_owned).collect(),
+        writes: moves.chain(writes).map(|field| field.name.to_owned()).collect(),
+        creates: rights.creates(),
     })
 }
 
 /// Every enum with its codes and their Vietnamese and English labels.
 #[utoipa::path(
     tag = "types",
-    responses((status = 200, description = "The lists", body = Value, example = json!({"items": [{
-        "name": "sex", "codes": [{"code": "male", "label_vi": "Nam", "label_en": "Male"}],
-    }]})))
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),
+    responses(
+        (status = 200, description = "The lists", body = Page<CodeListInfo>, headers(("ETag" = String, description = "Of this answer, for `If-None-Match`")), example = json!({"items": [{
+            "name": "sex", "codes": [{"code": "male", "label_vi": "Nam", "label_en": "Male"}],
+        }]})),
+        (status = 304, description = "The copy is current"),
+    )
 )]
 #[get("/v1/code_lists")]
-pub async fn list_code_lists(_who: Who) -> ApiResult<HttpResponse> {
-    Ok(HttpResponse::Ok().json(json!({ "items": lists() })))
+pub async fn list_code_lists(_who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+    static LISTS: LazyLock<StaticFile> = LazyLock::new(|| {
+        let code = |one: &codes::Code| CodeInfo {
+            code: one.code.into(),
+            label_vi: one.label.vi.into(),
+            label_en: one.label.en.into(),
+        };
+        let list = |list: &codes::CodeList| CodeListInfo {
+            name: list.name.into(),
+            codes: list.codes.iter().map(code).collect(),
+        };
+        let items: Vec<CodeListInfo> = codes::code_lists().iter().map(list).collect();
+        StaticFile::new("application/json", json!({ "items": items }).to_string())
+    });
+    LISTS.answer(&request).await
 }

@@ -204,7 +204,7 @@ fn resolved(item: &Item, target: &Target) -> Map<String, Value> {
 fn clear_absent(fields: &mut Fields, item: &Item, may_write: impl Fn(&FieldSpec) -> bool) {
     for spec in item.kind.fields {
         let is_sent = item.sent.iter().any(|name| name == spec.name);
-        let is_kept = spec.required || spec.managed || is_sent || item.kind.defaulted.contains(&spec.name);
+        let is_kept = spec.required || spec.managed || is_sent || item.kind.has_default(spec.name);
         if !is_kept && may_write(spec) {
             fields.0.remove(spec.name);
         }

@@ -1,0 +1,270 @@
+//! What the service says of its record types, the same for every caller: made once, of the registry and of the schemas of
+//! the API document. What the caller may do is added by each answer ([`super::types`]).
+
+use crate::store::filter::{Filter, Takes};
+use crate::store::policy;
+use crate::store::registry::{COMMON_SORTS, KINDS, Kind, UNIT};
+use cell_records_types::accounts::Role;
+use cell_records_types::fields::{Part, Shape};
+use cell_records_types::metadata::{
+    FieldInfo, FilterInfo, GroupInfo, PartInfo, RecordTypeInfo, SortInfo, ValueInfo, ValueType, VerbInfo,
+};
+use cell_records_types::record::{ENVELOPE, Group};
+use cell_records_types::{FieldSpec, Label, TypeInfo};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use utoipa::openapi::{RefOr, Schema};
+
+/// The group of the fields that every record has.
+const ENVELOPE_GROUP: Group = Group { name: "record", label: Label { vi: "Bản ghi", en: "Record" }, fields: &[] };
+/// Longer texts may have several lines.
+const LONGEST_LINE: usize = 500;
+
+/// The record types, in the order of the registry, with nobody's rights.
+pub fn record_types(components: &BTreeMap<String, RefOr<Schema>>) -> Vec<RecordTypeInfo> {
+    let schemas = components.iter().map(|(name, schema)| (name.clone(), serde_json::to_value(schema)));
+    let schemas = Schemas(schemas.filter_map(|(name, schema)| Some((name, schema.ok()?))).collect());
+    KINDS.iter().map(|kind| record_type(kind, &schemas)).collect()
+}
+
+fn record_type(kind: &Kind, schemas: &Schemas) -> RecordTypeInfo {
+    let [schema, create_schema, update_schema] = kind.schema_names().map(|name| schemas.standalone(&name));
+    let groups = TypeInfo::named(kind.name).map_or(&[][..], |one| one.groups);
+    let owned = |text: &str| text.to_owned();
+    RecordTypeInfo {
+        name: owned(kind.name),
+        collection: format!("/v1/{}", kind.plural),
+        label_vi: owned(kind.label.vi),
+        label_en: owned(kind.label.en),
+        label_plural_en: owned(kind.label_plural.en),
+        description: description(&schema),
+        class: owned(kind.class.code()),
+        downward: kind.downward,
+        display: kind.display.iter().copied().map(owned).collect(),
+        groups: groups.iter().chain([&ENVELOPE_GROUP]).map(group).collect(),
+        fields: fields(kind, groups, &schema, &create_schema),
+        filters: kind.filters.iter().map(|one| filter(kind, one)).collect(),
+        sorts: sorts(kind),
+        search: kind.search.map(owned),
+        verbs: verbs(kind, schemas),
+        schema,
+        create_schema,
+        update_schema,
+        rights: Vec::new(),
+    }
+}
+
+fn group(group: &Group) -> GroupInfo {
+    GroupInfo { name: group.name.into(), label_vi: group.label.vi.into(), label_en: group.label.en.into() }
+}
+
+/// The declaration of a field, one of the envelope included.
+fn spec(kind: &Kind, name: &str) -> Option<&'static FieldSpec> {
+    kind.field(name).or_else(|| ENVELOPE.iter().find(|field| field.name == name))
+}
+
+/// The fields in the order of the form: the unit, the groups, what no group names, and the envelope.
+fn fields(kind: &Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<FieldInfo> {
+    let (first, last) = (groups.first().unwrap_or(&ENVELOPE_GROUP), groups.last().unwrap_or(&ENVELOPE_GROUP));
+    let grouped = groups.iter().flat_map(|group| group.fields.iter().map(move |name| (*name, group)));
+    let is_grouped = |name: &str| groups.iter().any(|group| group.fields.contains(&name));
+    let rest = kind.fields.iter().map(|field| field.name).filter(|name| !is_grouped(name));
+    // The unit of a unit is the unit itself, which nobody fills in.
+    let (above, below) = if kind.order == UNIT.order { (None, Some("unit_id")) } else { (Some("unit_id"), None) };
+    let envelope = ENVELOPE.iter().map(|field| field.name).filter(|name| *name != "unit_id");
+    let order = above
+        .map(|name| (name, first))
+        .into_iter()
+        .chain(grouped)
+        .chain(rest.map(|name| (name, last)))
+        .chain(below.into_iter().chain(envelope).map(|name| (name, &ENVELOPE_GROUP)));
+    let required = |name: &str| create["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let field = |(index, (name, group)): (usize, (&'static str, &Group))| {
+        let (spec, schema) = (spec(kind, name)?, &schema["properties"][name]);
+        let default = kind.defaults.iter().find(|(field, _)| *field == name).map(|(_, value)| value);
+        Some(FieldInfo {
+            name: name.into(),
+            label_vi: spec.label.vi.into(),
+            label_en: spec.label.en.into(),
+            description: description(schema),
+            order: u32::try_from(index + 1).unwrap_or(u32::MAX),
+            group: group.name.into(),
+            class: spec.class.max(kind.class).code().into(),
+            required: required(name),
+            managed: spec.managed || below == Some(name),
+            default: default.and_then(|value| serde_json::from_str((*value)?).ok()),
+            computed: default.is_some_and(Option::is_none),
+            value: value(&spec.shape, schema),
+        })
+    };
+    order.enumerate().filter_map(field).collect()
+}
+
+fn description(schema: &Value) -> String {
+    schema["description"].as_str().unwrap_or_default().to_owned()
+}
+
+fn part(part: &Part, schema: &Value) -> PartInfo {
+    PartInfo {
+        name: part.name.into(),
+        label_vi: part.label.vi.into(),
+        label_en: part.label.en.into(),
+        description: description(&schema["properties"][part.name]),
+        required: part.required,
+        value: value(&part.shape, &schema["properties"][part.name]),
+    }
+}
+
+/// What values of a shape look like. Their schema has the descriptions of their parts.
+fn value(shape: &Shape, schema: &Value) -> ValueInfo {
+    let small = |size: usize| Some(u32::try_from(size).unwrap_or(u32::MAX));
+    let of = |kind: ValueType| ValueInfo {
+        kind,
+        max_length: None,
+        multiline: false,
+        pattern: None,
+        minimum: None,
+        maximum: None,
+        code_list: None,
+        refers_to: None,
+        fields: Vec::new(),
+        items: None,
+        max_items: None,
+    };
+    match *shape {
+        Shape::Text(most) => {
+            ValueInfo { max_length: small(most), multiline: most > LONGEST_LINE, ..of(ValueType::Text) }
+        }
+        Shape::Form(pattern) => ValueInfo { pattern: Some(pattern.into()), ..of(ValueType::Text) },
+        Shape::Integer(low, high) => ValueInfo { minimum: Some(low), maximum: Some(high), ..of(ValueType::Integer) },
+        Shape::Decimal => of(ValueType::Decimal),
+        Shape::Flag => of(ValueType::Boolean),
+        Shape::Date => of(ValueType::Date),
+        Shape::PartialDate => of(ValueType::PartialDate),
+        Shape::Timestamp => of(ValueType::Timestamp),
+        Shape::Uuid => of(ValueType::Uuid),
+        Shape::Code(list) => ValueInfo { code_list: Some(list.name.into()), ..of(ValueType::Code) },
+        Shape::Reference(kind) => ValueInfo { refers_to: Some(kind.into()), ..of(ValueType::Reference) },
+        Shape::Object(parts) => {
+            ValueInfo { fields: parts.iter().map(|one| part(one, schema)).collect(), ..of(ValueType::Object) }
+        }
+        Shape::List { of: item, most } => {
+            let items = Some(Box::new(value(item, &schema["items"])));
+            ValueInfo { items, max_items: small(most), ..of(ValueType::List) }
+        }
+        Shape::Names(values) => {
+            let items = Some(Box::new(value(values, &schema["additionalProperties"])));
+            ValueInfo { items, ..of(ValueType::Names) }
+        }
+    }
+}
+
+fn filter(kind: &Kind, filter: &Filter) -> FilterInfo {
+    let field = spec(kind, filter.field).map_or(Label { vi: "", en: "" }, |field| field.label);
+    let (label_vi, label_en) = filter.label(field);
+    let takes = filter.test.takes();
+    let shape = match takes {
+        Takes::Codes(list) => Shape::Code(list),
+        Takes::Text => Shape::Text(LONGEST_LINE),
+        Takes::Reference(target) => Shape::Reference(target),
+        Takes::Number => Shape::Integer(i64::MIN, i64::MAX),
+        Takes::Flag => Shape::Flag,
+        Takes::PartialDate => Shape::PartialDate,
+        Takes::Day => Shape::Date,
+        Takes::Word(word) => Shape::Form(word),
+    };
+    FilterInfo {
+        name: filter.name.into(),
+        label_vi,
+        label_en,
+        description: filter.test.description(),
+        field: filter.field.into(),
+        value: value(&shape, &Value::Null),
+        many: matches!(takes, Takes::Codes(_)),
+    }
+}
+
+fn sorts(kind: &Kind) -> Vec<SortInfo> {
+    let sort = |name: &'static str, everywhere| {
+        let label = spec(kind, name)?.label;
+        Some(SortInfo { name: name.into(), label_vi: label.vi.into(), label_en: label.en.into(), everywhere })
+    };
+    kind.sorts.iter().chain(&COMMON_SORTS).filter_map(|one| sort(one.name, one.indexed)).collect()
+}
+
+/// What every type has, and what is its own.
+fn verbs(kind: &Kind, schemas: &Schemas) -> Vec<VerbInfo> {
+    let verb = |name: &str, label: Label, method: &str, path: &str| VerbInfo {
+        name: name.into(),
+        label_vi: label.vi.into(),
+        label_en: label.en.into(),
+        method: method.into(),
+        path: format!("/v1/{}{path}", kind.plural),
+        if_match: false,
+        roles: roles(kind, policy::Rights::creates),
+        note_vi: None,
+        note_en: None,
+        body: Vec::new(),
+    };
+    let of_record = |name: &str, label: Label, method: &str, path: &str| VerbInfo {
+        if_match: true,
+        ..verb(name, label, method, path)
+    };
+    let update = of_record("update", Label { vi: "Sửa", en: "Change" }, "PATCH", "/{id}");
+    let mut all = vec![
+        verb("create", Label { vi: "Thêm", en: "Add" }, "POST", ""),
+        VerbInfo { roles: roles(kind, |rights| rights.writes.is_some()), ..update },
+        of_record("delete", Label { vi: "Xóa", en: "Delete" }, "DELETE", "/{id}"),
+        verb("restore", Label { vi: "Khôi phục", en: "Restore" }, "POST", "/{id}/restore"),
+    ];
+    all.extend(kind.verbs.iter().map(|own| {
+        let schema = schemas.standalone(own.body);
+        let call = of_record(own.name, own.label, "POST", &format!("/{{id}}/{}", own.name));
+        VerbInfo {
+            note_vi: Some(own.note.vi.into()),
+            note_en: Some(own.note.en.into()),
+            body: own.parts.iter().map(|one| part(one, &schema)).collect(),
+            ..call
+        }
+    }));
+    all
+}
+
+/// The roles whose rights over the type are such.
+fn roles(kind: &Kind, such: impl Fn(&policy::Rights) -> bool) -> Vec<String> {
+    let may = |role: &&Role| policy::rights(role, kind.name).is_some_and(|rights| such(&rights));
+    Role::ALL.iter().filter(may).map(|role| role.code().to_owned()).collect()
+}
+
+/// The schemas of the API document, by name.
+struct Schemas(BTreeMap<String, Value>);
+
+impl Schemas {
+    /// A schema that refers to nothing outside itself.
+    fn standalone(&self, name: &str) -> Value {
+        let mut schema = self.0.get(name).map(|schema| self.inlined(schema)).unwrap_or_default();
+        if let Value::Object(schema) = &mut schema {
+            schema.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+        }
+        schema
+    }
+
+    /// The schema with what it refers to in place of the references. What stands beside one wins, such as the description
+    /// of a field beside that of its type.
+    fn inlined(&self, schema: &Value) -> Value {
+        match schema {
+            Value::Array(all) => all.iter().map(|one| self.inlined(one)).collect(),
+            Value::Object(map) => {
+                let target = map.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+                let mut whole = match target.and_then(|name| self.0.get(name)).map(|schema| self.inlined(schema)) {
+                    Some(Value::Object(target)) => target,
+                    _ => Map::new(),
+                };
+                let beside = map.iter().filter(|(name, _)| *name != "$ref");
+                whole.extend(beside.map(|(name, value)| (name.clone(), self.inlined(value))));
+                Value::Object(whole)
+            }
+            other => other.clone(),
+        }
+    }
+}
