@@ -11,9 +11,10 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use cell_records_types::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use utoipa::ToSchema;
 
 /// The key that wraps the others: 32 bytes, given as base64 in `CELL_RECORDS_MASTER_KEY`.
 #[derive(Clone)]
@@ -206,13 +207,41 @@ impl SigningKeys {
     }
 
     /// The public keys that verify now, as `/.well-known/jwks.json` returns them.
-    pub fn jwks(&self, now: Timestamp) -> Value {
-        let key = |key: &SigningKey| {
-            let x = BASE64_URL_SAFE_NO_PAD.encode(&key.public);
-            json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid, "x": x})
+    pub fn jwks(&self, now: Timestamp) -> JwkSet {
+        let key = |key: &SigningKey| Jwk {
+            kty: "OKP",
+            crv: "Ed25519",
+            r#use: "sig",
+            alg: "EdDSA",
+            kid: key.kid.clone(),
+            x: BASE64_URL_SAFE_NO_PAD.encode(&key.public),
         };
-        json!({"keys": self.verifying(now).map(key).collect::<Vec<_>>()})
+        JwkSet { keys: self.verifying(now).map(key).collect() }
     }
+}
+
+/// Public keys (RFC 7517).
+#[derive(Serialize, ToSchema)]
+pub struct JwkSet {
+    /// The keys.
+    pub keys: Vec<Jwk>,
+}
+
+/// A public key: Ed25519 (RFC 8037).
+#[derive(Serialize, ToSchema)]
+pub struct Jwk {
+    /// `OKP`.
+    pub kty: &'static str,
+    /// `Ed25519`.
+    pub crv: &'static str,
+    /// `sig`: it verifies signatures.
+    pub r#use: &'static str,
+    /// `EdDSA`.
+    pub alg: &'static str,
+    /// Its name, as the header of a token has it.
+    pub kid: String,
+    /// The key, in base64url.
+    pub x: String,
 }
 
 impl KeySet {
@@ -331,8 +360,8 @@ mod tests {
         let signing = keys.signing();
         assert_eq!(signing.current.kid, rotation.new.id);
         assert!(signing.named(&first, at(39)).is_some() && signing.named(&first, at(41)).is_none());
-        assert_eq!(signing.jwks(at(39))["keys"].as_array().unwrap().len(), 2);
-        assert_eq!(signing.jwks(at(41))["keys"].as_array().unwrap().len(), 1);
+        assert_eq!(signing.jwks(at(39)).keys.len(), 2);
+        assert_eq!(signing.jwks(at(41)).keys.len(), 1);
         assert!(keys.rotation(&stored, None, at(39)).unwrap().over.is_empty());
         let later = keys.rotation(&stored, None, at(41)).unwrap();
         assert_eq!(later.over, [first]);

@@ -26,8 +26,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// `auditor`.
 #[utoipa::path(tag = "audit",
     params(
-        ("limit" = Option<i64>, Query, description = "Items a page, 1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "Where the page before said that this one begins"),
+        ("limit" = i64, Query),
+        ("cursor" = String, Query),
         ("before_seq" = Option<i64>, Query, description = "Only events before this position"),
         ("action" = Option<String>, Query, description = "Only of this action, such as `login_failed`"),
         ("actor" = Option<Uuid>, Query, description = "Only by this account"),

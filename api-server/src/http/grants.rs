@@ -67,7 +67,7 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 /// that reads personal data, or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
     request_body(content = GrantCreate, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
+    params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     ))))]
@@ -89,7 +89,7 @@ async fn create_user_grant(
 /// named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "systems",
     request_body(content = GrantCreate, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
+    params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
     ))))]
@@ -221,8 +221,8 @@ async fn remove(
 #[utoipa::path(tag = "units",
     params(
         ("id" = String, Path, description = "The unit: a UUID or `ext:<system>:<value>`"),
-        ("limit" = Option<i64>, Query, description = "Items a page, 1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "Where the page before said that this one begins"),
+        ("limit" = i64, Query),
+        ("cursor" = String, Query),
     ),
     responses((status = 200, description = "A page", body = Page<UnitGrant>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000002", "account_id": "019a3c5e-0000-7000-8000-000000000001", "account_kind": "user", "account_name": "van-phong", "display_name": "Văn phòng Đảng ủy", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}

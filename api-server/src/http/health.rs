@@ -1,13 +1,15 @@
 //! Whether the server is alive and ready, and the keys that verify its tokens. None of it needs a login.
 
 use crate::auth::caller::know_signing_keys;
+use crate::auth::keys::JwkSet;
 use crate::error::{ApiError, ApiResult, UNAVAILABLE};
 use crate::phrases;
 use crate::state::App;
 use actix_web::{HttpResponse, get};
 use cell_records_types::Timestamp;
-use serde_json::json;
+use serde::Serialize;
 use std::sync::atomic::Ordering;
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
@@ -15,11 +17,18 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(get_health).service(get_readiness).service(get_jwks);
 }
 
+/// What a check of the service says.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`: the process is alive; `ready`: it serves requests.
+    status: &'static str,
+}
+
 /// The process is alive.
-#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "Alive", body = Value, example = json!({"status": "ok"}))))]
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "Alive", body = Health, example = json!({"status": "ok"}))))]
 #[get("/healthz")]
 async fn get_health() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "ok"}))
+    HttpResponse::Ok().json(Health { status: "ok" })
 }
 
 /// Ready: the database answers, is migrated and takes writes, and everything that must be loaded is loaded.
@@ -29,7 +38,7 @@ async fn get_health() -> HttpResponse {
 /// call tries to write, changing nothing, and says ready once that succeeds. For ten seconds after a write that found no
 /// space, only the success of another write counts.
 #[utoipa::path(tag = "service", security(()), responses(
-    (status = 200, description = "Ready", body = Value, example = json!({"status": "ready"})),
+    (status = 200, description = "Ready", body = Health, example = json!({"status": "ready"})),
 ))]
 #[get("/readyz")]
 async fn get_readiness(app: App) -> ApiResult<HttpResponse> {
@@ -41,11 +50,13 @@ async fn get_readiness(app: App) -> ApiResult<HttpResponse> {
     if !app.writer.is_healthy().await {
         return Err(ApiError::new(&UNAVAILABLE).detail(&phrases::TAKES_NO_WRITES));
     }
-    Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
+    Ok(HttpResponse::Ok().json(Health { status: "ready" }))
 }
 
 /// The public keys that verify access tokens (RFC 7517).
-#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The keys", body = Value)))]
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The keys", body = JwkSet, example = json!({"keys": [
+    {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "5f2c91ab", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+]}))))]
 #[get("/.well-known/jwks.json")]
 async fn get_jwks(app: App) -> HttpResponse {
     // Without the database the keys that are known are as good as any.

@@ -1,21 +1,26 @@
 //! The OpenAPI document: put together from the handlers' own descriptions and, for the calls that every record type
 //! has, from the registry ([`super::records::document`]). What is routed is documented, for both come from one place.
 
+mod base;
 mod errors;
-mod headers;
+mod facts;
+pub mod headers;
+pub mod parameters;
 mod problem;
+mod schemas;
+
+pub use base::base;
 
 use super::files::StaticFile;
 use super::records::types::TypeTexts;
 use crate::error::ApiResult;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
-use cell_records_types::pages::HistoryEntry;
+use facts::Facts;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The document as it is served at `/openapi.json`.
@@ -29,32 +34,22 @@ pub struct Document {
     types: OnceLock<TypeTexts>,
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "cell-records",
-        version = "1",
-        description = "The records of a Party committee of a ward and of its cells: read, written, pulled and pushed.\n\n\
-            Everything under `/v1` except login, refresh and the exchange of tokens needs `Authorization: Bearer`: the access token \
-            of a login, or the token of a registered system. What a caller may not see is treated as if it did not exist.\n\n\
-            Every error is one `application/problem+json` body with a stable `code`, in Vietnamese where `Accept-Language` prefers it."
-    ),
-    components(schemas(HistoryEntry)),
-    modifiers(&Common),
-    security(("bearer" = []))
-)]
-struct Base;
-
-struct Common;
-
-impl utoipa::Modify for Common {
-    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let components = api.components.get_or_insert_default();
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT, or crt_…").build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-        headers::add(components);
-        errors::examples(components);
-        problem::add(components);
+/// Adds to each operation what follows from its shape: shared parameters, headers, errors.
+fn complete(api: &mut utoipa::openapi::OpenApi) {
+    let components = api.components.get_or_insert_default();
+    for (path, item) in &mut api.paths.paths {
+        for (method, operation) in operations(item) {
+            parameters::share(path, operation);
+            let facts = Facts { method, path, operation };
+            let mut responses = operation.responses.responses.clone();
+            for (status, response) in &mut responses {
+                if let RefOr::T(response) = response {
+                    headers::complete(&facts, status, response);
+                }
+            }
+            responses.extend(errors::of(&facts, components));
+            operation.responses.responses = responses;
+        }
     }
 }
 
@@ -71,20 +66,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// What the document begins with.
-pub fn base() -> utoipa::openapi::OpenApi {
-    Base::openapi()
-}
-
 impl Document {
     /// The document of these paths.
     pub fn new(mut api: utoipa::openapi::OpenApi) -> Self {
-        let components = api.components.get_or_insert_default();
-        for (path, item) in &mut api.paths.paths {
-            for (method, operation) in operations(item) {
-                errors::list(method, path, operation, components);
-            }
-        }
+        complete(&mut api);
+        schemas::finish(&mut api);
         let mut text = api.to_pretty_json().unwrap_or_default();
         text.push('\n');
         let file = StaticFile::new("application/json", text.clone());

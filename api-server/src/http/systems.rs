@@ -25,8 +25,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Needs `administrator`.
 #[utoipa::path(tag = "systems",
     params(
-        ("limit" = Option<i64>, Query, description = "Items a page, 1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "Where the page before said that this one begins"),
+        ("limit" = i64, Query),
+        ("cursor" = String, Query),
     ),
     responses((status = 200, description = "A page", body = Page<System>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
@@ -52,7 +52,7 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
 /// `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "systems",
     request_body(content = SystemCreate, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
+    params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Made; `Location` says where", body = System, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]

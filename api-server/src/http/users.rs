@@ -29,8 +29,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Needs `administrator`.
 #[utoipa::path(tag = "users",
     params(
-        ("limit" = Option<i64>, Query, description = "Items a page, 1 to 500; default 50"),
-        ("cursor" = Option<String>, Query, description = "Where the page before said that this one begins"),
+        ("limit" = i64, Query),
+        ("cursor" = String, Query),
     ),
     responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
@@ -53,7 +53,7 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 /// Needs `administrator` over the unit. A repeat under the same `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "users",
     request_body(content = UserCreate, example = json!({"username": "van-phong", "display_name": "Văn phòng Đảng ủy", "password": "con mèo ngồi trên mái nhà"})),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless")),
+    params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Made; `Location` says where", body = User, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]

@@ -28,6 +28,7 @@ impl Slice for MemberEvaluation {
     ];
     const SORTS: &'static [Sort] = &[];
     const DEFAULTS: &'static [Default] = &[("excluded", Some("false"))];
+    const NEEDS: &'static [&'static str] = &[];
 
     fn default_unit(fields: &Fields, set: &WriteSet) -> Option<Uuid> {
         let member = fields.0.get("member_id")?.as_str()?.parse().ok()?;

@@ -58,6 +58,7 @@ impl Slice for Unit {
     const SEARCH: Option<&'static str> = Some("name");
     const DEFAULTS: &'static [Default] =
         &[("parent_id", None), ("parent_since", None), ("state", Some("\"active\"")), ("cell_type", None)];
+    const NEEDS: &'static [&'static str] = &["parent_id"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

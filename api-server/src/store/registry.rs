@@ -109,6 +109,8 @@ pub struct Kind {
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     sample: fn() -> Sample,
     complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
+    /// What a create must name besides the required fields.
+    pub needs: &'static [&'static str],
     schema_names: fn() -> [String; 3],
     schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
@@ -147,6 +149,7 @@ impl Kind {
             decide: rules::decide::<T>,
             sample: T::sample,
             complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
+            needs: T::NEEDS,
             schema_names: || [T::name(), T::Create::name(), T::Update::name()].map(Cow::into_owned),
             schemas: |schemas| {
                 add_schemas::<T>(schemas);
@@ -221,6 +224,12 @@ impl Kind {
     /// Names of the schemas of what it returns, what a create takes, what a patch takes.
     pub fn schema_names(&self) -> [String; 3] {
         (self.schema_names)()
+    }
+
+    /// Name of the schema of a page of them.
+    pub fn page_name(&self) -> String {
+        let [answer, ..] = self.schema_names();
+        format!("{answer}Page")
     }
 
     /// The type's schemas and those that they refer to, by name.

@@ -41,6 +41,9 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// What can be done with a record besides what every type has.
     const VERBS: &'static [Verb] = &[];
 
+    /// What a create must name besides the required fields: where the record is put, unless the type derives it.
+    const NEEDS: &'static [&'static str] = &["unit_id"];
+
     /// Required fields that were added when there were records already, each with the JSON value that those have.
     const FILLS: &'static [(&'static str, &'static str)] = &[];
     /// Raised when a column or a child table gets another meaning under the same name and type: records are

@@ -26,23 +26,14 @@ use cell_records_types::sync::ChangesPage;
 /// cursor_foreign`. A unit of `units` that does not exist, or that the caller does not see, is an empty one: the first
 /// page names it in `unknown_units`. `If-None-Match` with the last `ETag` returns `304` when nothing at all was
 /// written.
-#[utoipa::path(tag = "sync", params(
-    ("cursor" = Option<String>, Query, description = "Where the last page ended; absent on the first call"),
-    ("types" = Option<String>, Query, description = "Record types, comma separated; default all that the caller reads", example = "unit,member"),
-    ("units" = Option<String>, Query, description = "Up to 8 units, comma separated, each with all below it; default the whole scope"),
-    ("limit" = Option<u32>, Query, minimum = 1, maximum = 2000, description = "Most changes of the page; default 500"),
-    ("max_bytes" = Option<u32>, Query, minimum = 65536, maximum = 8388608, description = "Largest page; default 4 MiB"),
-    ("from" = Option<String>, Query, description = "Without a cursor: `snapshot` (default) or `now`, which only returns a cursor"),
-    ("own" = Option<String>, Query, description = "`brief` sends what the caller itself wrote and knows without its body; default `full`"),
-    ("wait" = Option<u32>, Query, maximum = 60, description = "Seconds to wait for a change when there is none; default 0. `server_time` is that of the answer"),
-    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the last page"),
-), responses(
+#[utoipa::path(tag = "sync", params(FeedRequest), responses(
     (status = 200, description = "A page", body = ChangesPage, headers(("ETag" = String, description = "Epoch, head of the log and scope")),
         example = json!({"phase": "changes", "changes": [
             {"op": "remove", "type": "member", "id": "01937f1a-0000-7000-8000-000000000001", "version": 4, "reason": "out_of_scope"}
         ], "cursor": "cs1.…", "has_more": false, "behind": 0, "epoch": "5f2c91ab70d3418e", "schema": "2026-11",
            "scope_rev": "9f86d081884c7d65", "server_time": "2026-11-20T08:00:00.000000Z"})),
-    (status = 304, description = "Nothing was written since")))]
+    (status = 304, description = "Nothing was written since"),
+))]
 #[get("/v1/sync/changes")]
 pub(super) async fn pull_changes(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let asked = FeedRequest::of(&app, &who, &request).await?;

@@ -5,6 +5,7 @@ use super::pull::{FeedFilter, MAX_UNITS};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::params::Params;
+use crate::http::records::parts::{number as whole_number, one_of, parameter, reference, several, text};
 use crate::phrases;
 use crate::state::App;
 use crate::store::load::find_external;
@@ -15,11 +16,17 @@ use actix_web::HttpRequest;
 use cell_records_types::Reference;
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::MAX_PULL_LIMIT;
+use serde_json::json;
 use std::time::Duration;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
 /// Changes of a page when the caller does not say.
 const LIMIT: usize = 500;
+/// Changes that a caller may ask for.
+const LIMIT_BETWEEN: (usize, usize) = (1, MAX_PULL_LIMIT as usize);
 /// Bytes of a page when the caller does not say.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that a caller may ask for.
@@ -28,6 +35,12 @@ const MAX_BYTES_BETWEEN: (usize, usize) = (64 * 1024, 8 * 1024 * 1024);
 pub const PULL_MAX_BYTES: usize = MAX_BYTES_BETWEEN.1;
 /// Longest wait, in seconds.
 pub const WAIT_SECONDS: u32 = 60;
+/// Seconds that a caller may ask to wait.
+const WAIT_BETWEEN: (usize, usize) = (0, WAIT_SECONDS as usize);
+/// Where a feed begins.
+const FROM: [&str; 2] = ["snapshot", "now"];
+/// How the caller's own writes are sent.
+const OWN: [&str; 2] = ["full", "brief"];
 
 /// What a call asks for.
 pub struct FeedRequest {
@@ -53,6 +66,47 @@ pub enum Begin {
     After(FeedCursor),
 }
 
+/// As the API document has them.
+impl IntoParams for FeedRequest {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number = |(low, high): (usize, usize), default: usize| -> ObjectBuilder {
+            let bound = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
+            whole_number(bound(low), bound(high)).default(Some(json!(default)))
+        };
+        // A default would be sent by generated clients, also where a cursor says another thing.
+        let words = |words: &[&str]| one_of(words.iter().map(|word| (*word).to_owned()));
+        let types = one_of(KINDS.iter().map(|kind| kind.name.to_owned()));
+        vec![
+            parameter("cursor", text(), "Where the last page ended; absent on the first call.").build(),
+            several("types", types.into(), "Record types; absent: all that the caller reads.").build(),
+            several("units", reference(), "Up to 8 units, each with all below it; absent: the whole scope.").build(),
+            parameter("limit", number(LIMIT_BETWEEN, LIMIT).into(), "Most changes of the page.").build(),
+            parameter("max_bytes", number(MAX_BYTES_BETWEEN, MAX_BYTES).into(), "Largest page, in bytes.").build(),
+            parameter(
+                "from",
+                words(&FROM).into(),
+                "Where to begin without a cursor; `now` only returns a cursor; absent: `snapshot`.",
+            )
+            .build(),
+            parameter(
+                "own",
+                words(&OWN).into(),
+                "`brief` sends what the caller itself wrote and knows without its body; absent: `full`.",
+            )
+            .build(),
+            parameter(
+                "wait",
+                number(WAIT_BETWEEN, 0).into(),
+                "Seconds to wait for a change when there is none. `server_time` is that of the answer.",
+            )
+            .build(),
+            parameter("If-None-Match", text(), "The `ETag` of the last page.")
+                .parameter_in(ParameterIn::Header)
+                .build(),
+        ]
+    }
+}
+
 impl FeedRequest {
     /// Reads the parameters of a request.
     ///
@@ -64,11 +118,11 @@ impl FeedRequest {
         let cursor = params.take("cursor");
         let types = params.read("types", types);
         let units = params.read("units", references);
-        let limit = number(&mut params, "limit", (1, usize::try_from(MAX_PULL_LIMIT).unwrap_or(LIMIT)), LIMIT);
+        let limit = number(&mut params, "limit", LIMIT_BETWEEN, LIMIT);
         let max_bytes = number(&mut params, "max_bytes", MAX_BYTES_BETWEEN, MAX_BYTES);
-        let from = params.word("from", &["snapshot", "now"]);
-        let own = params.word("own", &["full", "brief"]);
-        let wait = number(&mut params, "wait", (0, usize::try_from(WAIT_SECONDS).unwrap_or(0)), 0);
+        let from = params.word("from", &FROM);
+        let own = params.word("own", &OWN);
+        let wait = number(&mut params, "wait", WAIT_BETWEEN, 0);
         params.end()?;
         let units = match units {
             None => None,

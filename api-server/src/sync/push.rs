@@ -42,8 +42,7 @@ static VALUES: Semaphore = Semaphore::const_new(2_000_000);
 /// Faults are reported with their item, 50 an item at most, with a pointer relative to the item; an answer says nothing
 /// of records that the caller does not see.
 #[utoipa::path(tag = "sync", params(
-    ("Idempotency-Key" = String, Header, description = "Made anew for each batch and kept for its repeats: 1 to 255 characters"),
-    ("Accept-Language" = Option<String>, Header, description = "`vi` for Vietnamese messages"),
+    ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "Made anew for each batch and kept for its repeats"),
 ), request_body(content = PushBatch, example = json!({
     "mode": "record", "schema": "2026-11", "items": [
         {"ref": "a1", "op": "upsert", "type": "unit", "id": "ext:city-hr:cell-7",

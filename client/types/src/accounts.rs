@@ -203,7 +203,7 @@ object! {
 
 /// A city's or a province's program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RegisteredSystem))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct System {
     /// The account's id.

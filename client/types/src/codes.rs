@@ -40,9 +40,9 @@ pub struct Code {
 macro_rules! codes {
     // A code is taken as a token: wrapped as a literal, it would not be seen by utoipa's reading of `rename`.
     ($(#[$meta:meta])* pub closed enum $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        $(#[$meta])*
         pub enum $name { $(#[doc = concat!($en, " (", $vi, ")")] #[serde(rename = $code)] $variant,)+ }
 
         impl $name {
@@ -154,6 +154,7 @@ pub fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Cow<'de
 
 codes! {
     /// How closely a field is held. Each class includes those before it.
+    #[cfg_attr(feature = "openapi", schema(as = FieldClass))]
     pub closed enum Class = "class" {
         Public = "public" "Công khai" "Public";
         Internal = "internal" "Nội bộ" "Internal";

@@ -180,7 +180,7 @@ impl fmt::Display for Timestamp {
 }
 
 macro_rules! as_text {
-    ($($type:ident, $format:ident, $openapi:literal, $example:literal);* $(;)?) => {$(
+    ($($type:ident, $format:ident, $name:literal, $openapi:literal, $pattern:literal, $example:literal, $description:literal);* $(;)?) => {$(
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -204,14 +204,17 @@ macro_rules! as_text {
             }
         }
         #[cfg(feature = "openapi")]
-        crate::fields::openapi::text_schema!($type, $openapi, $example);
+        crate::fields::openapi::text_schema!($type as $name, $openapi, $pattern, $example, $description);
     )*};
 }
 
 as_text! {
-    Date, DATE, "date", "2012-03-13";
-    PartialDate, PARTIAL_DATE, "partial-date", "1955-03";
-    Timestamp, TIMESTAMP, "date-time", "2014-12-31T07:00:00.000000Z";
+    Date, DATE, "CalendarDate", "date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2012-03-13", "A date, `YYYY-MM-DD`.";
+    PartialDate, PARTIAL_DATE, "PartialDate", "partial-date", "^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$", "1955-03",
+        "A date of which the day, or month and day, may be unknown: `YYYY-MM-DD`, `YYYY-MM` or `YYYY`.";
+    Timestamp, TIMESTAMP, "Timestamp", "date-time",
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        "2014-12-31T07:00:00.000000Z", "An instant (RFC 3339); in responses in UTC, to the microsecond.";
 }
 
 #[cfg(test)]

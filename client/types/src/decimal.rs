@@ -80,7 +80,13 @@ impl Field for Decimal {
 }
 
 #[cfg(feature = "openapi")]
-crate::fields::openapi::text_schema!(Decimal, "decimal", "45.1");
+crate::fields::openapi::text_schema!(
+    Decimal as "Decimal",
+    "decimal",
+    "^-?[0-9]{1,12}(\\.[0-9]{1,6})?$",
+    "45.1",
+    "An exact number, as a text: at most 12 digits and 6 places."
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,6 @@
 //! `evaluation_round`: a year's or quarter's evaluation in one unit (docs/DOMAIN.md, Evaluations).
 
-use crate::faults::Report;
-use crate::fields::{Field, Shape, integer};
-use crate::{Date, EvaluationScheme, Ref, Text, codes, object, record};
-use serde::{Deserialize, Serialize};
+use crate::{Date, EvaluationScheme, Ref, Text, codes, object, record, whole_number};
 
 codes! {
     /// The state of a round; it moves one step at a time.
@@ -38,32 +35,14 @@ impl RoundState {
     }
 }
 
-/// A year, 1900 to 2200.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-pub struct Year(pub i32);
-
-impl Field for Year {
-    const SHAPE: Shape = Shape::Integer(1900, 2200);
-
-    fn check(value: &mut serde_json::Value, report: &mut Report) {
-        integer(value, 1900, 2200, report);
-    }
+whole_number! {
+    /// A year, 1900 to 2200.
+    pub struct Year = 1900..=2200;
 }
 
-/// A quarter, 1 to 4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-pub struct Quarter(pub i32);
-
-impl Field for Quarter {
-    const SHAPE: Shape = Shape::Integer(1, 4);
-
-    fn check(value: &mut serde_json::Value, report: &mut Report) {
-        integer(value, 1, 4, report);
-    }
+whole_number! {
+    /// A quarter, 1 to 4.
+    pub struct Quarter = 1..=4;
 }
 
 object! {

@@ -1,9 +1,6 @@
 //! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (docs/DOMAIN.md, Evaluations).
 
-use crate::faults::Report;
-use crate::fields::{Field, Shape, integer};
-use crate::{Date, Decimal, List, Text, codes, form, object, record};
-use serde::{Deserialize, Serialize};
+use crate::{Date, Decimal, List, Text, codes, form, object, record, whole_number};
 
 codes! {
     /// What a scheme evaluates.
@@ -44,22 +41,14 @@ form! {
     |text| (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
 }
 
-/// A share in percent, 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-pub struct Percent(pub i32);
-
-impl Field for Percent {
-    const SHAPE: Shape = Shape::Integer(0, 100);
-
-    fn check(value: &mut serde_json::Value, report: &mut Report) {
-        integer(value, 0, 100, report);
-    }
+whole_number! {
+    /// A share in percent, 0 to 100.
+    pub struct Percent = 0..=100;
 }
 
 object! {
     /// A level of a scheme.
+    #[cfg_attr(feature = "openapi", schema(as = SchemeLevel))]
     pub struct Level {
         required {
             /// Its code, unique in the scheme.

@@ -185,9 +185,9 @@ macro_rules! object {
         required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(, $rvi:literal $ren:literal)?,)* }
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(, $ovi:literal $oen:literal)?,)* }
     }) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        $(#[$meta])*
         // For the OpenAPI document: in a body, the check refuses what is unknown.
         #[serde(deny_unknown_fields)]
         #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -300,6 +300,41 @@ macro_rules! form {
     };
 }
 
+/// Declares a whole number between two bounds, both included.
+#[macro_export]
+macro_rules! whole_number {
+    ($(#[doc = $doc:literal])* pub struct $name:ident = $low:literal..=$high:literal;) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i32);
+
+        impl $crate::fields::Field for $name {
+            const SHAPE: $crate::fields::Shape = $crate::fields::Shape::Integer($low, $high);
+
+            fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
+                $crate::fields::integer(value, $low, $high, report);
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        const _: () = {
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                    let description: Vec<&str> = [$($doc),*].into_iter().map(str::trim).collect();
+                    utoipa::openapi::ObjectBuilder::new()
+                        .schema_type(utoipa::openapi::Type::Integer)
+                        .description(Some(description.join("\n")))
+                        .minimum(Some($low))
+                        .maximum(Some($high))
+                        .into()
+                }
+            }
+            impl utoipa::ToSchema for $name {}
+        };
+    };
+}
+
 /// OpenAPI schemas that cannot be derived.
 #[cfg(feature = "openapi")]
 pub mod openapi {
@@ -309,17 +344,23 @@ pub mod openapi {
     use utoipa::{__dev::ComposeSchema, ToSchema};
 
     macro_rules! text_schema {
-        ($type:ty, $format:literal, $example:literal) => {
+        ($type:ty as $name:literal, $format:literal, $pattern:literal, $example:literal, $description:literal) => {
             impl utoipa::PartialSchema for $type {
                 fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
                     utoipa::openapi::ObjectBuilder::new()
                         .schema_type(utoipa::openapi::Type::String)
                         .format(Some(utoipa::openapi::SchemaFormat::Custom($format.into())))
+                        .pattern(Some($pattern))
                         .examples([serde_json::Value::from($example)])
+                        .description(Some($description))
                         .into()
                 }
             }
-            impl utoipa::ToSchema for $type {}
+            impl utoipa::ToSchema for $type {
+                fn name() -> std::borrow::Cow<'static, str> {
+                    std::borrow::Cow::Borrowed($name)
+                }
+            }
         };
     }
     pub(crate) use text_schema;

@@ -4,18 +4,15 @@ use serde::{Deserialize, Serialize};
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Page<T> {
     /// The page's items, in the order of the list.
     pub items: Vec<T>,
     /// Where the next page begins; absent after the last. Opaque, for this caller and query only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub next_cursor: Option<String>,
     /// How many items the whole list has, when `count=exact` was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub total: Option<i64>,
 }
 
@@ -95,4 +92,51 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
     pub record: Option<serde_json::Value>,
+}
+
+/// OpenAPI schemas that cannot be derived.
+#[cfg(feature = "openapi")]
+pub mod openapi {
+    use super::Page;
+    use std::borrow::Cow;
+    use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+    use utoipa::openapi::{Ref, RefOr, Schema};
+    use utoipa::{__dev::ComposeSchema, ToSchema};
+
+    /// The schema of a page of these items.
+    pub fn page(items: &str) -> ObjectBuilder {
+        let (items, text) = (Ref::from_schema_name(items), ObjectBuilder::new().schema_type(Type::String));
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        let next = text.description(Some(
+            "Where the next page begins; absent after the last. Opaque, for this caller and query only.",
+        ));
+        let total = number
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .description(Some("How many items the whole list has, when `count=exact` was asked."));
+        ObjectBuilder::new()
+            .description(Some("One page of a list."))
+            .property(
+                "items",
+                ArrayBuilder::new().items(items).description(Some("The items, in the order of the list.")),
+            )
+            .property("next_cursor", next)
+            .property("total", total)
+            .required("items")
+    }
+
+    impl<T: ToSchema> ComposeSchema for Page<T> {
+        fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+            page(&T::name()).into()
+        }
+    }
+    impl<T: ToSchema> ToSchema for Page<T> {
+        fn name() -> Cow<'static, str> {
+            Cow::Borrowed("Page")
+        }
+
+        fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        }
+    }
 }

@@ -173,7 +173,12 @@ mod schema {
         fn schema() -> RefOr<Schema> {
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .description(Some("A UUID, or `ext:<system>:<value>`; responses have UUIDs."))
+                .description(Some(
+                    "A record: its UUID, or `ext:<system>:<value>`; inside a push also `ref:<name>`. Responses have UUIDs.",
+                ))
+                .pattern(Some(
+                    "^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|ext:[^:]+:.+|ref:.+)$",
+                ))
                 .examples([serde_json::json!("01890a5d-ac96-774b-bcce-b302099a8057")])
                 .into()
         }

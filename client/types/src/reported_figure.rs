@@ -1,9 +1,6 @@
 //! `reported_figure`: a number as somebody reported it, never repaired (docs/DOMAIN.md, Reported figures).
 
-use crate::faults::Report;
-use crate::fields::{Field, Shape, integer};
-use crate::{Date, Decimal, Ref, Text, Unit, codes, form, record};
-use serde::{Deserialize, Serialize};
+use crate::{Date, Decimal, Ref, Text, Unit, codes, form, record, whole_number};
 use std::collections::BTreeMap;
 
 codes! {
@@ -60,18 +57,9 @@ form! {
         && text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
 }
 
-/// Decimals as printed, 0 to 6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-pub struct Places(pub i32);
-
-impl Field for Places {
-    const SHAPE: Shape = Shape::Integer(0, 6);
-
-    fn check(value: &mut serde_json::Value, report: &mut Report) {
-        integer(value, 0, 6, report);
-    }
+whole_number! {
+    /// Decimals as printed, 0 to 6.
+    pub struct Places = 0..=6;
 }
 
 /// Names of dimensions to their values, such as `{"cell_type": ["enterprise", "cooperative"]}`.

@@ -1,29 +1,17 @@
 //! Which errors an operation can return. They follow from its shape: what it takes, who may call it, what it does.
 //! The suite compares every error that it meets with what is listed here.
 
+use super::facts::Facts;
 use super::headers;
 use crate::error::*;
-use crate::store::registry::{KINDS, Kind};
-use cell_records_types::{EvaluationRound, RecordType};
 use serde_json::json;
 use std::collections::BTreeMap;
-use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
-use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
-
-/// An operation, as the rules look at it.
-pub struct Shape<'a> {
-    /// Its method.
-    pub method: HttpMethod,
-    /// Its path under the root.
-    pub path: &'a str,
-    /// What it says of itself.
-    pub operation: &'a Operation,
-}
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::path::{HttpMethod, ParameterIn};
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 /// Which operations a rule is about, and the codes that they can return.
-type Rule = (fn(&Shape<'_>) -> bool, &'static [&'static ErrorCode]);
+type Rule = (fn(&Facts<'_>) -> bool, &'static [&'static ErrorCode]);
 
 #[rustfmt::skip]
 static RULES: [Rule; 33] = [
@@ -66,119 +54,28 @@ static RULES: [Rule; 33] = [
     (|it| it.is("/v1/systems/{id}/tokens/{token}/rotate"), &[&CONFLICT]),
 ];
 
-/// What everyone may call who sent a token.
-const FOR_EVERYONE: [&str; 8] = [
-    "/v1/me",
-    "/v1/roles",
-    "/v1/record_types",
-    "/v1/code_lists",
-    "/v1/auth/token",
-    "/v1/sync",
-    "/v1/sync/changes",
-    "/v1/sync/push",
-];
-
-/// Answers that show a secret.
-const SECRETS: [&str; 2] = ["Tokens", "IssuedToken"];
-
-impl Shape<'_> {
-    /// The errors that it can return, in the order of their table, by status.
-    pub fn errors(&self) -> BTreeMap<u16, Vec<&'static ErrorCode>> {
-        let listed: Vec<&ErrorCode> =
-            RULES.iter().filter(|(is_about, _)| is_about(self)).flat_map(|(_, codes)| *codes).copied().collect();
-        let mut by_status: BTreeMap<u16, Vec<&ErrorCode>> = BTreeMap::new();
-        for code in ERROR_CODES.iter().filter(|code| listed.contains(code)) {
-            by_status.entry(code.status).or_default().push(code);
-        }
-        by_status
+/// The errors that an operation can return, by status, in the order of their table.
+fn errors(it: &Facts<'_>) -> BTreeMap<u16, Vec<&'static ErrorCode>> {
+    let listed: Vec<&ErrorCode> =
+        RULES.iter().filter(|(is_about, _)| is_about(it)).flat_map(|(_, codes)| *codes).copied().collect();
+    let mut by_status: BTreeMap<u16, Vec<&ErrorCode>> = BTreeMap::new();
+    for code in ERROR_CODES.iter().filter(|code| listed.contains(code)) {
+        by_status.entry(code.status).or_default().push(code);
     }
-
-    fn is(&self, path: &str) -> bool {
-        self.path == path
-    }
-
-    fn asks_the_database(&self) -> bool {
-        self.path.starts_with("/v1/") || self.is("/readyz")
-    }
-
-    fn is_write(&self) -> bool {
-        self.method != HttpMethod::Get
-    }
-
-    fn parameters(&self) -> impl Iterator<Item = &Parameter> {
-        let all = self.operation.parameters.iter().flatten();
-        all.filter_map(|one| if let RefOr::T(parameter) = one { Some(parameter) } else { None })
-    }
-
-    fn has(&self, place: ParameterIn) -> bool {
-        self.parameters().any(|one| one.parameter_in == place)
-    }
-
-    fn takes(&self, name: &str) -> bool {
-        self.parameters().any(|one| one.name == name)
-    }
-
-    fn needs(&self, name: &str) -> bool {
-        self.parameters().any(|one| one.name == name && one.required == Required::True)
-    }
-
-    fn has_body(&self) -> bool {
-        self.operation.request_body.is_some()
-    }
-
-    fn has_json(&self) -> bool {
-        let Some(RefOr::T(body)) = &self.operation.request_body else { return false };
-        body.content.contains_key("application/json")
-    }
-
-    fn returns_a_secret(&self) -> bool {
-        let content = self.operation.responses.responses.values().filter_map(|response| match response {
-            RefOr::T(response) => response.content.get("application/json"),
-            RefOr::Ref(_) => None,
-        });
-        let secrets = SECRETS.map(|name| RefOr::Ref(Ref::from_schema_name(name)));
-        content.into_iter().any(|content| match content {
-            RefOr::T(content) => content.schema.as_ref().is_some_and(|schema| secrets.contains(schema)),
-            RefOr::Ref(_) => false,
-        })
-    }
-
-    fn takes_a_token(&self) -> bool {
-        let security = self.operation.security.as_ref();
-        security.is_none_or(|all| all.iter().any(|one| *one != SecurityRequirement::default()))
-    }
-
-    fn is_for_everyone(&self) -> bool {
-        FOR_EVERYONE.contains(&self.path) || (self.kind().is_some() && !self.is_write())
-    }
-
-    /// The record type that it is about. Who sees a unit is a question of its own.
-    fn kind(&self) -> Option<&'static Kind> {
-        let collection = self.path.strip_prefix("/v1/").filter(|rest| !rest.ends_with("/grants"))?.split('/').next()?;
-        KINDS.iter().find(|kind| kind.plural == collection)
-    }
-
-    fn is_record_write(&self) -> bool {
-        self.kind().is_some() && self.is_write()
-    }
-
-    fn is_record_list(&self) -> bool {
-        self.kind().is_some() && !self.is_write() && !self.has(ParameterIn::Path)
-    }
-
-    fn is_of_a_round(&self) -> bool {
-        self.kind().is_some_and(|kind| kind.name == EvaluationRound::NAME || kind.field("round_id").is_some())
-    }
+    by_status
 }
 
-/// Lists its errors at an operation, each set of them stated once among the components.
-pub fn list(method: HttpMethod, path: &str, operation: &mut Operation, components: &mut Components) {
-    for (status, codes) in (Shape { method, path, operation }).errors() {
+/// The responses of an operation's errors by status: each set of codes is stated once among the components.
+pub fn of(it: &Facts<'_>, components: &mut Components) -> Vec<(String, RefOr<Response>)> {
+    let response = |(status, codes): (u16, Vec<&'static ErrorCode>)| {
         let names: Vec<&str> = codes.iter().map(|code| code.code).collect();
         let name = format!("Problem{status}_{}", names.join("_"));
-        operation.responses.responses.insert(status.to_string(), Ref::from_response_name(&name).into());
+        let reference = Ref::from_response_name(&name);
         components.responses.entry(name).or_insert_with(|| problem(status, &codes).into());
-    }
+        components.examples.extend(codes.iter().map(|code| (code.code.to_owned(), example(code).into())));
+        (status.to_string(), reference.into())
+    };
+    errors(it).into_iter().map(response).collect()
 }
 
 fn problem(status: u16, codes: &[&'static ErrorCode]) -> Response {
@@ -191,14 +88,10 @@ fn problem(status: u16, codes: &[&'static ErrorCode]) -> Response {
     headers::of_problem(status).fold(response, |response, name| response.header_ref(name, headers::named(name))).build()
 }
 
-/// Adds an example of each code to the components.
-pub fn examples(components: &mut Components) {
-    for code in ERROR_CODES {
-        let value = json!({
-            "type": format!("/problems/{}", code.code), "title": code.en, "status": code.status, "code": code.code,
-            "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
-        });
-        let example = ExampleBuilder::new().summary(code.en).value(Some(value)).build();
-        components.examples.insert(code.code.into(), example.into());
-    }
+fn example(code: &ErrorCode) -> Example {
+    let value = json!({
+        "type": format!("/problems/{}", code.code), "title": code.en, "status": code.status, "code": code.code,
+        "request_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+    });
+    ExampleBuilder::new().summary(code.en).value(Some(value)).build()
 }

@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
     params(
         ("id" = String, Path, description = "The round: a UUID or `ext:<system>:<value>`"),
         ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab.internal\""),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat harmless"),
+        ("Idempotency-Key" = Option<String>, Header),
         ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is stored"),
     ),
     request_body(content = Advance, example = json!({"to": "self_rating"})),

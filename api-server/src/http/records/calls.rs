@@ -3,7 +3,7 @@
 
 use super::collection::OfType;
 use super::examples::Examples;
-use super::{document, read, write};
+use super::{document, read, schemas, write};
 use crate::store::registry::{KINDS, Kind};
 use actix_web::http::Method;
 use actix_web::{Route, Scope, web};
@@ -68,8 +68,8 @@ const fn method(method: &HttpMethod) -> Method {
 /// Adds the paths and schemas of all record types to the document.
 pub fn describe(api: &mut OpenApi) {
     for kind in &KINDS {
-        api.components.get_or_insert_default().schemas.extend(kind.schemas());
         let examples = Examples::of(kind);
+        schemas::add(kind, &examples, api.components.get_or_insert_default());
         for call in &CALLS {
             let path = format!("/v1/{}{}", kind.plural, call.path);
             api.paths.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, &examples));

@@ -9,6 +9,7 @@ pub mod metadata;
 pub mod parts;
 pub mod query;
 pub mod read;
+pub mod schemas;
 pub mod types;
 pub mod view;
 pub mod write;

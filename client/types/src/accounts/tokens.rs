@@ -90,6 +90,7 @@ object! {
         }
         optional {
             /// Narrows the token to some of its system's grants, by id; default: all.
+            #[cfg_attr(feature = "openapi", schema(value_type = Vec<Uuid>, max_items = 20))]
             grants: List<Uuid, 20>,
         }
     }
