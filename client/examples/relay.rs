@@ -4,7 +4,7 @@
 //! the page, and what is repeated changes nothing.
 
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::{SqliteStore, Store, SyncSession};
+use cell_records_client::sync::{CopyStore, SqliteStore, SyncSession};
 use cell_records_client::types::sync::{Change, PushItem, PushOp, RemoveReason};
 use cell_records_client::types::{Reference, TypeInfo};
 use cell_records_client::{Client, Error};

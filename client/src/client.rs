@@ -3,6 +3,7 @@
 use crate::credentials::{Credentials, Live};
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
+use cell_records_types::Timestamp;
 use cell_records_types::accounts::{Login, Tokens};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Url};
@@ -11,8 +12,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Waits; another one in tests.
-pub(crate) type Pause = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// A wait that has begun.
+pub(crate) type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Waits, and knows the time; another one in tests.
+#[derive(Clone)]
+pub(crate) struct Clock {
+    pub(crate) pause: Arc<dyn Fn(Duration) -> Pause + Send + Sync>,
+    #[cfg_attr(not(feature = "sync"), expect(dead_code, reason = "only the sync engine asks for the time"))]
+    pub(crate) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock { pause: Arc::new(|time| Box::pin(tokio::time::sleep(time))), now: Arc::new(Timestamp::now) }
+    }
+}
 
 /// Calls one server in the name of one account. Cheap to clone; clones share connections and the session.
 #[derive(Clone)]
@@ -26,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) credentials: Credentials,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
-    pub(crate) pause: Pause,
+    pub(crate) clock: Clock,
 }
 
 impl fmt::Debug for Client {
@@ -47,7 +62,7 @@ impl Client {
             connect_timeout: Duration::from_secs(10),
             retry: RetryPolicy::default(),
             root_certificates: Vec::new(),
-            pause: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
+            clock: Clock::default(),
         }
     }
 
@@ -62,7 +77,13 @@ impl Client {
     /// Waits as the retries do.
     #[cfg(feature = "sync")]
     pub(crate) async fn pause(&self, time: Duration) {
-        (self.inner.pause)(time).await;
+        (self.inner.clock.pause)(time).await;
+    }
+
+    /// The time, by the local clock.
+    #[cfg(feature = "sync")]
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.inner.clock.now)()
     }
 
     /// The longest wait between two attempts.
@@ -82,7 +103,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     retry: RetryPolicy,
     root_certificates: Vec<Vec<u8>>,
-    pub(crate) pause: Pause,
+    pub(crate) clock: Clock,
 }
 
 impl fmt::Debug for ClientBuilder {
@@ -188,7 +209,7 @@ impl ClientBuilder {
             credentials: self.credentials,
             retry: self.retry,
             timeout: self.timeout,
-            pause: self.pause,
+            clock: self.clock,
         };
         Ok(Client { inner: Arc::new(inner) })
     }

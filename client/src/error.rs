@@ -131,13 +131,6 @@ impl Error {
     }
 }
 
-#[cfg(feature = "sqlite")]
-impl From<rusqlite::Error> for Error {
-    fn from(cause: rusqlite::Error) -> Self {
-        Error::Store(Box::new(cause))
-    }
-}
-
 /// Whether a failure of the connection comes again until somebody mends a certificate, a name or a setting.
 fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);

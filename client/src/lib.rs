@@ -10,12 +10,15 @@
     feature = "sync",
     doc = "- [`sync`]: a local copy that follows the server, and an outbox of local changes."
 )]
+#![cfg_attr(feature = "testing", doc = "- [`testing`]: a server for tests, with faults by script.")]
 //! - [`types`]: the records, and all that is sent and returned.
 //! - [`Error`], [`RetryPolicy`]: what can go wrong, and what is done about it.
 
 pub mod feed;
 #[cfg(feature = "sync")]
 pub mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 mod accounts;
 mod client;

@@ -178,7 +178,7 @@ impl Inner {
                 return Err(error);
             };
             tracing::debug!(method = %call.method, attempt, wait_ms = wait.as_millis(), %error, "sending again");
-            (self.pause)(wait).await;
+            (self.clock.pause)(wait).await;
             attempt += 1;
         }
     }

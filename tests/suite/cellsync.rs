@@ -3,7 +3,7 @@
 use crate::push::ward;
 use crate::support::items::{item, update};
 use crate::support::{Server, on_both_engines};
-use cell_records_client::sync::{BatchLimits, SqliteStore, Store};
+use cell_records_client::sync::{BatchLimits, Outbox, SqliteStore};
 use cell_records_client::types::sync::{PushItem, PushOp};
 use serde_json::{Value, json};
 use std::path::Path;

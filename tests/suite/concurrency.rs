@@ -5,7 +5,7 @@ use crate::support::copies::{Puller, assert_same, held, visible};
 use crate::support::items::{delete, figure, item, member, update};
 use crate::support::on_both_engines;
 use cell_records_client::Client;
-use cell_records_client::sync::Store;
+use cell_records_client::sync::CopyStore;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{PushBatch, PushItem, PushOp};
 use cell_records_client::types::{Member, MemberUpdate};

@@ -7,7 +7,7 @@ use crate::support::items::member;
 use crate::support::on_both_engines;
 use cell_records_client::RetryPolicy;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::{MemoryStore, Store, SyncSession};
+use cell_records_client::sync::{CopyStore, MemoryStore, SyncSession};
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::PushBatch;
 use serde_json::json;

@@ -8,7 +8,7 @@ use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, change, stays};
 use cell_records_client::Client;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::Store;
+use cell_records_client::sync::CopyStore;
 use cell_records_client::types::Reference;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{Change, ItemResult, ItemStatus, PushBatch, PushItem, PushOp, RemoveReason};

@@ -9,7 +9,7 @@ use crate::support::peers::Peer;
 use crate::support::{Server, on_both_engines};
 use cell_records_client::Client;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::Store;
+use cell_records_client::sync::CopyStore;
 use cell_records_client::types::Timestamp;
 use cell_records_client::types::accounts::{GrantCreate, Role};
 use cell_records_client::types::sync::{ItemStatus, PushItem, PushOp};

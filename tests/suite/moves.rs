@@ -6,7 +6,7 @@ use crate::support::items::{delete, item, member, update};
 use crate::support::peers::Peer;
 use crate::support::{Server, on_both_engines};
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::Store;
+use cell_records_client::sync::CopyStore;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{Change, PushOp, RemoveReason};
 use serde_json::json;

@@ -6,7 +6,7 @@ use crate::support::items::{delete, figure, member, unit, update};
 use crate::support::ward::ROOT;
 use crate::support::{Engine, Server, on_both_engines};
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::{Filter, MemoryStore, SqliteStore, Store};
+use cell_records_client::sync::{CopyStore, Filter, MemoryStore, SqliteStore};
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::Change;
 use serde_json::json;

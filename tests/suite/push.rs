@@ -5,7 +5,7 @@ use crate::support::copies::Puller;
 use crate::support::items::{delete, figure, item, known_as, member, named, unit, update, without_id};
 use crate::support::on_both_engines;
 use crate::support::peers::{Peer, Reply};
-use cell_records_client::sync::{MemoryStore, Store};
+use cell_records_client::sync::{CopyStore, MemoryStore, Outbox};
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::{

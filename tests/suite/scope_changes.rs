@@ -5,7 +5,7 @@ use crate::support::copies::{Puller, held};
 use crate::support::items::{figure, member, unit, update};
 use crate::support::on_both_engines;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::{MemoryStore, Store};
+use cell_records_client::sync::{CopyStore, MemoryStore};
 use cell_records_client::types::accounts::{GrantCreate, Role};
 use cell_records_client::types::sync::{Change, PushBatch};
 use cell_records_client::types::{Timestamp, Unit};

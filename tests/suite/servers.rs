@@ -8,7 +8,7 @@ use crate::support::items::{member, unit, update};
 use crate::support::{Engine, on_both_engines, ward};
 use cell_records_client::RetryPolicy;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::Store;
+use cell_records_client::sync::CopyStore;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::PushBatch;

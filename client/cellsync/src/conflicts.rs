@@ -2,7 +2,7 @@
 
 use crate::report::{human, print, words};
 use anyhow::Result;
-use cell_records_client::sync::{SqliteStore, Store, Take};
+use cell_records_client::sync::{Outbox, SqliteStore, Take};
 use clap::ValueEnum;
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ mod file;
 mod report;
 
 use anyhow::{Context, Result, bail};
-use cell_records_client::sync::{Filter, SqliteStore, Store, SyncSession};
+use cell_records_client::sync::{CopyStore, Filter, Outbox, SqliteStore, SyncSession};
 use cell_records_client::types::Timestamp;
 use cell_records_client::{Client, Error};
 use clap::{Args, Parser, Subcommand};

@@ -1,8 +1,10 @@
 //! The store that forgets everything with the process: for tests, and for copies that are cheap to load.
 
-use super::outbox::{Again, Batch, BatchLimits, Effect, Filling, Outcome, QueuedItem, Refused};
-use super::refs::{Follow, Names};
-use super::store::{Applied, Filter, Held, State, Store, broken, replaces};
+use super::events::Event;
+use super::helpers::{Again, Filling, Follow, Names, QueuedItem, replaces};
+use super::outbox::{Batch, BatchLimits, Effect, Outbox, Outcome};
+use super::refused::Refused;
+use super::store::{Applied, CopyStore, Filter, Held, State, broken};
 use crate::error::Result;
 use cell_records_types::Timestamp;
 use cell_records_types::sync::{Change, ChangesPage, ItemResult, ItemStatus, Phase, PushItem};
@@ -41,8 +43,8 @@ impl MemoryStore {
         self.records.get(kind)?.get(&id)
     }
 
-    fn remove(&mut self, kind: &str, id: Uuid) -> usize {
-        self.records.get_mut(kind).and_then(|rows| rows.remove(&id)).map_or(0, |_| 1)
+    fn remove(&mut self, kind: &str, id: Uuid) -> bool {
+        self.records.get_mut(kind).is_some_and(|rows| rows.remove(&id).is_some())
     }
 
     /// Lets the copy follow an accepted item.
@@ -57,7 +59,9 @@ impl MemoryStore {
                     self.records.entry(kind.clone()).or_default().insert(*id, row);
                 }
             }
-            Effect::Remove { kind, id } => drop(self.remove(kind, *id)),
+            Effect::Remove { kind, id } => {
+                self.remove(kind, *id);
+            }
             Effect::Nothing => {}
         }
     }
@@ -70,23 +74,24 @@ impl MemoryStore {
     }
 
     /// Deletes what the running snapshot did not name.
-    fn sweep(&mut self, generation: i64, spare_pushed: bool) -> usize {
-        let (outbox, mut swept) = (&self.outbox, 0);
+    fn sweep(&mut self, generation: i64, spare_pushed: bool, events: &mut Vec<Event>) {
+        let outbox = &self.outbox;
         for (kind, rows) in &mut self.records {
             rows.retain(|id, row| {
                 let keep = row.seen == generation
                     || (spare_pushed && row.pushed)
                     || outbox.iter().any(|waiting| waiting.record() == Some(*id) && waiting.item.kind == *kind);
                 row.pushed &= spare_pushed;
-                swept += usize::from(!keep);
+                if !keep {
+                    events.push(Event::Swept { kind: kind.clone(), id: *id, version: row.held.version });
+                }
                 keep
             });
         }
-        swept
     }
 }
 
-impl Store for MemoryStore {
+impl CopyStore for MemoryStore {
     fn state(&self) -> Result<State> {
         Ok(self.state.clone())
     }
@@ -113,29 +118,33 @@ impl Store for MemoryStore {
                         }
                         _ => {
                             rows.insert(*id, Row { held, seen: next.generation, pushed: false });
-                            applied.stored += 1;
+                            applied.events.push(Event::Upserted { kind: kind.clone(), id: *id, version: *version });
                         }
                     }
                 }
                 Change::Own { kind, id, .. } => {
                     if let Some(row) = self.records.get_mut(kind).and_then(|rows| rows.get_mut(id)) {
                         row.seen = next.generation;
+                        let version = row.held.version;
+                        applied.events.push(Event::Upserted { kind: kind.clone(), id: *id, version });
                     }
                 }
                 Change::Remove { kind, id, version, .. } => {
                     let held = self.row(kind, *id).map(|row| row.held.version);
-                    applied.removed += if replaces(held, *version, snapshot) { self.remove(kind, *id) } else { 0 };
+                    if replaces(held, *version, snapshot) && self.remove(kind, *id) {
+                        applied.events.push(Event::Removed { kind: kind.clone(), id: *id, version: *version });
+                    }
                 }
                 Change::SnapshotEnd { counts } => {
                     applied.miscounted = next.miscounted(counts);
-                    applied.swept += self.sweep(next.generation, true);
+                    self.sweep(next.generation, true, &mut applied.events);
                 }
                 // An operation of a newer server.
                 _ => {}
             }
         }
         if self.state.judges(page) {
-            applied.swept += self.sweep(next.generation, false);
+            self.sweep(next.generation, false, &mut applied.events);
         }
         self.state = next;
         Ok(applied)
@@ -158,7 +167,9 @@ impl Store for MemoryStore {
         let filled = self.records.iter().filter(|(_, rows)| !rows.is_empty());
         filled.map(|(kind, rows)| Ok((kind.clone(), i64::try_from(rows.len()).map_err(broken)?))).collect()
     }
+}
 
+impl Outbox for MemoryStore {
     fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
         self.outbox.extend(QueuedItem::of_call(self.calls + 1, items, &self.state)?);
         self.calls += 1;
@@ -246,13 +257,6 @@ impl Store for MemoryStore {
         let again = Again::of(number, item, &self.refused)?;
         self.enqueue(&again.items)?;
         self.refused.retain(|(_, refused)| !again.numbers.contains(&refused.number));
-        Ok(())
-    }
-
-    #[cfg(test)]
-    fn backdate(&mut self, micros: i64) -> Result<()> {
-        let batch = self.batch.as_mut().ok_or_else(|| broken("no batch"))?;
-        batch.prepared_at = Timestamp::from_micros(batch.prepared_at.micros() - micros);
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! Pushing: the outbox in batches, each sent until its answer is stored.
 
-use super::outbox::{Batch, BatchLimits, EPOCH_CHANGED, Effect, Outcome, is_conflict};
+use super::outbox::{Batch, BatchLimits, Effect, Outbox, Outcome};
+use super::refused::{EPOCH_CHANGED, is_conflict};
 use super::session::{SyncSession, envelope};
-use super::store::{Held, Store};
+use super::store::Held;
 use crate::error::{Error, Result};
+use cell_records_types::Reference;
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{Conflict, ConflictReason, ItemResult, ItemStatus, PushAnswer, PushItem, PushOp};
-use cell_records_types::{Reference, Timestamp};
 
 /// What a push did.
 #[non_exhaustive]
@@ -43,10 +44,10 @@ enum Refusal {
     OtherLog,
 }
 
-impl<S: Store> SyncSession<S> {
+impl<S: Outbox> SyncSession<S> {
     /// Sends the outbox, in order, in batches of at most 1,000 items and 8 MiB, and settles each item: an accepted
     /// one leaves the outbox and its record enters the copy; a refused one moves to the store's refused items, and
-    /// what refers to it goes with it ([`Store::retry`] brings them back together).
+    /// what refers to it goes with it ([`Outbox::retry`] brings them back together).
     ///
     /// # Errors
     /// The network's, and those of the account (401, 403): the prepared batch then stays in the store, and the next
@@ -91,7 +92,7 @@ impl<S: Store> SyncSession<S> {
 
     /// Whether the server may not know the batch's key any more, and would take a second sending for a first one.
     async fn is_forgotten(&self, batch: &Batch) -> Result<bool> {
-        let age = Timestamp::now().micros().saturating_sub(batch.prepared_at.micros());
+        let age = self.client.now().micros().saturating_sub(batch.prepared_at.micros());
         // A key lives for days: of a young batch the server need not be asked.
         if age < DAY {
             return Ok(false);

@@ -1,7 +1,8 @@
 //! Items of the outbox that refer to one another by `ref:<name>`: their order, and what becomes of a name once its
 //! item has left the outbox.
 
-use super::outbox::{Effect, Outcome, QueuedItem};
+use super::outbox::{Effect, Outcome};
+use super::queue::QueuedItem;
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{ItemResult, ItemStatus, PushItem};
 use serde_json::Value;
@@ -68,11 +69,14 @@ pub(crate) fn ordered(items: &[PushItem]) -> Vec<&PushItem> {
 }
 
 /// What the names of settled items mean from now on, by call: a record, or nothing when the item was refused.
-#[derive(Default)]
-pub(crate) struct Names(BTreeMap<i64, HashMap<String, Option<String>>>);
+///
+/// A store lets its waiting items follow with it when it settles a batch.
+#[derive(Debug, Default)]
+pub struct Names(BTreeMap<i64, HashMap<String, Option<String>>>);
 
 /// What an item that waits must do about it.
-pub(crate) enum Follow {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Follow {
     /// Nothing.
     Stay,
     /// It changed: names in it became references to records.
@@ -83,7 +87,7 @@ pub(crate) enum Follow {
 
 impl Names {
     /// Takes in what became of an item.
-    pub(crate) fn settled(&mut self, waiting: &QueuedItem, outcome: &Outcome) {
+    pub fn settled(&mut self, waiting: &QueuedItem, outcome: &Outcome) {
         let Some(name) = &waiting.item.name else { return };
         let record = match outcome {
             Outcome::Done(Effect::Put { id, .. } | Effect::Remove { id, .. }) => Some(id.to_string()),
@@ -95,12 +99,12 @@ impl Names {
     }
 
     /// The calls whose waiting items may have to follow.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = i64> {
+    pub fn calls(&self) -> impl Iterator<Item = i64> {
         self.0.keys().copied()
     }
 
     /// Lets a waiting item follow. Called in the order of the outbox, for what refers to a blocked item is blocked.
-    pub(crate) fn follow(&mut self, waiting: &mut QueuedItem) -> Follow {
+    pub fn follow(&mut self, waiting: &mut QueuedItem) -> Follow {
         let Some(names) = self.0.get_mut(&waiting.call) else { return Follow::Stay };
         let used: Vec<String> = names_used(&waiting.item).into_iter().map(str::to_owned).collect();
         if let Some(refused) = used.iter().find(|name| names.get(*name).is_some_and(Option::is_none)) {

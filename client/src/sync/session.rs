@@ -1,6 +1,8 @@
 //! Pulling: from the cursor to the present, and on as changes come.
 
-use super::store::{Filter, State, Store};
+use super::events::{Event, counts};
+use super::outbox::Outbox;
+use super::store::{CopyStore, Filter, State};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::feed::ChangesQuery;
@@ -38,7 +40,7 @@ pub struct SyncSession<S> {
 pub struct Pulled {
     /// Changes received.
     pub changes: usize,
-    /// Records stored.
+    /// Records stored, or confirmed by the feed.
     pub stored: usize,
     /// Records removed because the server said so.
     pub removed: usize,
@@ -69,7 +71,7 @@ impl Pulled {
     }
 }
 
-impl<S: Store> SyncSession<S> {
+impl<S: CopyStore> SyncSession<S> {
     /// A session that continues from the state of the store, with the filter that the store was filled with.
     pub fn new(client: Client, store: S) -> Self {
         SyncSession { client, store, filter: None }
@@ -98,20 +100,12 @@ impl<S: Store> SyncSession<S> {
         self.store
     }
 
-    /// Adds items to the outbox; [`SyncSession::push`] sends them.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when one names its record neither by id nor by external id; then none is added.
-    pub fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
-        self.store.enqueue(items)
-    }
-
     /// Fetches and applies one page.
     ///
     /// # Errors
     /// What [`Client::changes`] says, except for a cursor that is no longer valid: that is [`Pulled::restarted`].
     pub async fn pull_once(&mut self) -> Result<Pulled> {
-        self.pull(0, None).await
+        self.pull(0, None).await.map(|(pulled, _)| pulled)
     }
 
     /// Fetches and applies pages until the server has no more, and calls `each` with every one. Returns the sum.
@@ -119,7 +113,7 @@ impl<S: Store> SyncSession<S> {
     pub async fn pull_until_current(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Pulled> {
         let (mut total, mut ahead) = (Pulled::default(), Ahead::default());
         loop {
-            let page = self.pull(0, Some(&mut ahead)).await?;
+            let (page, _) = self.pull(0, Some(&mut ahead)).await?;
             each(&page);
             total.add(page);
             if page.current {
@@ -131,32 +125,16 @@ impl<S: Store> SyncSession<S> {
     /// Follows the server by long polls, and calls `each` with every page that changed something. After temporary
     /// failures it waits and tries again; only a failure that waiting does not cure ends it. Drop the future to stop.
     pub async fn watch(&mut self, mut each: impl FnMut(&Pulled)) -> Result<Infallible> {
-        let (mut wait, mut ahead) = (0, Ahead::default());
+        let mut following = Following::default();
         loop {
-            let begun = Instant::now();
-            match self.pull(wait, Some(&mut ahead)).await {
-                Ok(page) => {
-                    // A server or proxy that does not wait must not be asked in a tight loop.
-                    let hasty = wait > 0 && page.changes == 0 && begun.elapsed() < SHORTEST;
-                    wait = if page.current { WAIT } else { 0 };
-                    if page.changes > 0 || page.swept > 0 || page.restarted {
-                        each(&page);
-                    }
-                    if hasty {
-                        self.client.pause(SHORTEST).await;
-                    }
-                }
-                Err(error) if error.is_retryable() => {
-                    let pause = error.retry_after().unwrap_or_default().max(self.client.retry_cap());
-                    tracing::warn!(%error, wait_s = pause.as_secs(), "the server cannot be reached; waiting");
-                    self.client.pause(pause).await;
-                }
-                Err(error) => return Err(error),
+            let (page, _) = following.next(self).await?;
+            if page.changes > 0 || page.swept > 0 || page.restarted {
+                each(&page);
             }
         }
     }
 
-    async fn pull(&mut self, wait: u32, mut ahead: Option<&mut Ahead>) -> Result<Pulled> {
+    async fn pull(&mut self, wait: u32, mut ahead: Option<&mut Ahead>) -> Result<(Pulled, Vec<Event>)> {
         let state = self.aligned()?;
         let begun = ahead.as_mut().and_then(|ahead| ahead.take(state.cursor.as_deref()));
         let answer = match begun {
@@ -168,7 +146,7 @@ impl<S: Store> SyncSession<S> {
             Err(error) if state.cursor.is_some() && matches!(error.code(), Some("cursor_gone" | "cursor_invalid")) => {
                 tracing::info!(code = error.code(), "the cursor is no longer valid; taking a snapshot");
                 self.store.restart(&state.filter)?;
-                return Ok(Pulled { restarted: true, ..Pulled::default() });
+                return Ok((Pulled { restarted: true, ..Pulled::default() }, vec![Event::Restarted]));
             }
             answer => answer?,
         };
@@ -186,17 +164,19 @@ impl<S: Store> SyncSession<S> {
         if applied.miscounted {
             tracing::warn!("the snapshot brought other numbers of records than the server counted");
         }
-        Ok(Pulled {
+        let (stored, removed, swept) = counts(&applied.events);
+        let pulled = Pulled {
             changes: page.changes.iter().filter(|change| !matches!(change, Change::SnapshotEnd { .. })).count(),
-            stored: applied.stored,
-            removed: applied.removed,
-            swept: applied.swept,
+            stored,
+            removed,
+            swept,
             current: !page.has_more,
             snapshot: page.phase == Phase::Snapshot,
             restarted: false,
             miscounted: applied.miscounted,
             behind: page.behind,
-        })
+        };
+        Ok((pulled, applied.events))
     }
 
     /// The store's state, once it agrees with this session's filter.
@@ -234,6 +214,48 @@ impl<S: Store> SyncSession<S> {
             }
         }
         Ok(())
+    }
+}
+
+impl<S: Outbox> SyncSession<S> {
+    /// Adds items to the outbox; [`SyncSession::push`] sends them.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when one names its record neither by id nor by external id; then none is added.
+    pub fn enqueue(&mut self, items: &[PushItem]) -> Result<()> {
+        self.store.enqueue(items)
+    }
+}
+
+/// Pulls page after page, and waits for the next one when the copy is current.
+#[derive(Default)]
+pub(super) struct Following {
+    wait: u32,
+    ahead: Ahead,
+}
+
+impl Following {
+    /// The next page. What passes is waited out.
+    pub(super) async fn next<S: CopyStore>(&mut self, session: &mut SyncSession<S>) -> Result<(Pulled, Vec<Event>)> {
+        loop {
+            let begun = Instant::now();
+            match session.pull(self.wait, Some(&mut self.ahead)).await {
+                Ok((page, events)) => {
+                    // A server or proxy that does not wait must not be asked in a tight loop.
+                    if self.wait > 0 && page.changes == 0 && begun.elapsed() < SHORTEST {
+                        session.client.pause(SHORTEST).await;
+                    }
+                    self.wait = if page.current { WAIT } else { 0 };
+                    return Ok((page, events));
+                }
+                Err(error) if error.is_retryable() => {
+                    let pause = error.retry_after().unwrap_or_default().max(session.client.retry_cap());
+                    tracing::warn!(%error, wait_s = pause.as_secs(), "the server cannot be reached; waiting");
+                    session.client.pause(pause).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -1,17 +1,21 @@
-//! What a local copy must be able to do, and the rules that every store keeps alike.
+//! What a local copy must be able to do, and the rules that every copy keeps alike.
 
-use super::outbox::{Batch, BatchLimits, Outcome, Refused, Take};
+use super::events::Event;
 use crate::error::{Error, Result};
-use cell_records_types::sync::{Change, ChangesPage, Phase, PushItem};
-use cell_records_types::{Reference, Timestamp};
+use cell_records_types::Timestamp;
+use cell_records_types::sync::{Change, ChangesPage, Phase};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// A local copy with its outbox. Every method that writes does so in one local transaction: wholly, durably, or not
-/// at all. Methods block; they take milliseconds for a page.
-pub trait Store: Send {
+/// A local copy of records. Every method that writes does so in one local transaction: wholly, durably, or not at all.
+/// Methods block; they take milliseconds for a page.
+///
+/// [`State`] and [`replaces`](super::helpers::replaces) hold the rules that every copy keeps, and
+#[cfg_attr(feature = "testing", doc = "[`conformance`](super::conformance) tests whether one keeps them.")]
+#[cfg_attr(not(feature = "testing"), doc = "`sync::conformance` (feature `testing`) tests whether one keeps them.")]
+pub trait CopyStore: Send {
     /// The state of the copy.
     fn state(&self) -> Result<State>;
 
@@ -21,91 +25,31 @@ pub trait Store: Send {
 
     /// Applies a page that was asked for in the state `asked`, and stores the page's cursor with it.
     /// [`State::after`] says what the new state is; its server is that of `asked`. For a [`Change::Own`] that is still
-    /// in the page, the record is only marked as seen.
+    /// in the page, the record is only marked as seen. An operation that is not known is left out.
     ///
     /// - In a snapshot every upsert replaces; afterwards only one whose version is not below the held one, and a
     ///   removal likewise.
-    /// - At the snapshot's end all records that it did not name are deleted, except for those that an outbox item
-    ///   names by id, and those pushed since the snapshot began; the latter are judged when the feed is current.
+    /// - At the snapshot's end all records that it did not name are deleted, except for those that an item of the
+    ///   store's [`Outbox`](super::Outbox) names by id, and those pushed since the snapshot began; the latter are judged
+    ///   when the feed is current ([`State::judges`]).
     ///
     /// # Errors
     /// [`Error::Store`], also when the cursor is not that of `asked` any more: another process uses the store.
     fn apply(&mut self, page: &ChangesPage, asked: &State) -> Result<Applied>;
 
-    /// The version of a held record.
-    fn version(&self, kind: &str, id: Uuid) -> Result<Option<i64>>;
-
     /// A held record.
     fn get(&self, kind: &str, id: Uuid) -> Result<Option<Held>>;
+
+    /// The version of a held record.
+    fn version(&self, kind: &str, id: Uuid) -> Result<Option<i64>> {
+        Ok(self.get(kind, id)?.map(|held| held.version))
+    }
 
     /// The versions of all held records of a type.
     fn versions(&self, kind: &str) -> Result<BTreeMap<Uuid, i64>>;
 
-    /// How many records are held, by type.
+    /// How many records are held, by type; a type of which none is held is absent.
     fn counts(&self) -> Result<BTreeMap<String, i64>>;
-
-    /// Adds items to the outbox, in order, but each behind those that it refers to by `ref:<name>`. Each must name
-    /// its record by `id` or external id. A name means an item of the same call only.
-    fn enqueue(&mut self, items: &[PushItem]) -> Result<()>;
-
-    /// Adds items to the outbox unless this was done under the same digest before; then nothing is added, and the
-    /// answer is when it was done.
-    fn enqueue_once(&mut self, digest: &str, items: &[PushItem]) -> Result<Option<Timestamp>>;
-
-    /// How many items wait in the outbox, those in a prepared batch included.
-    fn waiting(&self) -> Result<usize>;
-
-    /// The batch to send: the one prepared before, unchanged; else a new one of the oldest items, stored with its
-    /// key and bytes before this returns; `None` when the outbox is empty.
-    fn prepare(&mut self, limits: BatchLimits) -> Result<Option<Batch>>;
-
-    /// Gives a prepared batch up: its key is forgotten, its items wait again.
-    fn release(&mut self, key: &str) -> Result<()>;
-
-    /// Ends a prepared batch: one outcome for each of its items, in order. Returns how many items of the outbox
-    /// moved to the refused ones because they refer to an item that was refused; nothing when the batch has been
-    /// ended already, by another process.
-    ///
-    /// The copy follows the outcomes only while [`State::revision`] is that of the batch. Later, the feed has brought
-    /// what the batch did, or something newer, or will: a late answer must not undo that.
-    fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<Option<usize>>;
-
-    /// The items that the server refused, oldest first.
-    fn refused(&self) -> Result<Vec<Refused>>;
-
-    /// Forgets a refused item, once somebody has handled it.
-    fn forget_refused(&mut self, number: i64) -> Result<()>;
-
-    /// Puts a refused item back into the outbox, as somebody has corrected it, together with the items that are
-    /// blocked because they refer to it.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when no refused item has this number.
-    fn retry(&mut self, number: i64, item: &PushItem) -> Result<()>;
-
-    /// Ends a refused item as somebody has decided.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when no refused item has this number, or when it cannot be sent again: then nothing changes.
-    fn resolve(&mut self, number: i64, take: Take) -> Result<()> {
-        let refused = self.refused()?.into_iter().find(|refused| refused.number == number);
-        let refused = refused.ok_or_else(|| Error::Refused(format!("no refused item has the number {number}")))?;
-        match take {
-            Take::Server => self.forget_refused(number),
-            Take::Mine => {
-                let named = match refused.item.id {
-                    Some(Reference::Id(id)) => Some(id),
-                    _ => refused.result.id,
-                };
-                let held = named.map(|id| self.version(&refused.item.kind, id)).transpose()?.flatten();
-                self.retry(number, &refused.again(held)?)
-            }
-        }
-    }
-
-    /// Makes the prepared batch look older.
-    #[cfg(test)]
-    fn backdate(&mut self, micros: i64) -> Result<()>;
 }
 
 /// Which records a copy holds.
@@ -201,7 +145,7 @@ impl State {
 
     /// Whether what the server counted in its snapshot differs from what arrived. It names no type when it did not
     /// count.
-    pub(crate) fn miscounted(&self, counts: &BTreeMap<String, i64>) -> bool {
+    pub fn miscounted(&self, counts: &BTreeMap<String, i64>) -> bool {
         let some = |counts: &BTreeMap<String, i64>| -> BTreeMap<String, i64> {
             counts.iter().filter(|(_, count)| **count != 0).map(|(kind, count)| (kind.clone(), *count)).collect()
         };
@@ -210,20 +154,17 @@ impl State {
 }
 
 /// Whether what arrives replaces what is held.
-pub(crate) fn replaces(held: Option<i64>, arriving: i64, snapshot: bool) -> bool {
+pub fn replaces(held: Option<i64>, arriving: i64, snapshot: bool) -> bool {
     snapshot || held.is_none_or(|held| arriving >= held)
 }
 
 /// What a page did to the copy.
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Records stored.
-    pub stored: usize,
-    /// Records removed because the page said so.
-    pub removed: usize,
-    /// Records deleted because the snapshot did not name them.
-    pub swept: usize,
+    /// What changed, record by record, in the order of the page: [`Event::Upserted`], [`Event::Removed`] and
+    /// [`Event::Swept`].
+    pub events: Vec<Event>,
     /// The snapshot ended, and the server sent other numbers of records than it says: worth a report.
     pub miscounted: bool,
 }
@@ -239,6 +180,7 @@ pub struct Held {
     pub record: Map<String, Value>,
 }
 
+/// The failure of a store. An error of this crate stays what it is.
 pub(crate) fn broken(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::Store(cause.into())
+    cause.into().downcast::<Error>().map_or_else(Error::Store, |error| *error)
 }

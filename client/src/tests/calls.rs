@@ -1,6 +1,6 @@
 //! Attempts, sessions, paths, pages.
 
-use super::stub::{Reply, Stub, ok, problem};
+use crate::testing::{Reply, TestServer};
 use crate::types::accounts::Tokens;
 use crate::types::pages::ListQuery;
 use crate::types::{Ref, Term, TermCreate, TermUpdate, Unit, Uuid};
@@ -22,31 +22,28 @@ fn new_term() -> TermCreate {
 }
 
 fn tagged(status: u16) -> Reply {
-    Reply::Answer(status, vec![("ETag", "\"1.5f2c91ab\"".to_owned())], term())
+    Reply::new(status, term()).header("ETag", "\"1.5f2c91ab\"")
 }
 
 #[tokio::test]
 async fn a_create_is_repeated_whole_under_its_key_and_after_the_time_asked_for() {
-    let stub = Stub::start(|number, _| match number {
-        0 => match problem(503, "outcome_unknown") {
-            Reply::Answer(status, _, body) => Reply::Answer(status, vec![("Retry-After", "7".to_owned())], body),
-            Reply::Nothing => unreachable!(),
-        },
-        1 => Reply::Nothing,
+    let server = TestServer::start(|number, _| match number {
+        0 => Reply::problem(503, "outcome_unknown").header("Retry-After", "7"),
+        1 => Reply::nothing(),
         _ => tagged(201),
     });
-    let client = stub.client().access_token("crt_secret").build().unwrap();
+    let client = server.client().access_token("crt_secret").build().unwrap();
     let made = client.records::<Term>().create(&new_term()).await.unwrap();
     assert_eq!((made.record.id, made.etag.as_str()), (TERM, "\"1.5f2c91ab\""));
 
-    let seen = stub.seen();
-    assert_eq!(stub.lines(), ["POST /v1/terms"; 3]);
+    let seen = server.requests();
+    assert_eq!(server.lines(), ["POST /v1/terms"; 3]);
     assert_eq!(seen[0].header("idempotency-key").len(), 36);
     assert_eq!(seen[0].header("authorization"), "Bearer crt_secret");
     for repeat in &seen[1..] {
         assert_eq!((&repeat.body, &repeat.headers), (&seen[0].body, &seen[0].headers));
     }
-    let pauses = stub.pauses();
+    let pauses = server.pauses();
     let policy = RetryPolicy::default();
     assert!((Duration::from_secs(7)..Duration::from_secs(7) + policy.base).contains(&pauses[0]), "{pauses:?}");
     assert!(pauses[1] < policy.base * 2, "{pauses:?}");
@@ -55,53 +52,53 @@ async fn a_create_is_repeated_whole_under_its_key_and_after_the_time_asked_for()
 #[tokio::test]
 async fn what_the_caller_did_wrong_is_not_sent_again() {
     for status in [400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 428] {
-        let stub = Stub::start(move |_, _| problem(status, "some_code"));
-        let client = stub.client().access_token("crt_x").build().unwrap();
+        let server = TestServer::start(move |_, _| Reply::problem(status, "some_code"));
+        let client = server.client().access_token("crt_x").build().unwrap();
         let error = client.records::<Term>().create(&new_term()).await.unwrap_err();
         assert_eq!((error.status(), error.code(), error.is_retryable()), (Some(status), Some("some_code"), false));
-        assert_eq!(stub.seen().len(), 1, "{status}");
+        assert_eq!(server.requests().len(), 1, "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_guarded_write_is_repeated_only_where_it_had_no_effect() {
     let attempts = async |reply: fn() -> Reply| {
-        let stub = Stub::start(move |number, _| if number == 0 { reply() } else { tagged(200) });
-        let client = stub.client().build().unwrap();
+        let server = TestServer::start(move |number, _| if number == 0 { reply() } else { tagged(200) });
+        let client = server.client().build().unwrap();
         let outcome = client.records::<Term>().update(TERM, "\"1.x\"", &TermUpdate::default()).await;
-        assert_eq!(stub.seen()[0].header("if-match"), "\"1.x\"");
-        assert_eq!(stub.seen()[0].header("content-type"), "application/merge-patch+json");
-        (stub.seen().len(), outcome.is_ok())
+        assert_eq!(server.requests()[0].header("if-match"), "\"1.x\"");
+        assert_eq!(server.requests()[0].header("content-type"), "application/merge-patch+json");
+        (server.requests().len(), outcome.is_ok())
     };
-    assert_eq!(attempts(|| problem(503, "unavailable")).await, (2, true));
-    assert_eq!(attempts(|| problem(429, "too_many_attempts")).await, (2, true));
-    assert_eq!(attempts(|| problem(503, "outcome_unknown")).await, (1, false));
-    assert_eq!(attempts(|| problem(500, "internal")).await, (1, false));
-    assert_eq!(attempts(|| Reply::Nothing).await, (1, false));
+    assert_eq!(attempts(|| Reply::problem(503, "unavailable")).await, (2, true));
+    assert_eq!(attempts(|| Reply::problem(429, "too_many_attempts")).await, (2, true));
+    assert_eq!(attempts(|| Reply::problem(503, "outcome_unknown")).await, (1, false));
+    assert_eq!(attempts(|| Reply::problem(500, "internal")).await, (1, false));
+    assert_eq!(attempts(Reply::nothing).await, (1, false));
 }
 
 #[tokio::test]
 async fn a_secret_is_asked_for_once_and_without_a_key() {
-    let stub = Stub::start(|_, _| Reply::Nothing);
-    let client = stub.client().access_token("crt_x").build().unwrap();
+    let server = TestServer::start(|_, _| Reply::nothing());
+    let client = server.client().access_token("crt_x").build().unwrap();
     let rotation = crate::types::accounts::Rotation::new();
     let error = client.systems().rotate_token(TERM, TERM, &rotation).await.unwrap_err();
     assert!(matches!(error, Error::Network(_)));
-    let seen = stub.seen();
+    let seen = server.requests();
     assert_eq!((seen.len(), seen[0].header("idempotency-key")), (1, ""));
 }
 
 #[tokio::test]
 async fn attempts_end_and_a_wait_that_is_too_long_is_the_callers() {
-    let stub = Stub::start(|_, _| Reply::Nothing);
-    let client = stub.client().build().unwrap();
+    let server = TestServer::start(|_, _| Reply::nothing());
+    let client = server.client().build().unwrap();
     assert!(matches!(client.get_me().await, Err(Error::Network(_))));
-    assert_eq!((stub.seen().len(), stub.pauses().len()), (5, 4));
+    assert_eq!((server.requests().len(), server.pauses().len()), (5, 4));
 
-    let stub = Stub::start(|_, _| Reply::Answer(429, vec![("Retry-After", "3600".to_owned())], json!("not a problem")));
-    let error = stub.client().build().unwrap().get_me().await.unwrap_err();
+    let server = TestServer::start(|_, _| Reply::new(429, json!("not a problem")).header("Retry-After", "3600"));
+    let error = server.client().build().unwrap().get_me().await.unwrap_err();
     assert_eq!((error.code(), error.retry_after()), (Some("http_429"), Some(Duration::from_secs(3600))));
-    assert_eq!(stub.seen().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 fn tokens(access: &str, refresh: &str) -> Tokens {
@@ -111,123 +108,114 @@ fn tokens(access: &str, refresh: &str) -> Tokens {
 
 #[tokio::test]
 async fn tasks_that_meet_an_ended_token_together_spend_one_refresh_token() {
-    let stub = Stub::start(|_, seen| match (seen.line.as_str(), seen.header("authorization")) {
+    let server = TestServer::start(|_, seen| match (seen.line.as_str(), seen.header("authorization")) {
         ("POST /v1/auth/refresh", _) => {
             assert_eq!(seen.json(), json!({"refresh_token": "crr_1"}));
-            ok(serde_json::to_value(tokens("new", "crr_2")).unwrap())
+            Reply::json(serde_json::to_value(tokens("new", "crr_2")).unwrap())
         }
-        (_, "Bearer new") => ok(json!({"items": []})),
-        _ => problem(401, "unauthenticated"),
+        (_, "Bearer new") => Reply::json(json!({"items": []})),
+        _ => Reply::problem(401, "unauthenticated"),
     });
-    let client = stub.client().session(tokens("old", "crr_1")).build().unwrap();
+    let client = server.client().session(tokens("old", "crr_1")).build().unwrap();
     let answers = future::join_all((0..20).map(|_| client.roles())).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let refreshes = stub.lines().iter().filter(|line| line.contains("refresh")).count();
+    let refreshes = server.lines().iter().filter(|line| line.contains("refresh")).count();
     assert_eq!(refreshes, 1);
 }
 
 #[tokio::test]
 async fn a_refresh_whose_answer_is_lost_is_followed_by_a_login_and_never_repeated() {
-    let stub = Stub::start(|number, seen| match (number, seen.line.as_str(), seen.header("authorization")) {
-        (0, "POST /v1/auth/login", _) => ok(json!(tokens("first", "crr_1"))),
-        (_, "POST /v1/auth/login", _) => ok(json!(tokens("second", "crr_2"))),
-        (_, "POST /v1/auth/refresh", _) => Reply::Nothing,
-        (_, _, "Bearer second") => ok(json!({"items": []})),
-        _ => problem(401, "unauthenticated"),
+    let server = TestServer::start(|number, seen| match (number, seen.line.as_str(), seen.header("authorization")) {
+        (0, "POST /v1/auth/login", _) => Reply::json(json!(tokens("first", "crr_1"))),
+        (_, "POST /v1/auth/login", _) => Reply::json(json!(tokens("second", "crr_2"))),
+        (_, "POST /v1/auth/refresh", _) => Reply::nothing(),
+        (_, _, "Bearer second") => Reply::json(json!({"items": []})),
+        _ => Reply::problem(401, "unauthenticated"),
     });
-    let client = stub.client().login("an", "a long password").build().unwrap();
+    let client = server.client().login("an", "a long password").build().unwrap();
     client.roles().await.unwrap();
     assert_eq!(
-        stub.lines(),
+        server.lines(),
         ["POST /v1/auth/login", "GET /v1/roles", "POST /v1/auth/refresh", "POST /v1/auth/login", "GET /v1/roles"]
     );
 }
 
 #[tokio::test]
 async fn a_session_without_its_password_ends_when_a_refresh_is_lost_or_given_up() {
-    let stub = Stub::start(|_, seen| match seen.line.as_str() {
-        "POST /v1/auth/refresh" => Reply::Nothing,
-        _ => problem(401, "unauthenticated"),
+    let server = TestServer::start(|_, seen| match seen.line.as_str() {
+        "POST /v1/auth/refresh" => Reply::nothing(),
+        _ => Reply::problem(401, "unauthenticated"),
     });
-    let client = stub.client().session(tokens("old", "crr_1")).build().unwrap();
+    let client = server.client().session(tokens("old", "crr_1")).build().unwrap();
     assert!(matches!(client.roles().await, Err(Error::Network(_))));
     assert!(matches!(client.roles().await, Err(Error::Refused(_))));
-    assert_eq!(stub.lines(), ["GET /v1/roles", "POST /v1/auth/refresh"]);
+    assert_eq!(server.lines(), ["GET /v1/roles", "POST /v1/auth/refresh"]);
 
     // Given up while the answer is awaited: the token may be spent.
     let (asked, mut arrived) = tokio::sync::mpsc::unbounded_channel();
-    let stub = Stub::start(move |_, seen| {
+    let server = TestServer::start(move |_, seen| {
         if seen.line == "POST /v1/auth/refresh" {
             asked.send(()).unwrap();
             std::thread::park();
         }
-        problem(401, "unauthenticated")
+        Reply::problem(401, "unauthenticated")
     });
-    let client = stub.client().session(tokens("old", "crr_1")).build().unwrap();
+    let client = server.client().session(tokens("old", "crr_1")).build().unwrap();
     tokio::select! {
         _ = client.roles() => unreachable!("the refresh is never answered"),
         _ = arrived.recv() => {}
     }
     assert!(matches!(client.roles().await, Err(Error::Refused(_))));
-    assert_eq!(stub.lines(), ["GET /v1/roles", "POST /v1/auth/refresh"]);
+    assert_eq!(server.lines(), ["GET /v1/roles", "POST /v1/auth/refresh"]);
 }
 
 #[tokio::test]
 async fn a_stream_fetches_a_page_when_the_one_before_is_used_up() {
-    let stub = Stub::start(|_, seen| {
+    let server = TestServer::start(|_, seen| {
         let page = seen.line.split("cursor=").nth(1).map_or(0, |cursor| cursor.parse().unwrap());
         let next = if page < 2 { json!((page + 1).to_string()) } else { Value::Null };
-        ok(json!({"items": [{"n": page * 2}, {"n": page * 2 + 1}], "next_cursor": next}))
+        Reply::json(json!({"items": [{"n": page * 2}, {"n": page * 2 + 1}], "next_cursor": next}))
     });
-    let units = stub.client().build().unwrap().records::<Unit>().raw();
+    let units = server.client().build().unwrap().records::<Unit>().raw();
     let query = ListQuery { limit: Some(2), ..ListQuery::default() }.filter("kind", "cell group");
     let first: Vec<_> = units.stream(query.clone()).take(3).try_collect().await.unwrap();
     assert_eq!(first[2]["n"], 2);
     let start = "GET /v1/units?kind=cell+group&limit=2";
-    assert_eq!(stub.lines(), [start.to_owned(), format!("{start}&cursor=1")]);
+    assert_eq!(server.lines(), [start.to_owned(), format!("{start}&cursor=1")]);
     let all: Vec<_> = units.stream(query).try_collect().await.unwrap();
     assert_eq!(all.iter().map(|unit| unit["n"].clone()).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
 }
 
 #[tokio::test]
 async fn references_and_tags_reach_the_server_as_they_are() {
-    let stub = Stub::start(|_, seen| {
-        if seen.header("if-none-match") == "\"1.a\"" {
-            Reply::Answer(304, Vec::new(), Value::Null)
-        } else {
-            tagged(200)
-        }
+    let server = TestServer::start(|_, seen| {
+        if seen.header("if-none-match") == "\"1.a\"" { Reply::new(304, Value::Null) } else { tagged(200) }
     });
-    let client = stub.client().language("vi").build().unwrap();
+    let client = server.client().language("vi").build().unwrap();
     let terms = client.records::<Term>();
     let odd = Ref::external("city", "a/b ?#%ồ");
     assert_eq!(terms.get_if_none_match(odd.clone(), "\"1.a\"").await.unwrap(), None);
     assert!(terms.get_if_none_match(odd, "\"2.a\"").await.unwrap().is_some());
-    assert_eq!(stub.lines(), ["GET /v1/terms/ext:city:a%2Fb%20%3F%23%25%E1%BB%93"; 2]);
-    assert_eq!(stub.seen()[0].header("accept-language"), "vi");
+    assert_eq!(server.lines(), ["GET /v1/terms/ext:city:a%2Fb%20%3F%23%25%E1%BB%93"; 2]);
+    assert_eq!(server.requests()[0].header("accept-language"), "vi");
 
     let error = terms.get_if_none_match(TERM, "two\nlines").await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)));
-    assert_eq!(stub.seen().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]
 async fn a_dry_run_sends_no_key_and_a_refused_push_tells_about_each_item() {
-    let stub = Stub::start(|number, _| match number {
-        0 => Reply::Answer(201, Vec::new(), term()),
-        _ => match problem(422, "push_refused") {
-            Reply::Answer(status, headers, mut body) => {
-                body["summary"] = json!({"invalid": 1});
-                body["items"] = json!([{"index": 0, "status": "invalid"}]);
-                Reply::Answer(status, headers, body)
-            }
-            Reply::Nothing => unreachable!(),
-        },
+    let server = TestServer::start(|number, _| match number {
+        0 => Reply::new(201, term()),
+        _ => Reply::problem(422, "push_refused")
+            .with("summary", json!({"invalid": 1}))
+            .with("items", json!([{"index": 0, "status": "invalid"}])),
     });
-    let client = stub.client().build().unwrap();
+    let client = server.client().build().unwrap();
     client.records::<Term>().dry_run().create(&new_term()).await.unwrap();
-    assert_eq!(stub.lines(), ["POST /v1/terms?dry_run=true"]);
-    assert_eq!(stub.seen()[0].header("idempotency-key"), "");
+    assert_eq!(server.lines(), ["POST /v1/terms?dry_run=true"]);
+    assert_eq!(server.requests()[0].header("idempotency-key"), "");
 
     let batch = crate::types::sync::PushBatch::new(Vec::new());
     let answer = client.push(&batch, "key").await.unwrap_err().push_answer().unwrap();
@@ -236,14 +224,14 @@ async fn a_dry_run_sends_no_key_and_a_refused_push_tells_about_each_item() {
 
 #[tokio::test]
 async fn the_token_exchange_is_a_form_and_no_secret_is_printed() {
-    let stub = Stub::start(|_, _| problem(401, "unauthenticated"));
-    let builder = stub.client().access_token("crt_hidden");
+    let server = TestServer::start(|_, _| Reply::problem(401, "unauthenticated"));
+    let builder = server.client().access_token("crt_hidden");
     assert!(!format!("{builder:?}").contains("hidden"));
     let client = builder.build().unwrap();
     assert!(!format!("{client:?}").contains("hidden"));
     let error = client.exchange_client_secret("city", "crt_hidden+1").await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hidden"));
-    let seen = &stub.seen()[0];
+    let seen = &server.requests()[0];
     assert_eq!(seen.body, "grant_type=client_credentials&client_id=city&client_secret=crt_hidden%2B1");
     assert_eq!(seen.header("authorization"), "");
 
@@ -260,8 +248,8 @@ async fn every_call_goes_where_the_contract_says() {
     use crate::types::accounts::{GrantCreate, RefreshToken, Role, Rotation, TokenCreate, UserUpdate};
     use crate::types::{Advance, EvaluationRound, RoundState, Timestamp};
 
-    let stub = Stub::start(|_, _| problem(404, "not_found"));
-    let client = stub.client().access_token("crt_x").build().unwrap();
+    let server = TestServer::start(|_, _| Reply::problem(404, "not_found"));
+    let client = server.client().access_token("crt_x").build().unwrap();
     let terms = client.records::<Term>();
     let first = Paging { limit: Some(9), cursor: Some("c".into()) };
     let patch = UserUpdate::new();
@@ -296,7 +284,7 @@ async fn every_call_goes_where_the_contract_says() {
         client.openapi(),
         client.changes(&feed),
     ];
-    let lines = stub.lines().join("\n").replace(&TERM.to_string(), "ID");
+    let lines = server.lines().join("\n").replace(&TERM.to_string(), "ID");
     let expected = "GET /v1/terms/ID?as_of=1970-01-01T00%3A00%3A00.000001Z
 DELETE /v1/terms/ID
 POST /v1/terms/ID/restore
@@ -321,7 +309,7 @@ GET /openapi.json
 GET /v1/sync/changes?max_bytes=5&from=now&wait=9";
     assert_eq!(lines, expected);
     let unguarded = ["POST /v1/auth/logout", "GET /readyz", "GET /.well-known/jwks.json", "GET /openapi.json"];
-    for seen in stub.seen() {
+    for seen in server.requests() {
         let anonymous = unguarded.contains(&seen.line.as_str());
         assert_eq!(seen.header("authorization").is_empty(), anonymous, "{}", seen.line);
     }

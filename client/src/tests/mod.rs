@@ -4,7 +4,4 @@ mod calls;
 #[cfg(feature = "sqlite")]
 mod next_year;
 #[cfg(feature = "sqlite")]
-mod outbox;
-mod stub;
-#[cfg(feature = "sqlite")]
 mod sync;

@@ -1,8 +1,8 @@
 //! A server of next year: everything that it may add without a new version of the protocol, it adds.
 
-use super::stub::{Reply, Stub, ok, problem};
-use super::sync::{held, id, record, session, update};
-use crate::sync::{MemoryStore, SqliteStore, Store};
+use crate::sync::conformance::fixtures::{held, id, record, session, update};
+use crate::sync::{CopyStore, MemoryStore, Outbox, SqliteStore};
+use crate::testing::{Reply, TestServer};
 use crate::types::accounts::{CallerKind, Role};
 use crate::types::pages::ListQuery;
 use crate::types::sync::{ConflictReason, ItemStatus};
@@ -10,9 +10,9 @@ use crate::types::{Member, MemberStatus, Sex, StayVia};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 
-async fn pull_and_push<S: Store>(store: S) {
-    let stub = Stub::start(|number, seen| match (number, seen.line.starts_with("POST")) {
-        (0, _) => ok(page(
+async fn pull_and_push<S: Outbox>(store: S) {
+    let server = TestServer::start(|number, seen| match (number, seen.line.starts_with("POST")) {
+        (0, _) => Reply::json(page(
             "rehearsal",
             "a",
             json!([
@@ -24,16 +24,15 @@ async fn pull_and_push<S: Store>(store: S) {
                 {"op": "merge", "type": "member", "id": [id(1), id(3)], "version": "1.2", "record": null},
             ]),
         )),
-        (1, _) => ok(page(
+        (1, _) => Reply::json(page(
             "changes",
             "b",
             json!([
                 {"op": "remove", "type": "oath", "id": id(2), "version": 2, "reason": "sealed"},
             ]),
         )),
-        (_, true) => Reply::Answer(
+        (_, true) => Reply::new(
             207,
-            Vec::new(),
             json!({
                 "applied": true, "summary": {"queued": 1, "conflict": 1}, "ticket": 7, "items": [
                     {"index": 0, "status": "queued", "id": id(1), "ticket": {"number": 7}},
@@ -43,9 +42,9 @@ async fn pull_and_push<S: Store>(store: S) {
                 ],
             }),
         ),
-        _ => ok(page("changes", "c", json!([]))),
+        _ => Reply::json(page("changes", "c", json!([]))),
     });
-    let mut session = session(&stub, store);
+    let mut session = session(&server, store);
     let first = session.pull_once().await.unwrap();
     assert_eq!((first.changes, first.stored), (3, 2));
     assert_eq!(held(session.store()), [(1, 1)]);
@@ -83,8 +82,8 @@ async fn a_known_change_with_a_fault_in_it_is_not_passed_over() {
         json!({"op": "remove", "type": "member", "id": "no id", "version": 1, "reason": "deleted"}),
         json!({"type": "member"}),
     ] {
-        let stub = Stub::start(move |_, _| ok(page("changes", "a", json!([fault]))));
-        let mut session = session(&stub, MemoryStore::new());
+        let server = TestServer::start(move |_, _| Reply::json(page("changes", "a", json!([fault]))));
+        let mut session = session(&server, MemoryStore::new());
         let error = session.pull_once().await.unwrap_err();
         assert!(matches!(error, crate::Error::Decode(_)), "{error}");
         assert_eq!(session.store().state().unwrap().cursor, None);
@@ -93,8 +92,8 @@ async fn a_known_change_with_a_fault_in_it_is_not_passed_over() {
 
 #[tokio::test]
 async fn typed_lists_and_accounts_read_what_a_newer_server_adds() {
-    let stub = Stub::start(|_, seen| match seen.line.as_str() {
-        line if line.starts_with("GET /v1/members") => ok(json!({"pages": 1, "items": [{
+    let server = TestServer::start(|_, seen| match seen.line.as_str() {
+        line if line.starts_with("GET /v1/members") => Reply::json(json!({"pages": 1, "items": [{
             "id": id(1), "type": "member", "version": 1, "unit_id": id(0), "created_at": "2027-01-01T00:00:00Z",
             "updated_at": "2027-01-01T00:00:00Z", "full_name": "A", "sex": "withheld", "birth_date": "1970",
             "admission_date": "1990-01-01", "status": "on_leave", "blood_group": {"abo": "A"},
@@ -102,14 +101,14 @@ async fn typed_lists_and_accounts_read_what_a_newer_server_adds() {
             "card_numbers": [{"number": "12345678", "kind": "chip", "chip": {"serial": 1}}],
             "unit_history": [{"unit_id": id(0), "from": "1990-01-01", "to": "1991-01-01", "via": "merger", "note": "x"}],
         }]})),
-        "GET /v1/me" => ok(json!({
+        "GET /v1/me" => Reply::json(json!({
             "id": id(1), "kind": "device", "name": "n", "display_name": "n", "unit_id": id(0), "serial": 7,
             "grants": [{"id": id(2), "role": "archivist", "unit_id": id(0), "from": "2027-01-01T00:00:00Z", "why": 1}],
         })),
-        _ => ok(json!({"items": [{"role": "archivist", "label_vi": "", "label_en": "", "scope": 1,
+        _ => Reply::json(json!({"items": [{"role": "archivist", "label_vi": "", "label_en": "", "scope": 1,
                                   "types": [{"type": "oath", "reads": "secret", "writes": "secret", "signs": true}]}]})),
     });
-    let client = stub.client().build().unwrap();
+    let client = server.client().build().unwrap();
     let members: Vec<Member> = client.records().stream(ListQuery::default()).try_collect().await.unwrap();
     let [member] = members.as_slice() else { panic!("one member") };
     assert_eq!(
@@ -131,15 +130,15 @@ async fn typed_lists_and_accounts_read_what_a_newer_server_adds() {
 
 #[tokio::test]
 async fn an_own_write_of_an_unknown_type_is_fetched_from_where_the_server_says() {
-    let stub = Stub::start(|_, seen| match seen.line.split('?').next().unwrap() {
+    let server = TestServer::start(|_, seen| match seen.line.split('?').next().unwrap() {
         "GET /v1/sync/changes" => {
-            ok(page("changes", "a", json!([{"op": "own", "type": "city", "id": id(1), "version": 1}])))
+            Reply::json(page("changes", "a", json!([{"op": "own", "type": "city", "id": id(1), "version": 1}])))
         }
-        "GET /v1/record_types" => ok(json!({"items": [{"name": "city", "collection": "/v1/cities"}]})),
-        line if line == format!("GET /v1/cities/{}", id(1)) => ok(record(1, 1, "a")),
-        _ => problem(404, "not_found"),
+        "GET /v1/record_types" => Reply::json(json!({"items": [{"name": "city", "collection": "/v1/cities"}]})),
+        line if line == format!("GET /v1/cities/{}", id(1)) => Reply::json(record(1, 1, "a")),
+        _ => Reply::problem(404, "not_found"),
     });
-    let mut session = session(&stub, MemoryStore::new());
+    let mut session = session(&server, MemoryStore::new());
     assert_eq!(session.pull_once().await.unwrap().stored, 1);
     assert_eq!(session.store().version("city", id(1)).unwrap(), Some(1));
 }

@@ -2,7 +2,7 @@
 
 use cell_records_client::Client;
 use cell_records_client::feed::ChangesQuery;
-use cell_records_client::sync::{MemoryStore, Store};
+use cell_records_client::sync::{CopyStore, MemoryStore};
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::{Change, ChangesPage};
 use cell_records_client::types::{self, RECORD_TYPES, RecordType};
@@ -39,7 +39,7 @@ async fn list<T: RecordType>(client: &Client, into: &mut Records) {
 }
 
 /// All records of a copy.
-pub fn held(store: &impl Store) -> Records {
+pub fn held(store: &impl CopyStore) -> Records {
     let mut records = Records::new();
     for kind in RECORD_TYPES.iter().map(|one| one.name) {
         for (id, version) in store.versions(kind).unwrap() {

@@ -3,7 +3,7 @@
 use super::actors::{DAY, grant};
 use super::server::Server;
 use cell_records_client::Client;
-use cell_records_client::sync::{Store, SyncSession};
+use cell_records_client::sync::{CopyStore, SyncSession};
 use cell_records_client::types::accounts::{GrantCreate, IssuedToken, Role, System, SystemCreate, TokenCreate};
 use cell_records_client::types::sync::{PushAnswer, PushBatch, PushItem};
 use cell_records_client::types::{Ref, Timestamp, Unit};
@@ -91,7 +91,7 @@ impl Peer {
     }
 
     /// Keeps a copy in a store.
-    pub fn session<S: Store>(&self, store: S) -> SyncSession<S> {
+    pub fn session<S: CopyStore>(&self, store: S) -> SyncSession<S> {
         SyncSession::new(self.client.clone(), store)
     }
 
