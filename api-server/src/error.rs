@@ -65,6 +65,7 @@ error_codes! {
     UNSUPPORTED_MEDIA_TYPE 415 "unsupported_media_type" "Send the body as application/json." "Hãy gửi nội dung dạng application/json.";
     INVALID 422 "invalid" "The body violates rules." "Nội dung vi phạm quy tắc.";
     PUSH_REFUSED 422 "push_refused" "Some items were refused, so nothing is stored." "Có mục bị từ chối nên không lưu gì.";
+    TOO_MANY_GROUPS 422 "too_many_groups" "There are more than 1,000 groups: group by other fields, or filter." "Có hơn 1.000 nhóm: hãy nhóm theo trường khác hoặc lọc bớt.";
     IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused" "The key was used for another request." "Khóa đã dùng cho yêu cầu khác.";
     TOO_LARGE_FOR_ONE_WRITE 422 "too_large_for_one_write" "This is too much for one write." "Quá nhiều cho một lần ghi.";
     PRECONDITION_REQUIRED 428 "precondition_required" "Send If-Match with the ETag of the version that you built on." "Hãy gửi If-Match với ETag của phiên bản gốc.";

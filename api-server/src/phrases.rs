@@ -48,6 +48,7 @@ phrases! {
     NUMBER_BETWEEN "Must be a whole number from {} to {}." "Phải là số nguyên từ {} đến {}.";
     ONE_OF "Must be one of: {}." "Phải là một trong: {}.";
     SOME_OF "Must be one or several of: {}." "Phải là một hoặc nhiều mã trong: {}.";
+    GROUPS "Must be one or two of: {}." "Phải là một hoặc hai trong: {}.";
     BOOLEAN "Must be true or false." "Phải là true hoặc false.";
     WHOLE_NUMBER "Must be a whole number." "Phải là số nguyên.";
     UUID "Must be a UUID." "Phải là UUID.";

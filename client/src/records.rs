@@ -3,12 +3,13 @@
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::transport::{Answer, Call};
-use cell_records_types::pages::{HistoryEntry, ListQuery, Page};
-use cell_records_types::{Advance, EvaluationRound, RecordType, Ref, Timestamp};
+use cell_records_types::pages::{Counts, Expanded, HistoryEntry, ListQuery, Page};
+use cell_records_types::{Advance, EvaluationRound, RecordType, Ref, Timestamp, Uuid};
 use futures_util::{Stream, TryStreamExt, stream};
 use reqwest::header;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::marker::PhantomData;
 
@@ -85,6 +86,15 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         })
     }
 
+    /// How many records of a list there are, by one or two of its filters, or `unit_id`, comma separated.
+    ///
+    /// # Errors
+    /// `422 too_many_groups` above 1,000; `400 invalid_parameter`, `403 field_not_readable` as of a list.
+    pub async fn counts(&self, group_by: &str, query: &ListQuery) -> Result<Counts> {
+        let call = Call::get(&["v1", T::PLURAL, "counts"]).query(query.pairs());
+        self.client.fetch(call.parameter("group_by", Some(group_by))).await
+    }
+
     /// Makes a record.
     ///
     /// # Errors
@@ -99,6 +109,29 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// `404 not_found`, `410 gone` when it is deleted.
     pub async fn get(&self, record: impl Into<Ref<T>>) -> Result<Tagged<A>> {
         self.tagged(Call::get(&["v1", T::PLURAL, &record.into().to_string()])).await
+    }
+
+    /// Some fields of one record, and what stands for the records that it refers to: `fields` (empty: all) and `expand`
+    /// are names, comma separated. With `fields` the records must be [`raw`](Records::raw).
+    ///
+    /// # Errors
+    /// `404 not_found`, `410 gone` when it is deleted; `400 invalid_parameter` for a name that the type does not have.
+    pub async fn get_expanded(
+        &self,
+        record: impl Into<Ref<T>>,
+        fields: &str,
+        expand: &str,
+    ) -> Result<(Tagged<A>, BTreeMap<Uuid, Expanded>)> {
+        #[derive(serde::Deserialize)]
+        struct Beside {
+            #[serde(default)]
+            expanded: BTreeMap<Uuid, Expanded>,
+        }
+        let some = |names: &str| (!names.is_empty()).then(|| names.to_owned());
+        let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]);
+        let call = call.parameter("fields", some(fields)).parameter("expand", some(expand));
+        let answer = self.client.send(call).await?;
+        Ok((self.tag(&answer)?, answer.json::<Beside>()?.expanded))
     }
 
     /// One record, unless it still is the version of `etag`: then `None`.

@@ -42,6 +42,7 @@ mod pull;
 mod push;
 mod push_refusals;
 mod readable_fields;
+mod reads;
 mod records;
 mod refused_by_the_database;
 mod reindex;

@@ -30,7 +30,7 @@ enum Part {
     In(&'static str, Vec<Id>),
     /// `column GLOB …` on SQLite, `column ~ …` on PostgreSQL.
     Word {
-        column: &'static str,
+        column: Cow<'static, str>,
         glob: String,
         regex: String,
     },
@@ -107,7 +107,8 @@ impl<Row> Sql<Row> {
     }
 
     /// Adds a test whether a word of a key column begins with a pattern (`text::word_pattern`).
-    pub fn push_word(&mut self, column: &'static str, pattern: &str) {
+    pub fn push_word(&mut self, column: impl Into<Cow<'static, str>>, pattern: &str) {
+        let column = column.into();
         self.parts.push(Part::Word { column, glob: format!("* {pattern}*"), regex: format!(" {pattern}") });
     }
 }

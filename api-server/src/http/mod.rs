@@ -20,6 +20,7 @@ pub mod openapi;
 pub mod pages;
 pub mod params;
 pub mod records;
+pub mod references;
 pub mod share;
 pub mod systems;
 pub mod tokens;

@@ -60,19 +60,32 @@ impl<T: Serialize + DeserializeOwned> PageRequest<T> {
 
     /// The page of these items, of which one more than the limit was read, if there is one. `key` says where
     /// the next page begins after an item.
-    pub fn answer<I: Serialize>(self, app: &App, who: &Who, mut items: Vec<I>, key: impl Fn(&I) -> T) -> HttpResponse {
+    pub fn answer<I: Serialize>(self, app: &App, who: &Who, items: Vec<I>, key: impl Fn(&I) -> T) -> HttpResponse {
+        self.answer_up_to(app, who, items, key, None)
+    }
+
+    /// The same of items that were searched up to a place behind which there may be more.
+    pub fn answer_up_to<I: Serialize>(
+        self,
+        app: &App,
+        who: &Who,
+        mut items: Vec<I>,
+        key: impl Fn(&I) -> T,
+        examined: Option<T>,
+    ) -> HttpResponse {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).and_then(|last| {
-            let cursor = PageCursor { caller: who.identity.account, query: self.query, after: key(last) };
+        let after = items.last().filter(|_| more).map(key).or(examined);
+        let next_cursor = after.and_then(|after| {
+            let cursor = PageCursor { caller: who.identity.account, query: self.query, after };
             seal::seal(&app.keys, PREFIX, &cursor)
         });
-        HttpResponse::Ok().json(Page { items, next_cursor, total: None })
+        HttpResponse::Ok().json(Page::new(items, next_cursor))
     }
 }
 
 /// A list in one page.
 pub fn whole<I: Serialize>(items: Vec<I>) -> HttpResponse {
-    HttpResponse::Ok().json(Page { items, next_cursor: None, total: None })
+    HttpResponse::Ok().json(Page::new(items, None))
 }

@@ -3,6 +3,7 @@
 use super::administration::{self, account, administered, changeable, find, id, unit, unit_or_own, visible};
 use super::body::JsonBody;
 use super::params::Params;
+use super::records::query::words;
 use super::{client, idempotency, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
@@ -31,6 +32,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     params(
         ("limit" = i64, Query),
         ("cursor" = String, Query),
+        ("q" = String, Query, description = "Words that username and display name have, by their beginnings: at most 8, blind to case and diacritics. A page may then be short, even empty, and have a `next_cursor`."),
     ),
     responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [
         {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
@@ -39,13 +41,18 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = who.judged(&app, administered).await?;
     let mut params = Params::of(&request)?;
-    let wanted = pages::PageRequest::<String>::of(&mut params, &app, &who, "users".into())?;
+    let words = params.read("q", words).unwrap_or_default();
+    let query = format!("users {}", words.join(" "));
+    let wanted = pages::PageRequest::<String>::of(&mut params, &app, &who, query)?;
     params.end()?;
     let after = wanted.after.as_deref().unwrap_or_default();
-    let find =
-        async |db: &mut crate::db::Db<'_>| accounts::list(db, CallerKind::User, &roots, after, wanted.limit + 1).await;
-    let users: Vec<User> = app.reads.single(find).await?.into_iter().map(Account::into_user).collect();
-    Ok(wanted.answer(&app, &who, users, |user| user.username.clone()))
+    let find = async |db: &mut crate::db::Db<'_>| match words.is_empty() {
+        true => Ok((accounts::list(db, CallerKind::User, &roots, after, wanted.limit + 1).await?, None)),
+        false => accounts::search(db, CallerKind::User, &roots, after, &words).await,
+    };
+    let (found, examined) = app.reads.single::<_, crate::db::DbError>(find).await?;
+    let users: Vec<User> = found.into_iter().map(Account::into_user).collect();
+    Ok(wanted.answer_up_to(&app, &who, users, |user| user.username.clone(), examined))
 }
 
 /// Makes a user, without rights yet: grants are given one by one.

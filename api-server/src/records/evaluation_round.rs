@@ -5,6 +5,7 @@ use crate::store::filter::{Filter, Test};
 use crate::store::policy;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verb, Verdict};
+use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
     CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
@@ -42,6 +43,15 @@ impl Slice for EvaluationRound {
         body: "Advance",
         parts: Advance::PARTS,
     }];
+    /// By the name of its scheme and by its year, which has the form of a number in a key: the count of its digits first.
+    const SEARCH: Option<Search> = Some(Search {
+        field: "scheme_id",
+        words: search::Words::Of {
+            column: "scheme_id",
+            kind: EvaluationScheme::NAME,
+            or: Some(("year", "(' 4' || CAST(t.year AS text))")),
+        },
+    });
 
     fn columns(&self) -> Vec<Value> {
         vec![

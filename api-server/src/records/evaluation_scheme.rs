@@ -5,6 +5,7 @@ use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
 use cell_records_types::phrases::Words;
@@ -24,6 +25,7 @@ impl Slice for EvaluationScheme {
         Filter { name: "at", field: "valid_from", test: Test::DayIn("valid_from", "valid_to") },
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::narrow("valid_from", &["valid_from"])];
+    const SEARCH: Option<Search> = Some(Search::own("name", &["name_key"], false));
 
     fn columns(&self) -> Vec<Value> {
         vec![

@@ -6,6 +6,7 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::{ChildTable, Sort};
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION,
@@ -96,7 +97,7 @@ impl Slice for Member {
         Sort::narrow("admission_date", &["admission_date"]),
     ];
     const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
-    const SEARCH: Option<&'static str> = Some("full_name");
+    const SEARCH: Option<Search> = Some(Search::own("full_name", &["name_key", "other_names"], true));
     const DEFAULTS: &'static [Default] = &[
         ("status", Some("\"probationary\"")),
         ("education_level", Some("\"unknown\"")),

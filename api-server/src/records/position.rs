@@ -4,10 +4,11 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::search::{self, Search};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
 use cell_records_types::phrases::Words;
-use cell_records_types::{CommitteeBody, Member, Position, PositionCode, Unit};
+use cell_records_types::{CommitteeBody, Member, Position, PositionCode, RecordType, Unit};
 use uuid::Uuid;
 
 /// Most members of a cell committee; more is a warning (docs/DOMAIN.md, Positions).
@@ -32,6 +33,11 @@ impl Slice for Position {
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
     const UNIT_INDEX: &'static [&'static str] = &["position_code"];
+    /// By the name of who holds it.
+    const SEARCH: Option<Search> = Some(Search {
+        field: "member_id",
+        words: search::Words::Of { column: "member_id", kind: Member::NAME, or: None },
+    });
 
     fn columns(&self) -> Vec<Value> {
         vec![

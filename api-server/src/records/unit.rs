@@ -4,6 +4,7 @@ use crate::db::{Column, Id, Sql, Type, Value};
 use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::search::Search;
 use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
@@ -55,7 +56,7 @@ impl Slice for Unit {
         Filter { name: "code", field: "code", test: Test::Text("code") },
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::indexed("code", &["code"])];
-    const SEARCH: Option<&'static str> = Some("name");
+    const SEARCH: Option<Search> = Some(Search::own("name", &["name_key", "other_names"], true));
     const DEFAULTS: &'static [Default] =
         &[("parent_id", None), ("parent_since", None), ("state", Some("\"active\"")), ("cell_type", None)];
     const NEEDS: &'static [&'static str] = &["parent_id"];

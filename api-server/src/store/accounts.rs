@@ -71,6 +71,9 @@ impl Account {
 type AccountSql = (Guid, Text, Text, Text, Guid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Instant);
 type AccountRow = (Id, String, String, String, Id, i64, Option<String>, Option<String>, Option<String>, At);
 
+const SELECT: &str = "SELECT id, kind, name, display_name, unit_id, disabled, password_hash, contact, purpose, created_at \
+     FROM accounts";
+
 fn account(row: AccountRow) -> Account {
     let (id, kind, name, display_name, unit, disabled, password_hash, contact, purpose, created_at) = row;
     Account {
@@ -107,6 +110,16 @@ pub async fn by_id(db: &mut Db<'_>, kind: CallerKind, id: Uuid) -> Result<Option
     Ok(row.map(account))
 }
 
+/// Accounts of either kind by their ids, in no order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_ids(db: &mut Db<'_>, ids: &[Uuid]) -> Result<Vec<Account>, DbError> {
+    let sql = Sql::<AccountSql>::new(format!("{SELECT} WHERE ")).any("id", ids.iter().copied().map(Id).collect());
+    let rows: Vec<AccountRow> = on!(db, c => sql.all(c))?;
+    Ok(rows.into_iter().map(account).collect())
+}
+
 /// Accounts of units at or below the roots, by name, after a name.
 ///
 /// # Errors
@@ -118,19 +131,44 @@ pub async fn list(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Account>, DbError> {
-    let sql = Sql::<AccountSql>::new(
-        "SELECT id, kind, name, display_name, unit_id, disabled, password_hash, contact, purpose, created_at \
-         FROM accounts WHERE kind = ",
-    )
-    .bind(kind.code())
-    .text(" AND name > ")
-    .bind(after)
-    .text(" AND unit_id IN (SELECT unit_id FROM unit_ancestors WHERE ")
-    .any("ancestor_id", roots.iter().copied().map(Id).collect())
-    .text(") ORDER BY name LIMIT ")
-    .bind(limit);
+    let sql = Sql::<AccountSql>::new(format!("{SELECT} WHERE kind = "))
+        .bind(kind.code())
+        .text(" AND name > ")
+        .bind(after)
+        .text(" AND unit_id IN (SELECT unit_id FROM unit_ancestors WHERE ")
+        .any("ancestor_id", roots.iter().copied().map(Id).collect())
+        .text(") ORDER BY name LIMIT ")
+        .bind(limit);
     let rows: Vec<AccountRow> = on!(db, c => sql.all(c))?;
     Ok(rows.into_iter().map(account).collect())
+}
+
+/// Most accounts that a search examines.
+const EXAMINED: i64 = 2_500;
+
+/// The accounts of [`list`] whose names have words that begin with these folded words, and the last name that was examined
+/// where there may be more. Nothing is kept for this: what is examined is read.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(
+    db: &mut Db<'_>,
+    kind: CallerKind,
+    roots: &[Uuid],
+    after: &str,
+    words: &[String],
+) -> Result<(Vec<Account>, Option<String>), DbError> {
+    let mut examined = list(db, kind, roots, after, EXAMINED + 1).await?;
+    let most = usize::try_from(EXAMINED).unwrap_or(usize::MAX);
+    let more = examined.len() > most;
+    examined.truncate(most);
+    let last = examined.last().filter(|_| more).map(|account| account.name.clone());
+    examined.retain(|account| {
+        let names = fold(&format!("{} {}", account.name, account.display_name));
+        let fits = |word: &String| names.split(' ').any(|name| name.starts_with(word));
+        !words.iter().any(|word| !fits(word))
+    });
+    Ok((examined, last))
 }
 
 /// What a new account is made of.

@@ -1,6 +1,10 @@
 //! Parameters of a list that filter it: how a value is read, what the API document says of it, and its condition in SQL.
 //! What only one type asks is a [`Own`] test in that type's slice.
 
+mod condition;
+
+pub use condition::Condition;
+
 use super::registry::Kind;
 use super::scope::{Scope, Units};
 use crate::db::{Id, Sql, Value};
@@ -21,7 +25,24 @@ pub struct Filter {
     pub test: Test,
 }
 
+/// What stands for no value in a filter of an optional field.
+pub const NULL: &str = "null";
+
 impl Filter {
+    /// What follows the name of a filter in that of its negation.
+    pub const NOT: &str = "_not";
+
+    /// The parameter that finds what this one does not, where there is one.
+    pub fn negation(&self) -> Option<String> {
+        self.test.column().map(|_| format!("{}{}", self.name, Filter::NOT))
+    }
+
+    /// Whether it takes [`NULL`]: its column is empty where its field is absent.
+    pub fn takes_null(&self, kind: &Kind) -> bool {
+        let is_optional = kind.field(self.field).is_some_and(|field| !field.required);
+        is_optional && self.test.column().is_some() && !matches!(self.test, Test::Flag(_))
+    }
+
     /// What people call it, in Vietnamese and English. `field` is the label of its field.
     pub fn label(&self, field: Label) -> (String, String) {
         let after = |vi: &str, en: &str| (format!("{} {vi}", field.vi), format!("{} {en}", field.en));
@@ -156,6 +177,20 @@ impl Takes {
 }
 
 impl Test {
+    /// The column that it compares, where it asks no more than whether that equals a value. Such a test can be negated,
+    /// asked for no value, and grouped by.
+    pub fn column(&self) -> Option<&'static str> {
+        match self {
+            Test::Code(column, _)
+            | Test::Text(column)
+            | Test::Reference(column, _)
+            | Test::SharedReference(column, _)
+            | Test::Number(column)
+            | Test::Flag(column) => Some(column),
+            Test::DateFrom(_) | Test::DateTo(_) | Test::DayIn(..) | Test::Own(_) => None,
+        }
+    }
+
     /// How its value is read.
     pub fn takes(&self) -> Takes {
         match self {
@@ -185,13 +220,12 @@ impl Test {
         }
     }
 
-    /// Whether an index finds its few records, whatever else the list asks.
-    pub fn finds_few(&self) -> bool {
+    fn finds_few(&self) -> bool {
         matches!(self, Test::Reference(..)) || matches!(self, Test::Own(own) if own.finds_few)
     }
 
     /// Whether an index holds its records in the order of their ids: a column and the id.
-    pub fn is_in_order(&self, kind: &Kind) -> bool {
+    fn is_in_order(&self, kind: &Kind) -> bool {
         let column = match self {
             Test::SharedReference(..) => return true,
             Test::Text(column) | Test::Number(column) => *column,
@@ -200,8 +234,7 @@ impl Test {
         kind.sorts.iter().any(|sort| sort.indexed && sort.columns == [column])
     }
 
-    /// Its condition on the row `t`.
-    pub fn condition(&self, asked: &FilterInput<'_>) -> Sql {
+    fn condition(&self, asked: &FilterInput<'_>) -> Sql {
         let one = |text: String| Sql::new(text).bind(asked.value());
         match self {
             Test::Code(column, _)

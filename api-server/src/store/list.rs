@@ -4,23 +4,28 @@
 //! pass along an index that gives its order: the sort's own, or of few units their ordered heads, merged. Only then are
 //! the bodies of the page fetched.
 
+mod groups;
 #[cfg(test)]
 mod plans;
 mod sizes;
 mod statement;
 
+pub use groups::{Counted, Group, MAX_GROUPS};
 pub use sizes::{FEW_RECORDS, Sizes};
 
-use super::filter::{Filter, Test, in_units};
+use super::filter::{Condition, Test, in_units};
 use super::record::{EnvelopeRow, Stored};
 use super::registry::{COMMON_SORTS, Kind, Sort};
 use super::scope::{FEW_UNITS, Scope, Units};
+use super::search::Search;
 use super::tree::ROOT;
 use crate::db::reads::Reads;
-use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Sql, Type, Value, Verbs};
+use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Loads, Sql, Type, Value, Verbs};
 use crate::on;
 use cell_records_types::{FieldSpec, Timestamp};
 use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 /// What a list asks for, checked and with its references resolved.
@@ -48,15 +53,6 @@ pub struct List {
 
 /// A place in the order of a list: the values of the sort's columns, and the id.
 pub type ListPosition = (Vec<Value>, Uuid);
-
-/// A filter with what it compares to.
-#[derive(Debug, Clone)]
-pub struct Condition {
-    /// The filter.
-    pub filter: Filter,
-    /// Its values: any of them.
-    pub values: Vec<Value>,
-}
 
 /// Why a list cannot be answered.
 #[derive(Debug)]
@@ -104,22 +100,33 @@ impl List {
         [51, 101, 201, 501].into_iter().find(|rows| *rows > self.limit).unwrap_or(self.limit + 1)
     }
 
+    /// What is searched, where words are asked for.
+    fn search(&self) -> Option<Search> {
+        self.kind.search.filter(|_| !self.words.is_empty())
+    }
+
     /// The fields that the list's answer depends on.
     fn fields(&self) -> Vec<&'static FieldSpec> {
         let filters = self.conditions.iter().map(|condition| condition.filter.field);
-        let search = self.kind.search.filter(|_| !self.words.is_empty());
-        filters.chain(self.sort.map(|sort| sort.name)).chain(search).filter_map(|name| self.kind.field(name)).collect()
+        let asked = filters.chain(self.sort.map(|sort| sort.name)).chain(self.search().map(|search| search.field));
+        asked.filter_map(|name| self.kind.field(name)).collect()
     }
 
-    /// The units where the caller may ask all this.
-    fn units(&self, scope: &Scope) -> Result<Units, ListError> {
-        let fields = self.fields();
-        for field in &fields {
-            if !scope.units(self.kind, &[]).is_empty() && scope.units(self.kind, &[field]).is_empty() {
-                return Err(ListError::NotReadable(field.name));
-            }
+    /// The units where the caller may ask what depends on these fields.
+    fn units(&self, scope: &Scope, fields: &[&'static FieldSpec]) -> Result<Units, ListError> {
+        let readable = |kind: &'static Kind, field: &'static FieldSpec| {
+            let nowhere = !scope.units(kind, &[]).is_empty() && scope.units(kind, &[field]).is_empty();
+            if nowhere { Err(ListError::NotReadable(field.name)) } else { Ok(()) }
+        };
+        for field in fields {
+            readable(self.kind, field)?;
         }
-        let units = scope.units(self.kind, &fields);
+        if let Some((kind, search)) = self.search().and_then(|search| search.other())
+            && let Some(name) = kind.field(search.field)
+        {
+            readable(kind, name)?;
+        }
+        let units = scope.units(self.kind, fields);
         let units = match self.unit {
             Some((unit, subtree)) if !self.asks_unit() => scope.within(units, unit, subtree),
             _ => units,
@@ -147,7 +154,7 @@ impl List {
         scope: &Scope,
         sizes: &Sizes,
     ) -> Result<(Vec<Stored>, Option<ListPosition>), ListError> {
-        let units = self.units(scope)?;
+        let units = self.units(scope, &self.fields())?;
         let Some(class) = scope.most(self.kind).filter(|_| !units.is_empty()) else { return Ok((Vec::new(), None)) };
         let units = self.bounded(db, sizes, units).await?;
         let most = self.examined(&units);
@@ -204,19 +211,19 @@ impl List {
         if matches!(units, Units::Few(_)) || self.finds_few() || !filtered {
             return None;
         }
-        // The index that gives the order of names holds the words and the unit too.
-        let in_index =
-            self.conditions.is_empty() && !self.asks_since() && self.sort().columns.first() == Some(&"name_key");
+        let by_name = self.sort().columns.first() == Some(&"name_key");
+        let in_index = self.kind.search.is_some_and(|search| search.is_in_index());
+        let in_index = in_index && by_name && self.conditions.is_empty() && !self.asks_since();
         Some(if in_index { EXAMINED_ENTRIES } else { EXAMINED_ROWS })
     }
 
     fn finds_few(&self) -> bool {
-        self.conditions.iter().any(|condition| condition.filter.test.finds_few())
+        self.conditions.iter().any(Condition::finds_few)
     }
 
     /// Whether an index gives what a condition asks, in the order of this list.
-    fn is_in_order(&self, test: &Test) -> bool {
-        self.sort().columns.is_empty() && test.is_in_order(self.kind)
+    fn is_in_order(&self, condition: &Condition) -> bool {
+        self.sort().columns.is_empty() && condition.is_in_order(self.kind)
     }
 
     /// The place of the last of the next `rows` rows; nothing when there are fewer. It is found before the page is:
@@ -229,7 +236,7 @@ impl List {
             self.key("t."),
             self.kind.plural
         ));
-        self.conditions(&mut sql, scope, |test| self.is_in_order(test));
+        self.conditions(&mut sql, scope, |condition| self.is_in_order(condition));
         self.after(&mut sql);
         sql.push(format!(" ORDER BY {} LIMIT 1 OFFSET {}", self.order("t."), rows - 1));
         let row: Option<(Option<At>, Id, String)> = on!(db, c => sql.of_callers().first_row(c))?;
@@ -241,24 +248,42 @@ impl List {
     /// # Errors
     /// A field that no grant reads; a failing database.
     pub async fn count(&self, reads: &Reads, scope: &Scope, sizes: &Sizes) -> Result<i64, ListError> {
-        let units = self.units(scope)?;
+        let units = self.units(scope, &self.fields())?;
         if units.is_empty() {
             return Ok(0);
         }
-        let mut sql =
-            Sql::<BigInt>::new(format!("SELECT count(*) FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
+        let count: Vec<i64> =
+            self.counted(reads, scope, sizes, units, Sql::<BigInt>::new("SELECT count(*)"), String::new()).await?;
+        Ok(count.first().copied().unwrap_or(0))
+    }
+
+    /// What is counted of the list's records in these units. Of many it reads much.
+    async fn counted<Row, U>(
+        &self,
+        reads: &Reads,
+        scope: &Scope,
+        sizes: &Sizes,
+        units: Units,
+        mut sql: Sql<Row>,
+        tail: String,
+    ) -> Result<Vec<U>, ListError>
+    where
+        U: Send + 'static,
+        Row: Clone + Send + 'static,
+        for<'q, 'p> Sql<Row>: Loads<'q, SqliteConnection, U> + Loads<'q, &'p AsyncPgConnection, U>,
+    {
+        sql.push(format!(" FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
         self.filter(&mut sql, scope, |_| false);
         in_units(&mut sql, "t.unit_id", &units);
-        let sql = sql.of_callers();
+        let sql = sql.text(tail).of_callers();
         let few = match &units {
             Units::Few(few) => !reads.single(async |db| sizes.are_large(db, self.kind, few).await).await?,
             Units::All | Units::Under(..) => false,
         };
-        let count: Vec<i64> = match few {
-            true => reads.single(async |db| on!(db, c => sql.clone().all(c))).await?,
-            false => reads.long(sql).await?,
-        };
-        Ok(count.first().copied().unwrap_or(0))
+        match few {
+            true => Ok(reads.single(async |db| on!(db, c => sql.clone().all(c))).await?),
+            false => Ok(reads.long(sql).await?),
+        }
     }
 
     fn type_of(&self, column: &str) -> Type {

@@ -21,6 +21,7 @@ pub mod registry;
 pub mod reindex;
 pub mod rules;
 pub mod scope;
+pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod tokens;

@@ -5,6 +5,7 @@ use super::cut;
 use super::filter::Filter;
 use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
 use super::rules::{self, AnyChange, Ruled, Slice, Verb, Verdict};
+use super::search::Search;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types as types;
@@ -87,8 +88,8 @@ pub struct Kind {
     pub unit_index: &'static [&'static str],
     /// Its child tables.
     pub child_tables: &'static [ChildTable],
-    /// The field that `q` searches.
-    pub search: Option<&'static str>,
+    /// What `q` searches.
+    pub search: Option<Search>,
     /// Fields that have a default.
     pub defaults: &'static [rules::Default],
     /// What can be done with a record besides what every type has.
@@ -230,6 +231,12 @@ impl Kind {
     pub fn page_name(&self) -> String {
         let [answer, ..] = self.schema_names();
         format!("{answer}Page")
+    }
+
+    /// Name of the schema of their counts.
+    pub fn counts_name(&self) -> String {
+        let [answer, ..] = self.schema_names();
+        format!("{answer}Counts")
     }
 
     /// The type's schemas and those that they refer to, by name.

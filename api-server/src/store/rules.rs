@@ -5,6 +5,7 @@ use super::filter::Filter;
 use super::record::{Fields, Stored, Typed};
 use super::registry::{ChildTable, Kind, Sort};
 use super::scope::Scope;
+use super::search::Search;
 use super::write_set::WriteSet;
 use crate::db::{Column, Value};
 use cell_records_types::faults::{Fault, FaultCode};
@@ -30,9 +31,8 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     const UNIT_INDEX: &'static [&'static str] = &[];
     /// Tables that hold several rows a record.
     const CHILD_TABLES: &'static [ChildTable] = &[];
-    /// The field that `q` searches, as `q` works only over the grants that may read it; absent: no search. The columns
-    /// `name_key` and `other_names` hold the words.
-    const SEARCH: Option<&'static str> = None;
+    /// What `q` searches; absent: no search.
+    const SEARCH: Option<Search> = None;
 
     /// Fields that have a default, each with its JSON value; nothing: the rules compute it. A `replace` leaves them when
     /// they are absent.

@@ -6,9 +6,9 @@ use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::params::Params;
 use crate::http::records::parts::{number as whole_number, one_of, parameter, reference, several, text};
+use crate::http::references;
 use crate::phrases;
 use crate::state::App;
-use crate::store::load::find_external;
 use crate::store::registry::{KINDS, Kind, UNIT};
 use crate::store::scope::Scope;
 use crate::store::type_set::TypeSet;
@@ -116,8 +116,8 @@ impl FeedRequest {
     pub async fn of(app: &App, who: &Who, request: &HttpRequest) -> ApiResult<Self> {
         let mut params = Params::of(request)?;
         let cursor = params.take("cursor");
-        let types = params.read("types", types);
-        let units = params.read("units", references);
+        let types = params.read_list("types", types);
+        let units = params.read_list("units", |text| references::list(text, MAX_UNITS));
         let limit = number(&mut params, "limit", LIMIT_BETWEEN, LIMIT);
         let max_bytes = number(&mut params, "max_bytes", MAX_BYTES_BETWEEN, MAX_BYTES);
         let from = params.word("from", &FROM);
@@ -165,7 +165,7 @@ impl FeedRequest {
     }
 }
 
-fn number(params: &mut Params, name: &str, (low, high): (usize, usize), default: usize) -> usize {
+fn number(params: &mut Params, name: &'static str, (low, high): (usize, usize), default: usize) -> usize {
     let bound = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
     let number = params.number(name, bound(low), bound(high));
     number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
@@ -177,38 +177,11 @@ fn types(text: &str) -> Result<TypeSet, Words> {
     text.split(',').map(|name| Kind::named(name).ok_or_else(unknown)).collect()
 }
 
-fn references(text: &str) -> Result<Vec<Reference>, Words> {
-    let wrong = || phrases::REFERENCES.with(MAX_UNITS);
-    let parsed = text.split(',').map(|one| match one.parse() {
-        Ok(Reference::Item(_)) | Err(()) => Err(wrong()),
-        Ok(reference) => Ok(reference),
-    });
-    let units = parsed.collect::<Result<Vec<Reference>, Words>>()?;
-    if units.len() > MAX_UNITS { Err(wrong()) } else { Ok(units) }
-}
-
 /// Units with their ids; an external id that nothing has gets the nil id, which no unit has. Whether the caller sees a
 /// unit is judged for each page: it may change along the way, and then ends the cursor.
 async fn resolve(app: &App, units: &[Reference]) -> ApiResult<Vec<(Reference, Uuid)>> {
-    let keys: Vec<_> = units
-        .iter()
-        .filter_map(|unit| match unit {
-            Reference::External { system, value } => Some((system.clone(), UNIT.name, value.clone())),
-            _ => None,
-        })
-        .collect();
-    let held = match keys.is_empty() {
-        true => Vec::new(),
-        false => app.reads.single(async |db| find_external(db, &keys).await).await?,
-    };
-    let id = |unit: &Reference| match unit {
-        Reference::Id(id) => Some(*id),
-        Reference::External { system, value } => {
-            held.iter().find(|((of, _, with), _)| of == system && with == value).map(|(_, id)| *id)
-        }
-        Reference::Item(_) => None,
-    };
-    Ok(units.iter().map(|unit| (unit.clone(), id(unit).unwrap_or_default())).collect())
+    let ids = references::ids(app, UNIT, units).await?;
+    Ok(units.iter().cloned().zip(ids.into_iter().map(Option::unwrap_or_default)).collect())
 }
 
 /// The ids of units as a cursor holds them.

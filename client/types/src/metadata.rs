@@ -210,6 +210,12 @@ pub struct FilterInfo {
     pub value: ValueInfo,
     /// Whether it takes several values, comma separated.
     pub many: bool,
+    /// Whether it takes `null`, which finds records without a value.
+    pub null: bool,
+    /// The parameter that finds what this one does not. Counts are grouped by such filters, and by `unit_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub negation: Option<String>,
 }
 
 /// What a list may be sorted by, descending with `-` before the name.

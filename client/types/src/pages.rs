@@ -1,6 +1,8 @@
 //! Pages of lists, and the parameters that every list takes.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +16,34 @@ pub struct Page<T> {
     /// How many items the whole list has, when `count=exact` was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
+    /// What stands for the records that the items refer to, by id, when `expand` was asked. What the caller does not see
+    /// is absent. Lists of records only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expanded: Option<BTreeMap<Uuid, Expanded>>,
+}
+
+impl<T> Page<T> {
+    /// A page of these items.
+    pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
+        Page { items, next_cursor, total: None, expanded: None }
+    }
+}
+
+/// What stands for a record that another one refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct Expanded {
+    /// Its id.
+    pub id: Uuid,
+    /// Name of its type.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// What people call it, in the language asked for: its name, say. Absent where it has no such thing, or the caller
+    /// does not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub display: Option<String>,
 }
 
 /// The parameters of a list of records: the common ones, and the type's own filters by name.
@@ -31,11 +61,17 @@ pub struct ListQuery {
     pub sort: Option<String>,
     /// Only records changed at or after this timestamp.
     pub updated_since: Option<String>,
-    /// Whether the first page counts the whole list.
+    /// Whether the whole list is counted. Every page has the count of the first.
     pub count: bool,
-    /// Only these fields, comma separated.
+    /// Only these fields, comma separated; `id`, `type` and `version` are always there.
     pub fields: Option<String>,
-    /// The type's own filters: name and value.
+    /// References whose records' names stand beside the items, comma separated.
+    pub expand: Option<String>,
+    /// These records, in this order: at most 200 UUIDs or `ext:<system>:<value>`, comma separated. Goes with `fields` and
+    /// `expand` only.
+    pub ids: Option<String>,
+    /// The type's own filters: name and value. The value `null` finds records without one; `<name>_not` finds what the
+    /// filter does not.
     pub filters: Vec<(String, String)>,
 }
 
@@ -52,6 +88,8 @@ impl ListQuery {
         add("updated_since", self.updated_since.clone());
         add("count", self.count.then(|| "exact".to_owned()));
         add("fields", self.fields.clone());
+        add("expand", self.expand.clone());
+        add("ids", self.ids.clone());
         pairs
     }
 
@@ -61,6 +99,27 @@ impl ListQuery {
         self.filters.push((name.to_owned(), value.to_string()));
         self
     }
+}
+
+/// How many records of a list there are, by one or two of its fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct Counts {
+    /// The groups that have records, in the order of their values.
+    pub groups: Vec<CountedGroup>,
+    /// The records of all groups.
+    pub total: i64,
+}
+
+/// The records that have the same values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct CountedGroup {
+    /// The value of each field that groups; `null`: records without one.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, serde_json::Value>,
+    /// How many.
+    pub count: i64,
 }
 
 /// One version in a record's history.
@@ -77,7 +136,15 @@ pub struct HistoryEntry {
     /// Who: the user's or system's id; absent for the local operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub actor: Option<uuid::Uuid>,
+    pub actor: Option<Uuid>,
+    /// What the writer is, where the caller sees the unit that its account belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub actor_kind: Option<crate::accounts::CallerKind>,
+    /// The writer's display name, where the caller sees the unit that its account belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub actor_name: Option<String>,
     /// The system that it came from, by code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]

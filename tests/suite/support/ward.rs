@@ -113,7 +113,7 @@ impl Ward {
             };
             *body.pointer_mut(&found.pointer).unwrap() = json!(to);
         }
-        if let Some(name) = kind.search {
+        if let Some(name) = kind.search.filter(|search| search.other().is_none()).map(|search| search.field) {
             body[name] = json!(format!("{} {}", body[name].as_str().unwrap(), number()));
         }
         let year = self.year();

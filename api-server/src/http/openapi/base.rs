@@ -2,7 +2,7 @@
 
 use super::{headers, parameters, problem};
 use crate::store::registry::KINDS;
-use cell_records_types::pages::{HistoryEntry, Page};
+use cell_records_types::pages::{Expanded, HistoryEntry, Page};
 use utoipa::OpenApi;
 use utoipa::openapi::Server;
 use utoipa::openapi::security::{ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme};
@@ -22,7 +22,7 @@ use utoipa::openapi::tag::TagBuilder;
         contact(name = "The maintainers of cell-records"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(Page<HistoryEntry>)),
+    components(schemas(Page<HistoryEntry>, Expanded)),
     modifiers(&Shared),
     security(("bearer" = []), ("oauth2" = []))
 )]

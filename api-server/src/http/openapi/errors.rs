@@ -14,7 +14,7 @@ use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, Response
 type Rule = (fn(&Facts<'_>) -> bool, &'static [&'static ErrorCode]);
 
 #[rustfmt::skip]
-static RULES: [Rule; 33] = [
+static RULES: [Rule; 34] = [
     (|_| true,                              &[&INVALID_HEADER, &NOT_ACCEPTABLE, &INTERNAL]),
     (|it| it.asks_the_database(),           &[&UNAVAILABLE]),
     (|it| it.is_write(),                    &[&OUTCOME_UNKNOWN]),
@@ -35,6 +35,7 @@ static RULES: [Rule; 33] = [
     // What it does with records.
     (|it| it.kind().is_some(),              &[&TYPE_NOT_READABLE]),
     (|it| it.is_record_list(),              &[&FIELD_NOT_READABLE]),
+    (|it| it.takes("group_by"),             &[&TOO_MANY_GROUPS]),
     (|it| it.is_record_write(),             &[&INVALID, &TOO_LARGE_FOR_ONE_WRITE]),
     (|it| it.is_record_write() && it.method != HttpMethod::Delete, &[&NOT_UNIQUE]),
     (|it| it.is_record_write() && it.method == HttpMethod::Delete, &[&STILL_REFERENCED]),

@@ -3,7 +3,7 @@
 
 use super::collection::OfType;
 use super::examples::Examples;
-use super::{document, read, schemas, write};
+use super::{counts, document, history, read, schemas, write};
 use crate::store::registry::{KINDS, Kind};
 use actix_web::http::Method;
 use actix_web::{Route, Scope, web};
@@ -18,19 +18,21 @@ struct Call {
     path: &'static str,
     /// Leads a route to the handler.
     to: fn(Route) -> Route,
-    describe: fn(&Kind, &Examples) -> Operation,
+    describe: fn(&'static Kind, &Examples) -> Operation,
 }
 
 /// The calls; those of one path are together.
 #[rustfmt::skip]
-static CALLS: [Call; 7] = [
+static CALLS: [Call; 8] = [
     Call { method: HttpMethod::Get,    path: "",              to: |route| route.to(read::list),     describe: document::list },
     Call { method: HttpMethod::Post,   path: "",              to: |route| route.to(write::create),  describe: document::create },
+    // Before the ids, of which none is called so.
+    Call { method: HttpMethod::Get,    path: "/counts",       to: |route| route.to(counts::counts), describe: document::counts },
     Call { method: HttpMethod::Get,    path: "/{id}",         to: |route| route.to(read::get),      describe: document::get },
     Call { method: HttpMethod::Patch,  path: "/{id}",         to: |route| route.to(write::update),  describe: document::update },
     Call { method: HttpMethod::Delete, path: "/{id}",         to: |route| route.to(write::delete),  describe: document::delete },
     Call { method: HttpMethod::Post,   path: "/{id}/restore", to: |route| route.to(write::restore), describe: document::restore },
-    Call { method: HttpMethod::Get,    path: "/{id}/history", to: |route| route.to(read::history),  describe: document::history },
+    Call { method: HttpMethod::Get,    path: "/{id}/history", to: |route| route.to(history::list),  describe: document::history },
 ];
 
 /// Registers the routes of every record type.

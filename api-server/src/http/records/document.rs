@@ -2,18 +2,23 @@
 //! ([`super::calls`]) says which of them belongs to which route.
 
 use super::examples::Examples;
-use super::parts::{body, filtered, one_of, page_response, parameter, record_response};
+use super::parts::{
+    body, content, expand, filtered, negated, one_of, page_response, parameter, record_response, reference, several,
+    text,
+};
+use super::query::MAX_WORDS;
+use super::read::MAX_IDS;
 use crate::http::openapi::parameters::shared;
-use crate::store::list::FEW_RECORDS;
+use crate::store::list::{FEW_RECORDS, Group};
 use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
 use serde_json::json;
-use utoipa::openapi::ResponseBuilder;
 use utoipa::openapi::path::{Operation, OperationBuilder};
+use utoipa::openapi::{Required, ResponseBuilder};
 
 fn operation(kind: &Kind, name: &str, summary: String, description: &str, parameters: &[&str]) -> OperationBuilder {
     let id = match name {
-        "list" => format!("list_{}", kind.plural),
+        "list" | "count" => format!("{name}_{}", kind.plural),
         "history" => format!("list_{}_history", kind.name),
         verb => format!("{verb}_{}", kind.name),
     };
@@ -32,7 +37,7 @@ fn a(kind: &Kind) -> String {
 }
 
 /// `GET /v1/{types}`
-pub fn list(kind: &Kind, examples: &Examples) -> Operation {
+pub fn list(kind: &'static Kind, examples: &Examples) -> Operation {
     let sorts =
         kind.sorts.iter().chain(&COMMON_SORTS).flat_map(|sort| [sort.name.to_owned(), format!("-{}", sort.name)]);
     let narrow: Vec<String> =
@@ -47,25 +52,72 @@ pub fn list(kind: &Kind, examples: &Examples) -> Operation {
             narrow.join(" or ")
         );
     }
-    let mut operation = operation(
+    let ids = format!(
+        "These records, in this order, on one page: at most {MAX_IDS}. What does not exist, is deleted or is not seen is left \
+         out. Goes with `fields` and `expand` only."
+    );
+    let operation = operation(
         kind,
         "list",
         format!("Lists {} that the caller sees.", kind.plural.replace('_', " ")),
         "Pages by key: a record whose sort key stays is neither skipped nor doubled while others write. The next page needs \
          `cursor` only; other parameters must then be as before, but for `limit`. A filter, sort, search or count on a field \
          works over the grants that may read it; with none such: `403 field_not_readable`. A call examines a bounded \
-         number of records: a page may be short, even empty, and still have a `next_cursor`: only a page without one is the last.",
+         number of records: a page may be short, even empty, and still have a `next_cursor`: only a page without one is the last.\n\n\
+         A filter of an optional field takes `null`: the records without a value. `<filter>_not` finds exactly what `<filter>` \
+         does not, records without a value included; `<filter>!=…` means the same.",
         &["Limit", "Cursor", "Unit", "Subtree", "UpdatedSince", "Count", "Fields"],
     )
-    .parameter(parameter("sort", one_of(sorts).into(), &orders));
-    if kind.search.is_some() {
-        operation = operation.parameter_ref(shared("Query"));
-    }
-    for filter in kind.filters {
-        operation = operation.parameter(filtered(filter));
-    }
+    .parameter(parameter("sort", one_of(sorts).into(), &orders))
+    .parameter(expand(kind))
+    .parameter(several("ids", reference(), &ids).build());
     let example = json!({"items": [examples.record.clone()]});
-    operation.response("200", page_response(&kind.page_name(), example)).build()
+    asked(kind, operation).response("200", page_response(&kind.page_name(), example)).build()
+}
+
+/// Adds the parameters by which a list and its counts are filtered.
+fn asked(kind: &Kind, mut operation: OperationBuilder) -> OperationBuilder {
+    operation = match &kind.search {
+        None => operation,
+        Some(search) if kind.sorts.iter().any(|sort| sort.name == search.field) => {
+            operation.parameter_ref(shared("Query"))
+        }
+        Some(search) => {
+            let of = search.other().map_or_else(String::new, |(other, _)| format!(" of the `{}`", other.name));
+            let or = search.besides().map_or_else(String::new, |what| format!(", or the {what}"));
+            let what = format!(
+                "Words that the name{of} has, by their beginnings{or}: at most {MAX_WORDS}, blind to case and diacritics."
+            );
+            operation.parameter(parameter("q", text(), &what))
+        }
+    };
+    for filter in kind.filters {
+        operation = operation.parameter(filtered(kind, filter));
+        if let Some(negation) = negated(kind, filter) {
+            operation = operation.parameter(negation);
+        }
+    }
+    operation
+}
+
+/// `GET /v1/{types}/counts`
+pub fn counts(kind: &'static Kind, _: &Examples) -> Operation {
+    let names = one_of(Group::of(kind).map(|group| group.name.to_owned()));
+    let by = several("group_by", names.into(), "The fields to group by, one or two.").required(Required::True);
+    let operation = operation(
+        kind,
+        "count",
+        format!("Counts the {} that the caller sees, by one or two fields.", kind.plural.replace('_', " ")),
+        "Filters and rights are those of the list: a field works over the grants that may read it. A group has its values, or \
+         `null` for records without one, and its `count`; groups without records are left out. Above 1,000 groups: \
+         `422 too_many_groups`.",
+        &["Unit", "Subtree", "UpdatedSince"],
+    )
+    .parameter(by);
+    let example = json!({"groups": [{"unit_id": "01890a5d-ac96-774b-bcce-b302099a8057", "count": 45}], "total": 45});
+    let answer = ResponseBuilder::new().description("The groups");
+    let answer = answer.content("application/json", content(&kind.counts_name(), example));
+    asked(kind, operation).response("200", answer.build()).build()
 }
 
 /// `POST /v1/{types}`
@@ -85,15 +137,17 @@ pub fn create(kind: &Kind, examples: &Examples) -> Operation {
 }
 
 /// `GET /v1/{types}/{id}`
-pub fn get(kind: &Kind, _: &Examples) -> Operation {
+pub fn get(kind: &'static Kind, _: &Examples) -> Operation {
     let [answer, ..] = kind.schema_names();
     operation(
         kind,
         "get",
         format!("Reads {}.", a(kind)),
-        "A deleted record is `410` with the time of its deletion.",
-        &["RecordId", "AsOf", "IfNoneMatch"],
+        "A deleted record is `410` with the time of its deletion. With `expand` the answer is never `304`: what the record \
+         refers to may have changed.",
+        &["RecordId", "AsOf", "Fields", "IfNoneMatch"],
     )
+    .parameter(expand(kind))
     .response("200", record_response("The record", &answer))
     .response("304", ResponseBuilder::new().description("The copy is current").build())
     .build()
@@ -155,8 +209,9 @@ pub fn history(kind: &Kind, _: &Examples) -> Operation {
         kind,
         "history",
         format!("Lists every version of {}, the newest first.", a(kind)),
-        "Those whose unit the caller sees, each with the fields that the caller may read there. A page ends early where its \
-         versions are large: only one without `next_cursor` is the last.",
+        "Those whose unit the caller sees, each with the fields that the caller may read there. What a writer is and is called \
+         is said where the caller sees the unit that the writer's account belongs to. A page ends early where its versions \
+         are large: only one without `next_cursor` is the last.",
         &["RecordId", "Limit", "Cursor"],
     )
     .response("200", page_response("HistoryEntryPage", example))

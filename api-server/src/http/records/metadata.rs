@@ -45,7 +45,7 @@ fn record_type(kind: &Kind, schemas: &Schemas) -> RecordTypeInfo {
         fields: fields(kind, groups, &schema, &create_schema),
         filters: kind.filters.iter().map(|one| filter(kind, one)).collect(),
         sorts: sorts(kind),
-        search: kind.search.map(owned),
+        search: kind.search.map(|search| search.field.into()),
         verbs: verbs(kind, schemas),
         schema,
         create_schema,
@@ -181,6 +181,8 @@ fn filter(kind: &Kind, filter: &Filter) -> FilterInfo {
         field: filter.field.into(),
         value: value(&shape, &Value::Null),
         many: matches!(takes, Takes::Codes(_)),
+        null: filter.takes_null(kind),
+        negation: filter.negation(),
     }
 }
 

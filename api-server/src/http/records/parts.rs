@@ -1,13 +1,15 @@
 //! The parts that the descriptions of calls are made of: schemas of parameters, bodies, answers.
 
+use super::expand::Expandable;
 use crate::http::openapi::headers;
-use crate::store::filter::{Filter, Takes};
+use crate::store::filter::{Filter, NULL, Takes};
+use crate::store::registry::Kind;
 use cell_records_types::{Date, PartialDate, Reference, Timestamp};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 
 /// A parameter of the query.
@@ -57,11 +59,23 @@ pub fn several(name: &str, of: RefOr<Schema>, description: &str) -> ParameterBui
 }
 
 /// The parameter of a filter.
-pub fn filtered(filter: &Filter) -> Parameter {
+pub fn filtered(kind: &Kind, filter: &Filter) -> Parameter {
+    let null = if filter.takes_null(kind) { " `null`: without one." } else { "" };
+    tested(kind, filter, filter.name, &format!("{}{null}", filter.test.description()))
+}
+
+/// The parameter that finds what a filter does not.
+pub fn negated(kind: &Kind, filter: &Filter) -> Option<Parameter> {
+    let null = if filter.takes_null(kind) { " `null`: with any." } else { "" };
+    Some(tested(kind, filter, &filter.negation()?, &format!("All that `{}` does not find.{null}", filter.name)))
+}
+
+fn tested(kind: &Kind, filter: &Filter, name: &str, description: &str) -> Parameter {
+    let takes_null = filter.takes_null(kind);
     let schema = match filter.test.takes() {
         Takes::Codes(list) => {
-            let codes = one_of(list.codes.iter().map(|code| code.code.to_owned()));
-            return several(filter.name, codes.into(), &filter.test.description()).build();
+            let codes = list.codes.iter().map(|code| code.code).chain(takes_null.then_some(NULL));
+            return several(name, one_of(codes.map(str::to_owned)).into(), description).build();
         }
         Takes::Number => ObjectBuilder::new().schema_type(Type::Integer).into(),
         Takes::Flag => flag(),
@@ -69,9 +83,21 @@ pub fn filtered(filter: &Filter) -> Parameter {
         Takes::Reference(_) => reference(),
         Takes::PartialDate => Ref::from_schema_name(PartialDate::name()).into(),
         Takes::Day => Ref::from_schema_name(Date::name()).into(),
-        Takes::Text => text(),
+        // A text may be `null` anyway.
+        Takes::Text => return parameter(name, text(), description).build(),
     };
-    parameter(filter.name, schema, &filter.test.description()).build()
+    let schema = match takes_null {
+        true => AnyOfBuilder::new().item(schema).item(one_of([NULL.to_owned()])).into(),
+        false => schema,
+    };
+    parameter(name, schema, description).build()
+}
+
+/// The parameter `expand`.
+pub fn expand(kind: &'static Kind) -> Parameter {
+    let names = one_of(Expandable::of(kind).map(|one| one.name.to_owned()));
+    let what = "References that are followed, one level: `expanded` then says what stands for each record that the caller sees.";
+    several("expand", names.into(), what).build()
 }
 
 /// An answer of one record: its schema and the example of the same name. It has an `ETag`.
@@ -104,6 +130,7 @@ pub fn body(schema: &str, example: Value) -> RequestBody {
         .build()
 }
 
-fn content(schema: &str, example: Value) -> Content {
+/// JSON of a schema.
+pub fn content(schema: &str, example: Value) -> Content {
     ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).example(Some(example)).build()
 }

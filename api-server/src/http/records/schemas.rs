@@ -1,16 +1,19 @@
 //! The schemas of the record types: as they are derived, with what only the registry knows.
 
 use super::examples::Examples;
+use super::parts::number;
+use crate::store::filter::Test;
+use crate::store::list::Group;
 use crate::store::registry::Kind;
-use cell_records_types::pages;
+use cell_records_types::pages::{self, Expanded};
 use cell_records_types::problem::ProblemFault;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Schema};
 
 /// Adds the schemas of a type, of its page, and the example of its records.
-pub fn add(kind: &Kind, examples: &Examples, components: &mut Components) {
+pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components) {
     components.schemas.extend(kind.schemas());
     let [answer, create, update] = kind.schema_names();
     if let Some(record) = object(components, &answer) {
@@ -20,6 +23,7 @@ pub fn add(kind: &Kind, examples: &Examples, components: &mut Components) {
             .items(Ref::from_schema_name(ProblemFault::name()))
             .description(Some("Only in the answer to a write: it is stored, but somebody should check this."));
         record.properties.insert("warnings".into(), warnings.into());
+        record.properties.insert("expanded".into(), expanded("Only of a read with `expand`").into());
     }
     if let Some(body) = object(components, &create) {
         body.description = Some(format!("What `POST /v1/{}` takes.", kind.plural));
@@ -31,8 +35,42 @@ pub fn add(kind: &Kind, examples: &Examples, components: &mut Components) {
         patch.description =
             Some(format!("A JSON Merge Patch of a `{}`: absent is untouched, `null` clears.", kind.name));
     }
-    components.schemas.insert(kind.page_name(), pages::openapi::page(&answer).into());
+    let page = pages::openapi::page(&answer).property("expanded", expanded("With `expand`"));
+    components.schemas.insert(kind.page_name(), page.into());
+    components.schemas.insert(kind.counts_name(), counts(kind).into());
     components.examples.insert(answer, ExampleBuilder::new().value(Some(examples.record.clone())).build().into());
+}
+
+/// What stands for the records that others refer to.
+fn expanded(when: &str) -> ObjectBuilder {
+    let what = "by id, what stands for the records that are referred to. What the caller does not see is absent.";
+    ObjectBuilder::new()
+        .additional_properties(Some(Ref::from_schema_name(Expanded::name())))
+        .description(Some(format!("{when}: {what}")))
+}
+
+/// Counts by groups.
+fn counts(kind: &'static Kind) -> ObjectBuilder {
+    let group = ObjectBuilder::new().property("count", number(1, i64::MAX)).required("count");
+    let group = Group::of(kind).fold(group, |group, by| {
+        let of = match by.filter.map(|filter| filter.test) {
+            Some(Test::Number(_)) => Type::Integer,
+            Some(Test::Flag(_)) => Type::Boolean,
+            _ => Type::String,
+        };
+        let value = ObjectBuilder::new().schema_type(SchemaType::Array(vec![of, Type::Null]));
+        group.property(by.name, value)
+    });
+    let group = group.description(Some("Records with the same values: those of the fields that group are there."));
+    ObjectBuilder::new()
+        .description(Some("How many records of a list there are, by one or two of its fields."))
+        .property(
+            "groups",
+            ArrayBuilder::new().items(group).description(Some("The groups, in the order of their values.")),
+        )
+        .required("groups")
+        .property("total", number(0, i64::MAX).description(Some("The records of all groups.")))
+        .required("total")
 }
 
 fn object<'c>(components: &'c mut Components, name: &str) -> Option<&'c mut Object> {

@@ -25,7 +25,7 @@ fn list(kind: &str, sort: &str) -> List {
 
 fn with(mut list: List, filter: &str, value: Value) -> List {
     let filter = *list.kind.filters.iter().find(|one| one.name == filter).unwrap();
-    list.conditions.push(Condition { filter, values: vec![value] });
+    list.conditions.push(Condition { filter, values: vec![value], negated: false });
     list
 }
 

@@ -1,8 +1,8 @@
 //! The statement of a page of a list, and its parts: order, filters, where the page begins.
 
-use super::{Condition, EXAMINED_ENTRIES, List, ListPosition, PARTED};
+use super::{EXAMINED_ENTRIES, List, ListPosition, PARTED};
 use crate::db::{At, Sql, Type};
-use crate::store::filter::{FilterInput, Test, in_units};
+use crate::store::filter::{Condition, in_units};
 use crate::store::record::{EnvelopeSql, envelope_columns};
 use crate::store::scope::{Scope, Units};
 use cell_records_types::Class;
@@ -47,8 +47,8 @@ impl List {
         let mut sql = Sql::new(format!("SELECT {}, {} FROM (", envelope_columns(class, "m."), self.key("m.")));
         match units {
             _ if self.finds_few() => {
-                self.sorted(&mut sql, scope, units, Test::finds_few, |sql| {
-                    self.conditions(sql, scope, Test::finds_few)
+                self.sorted(&mut sql, scope, units, Condition::finds_few, |sql| {
+                    self.conditions(sql, scope, Condition::finds_few)
                 });
             }
             Units::Few(few) if by_unit && !one => self.heads(&mut sql, few, scope, lite),
@@ -96,7 +96,7 @@ impl List {
         sql: &mut Sql<Row>,
         scope: &Scope,
         units: &Units,
-        asked: impl Fn(&Test) -> bool,
+        asked: impl Fn(&Condition) -> bool,
         found: impl FnOnce(&mut Sql<Row>),
     ) {
         sql.push(format!("SELECT id FROM (SELECT * FROM {} AS t WHERE deleted_at IS NULL", self.kind.plural));
@@ -155,25 +155,21 @@ impl List {
     }
 
     /// Adds what rows must fulfil, except for the conditions that a subquery has asked already.
-    pub(super) fn filter<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, asked: impl Fn(&Test) -> bool) {
-        for word in &self.words {
-            sql.push(" AND (");
-            sql.push_word("t.name_key", word);
-            sql.push(" OR ");
-            sql.push_word("t.other_names", word);
-            sql.push(")");
+    pub(super) fn filter<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, asked: impl Fn(&Condition) -> bool) {
+        if let Some(search) = self.search() {
+            search.condition(sql, &self.words, scope);
         }
         if let Some(since) = self.updated_since {
             sql.push(" AND t.updated_at >= ");
             sql.push_bind(At::from(since));
         }
-        self.conditions(sql, scope, |test| !asked(test));
+        self.conditions(sql, scope, |condition| !asked(condition));
     }
 
-    pub(super) fn conditions<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, these: impl Fn(&Test) -> bool) {
-        for Condition { filter, values } in self.conditions.iter().filter(|condition| these(&condition.filter.test)) {
+    pub(super) fn conditions<Row>(&self, sql: &mut Sql<Row>, scope: &Scope, these: impl Fn(&Condition) -> bool) {
+        for condition in self.conditions.iter().filter(|condition| these(condition)) {
             sql.push(" AND ");
-            sql.append(filter.test.condition(&FilterInput { values, kind: self.kind, unit: self.unit, scope }));
+            sql.append(condition.sql(self.kind, self.unit, scope));
         }
     }
 }

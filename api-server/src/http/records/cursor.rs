@@ -1,0 +1,115 @@
+//! The cursor of a list. It holds the list's parameters: a next page needs the cursor only.
+
+use crate::auth::caller::Who;
+use crate::auth::seal;
+use crate::db::{At, Value};
+use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
+use crate::state::App;
+use crate::store::list::ListPosition;
+use crate::store::registry::Kind;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+const PREFIX: &str = "cl1.";
+
+/// What a cursor holds: whose it is, what it asks, where it is.
+#[derive(Serialize, Deserialize)]
+pub struct ListCursor {
+    caller: Uuid,
+    kind: String,
+    /// The parameters.
+    pub pairs: Vec<(String, String)>,
+    key: Vec<CursorKey>,
+    id: Uuid,
+    /// How many records the list had when its first page was read, where it was to be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<i64>,
+}
+
+/// A key as the cursor holds it.
+#[derive(Serialize, Deserialize)]
+enum CursorKey {
+    Id(Uuid),
+    Text(String),
+    Int(i64),
+    At(i64),
+}
+
+impl ListCursor {
+    /// Opens a cursor of this caller and type.
+    ///
+    /// # Errors
+    /// `400` when it is no cursor or another type's, `403` when it is another caller's.
+    pub fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<Self> {
+        let cursor: ListCursor = seal::open(&app.keys, PREFIX, text).ok_or_else(|| ApiError::new(&CURSOR_INVALID))?;
+        if cursor.caller != who.identity.account {
+            return Err(ApiError::new(&CURSOR_FOREIGN));
+        }
+        if cursor.kind != kind.name {
+            return Err(ApiError::new(&CURSOR_FILTER_MISMATCH));
+        }
+        Ok(cursor)
+    }
+
+    /// The parameters of a page that a cursor was sent with. A page may have another size; everything else is as the
+    /// cursor has it.
+    ///
+    /// # Errors
+    /// `400` when another parameter differs.
+    pub fn pairs(&self, mut sent: Vec<(String, String)>) -> ApiResult<Vec<(String, String)>> {
+        let differs = |(name, value): &(String, String)| {
+            name != "limit" && !self.pairs.iter().any(|(n, v)| n == name && v == value)
+        };
+        if sent.iter().any(differs) {
+            return Err(ApiError::new(&CURSOR_FILTER_MISMATCH));
+        }
+        let limit = sent.iter().position(|(name, _)| name == "limit").map(|index| sent.swap_remove(index));
+        let sized = limit.is_some();
+        Ok(self.pairs.iter().filter(|(name, _)| !sized || name != "limit").cloned().chain(limit).collect())
+    }
+
+    /// Where the page begins.
+    pub fn place(&self) -> ListPosition {
+        (self.key.iter().map(CursorKey::value).collect(), self.id)
+    }
+
+    /// The cursor of the page that begins after this place.
+    pub fn seal(
+        app: &App,
+        who: &Who,
+        kind: &Kind,
+        pairs: &[(String, String)],
+        (key, id): ListPosition,
+        total: Option<i64>,
+    ) -> Option<String> {
+        let cursor = ListCursor {
+            caller: who.identity.account,
+            kind: kind.name.into(),
+            pairs: pairs.to_vec(),
+            key: key.into_iter().map(CursorKey::of).collect(),
+            id,
+            total,
+        };
+        seal::seal(&app.keys, PREFIX, &cursor)
+    }
+}
+
+impl CursorKey {
+    fn of(value: Value) -> Self {
+        match value {
+            Value::Id(id) => CursorKey::Id(id.map_or_else(Uuid::nil, |id| id.0)),
+            Value::Text(text) => CursorKey::Text(text.unwrap_or_default()),
+            Value::Int(number) => CursorKey::Int(number.unwrap_or_default()),
+            Value::At(at) => CursorKey::At(at.map_or(0, |at| at.0)),
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            CursorKey::Id(id) => (*id).into(),
+            CursorKey::Text(text) => text.as_str().into(),
+            CursorKey::Int(number) => (*number).into(),
+            CursorKey::At(at) => At(*at).into(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The history of a record: its versions, each with who wrote it.
+
+use super::collection::Collection;
+use super::query::{DEFAULT_LIMIT, MAX_LIMIT};
+use super::view::RecordView;
+use super::{find_as, resolve};
+use crate::auth::caller::Who;
+use crate::auth::seal;
+use crate::error::{self, ApiError, ApiResult};
+use crate::http::params::Params;
+use crate::state::App;
+use crate::store::accounts;
+use crate::store::history::{self, Version};
+use crate::store::record::Stored;
+use crate::store::registry::UNIT;
+use actix_web::http::header::LINK;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use cell_records_types::pages::{HistoryEntry, Page};
+use cell_records_types::{Class, Uuid};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Where a page of history begins.
+#[derive(Serialize, Deserialize)]
+struct HistoryCursor {
+    caller: Uuid,
+    record: Uuid,
+    below: i64,
+}
+
+const PREFIX: &str = "ch1.";
+/// Bytes of bodies after which a page of history ends.
+const LARGE_PAGE: usize = 4 << 20;
+/// Versions that are read at a time.
+const VERSIONS_AT_ONCE: usize = 100;
+
+/// `GET /v1/{types}/{id}/history`
+pub async fn list(
+    Collection { kind, mut who }: Collection,
+    app: App,
+    path: Path<String>,
+    request: HttpRequest,
+) -> ApiResult<HttpResponse> {
+    let not_found = || ApiError::new(&error::NOT_FOUND);
+    let id = resolve(&app, &mut who, kind, &path).await?.ok_or_else(not_found)?;
+    let record = find_as(&app, &mut who, kind, id, Class::Public).await?.ok_or_else(not_found)?;
+    let mut params = Params::of(&request)?;
+    let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
+    let below = match params.take("cursor") {
+        None => None,
+        Some(cursor) => {
+            let cursor: HistoryCursor =
+                seal::open(&app.keys, PREFIX, &cursor).ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
+            if cursor.caller != who.identity.account {
+                return Err(ApiError::new(&error::CURSOR_FOREIGN));
+            }
+            if cursor.record != record.id {
+                return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
+            }
+            Some(cursor.below)
+        }
+    };
+    params.end()?;
+    let (mut items, next) = versions(&app, &who, &record, below, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    name_writers(&app, &who, &mut items).await?;
+    let next = next.and_then(|below| {
+        seal::seal(&app.keys, PREFIX, &HistoryCursor { caller: who.identity.account, record: record.id, below })
+    });
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &next {
+        response.insert_header((
+            LINK,
+            format!("</v1/{}/{}/history?cursor={cursor}>; rel=\"next\"", kind.plural, record.id),
+        ));
+    }
+    Ok(response.json(Page::new(items, next)))
+}
+
+/// A page of versions below a row of the log, and the row that the next page begins below, if there is one. It ends early
+/// where its bodies are large.
+async fn versions(
+    app: &App,
+    who: &Who,
+    record: &Stored,
+    mut below: Option<i64>,
+    limit: usize,
+) -> ApiResult<(Vec<HistoryEntry>, Option<i64>)> {
+    let (mut items, mut left, mut bytes) = (Vec::new(), limit, 0);
+    loop {
+        let size = left.min(VERSIONS_AT_ONCE);
+        // One more: the version before the last shows what that one changed, and that more follow.
+        let rows = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let versions = app.reads.single(async |db| history::versions(db, record, below, rows).await).await?;
+        for (index, version) in versions.iter().take(size).enumerate() {
+            let before = versions.get(index + 1).map(|before| &before.record);
+            items.extend(entry(who, version, before));
+            (below, left) = (Some(version.seq), left - 1);
+            bytes += version.record.body.0.iter().map(String::len).sum::<usize>();
+            if before.is_none() {
+                return Ok((items, None));
+            }
+            if left == 0 || bytes >= LARGE_PAGE {
+                return Ok((items, below));
+            }
+        }
+        if versions.is_empty() {
+            return Ok((items, None));
+        }
+    }
+}
+
+/// A version as the caller may see it: filtered by its rights in the unit that the record belonged to then.
+fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<HistoryEntry> {
+    let record = &version.record;
+    let view = RecordView::of(&who.scope, record)?;
+    Some(HistoryEntry {
+        version: record.version,
+        op: version.op.clone(),
+        at: record.updated_at,
+        actor: version.actor,
+        actor_kind: None,
+        actor_name: None,
+        origin: record.origin.clone(),
+        request_id: version.request_id.clone(),
+        changed: history::changed(&who.scope, before, record),
+        record: record.is_live().then(|| serde_json::from_str(&view.text(record)).unwrap_or_default()),
+    })
+}
+
+/// Says of each writer what it is and what it is called, where the caller sees the unit that its account belongs to: who
+/// works in other units is nothing that it may learn.
+async fn name_writers(app: &App, who: &Who, items: &mut [HistoryEntry]) -> ApiResult<()> {
+    let ids: BTreeSet<Uuid> = items.iter().filter_map(|entry| entry.actor).collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let mut writers = app.reads.single(async |db| accounts::by_ids(db, &ids).await).await?;
+    writers.retain(|writer| who.scope.reads(UNIT, writer.unit).is_some());
+    for entry in items {
+        if let Some(writer) = writers.iter().find(|writer| Some(writer.id) == entry.actor) {
+            entry.actor_kind = Some(writer.kind.clone());
+            entry.actor_name = Some(writer.display_name.clone());
+        }
+    }
+    Ok(())
+}
