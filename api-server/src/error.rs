@@ -55,12 +55,12 @@ error_codes! {
     STILL_REFERENCED 409 "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép.";
     ROUND_CLOSED 409 "round_closed" "The round is approved: nothing in it can be changed." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
-    NOT_UNIQUE 409 "not_unique" "Another record holds this already." "Bản ghi khác đã có giá trị này.";
+    NOT_UNIQUE 409 "not_unique" "This is held by another already." "Giá trị này đã được dùng ở nơi khác.";
     LAST_ADMINISTRATOR 409 "last_administrator" "This would leave no user with permanent administration of the root." "Thao tác này sẽ không còn người dùng nào quản trị toàn hệ thống.";
     EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
     GONE 410 "gone" "The record is deleted." "Bản ghi đã bị xóa.";
     CURSOR_GONE 410 "cursor_gone" "The cursor is not valid any more: begin again with a snapshot." "Con trỏ không còn dùng được: hãy tải lại toàn bộ.";
-    STALE_VERSION 412 "stale_version" "The record has another version." "Bản ghi đã có phiên bản khác.";
+    STALE_VERSION 412 "stale_version" "There is another version by now." "Đã có phiên bản khác.";
     TOO_LARGE 413 "too_large" "The body is larger than the limit." "Nội dung vượt quá giới hạn.";
     UNSUPPORTED_MEDIA_TYPE 415 "unsupported_media_type" "Send the body as application/json." "Hãy gửi nội dung dạng application/json.";
     INVALID 422 "invalid" "The body violates rules." "Nội dung vi phạm quy tắc.";
@@ -119,6 +119,11 @@ impl ApiError {
     /// A body with these faults, the first of them where they are many.
     pub fn invalid(faults: Vec<Fault>) -> Self {
         ApiError { faults: faults::bounded(faults), ..ApiError::new(&INVALID) }
+    }
+
+    /// Something that others have already, with the fault at the pointer that says what.
+    pub fn not_unique(pointer: &str, code: &'static FaultCode) -> Self {
+        ApiError { faults: vec![Fault::new(pointer, code)], ..ApiError::new(&NOT_UNIQUE) }
     }
 
     /// One fault at a pointer.

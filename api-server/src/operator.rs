@@ -7,7 +7,7 @@ use crate::server::Opened;
 use crate::state::Shared;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
 use crate::store::audit::{self, By};
-use crate::store::grants::{self, NewGrant};
+use crate::store::grants::{self, Added, NewGrant};
 use crate::store::keys;
 use crate::store::scope::Narrowing;
 use crate::store::tokens::{self, LONGEST, NewToken};
@@ -232,7 +232,7 @@ impl Operator {
         .await
     }
 
-    /// Gives an account a role over a unit, which defaults to the account's own.
+    /// Gives an account a role over a unit, which defaults to the account's own, unless it holds it already.
     ///
     /// # Errors
     /// When a rule refuses it.
@@ -263,8 +263,10 @@ impl Operator {
                 if new.until.is_some_and(|until| until <= tx.now) {
                     return Ok(Err("the end must lie in the future".into()));
                 }
-                let given = grants::add(tx, &By::operator(), &account, new).await?;
-                Ok(given.map(|grant| grant.id).ok_or_else(|| ROLES_CONFLICT.en.into()))
+                Ok(match grants::add(tx, &By::operator(), &account, new).await? {
+                    Added::New(grant) | Added::Held(grant) => Ok(grant.id),
+                    Added::Conflict => Err(ROLES_CONFLICT.en.into()),
+                })
             })
         })
         .await

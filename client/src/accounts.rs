@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::records::pages;
+use crate::records::{Tagged, pages};
 use crate::transport::Call;
 use bytes::Bytes;
 use cell_records_types::accounts::{
@@ -78,19 +78,23 @@ impl<T: Account> Accounts<T> {
     /// Makes an account.
     ///
     /// # Errors
-    /// `422 invalid`, with the fault `name_taken` when the username or code is taken.
-    pub async fn create(&self, new: &T::Create) -> Result<T> {
-        self.client.fetch(Call::keyed_post(&["v1", T::PLURAL], None)?.json(new)?).await
+    /// `409 not_unique`, with the fault `name_taken` or `system_exists`, when the username or code is taken; `422 invalid`.
+    pub async fn create(&self, new: &T::Create) -> Result<Tagged<T>> {
+        self.tagged(Call::keyed_post(&["v1", T::PLURAL], None)?.json(new)?).await
     }
 
     /// One account.
-    pub async fn get(&self, id: Uuid) -> Result<T> {
-        self.client.fetch(Call::get(&["v1", T::PLURAL, &id.to_string()])).await
+    pub async fn get(&self, id: Uuid) -> Result<Tagged<T>> {
+        self.tagged(Call::get(&["v1", T::PLURAL, &id.to_string()])).await
     }
 
     /// Changes an account; `disabled: true` ends its sessions and tokens within a second.
-    pub async fn update(&self, id: Uuid, patch: &T::Update) -> Result<T> {
-        self.client.fetch(Call::patch(&["v1", T::PLURAL, &id.to_string()]).json(patch)?).await
+    ///
+    /// # Errors
+    /// `412 stale_version` with the current account when it has another version than that of `etag`.
+    pub async fn update(&self, id: Uuid, etag: &str, patch: &T::Update) -> Result<Tagged<T>> {
+        let call = Call::patch(&["v1", T::PLURAL, &id.to_string()]).header(header::IF_MATCH, etag)?;
+        self.tagged(call.json(patch)?).await
     }
 
     /// A page of an account's grants.
@@ -98,16 +102,27 @@ impl<T: Account> Accounts<T> {
         self.client.fetch(paging.mark(Call::get(&["v1", T::PLURAL, &id.to_string(), "grants"]))).await
     }
 
-    /// Gives a role over a unit and all below it.
-    pub async fn create_grant(&self, id: Uuid, grant: &GrantCreate) -> Result<Grant> {
+    /// Gives a role over a unit and all below it. A grant that the account holds already is returned as it is.
+    pub async fn create_grant(&self, id: Uuid, grant: &GrantCreate) -> Result<Tagged<Grant>> {
         let call = Call::keyed_post(&["v1", T::PLURAL, &id.to_string(), "grants"], None)?;
-        self.client.fetch(call.json(grant)?).await
+        self.tagged(call.json(grant)?).await
     }
 
-    /// Removes a grant.
-    pub async fn delete_grant(&self, id: Uuid, grant: Uuid) -> Result<()> {
+    /// One grant of an account.
+    pub async fn get_grant(&self, id: Uuid, grant: Uuid) -> Result<Tagged<Grant>> {
+        self.tagged(Call::get(&["v1", T::PLURAL, &id.to_string(), "grants", &grant.to_string()])).await
+    }
+
+    /// Removes a grant. It never changes, so the `etag` may as well be `*`.
+    pub async fn delete_grant(&self, id: Uuid, grant: Uuid, etag: &str) -> Result<()> {
         let call = Call::delete(&["v1", T::PLURAL, &id.to_string(), "grants", &grant.to_string()]);
-        self.client.send(call).await.map(drop)
+        self.client.send(call.header(header::IF_MATCH, etag)?).await.map(drop)
+    }
+
+    async fn tagged<A: DeserializeOwned>(&self, call: Call) -> Result<Tagged<A>> {
+        let answer = self.client.send(call).await?;
+        let etag = answer.etag().ok_or_else(|| Error::Decode("an account without an ETag".to_owned()))?;
+        Ok(Tagged { record: answer.json()?, etag })
     }
 }
 

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::marker::PhantomData;
 
-/// A record with the tag of its version, for `If-Match` and `If-None-Match`.
+/// A record, an account or a grant with the tag of its version, for `If-Match` and `If-None-Match`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tagged<A> {
-    /// The record.
+    /// The record, account or grant.
     pub record: A,
     /// The `ETag`, quotes included, such as `"3.5f2c91ab.personal"`. Empty only where a dry run's answer has none.
     pub etag: String,

@@ -51,7 +51,7 @@ impl World {
             code: Some("bench".into()),
             unit_id: None,
         };
-        let system = admin.systems().create(&system).await?;
+        let system = admin.systems().create(&system).await?.record;
         let role = Role::ExchangePeer;
         let grant = GrantCreate { role, unit_id: root.clone(), from: None, until: None, fields: None };
         admin.systems().create_grant(system.id, &grant).await?;

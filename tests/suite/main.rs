@@ -9,6 +9,7 @@
 
 mod support;
 
+mod account_versions;
 mod accounts;
 mod audit;
 mod bad_input;

@@ -248,7 +248,8 @@ impl<'a> History<'a> {
         self.said.push(format!("puller {number} gets {role:?} at {} until {until:?}", unit.id));
         let new = GrantCreate { until, ..grant(role, unit.id.into()) };
         let id = self.server.grant(&self.pullers[number].0, new).await;
-        if !ends {
+        // One that is held already is not given again.
+        if !ends && !self.pullers[number].1.contains(&id) {
             self.pullers[number].1.push(id);
         }
     }

@@ -11,6 +11,7 @@ diesel::table! {
     accounts (id) {
         id -> Guid, kind -> Text, name -> Text, display_name -> Text, unit_id -> Guid, disabled -> BigInt,
         password_hash -> Nullable<Text>, contact -> Nullable<Text>, purpose -> Nullable<Text>, created_at -> Instant,
+        version -> BigInt,
     }
 }
 diesel::table! {

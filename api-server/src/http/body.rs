@@ -202,18 +202,26 @@ impl<const LIMIT: usize> JsonBody<LIMIT> {
     /// # Errors
     /// `400` when it is no JSON object, `413` when it has too many values, `422` with its faults.
     pub fn form<T: Field + DeserializeOwned>(&self) -> ApiResult<(T, Vec<FoundReference>)> {
-        let mut value = Value::Object(self.object()?);
-        let mut report = Report::default();
-        T::check(&mut value, &mut report);
-        if !report.faults.is_empty() {
-            return Err(ApiError::invalid(report.faults));
-        }
-        let form = serde_json::from_value(value).map_err(|error| {
-            tracing::error!(%error, "a checked body does not read");
-            ApiError::new(&error::INTERNAL)
-        })?;
-        Ok((form, report.references))
+        form(self.object()?)
     }
+}
+
+/// An object in its declared form, with the references in it.
+///
+/// # Errors
+/// `422` with its faults.
+pub fn form<T: Field + DeserializeOwned>(object: Map<String, Value>) -> ApiResult<(T, Vec<FoundReference>)> {
+    let mut value = Value::Object(object);
+    let mut report = Report::default();
+    T::check(&mut value, &mut report);
+    if !report.faults.is_empty() {
+        return Err(ApiError::invalid(report.faults));
+    }
+    let form = serde_json::from_value(value).map_err(|error| {
+        tracing::error!(%error, "a checked body does not read");
+        ApiError::new(&error::INTERNAL)
+    })?;
+    Ok((form, report.references))
 }
 
 /// A JSON object in which no object, at any depth, names a key twice, and how many values it has.

@@ -1,4 +1,4 @@
-//! Entity tags of records: version and epoch, so that a version of a lost timeline never matches, and what of the
+//! Entity tags: of records version and epoch, so that a version of a lost timeline never matches, and what of the
 //! record the caller reads, so that a copy is not taken for the whole after its holder got more rights. A write asks
 //! for the version and epoch alone: whoever reads less of a record builds on the same version.
 
@@ -23,6 +23,11 @@ pub fn tag(version: i64, epoch: &str, class: Class, named: &[&str]) -> String {
 /// The tag of what is no record.
 pub fn of_bytes(bytes: &[u8]) -> String {
     format!("\"{}\"", secrets::digest(bytes).get(..32).unwrap_or_default())
+}
+
+/// The tag of a version of which every caller reads the same: `"3.5f2c91ab"`.
+pub fn of_version(version: i64, epoch: &str) -> String {
+    format!("\"{version}.{}\"", short(epoch))
 }
 
 fn short(epoch: &str) -> &str {

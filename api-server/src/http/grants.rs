@@ -2,15 +2,17 @@
 
 use super::administration::{self, account, changeable, find, id, unit_below, visible};
 use super::body::JsonBody;
-use super::me::on_the_wire;
+use super::idempotency::{self, Made};
 use super::params::Params;
-use super::{client, idempotency, pages};
+use super::tagged::{self, Tagged};
+use super::{client, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
+use crate::store::accounts;
+use crate::store::grants::{self, Added};
 use crate::store::registry::UNIT;
-use crate::store::scope::Scope;
-use crate::store::{accounts, grants};
+use crate::store::scope::{self, Scope};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Reference;
@@ -23,8 +25,9 @@ use uuid::Uuid;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list_user_grants).service(create_user_grant).service(delete_user_grant);
-    config.service(list_system_grants).service(create_system_grant).service(delete_system_grant);
+    config.service(list_user_grants).service(create_user_grant).service(get_user_grant).service(delete_user_grant);
+    config.service(list_system_grants).service(create_system_grant);
+    config.service(get_system_grant).service(delete_system_grant);
 }
 
 /// Registers what is below a unit: before the routes of the record types, which take all of `/v1/units/`.
@@ -57,18 +60,21 @@ async fn list_system_grants(app: App, who: Who, id: Path<String>) -> ApiResult<H
 async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<HttpResponse> {
     let account = account(app, who, kind, id, visible).await?;
     let grants = app.reads.single(async |db| grants::list(db, account.id).await).await?;
-    Ok(pages::whole(grants.into_iter().map(on_the_wire).collect()))
+    Ok(pages::whole(grants.into_iter().map(scope::Grant::into_wire).collect()))
 }
 
 /// Gives a user a role over a unit and all below it.
 ///
 /// The unit is at or below the user's own, and under a grant of `administrator` that the caller holds. It takes
-/// effect within a second. Nobody may change their own grants. No account holds `administrator` together with a role
-/// that reads personal data, or with named fields, at the same time: `422`, `roles_conflict`.
+/// effect within a second. One that the user holds already, with the same times and fields, is returned with `200`.
+/// Nobody may change their own grants. No account holds `administrator` together with a role that reads personal data,
+/// or with named fields, at the same time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "users",
     request_body(content = GrantCreate, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
+    responses((status = 201, description = "Added; `Location` says where", body = Grant, headers(("ETag" = String)), example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
+    )), (status = 200, description = "It is held already", body = Grant, headers(("ETag" = String)), example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[post("/v1/users/{id}/grants")]
@@ -85,12 +91,15 @@ async fn create_user_grant(
 /// Gives a system a role over a unit and all below it.
 ///
 /// The unit is at or below the system's own, and under a grant of `administrator` that the caller holds. It takes
-/// effect within a second. No account holds `administrator` together with a role that reads personal data, or with
-/// named fields, at the same time: `422`, `roles_conflict`.
+/// effect within a second. One that the system holds already, with the same times and fields, is returned with `200`.
+/// No account holds `administrator` together with a role that reads personal data, or with named fields, at the same
+/// time: `422`, `roles_conflict`.
 #[utoipa::path(tag = "systems",
     request_body(content = GrantCreate, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Added; `Location` says where", body = Grant, example = json!(
+    responses((status = 201, description = "Added; `Location` says where", body = Grant, headers(("ETag" = String)), example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
+    )), (status = 200, description = "It is held already", body = Grant, headers(("ETag" = String)), example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
     ))))]
 #[post("/v1/systems/{id}/grants")]
@@ -136,7 +145,7 @@ async fn add(
     }
     let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };
-    let (by, holder) = (client::by(request, Some(who)), account.id);
+    let (by, epoch, holder) = (client::by(request, Some(who)), who.view.clock.epoch.clone(), account.id);
     let given = idempotency::once(
         app,
         request,
@@ -147,26 +156,79 @@ async fn add(
             Box::pin(async move {
                 let account = changeable(&scope, find(&mut tx.db(), kind, holder).await?)?;
                 unit_below(&scope, &account, Some(place))?;
-                let grant = grants::add(tx, &by, &account, new).await?;
-                let grant = grant.ok_or_else(|| ApiError::fault("/role", &ROLES_CONFLICT))?;
-                Ok(idempotency::made(grant.id, &on_the_wire(grant)))
+                match grants::add(tx, &by, &account, new).await? {
+                    Added::New(grant) => Ok(Made::New(Tagged::grant(grant, &epoch))),
+                    Added::Held(grant) => Ok(Made::Known(Tagged::grant(grant, &epoch))),
+                    Added::Conflict => Err(ApiError::fault("/role", &ROLES_CONFLICT).into()),
+                }
             })
         },
-        async |id| {
-            let held = app.reads.single(async |db| grants::list(db, holder).await).await?;
-            let grant =
-                held.into_iter().find(|grant| grant.id == id).ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
-            Ok(serde_json::to_string(&on_the_wire(grant)).unwrap_or_default())
-        },
+        async |id| held(app, who, holder, id).await,
     );
     given.await
+}
+
+/// A grant that an account holds.
+async fn held(app: &App, who: &Who, account: Uuid, id: Uuid) -> ApiResult<Tagged> {
+    let held = app.reads.single(async |db| grants::list(db, account).await).await?;
+    let grant = held.into_iter().find(|grant| grant.id == id).ok_or_else(|| ApiError::new(&error::NOT_FOUND))?;
+    Ok(Tagged::grant(grant, &who.view.clock.epoch))
+}
+
+/// A grant of a user.
+///
+/// Needs `administrator` over the user's unit.
+#[utoipa::path(tag = "users",
+    params(("If-None-Match" = Option<String>, Header)),
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The grant", body = Grant, headers(("ETag" = String)), example = json!(
+    {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
+))))]
+#[get("/v1/users/{id}/grants/{grant}")]
+async fn get_user_grant(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+) -> ApiResult<HttpResponse> {
+    get_grant(&app, &who, &request, CallerKind::User, &path).await
+}
+
+/// A grant of a system.
+///
+/// Needs `administrator` over the system's unit.
+#[utoipa::path(tag = "systems",
+    params(("If-None-Match" = Option<String>, Header)),
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The grant", body = Grant, headers(("ETag" = String)), example = json!(
+    {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
+))))]
+#[get("/v1/systems/{id}/grants/{grant}")]
+async fn get_system_grant(
+    app: App,
+    who: Who,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+) -> ApiResult<HttpResponse> {
+    get_grant(&app, &who, &request, CallerKind::System, &path).await
+}
+
+async fn get_grant(
+    app: &App,
+    who: &Who,
+    request: &HttpRequest,
+    kind: CallerKind,
+    path: &(String, String),
+) -> ApiResult<HttpResponse> {
+    let account = account(app, who, kind, &path.0, visible).await?;
+    Ok(held(app, who, account.id, id(&path.1)?).await?.read(request))
 }
 
 /// Removes a grant of a user. Takes effect within a second.
 ///
 /// Needs `administrator` over the user's unit and all its grants. Nobody may change their own grants. `409` when it
 /// would leave no user with permanent administration of the root.
-#[utoipa::path(tag = "users", responses((status = 204, description = "Removed")))]
+#[utoipa::path(tag = "users",
+    params(("If-Match" = String, Header)),
+    responses((status = 204, description = "Removed")))]
 #[delete("/v1/users/{id}/grants/{grant}")]
 async fn delete_user_grant(
     app: App,
@@ -180,7 +242,9 @@ async fn delete_user_grant(
 /// Removes a grant of a system. Takes effect within a second.
 ///
 /// Needs `administrator` over the system's unit and all its grants.
-#[utoipa::path(tag = "systems", responses((status = 204, description = "Removed")))]
+#[utoipa::path(tag = "systems",
+    params(("If-Match" = String, Header)),
+    responses((status = 204, description = "Removed")))]
 #[delete("/v1/systems/{id}/grants/{grant}")]
 async fn delete_system_grant(
     app: App,
@@ -200,6 +264,8 @@ async fn remove(
 ) -> ApiResult<HttpResponse> {
     let account = account(app, who, kind.clone(), &path.0, changeable).await?;
     let (grant, by) = (id(&path.1)?, client::by(request, Some(who)));
+    // A grant never changes: what is judged here holds in the write, too.
+    held(app, who, account.id, grant).await?.must_be(tagged::expected(request, who)?)?;
     let removed = administration::write(app, who, move |tx, scope| {
         Box::pin(async move {
             let account = changeable(&scope, find(&mut tx.db(), kind, account.id).await?)?;

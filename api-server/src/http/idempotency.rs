@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: what it belongs to, and what a repeat returns.
 
 use super::administration::{self, Work};
+use super::tagged::Tagged;
 use crate::auth::caller::Who;
 use crate::db::Db;
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
@@ -17,7 +18,6 @@ use crate::store::writer::{Done, Kept, KeptItem, WriteTx};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -101,6 +101,14 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
     Ok(Done { batch: Some(kept.batch), applied: true, items: kept.items.iter().map(item).collect(), scope, epoch })
 }
 
+/// What the work of a `POST` on accounts comes to.
+pub enum Made {
+    /// A new thing.
+    New(Tagged),
+    /// There is one already: nothing was done.
+    Known(Tagged),
+}
+
 /// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
 /// `again` reads it then. `body` is what the key belongs to, without secrets; `place` is where the new thing is found,
 /// up to its id.
@@ -113,8 +121,8 @@ pub async fn once(
     who: &Who,
     body: &[u8],
     place: &str,
-    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, (Uuid, String)> + Send + 'static,
-    again: impl AsyncFnOnce(Uuid) -> ApiResult<String>,
+    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, Made> + Send + 'static,
+    again: impl AsyncFnOnce(Uuid) -> ApiResult<Tagged>,
 ) -> ApiResult<HttpResponse> {
     let key = key(request, body)?;
     let once = administration::write(app, who, move |tx, scope| {
@@ -124,25 +132,23 @@ pub async fn once(
                 None => None,
             };
             if let Some(kept) = kept {
-                return Ok((kept.map_err(ApiError::from)?, None));
+                return Ok(Err(kept.map_err(ApiError::from)?));
             }
-            let (id, body) = work(tx, scope.clone()).await?;
-            if let Some(key) = &key {
-                tx.keep(&scope, key, id).await?;
+            let made = work(tx, scope.clone()).await?;
+            // Only an effect needs its key kept: what did nothing is decided anew by a repeat.
+            if let (Some(key), Made::New(thing)) = (&key, &made) {
+                tx.keep(&scope, key, thing.id).await?;
             }
-            Ok((id, Some(body)))
+            Ok(Ok(made))
         })
     });
-    let (id, made) = once.await?;
-    let replayed = made.is_none();
-    let body = match made {
-        Some(body) => body,
-        None => again(id).await?,
+    let (thing, replayed) = match once.await? {
+        Ok(Made::Known(thing)) => return Ok(thing.answer(200).send(false)),
+        Ok(Made::New(thing)) => (thing, false),
+        Err(id) => (again(id).await?, true),
     };
-    Ok(Answer { status: 201, headers: vec![("location", format!("{place}/{id}"))], body }.send(replayed))
-}
-
-/// The JSON of a new thing, with its id.
-pub fn made(id: Uuid, thing: &impl Serialize) -> (Uuid, String) {
-    (id, serde_json::to_string(thing).unwrap_or_default())
+    let place = ("location", format!("{place}/{}", thing.id));
+    let mut answer = thing.answer(201);
+    answer.headers.push(place);
+    Ok(answer.send(replayed))
 }

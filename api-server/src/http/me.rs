@@ -10,10 +10,11 @@ use crate::phrases;
 use crate::state::App;
 use crate::store::accounts::{self, Changes};
 use crate::store::registry::KINDS;
+use crate::store::scope::Grant;
 use crate::store::{policy, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, put};
-use cell_records_types::accounts::{CallerKind, Grant, Me, PasswordChange, Role, RoleRights, Session, TypeRights};
+use cell_records_types::accounts::{CallerKind, Me, PasswordChange, Role, RoleRights, Session, TypeRights};
 use cell_records_types::faults::WRONG_PASSWORD;
 use cell_records_types::pages::Page;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -32,21 +33,20 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 }))))]
 #[get("/v1/me")]
 async fn get_me(who: Who) -> ApiResult<HttpResponse> {
+    Ok(HttpResponse::Ok().json(caller(who)))
+}
+
+/// The caller as the API shows it.
+pub fn caller(who: Who) -> Me {
     let Who { identity, scope, .. } = who;
-    Ok(HttpResponse::Ok().json(Me {
+    Me {
         id: identity.account,
         kind: identity.kind.clone(),
         name: identity.name.clone(),
         display_name: identity.display_name.clone(),
         unit_id: identity.unit,
-        grants: scope.grants.into_iter().map(on_the_wire).collect(),
-    }))
-}
-
-/// A grant as the API shows it.
-pub fn on_the_wire(grant: crate::store::scope::Grant) -> Grant {
-    let crate::store::scope::Grant { id, role, unit, from, until, fields } = grant;
-    Grant { id, role, unit_id: unit, from, until, fields }
+        grants: scope.grants.into_iter().map(Grant::into_wire).collect(),
+    }
 }
 
 /// Changes the caller's own password. Ends the caller's other sessions.

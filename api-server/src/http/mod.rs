@@ -23,6 +23,7 @@ pub mod records;
 pub mod references;
 pub mod share;
 pub mod systems;
+pub mod tagged;
 pub mod tokens;
 pub mod users;
 mod who;

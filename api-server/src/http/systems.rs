@@ -1,9 +1,11 @@
 //! Systems, as administrators manage them: `/v1/systems`. Their tokens: `tokens.rs`; their grants: `grants.rs`.
 
-use super::administration::{account, administered, changeable, unit, unit_or_own, visible};
-use super::body::JsonBody;
+use super::administration::{account, administered, unit, unit_or_own, visible};
+use super::body::{self, JsonBody};
+use super::idempotency::{self, Made};
 use super::params::Params;
-use super::{client, idempotency, pages, users};
+use super::tagged::Tagged;
+use super::{client, pages, users};
 use crate::auth::caller::Who;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
@@ -29,7 +31,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         ("cursor" = String, Query),
     ),
     responses((status = 200, description = "A page", body = Page<System>, example = json!({"items": [
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+        {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 1, "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ]}))))]
 #[get("/v1/systems")]
 async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
@@ -47,14 +49,14 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
 
 /// Registers a system, without rights and tokens yet.
 ///
-/// Its code is made from its name unless one is given, and never changes; `422` with the fault `system_exists` or
+/// Its code is made from its name unless one is given, and never changes; `409` with the fault `system_exists` or
 /// `name_taken` when another system has it. Needs `administrator` over the unit. A repeat under the same
 /// `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "systems",
     request_body(content = SystemCreate, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Made; `Location` says where", body = System, example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+    responses((status = 201, description = "Made; `Location` says where", body = System, headers(("ETag" = String)), example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 1, "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[post("/v1/systems")]
 async fn create_system(
@@ -72,11 +74,11 @@ async fn create_system(
         Some(code) => (code.to_string(), ("/code", &NAME_TAKEN)),
         None => (accounts::code_of(&form.name), ("/name", &SYSTEM_EXISTS)),
     };
-    let taken = move || ApiError::fault(taken.0, taken.1);
+    let taken = move || ApiError::not_unique(taken.0, taken.1);
     if code == app.server_code {
         return Err(taken());
     }
-    let by = client::by(&request, Some(&who));
+    let (by, epoch) = (client::by(&request, Some(&who)), who.view.clock.epoch.clone());
     let new = NewAccount {
         kind: CallerKind::System,
         name: code,
@@ -96,12 +98,12 @@ async fn create_system(
             Box::pin(async move {
                 unit(&scope, Some(home))?;
                 let system = accounts::insert(tx, &by, new).await?.ok_or_else(taken)?;
-                Ok(idempotency::made(system.id, &system.into_system()))
+                Ok(Made::New(Tagged::account(system, &epoch)))
             })
         },
         async |id| {
-            let system = account(&app, &who, CallerKind::System, &id.to_string(), visible).await?.into_system();
-            Ok(serde_json::to_string(&system).unwrap_or_default())
+            let system = account(&app, &who, CallerKind::System, &id.to_string(), visible).await?;
+            Ok(Tagged::account(system, &who.view.clock.epoch))
         },
     );
     made.await
@@ -110,13 +112,15 @@ async fn create_system(
 /// A system.
 ///
 /// Needs `administrator` over the system's unit.
-#[utoipa::path(tag = "systems", responses((status = 200, description = "The system", body = System, example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+#[utoipa::path(tag = "systems",
+    params(("If-None-Match" = Option<String>, Header)),
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The system", body = System, headers(("ETag" = String)), example = json!(
+    {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 1, "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
 ))))]
 #[get("/v1/systems/{id}")]
-async fn get_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn get_system(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, visible).await?;
-    Ok(HttpResponse::Ok().json(system.into_system()))
+    Ok(Tagged::account(system, &who.view.clock.epoch).read(&request))
 }
 
 /// Changes a system: its name, contact and purpose, whether its tokens work.
@@ -124,9 +128,10 @@ async fn get_system(app: App, who: Who, id: Path<String>) -> ApiResult<HttpRespo
 /// Disabling it permanently revokes its tokens, within a second. Needs `administrator` over the system's unit and
 /// all its grants.
 #[utoipa::path(tag = "systems",
+    params(("If-Match" = String, Header)),
     request_body(content = SystemUpdate, example = json!({"name": "Tỉnh ủy Nghệ An", "disabled": true})),
-    responses((status = 200, description = "As it is now", body = System, example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "code": "tinh-nghe-an", "name": "Tỉnh ủy Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
+    responses((status = 200, description = "As it is now", body = System, headers(("ETag" = String)), example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 2, "code": "tinh-nghe-an", "name": "Tỉnh ủy Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[patch("/v1/systems/{id}")]
 async fn update_system(
@@ -136,8 +141,8 @@ async fn update_system(
     id: Path<String>,
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
-    let (form, _) = body?.form::<SystemUpdate>()?;
+    let (system, base, body) = users::to_change(&app, &who, &request, CallerKind::System, &id, body).await?;
+    let (form, _) = body::form::<SystemUpdate>(body)?;
     let changes = Changes {
         display_name: form.name.map(|name| name.to_string()),
         contact: form.contact.map(|contact| contact.to_string()),
@@ -145,6 +150,5 @@ async fn update_system(
         disabled: form.disabled,
         ..Changes::default()
     };
-    let changed = users::change(&app, &who, client::by(&request, Some(&who)), system, changes).await?;
-    Ok(HttpResponse::Ok().json(changed.into_system()))
+    users::change(&app, &who, client::by(&request, Some(&who)), system, base, changes).await
 }

@@ -1,21 +1,25 @@
 //! Users, as administrators manage them: `/v1/users`, and the sessions of a user.
 
 use super::administration::{self, account, administered, changeable, find, id, unit, unit_or_own, visible};
-use super::body::JsonBody;
+use super::body::{self, JsonBody};
+use super::idempotency::{self, Made};
 use super::params::Params;
 use super::records::query::words;
-use super::{client, idempotency, pages};
+use super::tagged::{self, Tagged};
+use super::{client, pages};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::state::App;
 use crate::store::accounts::{self, Account, Changes, NewAccount};
 use crate::store::audit::By;
+use crate::store::items::Expected;
 use crate::store::{grants, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use cell_records_types::accounts::{CallerKind, Session, User, UserCreate, UserUpdate};
 use cell_records_types::faults::{INVALID_PASSWORD, NAME_TAKEN};
 use cell_records_types::pages::Page;
+use serde_json::{Map, Value};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -35,7 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         ("q" = String, Query, description = "Words that username and display name have, by their beginnings: at most 8, blind to case and diacritics. A page may then be short, even empty, and have a `next_cursor`."),
     ),
     responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ]}))))]
 #[get("/v1/users")]
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
@@ -61,8 +65,8 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 #[utoipa::path(tag = "users",
     request_body(content = UserCreate, example = json!({"username": "van-phong", "display_name": "Văn phòng Đảng ủy", "password": "con mèo ngồi trên mái nhà"})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Made; `Location` says where", body = User, example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+    responses((status = 201, description = "Made; `Location` says where", body = User, headers(("ETag" = String)), example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[post("/v1/users")]
 async fn create_user(
@@ -89,7 +93,7 @@ async fn create_user(
     let mut print = body.object()?;
     print.remove("password");
     let print = serde_json::to_vec(&print).unwrap_or_default();
-    let by = client::by(&request, Some(&who));
+    let (by, epoch) = (client::by(&request, Some(&who)), who.view.clock.epoch.clone());
     let made = idempotency::once(
         &app,
         &request,
@@ -100,13 +104,13 @@ async fn create_user(
             Box::pin(async move {
                 unit(&scope, Some(home))?;
                 let user = accounts::insert(tx, &by, new).await?;
-                let user = user.ok_or_else(|| ApiError::fault("/username", &NAME_TAKEN))?;
-                Ok(idempotency::made(user.id, &user.into_user()))
+                let user = user.ok_or_else(|| ApiError::not_unique("/username", &NAME_TAKEN))?;
+                Ok(Made::New(Tagged::account(user, &epoch)))
             })
         },
         async |id| {
-            let user = account(&app, &who, CallerKind::User, &id.to_string(), visible).await?.into_user();
-            Ok(serde_json::to_string(&user).unwrap_or_default())
+            let user = account(&app, &who, CallerKind::User, &id.to_string(), visible).await?;
+            Ok(Tagged::account(user, &who.view.clock.epoch))
         },
     );
     made.await
@@ -115,13 +119,15 @@ async fn create_user(
 /// A user.
 ///
 /// Needs `administrator` over the user's unit.
-#[utoipa::path(tag = "users", responses((status = 200, description = "The user", body = User, example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+#[utoipa::path(tag = "users",
+    params(("If-None-Match" = Option<String>, Header)),
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The user", body = User, headers(("ETag" = String)), example = json!(
+    {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
 ))))]
 #[get("/v1/users/{id}")]
-async fn get_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
+async fn get_user(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
-    Ok(HttpResponse::Ok().json(user.into_user()))
+    Ok(Tagged::account(user, &who.view.clock.epoch).read(&request))
 }
 
 /// Changes a user: its name, its password, whether it may log in.
@@ -130,9 +136,10 @@ async fn get_user(app: App, who: Who, id: Path<String>) -> ApiResult<HttpRespons
 /// the user does so too, within a second. `409` when nobody would be left who administers the root permanently. Your
 /// own account is changed under `/v1/me`.
 #[utoipa::path(tag = "users",
+    params(("If-Match" = String, Header)),
     request_body(content = UserUpdate, example = json!({"disabled": true})),
-    responses((status = 200, description = "As it is now", body = User, example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
+    responses((status = 200, description = "As it is now", body = User, headers(("ETag" = String)), example = json!(
+        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 2, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[patch("/v1/users/{id}")]
 async fn update_user(
@@ -142,8 +149,8 @@ async fn update_user(
     id: Path<String>,
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let user = account(&app, &who, CallerKind::User, &id, changeable).await?;
-    let (form, _) = body?.form::<UserUpdate>()?;
+    let (user, base, body) = to_change(&app, &who, &request, CallerKind::User, &id, body).await?;
+    let (form, _) = body::form::<UserUpdate>(body)?;
     let password_hash = match form.password {
         Some(password) => Some(hashed(&app, "/password", &password, &user.name, user.unit).await?),
         None => None,
@@ -154,8 +161,7 @@ async fn update_user(
         disabled: form.disabled,
         ..Changes::default()
     };
-    let changed = change(&app, &who, client::by(&request, Some(&who)), user, changes).await?;
-    Ok(HttpResponse::Ok().json(changed.into_user()))
+    change(&app, &who, client::by(&request, Some(&who)), user, base, changes).await
 }
 
 /// The hash of a new password of a user in a unit.
@@ -170,23 +176,52 @@ pub async fn hashed(app: &App, pointer: &str, password: &str, username: &str, un
     Ok(app.hasher.hash(password.to_owned()).await?)
 }
 
-/// Changes an account as it is when the write begins.
+/// What a change of an account begins with: the account as it is, the version that the change builds on, and the body.
 ///
 /// # Errors
-/// `403`, `404`; `409` when it would leave no administrator of the root who can log in.
-pub async fn change(app: &App, who: &Who, by: By, account: Account, changes: Changes) -> ApiResult<Account> {
+/// `403`, `404`; `400` when the body is no JSON; `428`, `412`.
+pub async fn to_change(
+    app: &App,
+    who: &Who,
+    request: &HttpRequest,
+    kind: CallerKind,
+    id: &str,
+    body: Result<JsonBody, ApiError>,
+) -> ApiResult<(Account, Expected, Map<String, Value>)> {
+    let account = account(app, who, kind, id, changeable).await?;
+    let body = body?.object()?;
+    let base = tagged::expected(request, who)?;
+    Tagged::account(account.clone(), &who.view.clock.epoch).must_be(base)?;
+    Ok((account, base, body))
+}
+
+/// Changes an account as it is when the write begins, and answers with it.
+///
+/// # Errors
+/// `403`, `404`; `412` when it is another version than the one that the change builds on; `409` when it would leave no
+/// administrator of the root who can log in.
+pub async fn change(
+    app: &App,
+    who: &Who,
+    by: By,
+    account: Account,
+    base: Expected,
+    changes: Changes,
+) -> ApiResult<HttpResponse> {
+    let epoch = who.view.clock.epoch.clone();
     let changed = administration::write(app, who, move |tx, scope| {
         Box::pin(async move {
             let mut account = changeable(&scope, find(&mut tx.db(), account.kind, account.id).await?)?;
+            Tagged::account(account.clone(), &epoch).must_be(base)?;
             let now = tx.now;
             if changes.disabled == Some(true) && grants::is_last_administrator(&mut tx.db(), account.id, now).await? {
                 return Err(ApiError::new(&error::LAST_ADMINISTRATOR).into());
             }
             accounts::change(tx, &by, &mut account, changes).await?;
-            Ok(account)
+            Ok(Tagged::account(account, &epoch))
         })
     });
-    changed.await
+    Ok(changed.await?.answer(200).send(false))
 }
 
 /// The live sessions of a user, the latest first.

@@ -38,6 +38,8 @@ pub struct Account {
     pub purpose: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// From 1, plus 1 with each change.
+    pub version: i64,
 }
 
 impl Account {
@@ -45,6 +47,7 @@ impl Account {
     pub fn into_user(self) -> User {
         User {
             id: self.id,
+            version: self.version,
             username: self.name,
             display_name: self.display_name,
             unit_id: self.unit,
@@ -57,6 +60,7 @@ impl Account {
     pub fn into_system(self) -> System {
         System {
             id: self.id,
+            version: self.version,
             code: self.name,
             name: self.display_name,
             contact: self.contact.unwrap_or_default(),
@@ -68,14 +72,15 @@ impl Account {
     }
 }
 
-type AccountSql = (Guid, Text, Text, Text, Guid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Instant);
-type AccountRow = (Id, String, String, String, Id, i64, Option<String>, Option<String>, Option<String>, At);
+type AccountSql =
+    (Guid, Text, Text, Text, Guid, BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Instant, BigInt);
+type AccountRow = (Id, String, String, String, Id, i64, Option<String>, Option<String>, Option<String>, At, i64);
 
-const SELECT: &str = "SELECT id, kind, name, display_name, unit_id, disabled, password_hash, contact, purpose, created_at \
-     FROM accounts";
+const SELECT: &str = "SELECT id, kind, name, display_name, unit_id, disabled, password_hash, contact, purpose, created_at, \
+     version FROM accounts";
 
 fn account(row: AccountRow) -> Account {
-    let (id, kind, name, display_name, unit, disabled, password_hash, contact, purpose, created_at) = row;
+    let (id, kind, name, display_name, unit, disabled, password_hash, contact, purpose, created_at, version) = row;
     Account {
         id: id.0,
         kind: CallerKind::from_code(&kind).unwrap_or(CallerKind::User),
@@ -87,6 +92,7 @@ fn account(row: AccountRow) -> Account {
         contact,
         purpose,
         created_at: created_at.into(),
+        version,
     }
 }
 
@@ -208,6 +214,7 @@ pub async fn insert(tx: &mut WriteTx<'_>, by: &By, new: NewAccount) -> Result<Op
         contact: new.contact,
         purpose: new.purpose,
         created_at: tx.now,
+        version: 1,
     };
     let row = (
         a::id.eq(Id(made.id)),
@@ -220,6 +227,7 @@ pub async fn insert(tx: &mut WriteTx<'_>, by: &By, new: NewAccount) -> Result<Op
         a::contact.eq(&made.contact),
         a::purpose.eq(&made.purpose),
         a::created_at.eq(At::from(made.created_at)),
+        a::version.eq(made.version),
     );
     on!(&mut tx.db(), c => diesel::insert_into(a::table).values(row).run(c))?;
     // The codes of systems are kept in memory wherever external ids are judged.
@@ -255,26 +263,33 @@ pub struct Changes {
     pub disabled: Option<bool>,
 }
 
-/// Changes an account. A new password ends its sessions; disabling it also revokes its tokens permanently.
+/// Changes an account; one that is so already keeps its version. A new password ends its sessions; disabling it also
+/// revokes its tokens permanently.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn change(tx: &mut WriteTx<'_>, by: &By, account: &mut Account, changes: Changes) -> Result<(), DbError> {
     let Changes { display_name, contact, purpose, password_hash, keep_session, disabled } = changes;
     let new_password = password_hash.is_some();
-    let other = [&display_name, &contact, &purpose].iter().any(|text| text.is_some()) || disabled.is_some();
     let detail = json!({"display_name": display_name, "contact": contact, "purpose": purpose, "disabled": disabled});
+    let before = account.clone();
     account.display_name = display_name.unwrap_or_else(|| account.display_name.clone());
     account.contact = contact.or(account.contact.take());
     account.purpose = purpose.or(account.purpose.take());
     account.disabled = disabled.unwrap_or(account.disabled);
+    let other = *account != before;
     account.password_hash = password_hash.or(account.password_hash.take());
+    if !other && !new_password {
+        return Ok(());
+    }
+    account.version += 1;
     let row = (
         a::display_name.eq(&account.display_name),
         a::contact.eq(&account.contact),
         a::purpose.eq(&account.purpose),
         a::disabled.eq(i64::from(account.disabled)),
         a::password_hash.eq(&account.password_hash),
+        a::version.eq(account.version),
     );
     on!(&mut tx.db(), c => diesel::update(a::table).filter(a::id.eq(Id(account.id))).set(row).run(c))?;
     if new_password || account.disabled {

@@ -15,6 +15,7 @@ use cell_records_types::{Class, Timestamp};
 use diesel::sql_types::{Nullable, Text};
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl};
 use serde_json::json;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What a new grant is made of.
@@ -66,11 +67,34 @@ fn conflict(one: &Grant, other: &Grant) -> bool {
     together && (clash(one, other) || clash(other, one))
 }
 
-/// Gives an account a grant; nothing when it would hold `administrator` together with what shows personal data.
+/// What became of a grant that was to be given.
+pub enum Added {
+    /// It is given.
+    New(Grant),
+    /// The account holds it already.
+    Held(Grant),
+    /// The account would hold `administrator` together with what shows personal data.
+    Conflict,
+}
+
+/// Whether a grant gives just what a new one would. One that holds already is not older for being given again.
+fn is_same(held: &Grant, new: &NewGrant, now: Timestamp) -> bool {
+    let set = |fields: &[String]| -> BTreeSet<String> { fields.iter().cloned().collect() };
+    let begins = new.from.map_or(held.from <= now, |from| held.from == from);
+    begins
+        && (&held.role, held.unit, held.until) == (&new.role, new.unit, new.until)
+        && set(&held.fields) == set(&new.fields)
+}
+
+/// Gives an account a grant, unless it holds it already.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant) -> Result<Option<Grant>, DbError> {
+pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant) -> Result<Added, DbError> {
+    let held = list(&mut tx.db(), account.id).await?;
+    if let Some(same) = held.iter().find(|one| is_same(one, &new, tx.now)) {
+        return Ok(Added::Held(same.clone()));
+    }
     let grant = Grant {
         id: Uuid::now_v7(),
         role: new.role,
@@ -79,9 +103,8 @@ pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant
         until: new.until,
         fields: new.fields,
     };
-    let held = list(&mut tx.db(), account.id).await?;
     if held.iter().chain([&grant]).any(|one| conflict(one, &grant)) {
-        return Ok(None);
+        return Ok(Added::Conflict);
     }
     let row = (
         g::id.eq(Id(grant.id)),
@@ -95,7 +118,7 @@ pub async fn add(tx: &mut WriteTx<'_>, by: &By, account: &Account, new: NewGrant
     on!(&mut tx.db(), c => diesel::insert_into(g::table).values(row).run(c))?;
     tx.rights_changed();
     audit_grant(tx, by, "grant_added", account, &grant).await?;
-    Ok(Some(grant))
+    Ok(Added::New(grant))
 }
 
 /// Removes a grant; `false` when the account has none of this id.

@@ -30,6 +30,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// As the API shows it.
+    pub fn into_wire(self) -> cell_records_types::accounts::Grant {
+        let Grant { id, role, unit, from, until, fields } = self;
+        cell_records_types::accounts::Grant { id, role, unit_id: unit, from, until, fields }
+    }
+
     /// Whether it holds at an instant.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.from <= now && self.until.is_none_or(|until| now < until)

@@ -4,12 +4,12 @@ use super::parameters::{PULL_MAX_BYTES, WAIT_SECONDS};
 use super::pull::MAX_UNITS;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
+use crate::http::me;
 use crate::http::params::Params;
 use crate::state::App;
 use crate::store::registry::KINDS;
 use crate::store::writer::KEYS_KEPT_DAYS;
 use actix_web::{HttpRequest, HttpResponse, get};
-use cell_records_types::accounts::{Grant, Me};
 use cell_records_types::sync::{
     MAX_PULL_LIMIT, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, SCHEMA, SyncInfo, SyncLimits,
 };
@@ -31,14 +31,6 @@ const RETENTION_DAYS: i64 = 400;
 pub(super) async fn get_sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     Params::of(&request)?.end()?;
     let types = KINDS.iter().filter(|kind| who.scope.most(kind).is_some()).map(|kind| kind.name.to_owned());
-    let grants = who.scope.grants.iter().map(|grant| Grant {
-        id: grant.id,
-        role: grant.role.clone(),
-        unit_id: grant.unit,
-        from: grant.from,
-        until: grant.until,
-        fields: grant.fields.clone(),
-    });
     Ok(HttpResponse::Ok().json(SyncInfo {
         protocol: vec!["1".into()],
         epoch: who.view.clock.epoch.clone(),
@@ -55,15 +47,8 @@ pub(super) async fn get_sync_info(app: App, who: Who, request: HttpRequest) -> A
         },
         retention_days: RETENTION_DAYS,
         idempotency_key_days: KEYS_KEPT_DAYS,
-        caller: Me {
-            id: who.identity.account,
-            kind: who.identity.kind.clone(),
-            name: who.identity.name.clone(),
-            display_name: who.identity.display_name.clone(),
-            unit_id: who.identity.unit,
-            grants: grants.collect(),
-        },
         server_code: app.server_code.clone(),
         server_time: who.view.now,
+        caller: me::caller(who),
     }))
 }

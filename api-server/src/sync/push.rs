@@ -55,7 +55,7 @@ responses(
             "items": [
                 {"index": 0, "ref": "a1", "id": "01937f1a-0000-7000-8000-000000000001", "status": "created", "version": 1, "known_to_writer": true},
                 {"index": 1, "id": "01937f1a-0000-7000-8000-000000000002", "status": "conflict", "version": 4,
-                 "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "The record has another version."}],
+                 "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "There is another version by now."}],
                  "conflict": {"reason": "version", "current_version": 4}}]})),
 ))]
 #[post("/v1/sync/push")]

@@ -267,12 +267,13 @@ async fn every_call_goes_where_the_contract_says() {
         terms.history(TERM),
         client.records::<EvaluationRound>().advance(TERM, "\"1\"", &step),
         client.users().list(&first),
-        client.users().update(TERM, &patch),
+        client.users().update(TERM, "\"1\"", &patch),
         client.users().list_sessions(TERM, &Paging::default()),
         client.users().delete_session(TERM, TERM),
         client.systems().get(TERM),
         client.systems().create_grant(TERM, &grant),
-        client.systems().delete_grant(TERM, TERM),
+        client.systems().get_grant(TERM, TERM),
+        client.systems().delete_grant(TERM, TERM, "*"),
         client.systems().create_token(TERM, &token),
         client.systems().delete_token(TERM, TERM),
         client.systems().rotate_token(TERM, TERM, &rotation),
@@ -296,6 +297,7 @@ GET /v1/users/ID/sessions
 DELETE /v1/users/ID/sessions/ID
 GET /v1/systems/ID
 POST /v1/systems/ID/grants
+GET /v1/systems/ID/grants/ID
 DELETE /v1/systems/ID/grants/ID
 POST /v1/systems/ID/tokens
 DELETE /v1/systems/ID/tokens/ID

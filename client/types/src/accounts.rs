@@ -137,6 +137,8 @@ fn slug(text: &str, also: &[u8]) -> bool {
 pub struct User {
     /// The account's id.
     pub id: Uuid,
+    /// From 1, plus 1 with each change.
+    pub version: i64,
     /// Login name.
     pub username: String,
     /// Name shown to others.
@@ -208,6 +210,8 @@ object! {
 pub struct System {
     /// The account's id.
     pub id: Uuid,
+    /// From 1, plus 1 with each change.
+    pub version: i64,
     /// Unique code: the `system` of its external ids.
     pub code: String,
     /// Name of the system.

@@ -46,7 +46,7 @@ impl Server {
         let admin = self.admin();
         let new =
             UserCreate { username: name.into(), display_name: name.into(), password: PASSWORD.into(), unit_id: None };
-        let user = admin.users().create(&new).await.unwrap();
+        let user = admin.users().create(&new).await.unwrap().record;
         for (role, unit) in grants {
             admin.users().create_grant(user.id, &grant(role.clone(), unit.clone())).await.unwrap();
         }

@@ -91,7 +91,7 @@ impl Server {
             code: Some(code.as_str().into()),
             unit_id: None,
         };
-        let system = admin.systems().create(&new).await.unwrap();
+        let system = admin.systems().create(&new).await.unwrap().record;
         for grant in &grants {
             admin.systems().create_grant(system.id, grant).await.unwrap();
         }

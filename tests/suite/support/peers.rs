@@ -59,7 +59,7 @@ impl Server {
             code: Some(code.into()),
             unit_id: None,
         };
-        let system = admin.systems().create(&new).await.unwrap();
+        let system = admin.systems().create(&new).await.unwrap().record;
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
         let new = TokenCreate { name: "test".into(), expires_at, grants: None };
         let token = admin.systems().create_token(system.id, &new).await.unwrap();
@@ -75,12 +75,12 @@ impl Server {
 
     /// Gives a system another grant.
     pub async fn grant(&self, peer: &Peer, new: GrantCreate) -> Uuid {
-        self.admin().systems().create_grant(peer.system.id, &new).await.unwrap().id
+        self.admin().systems().create_grant(peer.system.id, &new).await.unwrap().record.id
     }
 
     /// Takes a grant of a system away.
     pub async fn ungrant(&self, peer: &Peer, grant: Uuid) {
-        self.admin().systems().delete_grant(peer.system.id, grant).await.unwrap();
+        self.admin().systems().delete_grant(peer.system.id, grant, "*").await.unwrap();
     }
 }
 

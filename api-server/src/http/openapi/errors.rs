@@ -49,8 +49,9 @@ static RULES: [Rule; 34] = [
     (|it| it.is("/v1/sync"),                &[&INVALID_PARAMETER]),
     (|it| it.is("/v1/sync/changes"),        &[&CURSOR_GONE]),
     (|it| it.is("/v1/sync/push"),           &[&INVALID_PARAMETER, &EPOCH_CHANGED, &PUSH_REFUSED, &TOO_LARGE_FOR_ONE_WRITE]),
+    (|it| (it.is("/v1/users") || it.is("/v1/systems")) && it.is_write(), &[&NOT_UNIQUE]),
     (|it| it.is("/v1/users/{id}") && it.is_write(), &[&LAST_ADMINISTRATOR]),
-    (|it| it.is("/v1/users/{id}/grants/{grant}"), &[&LAST_ADMINISTRATOR]),
+    (|it| it.is("/v1/users/{id}/grants/{grant}") && it.is_write(), &[&LAST_ADMINISTRATOR]),
     (|it| it.is("/v1/systems/{id}/tokens") && it.is_write(), &[&CONFLICT]),
     (|it| it.is("/v1/systems/{id}/tokens/{token}/rotate"), &[&CONFLICT]),
 ];
