@@ -13,6 +13,7 @@ mod account_versions;
 mod accounts;
 mod audit;
 mod bad_input;
+mod breaking;
 mod cellsync;
 mod concurrency;
 mod connections;

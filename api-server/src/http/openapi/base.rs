@@ -12,7 +12,6 @@ use utoipa::openapi::tag::TagBuilder;
 #[openapi(
     info(
         title = "cell-records",
-        version = "1.0.0",
         description = "The records of a Party committee of a ward and of its cells: read, written, pulled and pushed.\n\n\
             Everything under `/v1` except login, refresh and the exchange of tokens needs `Authorization: Bearer`: the access token \
             of a login, or the token of a registered system. What a caller may not see is treated as if it did not exist.\n\n\
