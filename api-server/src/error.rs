@@ -47,6 +47,7 @@ error_codes! {
     FORBIDDEN 403 "forbidden" "You do not have the right to do this." "Bạn không có quyền thực hiện thao tác này.";
     FIELD_NOT_READABLE 403 "field_not_readable" "You may not read this field, so it cannot filter or sort." "Bạn không có quyền đọc trường này nên không thể lọc hay sắp xếp theo nó.";
     TYPE_NOT_READABLE 403 "type_not_readable" "You may not read records of this type anywhere." "Bạn không có quyền đọc loại bản ghi này ở bất kỳ đâu.";
+    CSRF_HEADER_MISSING 403 "csrf_header_missing" "Send the header X-Requested-With beside the cookie." "Hãy gửi header X-Requested-With cùng với cookie.";
     CURSOR_FOREIGN 403 "cursor_foreign" "The cursor belongs to another caller." "Con trỏ thuộc về người gọi khác.";
     NOT_FOUND 404 "not_found" "Nothing was found here." "Không tìm thấy.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";

@@ -17,6 +17,7 @@ mod breaking;
 mod cellsync;
 mod concurrency;
 mod connections;
+mod cookies;
 mod crash;
 mod cursors;
 mod edge;

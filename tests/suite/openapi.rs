@@ -3,7 +3,7 @@
 use crate::support::on_both_engines;
 use cell_records_client::types::accounts::Role;
 use cell_records_server::store::registry::KINDS;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

@@ -125,6 +125,33 @@ on_both_engines! {
         rotate(&json!(uuid::Uuid::now_v7()), json!({})).await.refused(404, "not_found");
     }
 
+    async fn a_system_is_told_when_its_token_ends(server: empty) {
+        let system = server.granted(Vec::new()).await;
+        let (admin, tokens) = (server.administrator().await, format!("/v1/systems/{}/tokens", system.id));
+        for (days, soon) in [(1, true), (29, true), (31, false)] {
+            let issued = issue(&admin, &tokens, json!({"expires_at": ahead(days)})).await;
+            let secret = server.bearer(issued["token"].as_str());
+            let form = "grant_type=client_credentials";
+            let exchanged = secret.verb("/v1/auth/token").body("application/x-www-form-urlencoded", form).await.is(200);
+            let end = issued["expires_at"].as_str().unwrap();
+            for caller in [secret, server.bearer(exchanged.body["access_token"].as_str())] {
+                let (me, sync) = (caller.get("/v1/me").await.is(200), caller.get("/v1/sync").await.is(200));
+                assert_eq!((&me.body["token_expires_at"], &sync.body["caller"]["token_expires_at"]), (&json!(end), &json!(end)));
+                let refused = caller.get("/v1/nothing").await.refused(404, "not_found");
+                let told = [me, sync, refused].map(|answer| answer.header("token-expires-soon").to_owned());
+                assert_eq!(told, [if soon { end } else { "" }; 3], "{days} days");
+            }
+        }
+        // After a rotation the old secret ends earlier than it was issued for.
+        let issued = issue(&admin, &tokens, json!({"expires_at": ahead(31)})).await;
+        let new = admin.verb(&format!("{tokens}/{}/rotate", issued["id"].as_str().unwrap())).await.is(201).body;
+        let old = server.bearer(issued["token"].as_str()).becomes("/v1/me", 200).await;
+        assert!(old.header("token-expires-soon") < new["expires_at"].as_str().unwrap() && !old.header("token-expires-soon").is_empty());
+        // A person's session goes on while it is used.
+        let person = admin.get("/v1/me").await.is(200);
+        assert_eq!((person.header("token-expires-soon"), person.body.get("token_expires_at")), ("", None));
+    }
+
     async fn the_last_use_of_a_token_is_listed(server: empty) {
         let system = server.acting(Role::FrontendReader, crate::support::ward::ROOT).await;
         let admin = server.administrator().await;

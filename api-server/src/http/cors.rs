@@ -16,9 +16,11 @@ pub fn of(origins: &[String]) -> Cors {
     for origin in origins {
         cors = cors.allowed_origin(origin);
     }
-    cors.allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+    // The refresh token of a browser is in a cookie.
+    cors.supports_credentials()
+        .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_any_header()
         .expose_headers([ETAG, LINK, LOCATION, RETRY_AFTER])
-        .expose_headers(["x-request-id", "idempotent-replayed"])
+        .expose_headers(["x-request-id", "idempotent-replayed", "token-expires-soon"])
         .max_age(KEPT)
 }

@@ -17,6 +17,7 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use cell_records_types::Timestamp;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -24,6 +25,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TOKEN_EXPIRES_SOON: HeaderName = HeaderName::from_static("token-expires-soon");
 /// Headers of one value. Of two lines a proxy may look at the one and this server at the other.
 static SINGLE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, idempotency::HEADER];
 /// Longest request id that is taken over from a caller.
@@ -77,6 +79,10 @@ pub async fn edge(
     let route = response.request().match_pattern().unwrap_or_else(|| "unknown".into());
     let under_v1 = response.request().path().starts_with("/v1");
     finish_headers(response.headers_mut(), &id, under_v1);
+    let expires = response.request().extensions().get::<TokenExpires>().map(|TokenExpires(end)| end.to_string());
+    if let Some(end) = expires.and_then(|end| HeaderValue::from_str(&end).ok()) {
+        response.headers_mut().insert(TOKEN_EXPIRES_SOON, end);
+    }
     let caller = response.request().extensions().get::<CallerId>().map(|caller| caller.0);
     let status = response.status().as_u16();
     // To the microsecond: more digits are noise.
@@ -91,6 +97,10 @@ pub async fn edge(
 /// The account that a request was made by, for its log line.
 #[derive(Debug, Clone, Copy)]
 pub struct CallerId(pub Uuid);
+
+/// When the access token that a request was sent with ends, where that is soon.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenExpires(pub Timestamp);
 
 fn finished(error: &ApiError, id: &str, vietnamese: bool) -> Error {
     let mut response = problem_response(error, id, vietnamese);

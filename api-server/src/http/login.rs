@@ -1,7 +1,8 @@
 //! Logging in and out: `/v1/auth/…`. None of it needs an access token.
 
 use super::body::{FormBody, SmallBody};
-use super::{client, idempotency};
+use super::params::Params;
+use super::{client, cookie, idempotency};
 use crate::auth::caller::{Who, know_signing_keys};
 use crate::auth::jwt;
 use crate::auth::throttle::LoginAttempt;
@@ -15,7 +16,7 @@ use crate::store::tree::ROOT;
 use crate::store::{accounts, secrets, sessions};
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use actix_web::web::Query;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, post};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cell_records_types::accounts::{CallerKind, Login, RefreshToken, Tokens};
@@ -32,15 +33,21 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Logs a user in.
 ///
 /// The access token lives 15 minutes. The refresh token renews it, once; the session ends 30 days after its last
-/// refresh. After 5 failures at an account the address must wait, after 20 at others too, except for the accounts that
-/// logged in from there before: `429` with `Retry-After`.
+/// refresh. With `cookie=true`, for a page in a browser, the refresh token is not in the answer but in a cookie that no
+/// script reads, and that `refresh` and `logout` take. After 5 failures at an account the address must wait, after 20 at
+/// others too, except for the accounts that logged in from there before: `429` with `Retry-After`.
 #[utoipa::path(
-    tag = "login", security(()), request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
-    responses((status = 200, description = "Logged in", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
+    tag = "login", security(()),
+    params(("cookie" = Option<bool>, Query, description = "Whether the refresh token is set as a cookie")),
+    request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
+    responses((status = 200, description = "Logged in", body = Tokens, headers(("Set-Cookie" = String)), example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/login")]
 async fn login(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
+    let mut params = Params::of(&request)?;
+    let carrier = if params.flag("cookie") { Carrier::Cookie } else { Carrier::Body };
+    params.end()?;
     let (login, _) = body?.form::<Login>()?;
     let attempt = LoginAttempt::new(&login.username, client::address(&request));
     may_try(&app, &request, &attempt)?;
@@ -67,7 +74,25 @@ async fn login(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>
     });
     let opened = opened.await?.ok_or_else(|| ApiError::new(&error::LOGIN_FAILED))?;
     app.throttle.succeeded(attempt, Instant::now());
-    answer(&app, opened).await
+    answer(&app, opened, carrier).await
+}
+
+/// Where a refresh token is carried, to the client and back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Body,
+    Cookie,
+}
+
+/// The refresh token of a request: that of its body or, without a body, that of its cookie; nothing when it has neither.
+///
+/// # Errors
+/// `403` when a cookie comes without the header that it needs; when the body cannot be read.
+fn sent(request: &HttpRequest, body: SmallBody) -> ApiResult<Option<(String, Carrier)>> {
+    if body.0.is_empty() {
+        return Ok(cookie::read(request)?.map(|secret| (secret, Carrier::Cookie)));
+    }
+    Ok(Some((body.form::<RefreshToken>()?.0.refresh_token.to_string(), Carrier::Body)))
 }
 
 /// Whether a password may be tried: asked before it is looked at, and again after.
@@ -124,15 +149,19 @@ pub async fn failed(
     Ok(written.await?)
 }
 
-async fn answer(app: &App, renewed: sessions::Renewed) -> ApiResult<HttpResponse> {
+async fn answer(app: &App, renewed: sessions::Renewed, carrier: Carrier) -> ApiResult<HttpResponse> {
     let view = app.view().await?;
     let access_token = sign(app, renewed.account, renewed.session, CallerKind::User, &view).await?;
-    Ok(tokens_response(&Tokens {
-        access_token,
-        token_type: "Bearer".into(),
-        expires_in: jwt::LIFETIME,
-        refresh_token: Some(renewed.refresh_token),
-    }))
+    let mut tokens =
+        Tokens { access_token, token_type: "Bearer".into(), expires_in: jwt::LIFETIME, refresh_token: None };
+    let mut response = tokens_response();
+    match carrier {
+        Carrier::Body => tokens.refresh_token = Some(renewed.refresh_token),
+        Carrier::Cookie => {
+            response.insert_header(cookie::with(&renewed.refresh_token));
+        }
+    }
+    Ok(response.json(tokens))
 }
 
 async fn sign(app: &App, account: Uuid, sid: Uuid, kind: CallerKind, view: &View) -> ApiResult<String> {
@@ -143,24 +172,31 @@ async fn sign(app: &App, account: Uuid, sid: Uuid, kind: CallerKind, view: &View
     })
 }
 
-fn tokens_response(tokens: &Tokens) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(tokens)
+fn tokens_response() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response
 }
 
 /// Renews an access token.
 ///
 /// The refresh token is replaced by the one in the answer. Up to three more uses within 30 seconds get tokens of the
-/// same session too (two tabs); one of the 7 days after that ends the session, because then two clients hold it.
+/// same session too (two tabs); one of the 7 days after that ends the session, because then two clients hold it. Without a
+/// body it is that of the cookie, which is replaced then; with the cookie the header `X-Requested-With` is required.
 #[utoipa::path(
-    tag = "login", security(()), request_body(content = RefreshToken, example = json!({"refresh_token": "crr_…"})),
-    responses((status = 200, description = "Renewed", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
+    tag = "login", security(()),
+    params(
+        ("cell_records_refresh" = Option<String>, Cookie, description = "The refresh token, as a login with `cookie=true` set it"),
+        ("X-Requested-With" = Option<String>, Header, description = "Required with the cookie; any value"),
+    ),
+    request_body(content = Option<RefreshToken>, example = json!({"refresh_token": "crr_…"})),
+    responses((status = 200, description = "Renewed", body = Tokens, headers(("Set-Cookie" = String)), example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/refresh")]
 async fn refresh_session(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
-    let (form, _) = body?.form::<RefreshToken>()?;
     let refused = || ApiError::new(&error::REFRESH_FAILED);
-    let secret = form.refresh_token.to_string();
+    let (secret, carrier) = sent(&request, body?)?.ok_or_else(refused)?;
     let now = app.view().await?.now;
     if !app.reads.single(async |db| sessions::does_something(db, &secret, now).await).await? {
         return Err(refused());
@@ -168,22 +204,26 @@ async fn refresh_session(app: App, request: HttpRequest, body: Result<SmallBody,
     let by = client::by(&request, None);
     let renewed =
         app.writer.accounts(move |tx| Box::pin(async move { sessions::renew(tx, &by, &secret).await })).await?;
-    answer(&app, renewed.ok_or_else(refused)?).await
+    answer(&app, renewed.ok_or_else(refused)?, carrier).await
 }
 
 /// Ends a session.
 ///
-/// That of the refresh token in the body or, without a body, that of the access token which the request is sent
-/// with. Its tokens stop working within a second. A refresh token that is not valid any more is no error.
+/// That of the refresh token in the body or, without a body, that of the cookie, which is taken away, or of the access
+/// token that the request is sent with. Its tokens stop working within a second. A refresh token that is not valid any
+/// more is no error. With the cookie the header `X-Requested-With` is required.
 #[utoipa::path(
     tag = "login", security((), ("bearer" = [])),
+    params(
+        ("cell_records_refresh" = Option<String>, Cookie, description = "The refresh token, as a login with `cookie=true` set it"),
+        ("X-Requested-With" = Option<String>, Header, description = "Required with the cookie; any value"),
+    ),
     request_body(content = Option<RefreshToken>, example = json!({"refresh_token": "crr_…"})),
-    responses((status = 204, description = "Ended"))
+    responses((status = 204, description = "Ended", headers(("Set-Cookie" = String))))
 )]
 #[post("/v1/auth/logout")]
 async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
-    let body = body?;
-    if body.0.is_empty() {
+    let Some((secret, carrier)) = sent(&request, body?)? else {
         let who = Who::extract(&request).await?;
         if who.identity.kind != CallerKind::User {
             return Err(ApiError::new(&error::FORBIDDEN).detail(&phrases::SYSTEM_HAS_NO_SESSION));
@@ -195,15 +235,18 @@ async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError
             })
         });
         ended.await?;
-    } else {
-        let secret = body.form::<RefreshToken>()?.0.refresh_token.to_string();
-        let now = app.view().await?.now;
-        if app.reads.single(async |db| sessions::is_live(db, &secret, now).await).await? {
-            let by = client::by(&request, None);
-            app.writer.accounts(move |tx| Box::pin(async move { sessions::log_out(tx, &by, &secret).await })).await?;
-        }
+        return Ok(HttpResponse::NoContent().finish());
+    };
+    let now = app.view().await?.now;
+    if app.reads.single(async |db| sessions::is_live(db, &secret, now).await).await? {
+        let by = client::by(&request, None);
+        app.writer.accounts(move |tx| Box::pin(async move { sessions::log_out(tx, &by, &secret).await })).await?;
     }
-    Ok(HttpResponse::NoContent().finish())
+    let mut response = HttpResponse::NoContent();
+    if carrier == Carrier::Cookie {
+        response.insert_header(cookie::without());
+    }
+    Ok(response.finish())
 }
 
 /// Exchanges a system's access token for a JWT of 15 minutes (OAuth 2.0 client credentials).
@@ -232,7 +275,7 @@ async fn exchange_token(app: App, request: HttpRequest, body: Result<FormBody, A
     app.tokens.used(system.session, now);
     let access_token = sign(&app, system.account, system.session, CallerKind::System, &view).await?;
     let left = (system.expires.micros() - now.micros()) / 1_000_000;
-    Ok(tokens_response(&Tokens {
+    Ok(tokens_response().json(Tokens {
         access_token,
         token_type: "Bearer".into(),
         expires_in: jwt::LIFETIME.min(left),

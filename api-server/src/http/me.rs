@@ -45,6 +45,7 @@ pub fn caller(who: Who) -> Me {
         name: identity.name.clone(),
         display_name: identity.display_name.clone(),
         unit_id: identity.unit,
+        token_expires_at: identity.token_expires,
         grants: scope.grants.into_iter().map(Grant::into_wire).collect(),
     }
 }

@@ -6,6 +6,7 @@ pub mod body;
 pub mod causes;
 pub mod client;
 pub mod connection;
+pub mod cookie;
 pub mod cors;
 pub mod docs;
 pub mod edge;

@@ -1,7 +1,7 @@
 //! The caller as an argument of handlers: from the `Authorization` header of a request.
 
 use super::RequestId;
-use super::edge::CallerId;
+use super::edge::{CallerId, TokenExpires};
 use crate::auth::caller::{Who, authenticate};
 use crate::error::{ApiError, UNAUTHENTICATED};
 use crate::state::App;
@@ -9,6 +9,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use std::pin::Pin;
+
+/// For so long before its end an answer says when the access token of a system ends, in microseconds: 30 days.
+const SOON: i64 = 30 * 86_400 * 1_000_000;
 
 impl FromRequest for Who {
     type Error = ApiError;
@@ -23,6 +26,11 @@ impl FromRequest for Who {
             let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
             let who = authenticate(&app, token, request_id).await?;
             request.extensions_mut().insert(CallerId(who.identity.account));
+            if let Some(end) = who.identity.token_expires
+                && end.micros() - who.view.now.micros() <= SOON
+            {
+                request.extensions_mut().insert(TokenExpires(end));
+            }
             Ok(who)
         })
     }

@@ -33,6 +33,8 @@ pub struct Identity {
     pub narrowing: Narrowing,
     /// When the session or token ends.
     pub expires: Timestamp,
+    /// When the access token of a system ends, also where it was exchanged for one that ends sooner.
+    pub token_expires: Option<Timestamp>,
 }
 
 impl Identity {
@@ -97,6 +99,7 @@ pub async fn by_token(db: &mut Db<'_>, key: TokenKey<'_>, now: Timestamp) -> Res
         session: id.0,
         narrowing: Narrowing::read(only.as_deref()),
         expires,
+        token_expires: Some(expires),
     }))
 }
 
@@ -118,6 +121,7 @@ pub async fn by_session(db: &mut Db<'_>, session: Uuid, now: Timestamp) -> Resul
         session: id.0,
         narrowing: Narrowing::All,
         expires,
+        token_expires: None,
     }))
 }
 

@@ -251,6 +251,11 @@ pub struct Me {
     pub display_name: String,
     /// The unit that the account belongs to.
     pub unit_id: Uuid,
+    /// When the access token of a system ends; absent for people. From 30 days before, every answer has the header
+    /// `Token-Expires-Soon`, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub token_expires_at: Option<Timestamp>,
     /// The grants that hold now.
     pub grants: Vec<Grant>,
 }

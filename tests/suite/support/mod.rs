@@ -1,6 +1,7 @@
 //! What every test uses: servers on a database of their own, actors instead of tokens.
 
 pub mod actors;
+pub mod breaks;
 pub mod cluster;
 pub mod copies;
 pub mod database;

@@ -14,7 +14,7 @@ use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, Response
 type Rule = (fn(&Facts<'_>) -> bool, &'static [&'static ErrorCode]);
 
 #[rustfmt::skip]
-static RULES: [Rule; 34] = [
+static RULES: [Rule; 35] = [
     (|_| true,                              &[&INVALID_HEADER, &NOT_ACCEPTABLE, &INTERNAL]),
     (|it| it.asks_the_database(),           &[&UNAVAILABLE]),
     (|it| it.is_write(),                    &[&OUTCOME_UNKNOWN]),
@@ -45,6 +45,7 @@ static RULES: [Rule; 34] = [
     // What only some do.
     (|it| it.is("/v1/auth/login"),          &[&LOGIN_FAILED, &TOO_MANY_ATTEMPTS]),
     (|it| it.is("/v1/auth/refresh"),        &[&REFRESH_FAILED]),
+    (|it| it.takes("cell_records_refresh"), &[&CSRF_HEADER_MISSING]),
     (|it| it.is("/v1/me/password"),         &[&TOO_MANY_ATTEMPTS, &CONFLICT]),
     (|it| it.is("/v1/sync"),                &[&INVALID_PARAMETER]),
     (|it| it.is("/v1/sync/changes"),        &[&CURSOR_GONE]),

@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Components, HeaderBuilder, Ref, RefOr, Response};
 
 /// The headers: names, the types of their values, what they say.
-const HEADERS: [(&str, Type, &str); 7] = [
+const HEADERS: [(&str, Type, &str); 9] = [
     (
         "X-Request-Id",
         Type::String,
@@ -19,6 +19,12 @@ const HEADERS: [(&str, Type, &str); 7] = [
     ("Location", Type::String, "The path of the new thing. A dry run has none."),
     ("Link", Type::String, "The next page, as `<path>; rel=\"next\"`; absent after the last."),
     ("Idempotent-Replayed", Type::String, "`true`: the answer of an earlier request under the same key."),
+    ("Set-Cookie", Type::String, "The refresh token in its cookie, or the end of it."),
+    (
+        "Token-Expires-Soon",
+        Type::String,
+        "When the access token ends that a system sent (RFC 3339). Only in its last 30 days.",
+    ),
     ("WWW-Authenticate", Type::String, "How to authenticate: `Bearer`."),
     ("Retry-After", Type::Integer, "Seconds after which to try again."),
 ];
@@ -49,6 +55,9 @@ pub fn complete(it: &Facts<'_>, status: &str, response: &mut Response) {
     }
     if status == "304" {
         names.push("ETag");
+    }
+    if status.starts_with('2') && it.takes_a_token() {
+        names.push("Token-Expires-Soon");
     }
     if status.starts_with('2') && it.takes("Idempotency-Key") {
         names.push("Idempotent-Replayed");
