@@ -2,7 +2,7 @@
 //! not current any more.
 
 use cell_records_client::types::pages::ListQuery;
-use cell_records_client::types::{Member, MemberUpdate};
+use cell_records_client::types::{Member, MemberFilter, MemberStatus, MemberUpdate};
 use cell_records_client::{Client, Error};
 use futures_util::TryStreamExt;
 
@@ -13,8 +13,9 @@ async fn main() -> Result<(), Error> {
     let client = Client::builder(&server).access_token(token.trim()).build()?;
     let members = client.records::<Member>();
 
-    let query = ListQuery { unit: Some("ext:demo:cell-01".into()), limit: Some(100), ..ListQuery::default() };
-    let found: Vec<Member> = members.stream(query.filter("status", "official")).try_collect().await?;
+    let filter = MemberFilter { status: vec![MemberStatus::Official], ..MemberFilter::default() };
+    let query = ListQuery { unit: Some("ext:demo:cell-01".into()), limit: Some(100), ..filter.into() };
+    let found: Vec<Member> = members.stream(query).try_collect().await?;
     for member in &found {
         println!("{} {}", member.id, member.full_name);
     }
@@ -27,8 +28,11 @@ async fn main() -> Result<(), Error> {
 
     // Somebody has changed it since `before`: nothing is overwritten, and the current record comes with the refusal.
     match members.update(first.id, &before.etag, &work("Nghỉ hưu")).await {
-        Err(error) if error.code() == Some("stale_version") => println!("refused: {error}"),
-        outcome => println!("version {}", outcome?.record.version),
+        Ok(changed) => println!("version {}", changed.record.version),
+        Err(error) => match error.current::<Member>() {
+            Some(current) => println!("refused: it is version {} now", current.record.version),
+            None => return Err(error),
+        },
     }
     Ok(())
 }

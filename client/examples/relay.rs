@@ -65,10 +65,8 @@ fn item(change: &Change, target: &SqliteStore, own_code: &str) -> Result<Option<
         }
         // What only left this relay's sight still exists.
         Change::Remove { kind, id, reason: RemoveReason::Deleted, .. } => target.version(kind, *id)?.map(|version| {
-            let mut item = PushItem::new(PushOp::Delete, kind);
-            item.id = Some(Reference::Id(*id));
-            item.if_version = Some(version);
-            item
+            let item = PushItem::new(PushOp::Delete, kind);
+            PushItem { id: Some(Reference::Id(*id)), if_version: Some(version), ..item }
         }),
         _ => None,
     })

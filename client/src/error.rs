@@ -1,7 +1,10 @@
 //! The one error of this crate: what the server said, or why no answer came.
 
+use crate::reason::Reason;
+use crate::records::Tagged;
 use cell_records_types::problem::Problem;
 use cell_records_types::sync::PushAnswer;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -96,9 +99,18 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Problem { status, .. } => matches!(status, 408 | 429 | 500..=599),
-            Error::Network(cause) => !is_lasting(&cause.0),
+            Error::Network(_) => !self.reason().is_some_and(Reason::is_lasting),
             Error::Timeout(_) => true,
             Error::Decode(_) | Error::Refused(_) | Error::Store(_) => false,
+        }
+    }
+
+    /// Why the server was not reached, where that can be told.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Error::Network(cause) => Reason::of(&cause.0),
+            Error::Timeout(_) => Some(Reason::Late),
+            _ => None,
         }
     }
 
@@ -109,6 +121,15 @@ impl Error {
             Error::Refused(_) => true,
             _ => false,
         }
+    }
+
+    /// The record as it is now, with its tag, which `412 stale_version` brings along: to be shown, or to build on. Absent
+    /// where the caller's grants do not cover all that the type `T` requires; a `Map` of `serde_json` takes any.
+    pub fn current<T: DeserializeOwned>(&self) -> Option<Tagged<T>> {
+        let problem = self.problem()?;
+        let record = T::deserialize(problem.more.get("current")?).ok()?;
+        let etag = problem.more.get("etag")?.as_str()?.to_owned();
+        Some(Tagged { record, etag, request_id: Some(problem.request_id.clone()) })
     }
 
     /// What a refused push of mode `all` (`422 push_refused`) says about each item.
@@ -131,24 +152,6 @@ impl Error {
     }
 }
 
-/// Whether a failure of the connection comes again until somebody mends a certificate, a name or a setting.
-fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        // The standard library has no other mark of a name that does not exist, as against a resolver out of reach.
-        let text = cause.to_string();
-        let nameless =
-            text.contains("failed to lookup address") && !text.contains("emporary") && !text.contains("ry again");
-        if nameless || cause.is::<rustls::Error>() {
-            return true;
-        }
-        // The `source` of an I/O error is that of its inner error: it passes the inner error over.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source());
-    }
-    false
-}
-
 fn describe(problem: &Problem) -> String {
     let mut text = format!("{} ({}, {})", problem.title, problem.status, problem.code);
     if let Some(detail) = &problem.detail {
@@ -162,20 +165,4 @@ fn describe(problem: &Problem) -> String {
         text.push_str(&format!(" [request {}]", problem.request_id));
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_lasting;
-    use std::io::Error;
-
-    #[test]
-    fn only_what_somebody_must_mend_lasts() {
-        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        assert!(is_lasting(&Error::other(Error::other(tls))));
-        let lookup = |why: &str| Error::other(format!("failed to lookup address information: {why}"));
-        assert!(is_lasting(&lookup("Name or service not known")));
-        assert!(!is_lasting(&lookup("Temporary failure in name resolution")));
-        assert!(!is_lasting(&Error::from(std::io::ErrorKind::ConnectionRefused)));
-    }
 }

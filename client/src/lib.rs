@@ -21,9 +21,11 @@ pub mod sync;
 pub mod testing;
 
 mod accounts;
+mod builder;
 mod client;
 mod credentials;
 mod error;
+mod reason;
 mod records;
 mod retry;
 mod service;
@@ -33,9 +35,11 @@ mod transport;
 mod tests;
 
 pub use accounts::{Account, Accounts, Paging};
+pub use builder::ClientBuilder;
 #[doc(inline)]
 pub use cell_records_types as types;
-pub use client::{Client, ClientBuilder};
+pub use client::Client;
 pub use error::{Cause, Error, Result};
+pub use reason::Reason;
 pub use records::{Records, Tagged};
 pub use retry::RetryPolicy;

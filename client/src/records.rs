@@ -10,16 +10,20 @@ use reqwest::header;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
 /// A record, an account or a grant with the tag of its version, for `If-Match` and `If-None-Match`.
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tagged<A> {
     /// The record, account or grant.
     pub record: A,
     /// The `ETag`, quotes included, such as `"3.5f2c91ab.personal"`. Empty only where a dry run's answer has none.
     pub etag: String,
+    /// The id under which the server's log has the request; absent where a proxy takes it away.
+    pub request_id: Option<String>,
 }
 
 /// The records of type `T`, answered as `A`: the type itself, or after [`Records::raw`] a JSON object.
@@ -30,6 +34,18 @@ pub struct Records<T, A = T> {
     dry_run: bool,
     key: Option<String>,
     returns: PhantomData<fn() -> (T, A)>,
+}
+
+impl<T, A> Clone for Records<T, A> {
+    fn clone(&self) -> Self {
+        Records { client: self.client.clone(), dry_run: self.dry_run, key: self.key.clone(), returns: PhantomData }
+    }
+}
+
+impl<T, A> fmt::Debug for Records<T, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records").field("client", &self.client).field("dry_run", &self.dry_run).finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -150,7 +166,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// Changes the fields that the patch names. One that changes nothing returns the same version.
     ///
     /// # Errors
-    /// `412 stale_version` with the current record when it has another version; `422 invalid`. After a broken
+    /// `412 stale_version` with the current record ([`Error::current`]) when it has another version; `422 invalid`. After a broken
     /// connection the outcome is not known: read the record before trying again.
     pub async fn update(&self, record: impl Into<Ref<T>>, etag: &str, patch: &T::Update) -> Result<Tagged<A>> {
         let call = Call::patch(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;
@@ -229,7 +245,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
             None if self.dry_run => String::new(),
             found => found.ok_or_else(|| Error::Decode("a record without an ETag".to_owned()))?,
         };
-        Ok(Tagged { record: answer.json()?, etag })
+        Ok(Tagged { record: answer.json()?, etag, request_id: answer.request_id().map(str::to_owned) })
     }
 }
 

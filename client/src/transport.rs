@@ -9,9 +9,11 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that can be sent any number of times: the body is whole, so a repeat is the same to the byte.
 #[derive(Clone)]
@@ -110,6 +112,20 @@ impl Call {
         self
     }
 
+    /// The span of all attempts of the call. It names no record and no query: those may name people.
+    fn span(&self) -> Span {
+        let named = |part: &str| part.starts_with("ext:") || Uuid::try_parse(part).is_ok();
+        let parts: Vec<&str> = self.path.iter().map(|part| if named(part) { "{id}" } else { part.as_str() }).collect();
+        tracing::debug_span!(
+            "call",
+            method = %self.method,
+            path = parts.join("/"),
+            attempts = field::Empty,
+            status = field::Empty,
+            request_id = field::Empty,
+        )
+    }
+
     fn url(&self, base: &Url) -> Result<Url> {
         let mut url = base.clone();
         url.path_segments_mut()
@@ -137,6 +153,11 @@ impl Answer {
 
     pub(crate) fn etag(&self) -> Option<String> {
         self.headers.get(header::ETAG)?.to_str().ok().map(str::to_owned)
+    }
+
+    /// The id under which the server's log has the request.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.headers.get(X_REQUEST_ID)?.to_str().ok()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -168,12 +189,15 @@ impl Client {
 impl Inner {
     /// Sends a call until it succeeds, may not be repeated, or the policy is exhausted.
     pub(crate) async fn attempts(&self, call: &Call, token: Option<&str>) -> Result<Answer> {
+        self.repeated(call, token).instrument(call.span()).await
+    }
+
+    async fn repeated(&self, call: &Call, token: Option<&str>) -> Result<Answer> {
         let mut attempt = 1;
         loop {
-            let error = match self.once(call, token).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
+            let outcome = self.once(call, token).await;
+            note(attempt, &outcome);
+            let Err(error) = outcome else { return outcome };
             let Some(wait) = self.retry.wait(attempt, &error).filter(|_| call.repeat.allows(&error)) else {
                 return Err(error);
             };
@@ -188,6 +212,7 @@ impl Inner {
         let mut request = self
             .http
             .request(call.method.clone(), call.url(&self.base)?)
+            .headers(self.headers.clone())
             .headers(call.headers.clone())
             .timeout(self.timeout.saturating_add(call.more_time));
         if call.method != Method::GET {
@@ -204,6 +229,22 @@ impl Inner {
             200..=299 | 304 => Ok(Answer { status, headers, body }),
             _ => Err(problem(status, &headers, &body)),
         }
+    }
+}
+
+/// Notes in the call's span how its last attempt ended.
+fn note(attempt: u32, outcome: &Result<Answer>) {
+    let span = Span::current();
+    span.record("attempts", attempt);
+    let (status, request_id) = match outcome {
+        Ok(answer) => (Some(answer.status), answer.request_id()),
+        Err(error) => (error.status(), error.problem().map(|problem| problem.request_id.as_str())),
+    };
+    if let Some(status) = status {
+        span.record("status", status);
+    }
+    if let Some(request_id) = request_id {
+        span.record("request_id", request_id);
     }
 }
 

@@ -10,3 +10,22 @@ mod reported_figure;
 mod term;
 mod unit;
 mod unit_evaluation;
+
+#[cfg(test)]
+mod tests {
+    use crate::store::rules::Slice;
+    use cell_records_types::filters::{Filtered, Filters};
+    use cell_records_types::*;
+
+    macro_rules! compare {
+        ($($name:ident,)+) => { $(
+            let served: Vec<&str> = <$name as Slice>::FILTERS.iter().map(|filter| filter.name).collect();
+            assert_eq!(<$name as Filtered>::Filters::NAMES, served, "{}", $name::NAME);
+        )+ };
+    }
+
+    #[test]
+    fn the_client_has_the_filters_of_every_type_in_the_same_order() {
+        record_types!(compare);
+    }
+}

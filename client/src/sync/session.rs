@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::feed::ChangesQuery;
 use crate::transport::Call;
+use cell_records_types::pages::Page;
 use cell_records_types::sync::{Change, ChangesPage, Phase, PushItem, RemoveReason};
 use cell_records_types::{Timestamp, TypeInfo, Uuid};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -331,9 +332,15 @@ async fn collection(client: &Client, kind: &str) -> Result<String> {
     if let Some(one) = TypeInfo::named(kind) {
         return Ok(one.plural.to_owned());
     }
+    /// As little as is needed: the type is of a newer server.
+    #[derive(serde::Deserialize)]
+    struct Described {
+        name: String,
+        collection: String,
+    }
     // A guess would not do: a 404 of a path that does not exist would remove the record from the copy.
-    let types = client.record_types().await?.items;
-    let found = types.iter().find(|one| one.name == kind);
+    let types: Page<Described> = client.fetch(Call::get(&["v1", "record_types"])).await?;
+    let found = types.items.iter().find(|one| one.name == kind);
     let path = found.and_then(|one| one.collection.strip_prefix("/v1/"));
     path.map(str::to_owned).ok_or_else(|| Error::Decode(format!("the server does not describe the type {kind}")))
 }

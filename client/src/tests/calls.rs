@@ -316,3 +316,83 @@ GET /v1/sync/changes?max_bytes=5&from=now&wait=9";
         assert_eq!(seen.header("authorization").is_empty(), anonymous, "{}", seen.line);
     }
 }
+
+#[tokio::test]
+async fn a_refused_change_brings_the_current_record_to_build_on() {
+    let server = TestServer::start(|number, _| match number {
+        0 => Reply::problem(412, "stale_version").with("current", term()).with("etag", json!("\"7.a\"")),
+        _ => tagged(200).header("X-Request-Id", "r7"),
+    });
+    let terms = server.client().build().unwrap().records::<Term>();
+    let error = terms.clone().update(TERM, "\"1.a\"", &TermUpdate::default()).await.unwrap_err();
+    let current = error.current::<Term>().unwrap();
+    assert_eq!((current.record.id, current.etag.as_str(), current.request_id.as_deref()), (TERM, "\"7.a\"", Some("r")));
+    // Of another type it is none.
+    assert!(error.current::<Unit>().is_none());
+    let updated = terms.update(TERM, &current.etag, &TermUpdate::default()).await.unwrap();
+    assert_eq!(updated.request_id.as_deref(), Some("r7"));
+    assert_eq!(server.requests()[1].header("if-match"), "\"7.a\"");
+}
+
+#[tokio::test]
+async fn headers_a_proxy_and_a_client_of_the_callers_are_used() {
+    let server = TestServer::start(|_, _| Reply::json(json!({"items": []})));
+    let through = crate::Client::builder("http://records.example").proxy(server.url()).header("X-Gateway-Key", "k");
+    through.build().unwrap().roles().await.unwrap();
+    assert_eq!(server.lines(), ["GET http://records.example/v1/roles"]);
+    assert_eq!(server.requests()[0].header("x-gateway-key"), "k");
+
+    let mut own = reqwest::header::HeaderMap::new();
+    own.insert("x-own", "1".parse().unwrap());
+    let http = reqwest::Client::builder().default_headers(own).build().unwrap();
+    server.client().http_client(http).language("vi").build().unwrap().roles().await.unwrap();
+    let seen = &server.requests()[1];
+    assert_eq!((seen.header("x-own"), seen.header("accept-language")), ("1", "vi"));
+
+    for (name, value) in [("Authorization", "x"), ("two words", "x"), ("x", "two\nlines")] {
+        let refused = server.client().header(name, value).build().unwrap_err();
+        assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    }
+    assert!(matches!(server.client().client_identity("no PEM").build(), Err(Error::Refused(_))));
+    assert!(matches!(server.client().proxy("no url").build(), Err(Error::Refused(_))));
+}
+
+#[tokio::test]
+async fn the_span_of_a_call_says_how_it_ended_and_names_nobody() {
+    let server = TestServer::start(|number, _| match number {
+        0 => Reply::problem(503, "unavailable"),
+        _ => tagged(200).header("X-Request-Id", "r7"),
+    });
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+    let subscriber = subscriber.with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE);
+    let subscriber = subscriber.with_writer({
+        let log = log.clone();
+        move || log.clone()
+    });
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let client = server.client().access_token("crt_hidden").build().unwrap();
+    client.records::<Term>().get(Ref::external("city", "hidden")).await.unwrap();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let call = "method=GET path=\"v1/terms/{id}\" attempts=2 status=200 request_id=\"r7\"";
+    let closed = text.lines().find(|line| line.contains("close") && line.contains("call{"));
+    for part in call.split(' ') {
+        assert!(closed.is_some_and(|line| line.contains(part)), "{part}: {text}");
+    }
+    assert!(!text.contains("hidden"), "{text}");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

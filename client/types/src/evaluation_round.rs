@@ -1,6 +1,6 @@
 //! `evaluation_round`: a year's or quarter's evaluation in one unit (docs/DOMAIN.md, Evaluations).
 
-use crate::{Date, EvaluationScheme, Ref, Text, codes, object, record, whole_number};
+use crate::{Date, EvaluationScheme, Ref, Text, codes, filters, object, record, whole_number};
 
 codes! {
     /// The state of a round; it moves one step at a time.
@@ -91,5 +91,18 @@ record! {
             change: { "opened_on": "2014-11-01" },
             distinct: [year],
         }
+    }
+}
+
+filters! {
+    EvaluationRoundFilter of EvaluationRound {
+        /// By this scheme.
+        scheme_id: Option<Ref<EvaluationScheme>>,
+        /// Of this year.
+        year: Option<i32>,
+        /// Of this quarter.
+        quarter: Option<i32>,
+        /// In one of these states.
+        state: Vec<RoundState>,
     }
 }

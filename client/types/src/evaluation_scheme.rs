@@ -1,6 +1,6 @@
 //! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (docs/DOMAIN.md, Evaluations).
 
-use crate::{Date, Decimal, List, Text, codes, form, object, record, whole_number};
+use crate::{Date, Decimal, List, Text, codes, filters, form, object, record, whole_number};
 
 codes! {
     /// What a scheme evaluates.
@@ -158,5 +158,14 @@ record! {
             },
             change: { "legal_source": "27-HD/BTCTW" },
         }
+    }
+}
+
+filters! {
+    EvaluationSchemeFilter of EvaluationScheme {
+        /// For one of these kinds of subjects.
+        subject_kind: Vec<SubjectKind>,
+        /// In force on this day.
+        at: Option<Date>,
     }
 }

@@ -14,6 +14,7 @@ pub mod dates;
 pub mod decimal;
 pub mod faults;
 pub mod fields;
+pub mod filters;
 pub mod metadata;
 pub mod pages;
 pub mod phrases;

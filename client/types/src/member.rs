@@ -4,7 +4,7 @@ mod groups;
 
 pub use groups::*;
 
-use crate::{Date, List, PartialDate, Ref, Text, Unit, codes, form, object, record};
+use crate::{Date, List, PartialDate, Ref, Text, Unit, codes, filters, form, object, record};
 
 codes! {
     /// Sex as recorded.
@@ -345,5 +345,36 @@ record! {
             },
             change: { "current_residence": "Số 12 đường Lê Lợi" },
         }
+    }
+}
+
+filters! {
+    MemberFilter of Member {
+        /// Of one of these statuses.
+        status: Vec<MemberStatus>,
+        /// Of one of these sexes.
+        sex: Vec<Sex>,
+        /// Of one of these levels of education.
+        education_level: Vec<EducationLevel>,
+        /// Of one of these levels of political theory.
+        political_theory_level: Vec<PoliticalTheoryLevel>,
+        /// In one of these kinds of work.
+        employment_status: Vec<EmploymentStatus>,
+        /// Born on this date or later; a year or month will do.
+        birth_date_from: Option<PartialDate>,
+        /// Born on this date or earlier.
+        birth_date_to: Option<PartialDate>,
+        /// Admitted on this date or later.
+        admission_from: Option<PartialDate>,
+        /// Admitted on this date or earlier.
+        admission_to: Option<PartialDate>,
+        /// With the query's unit: by the unit that they belonged to on this day.
+        at: Option<Date>,
+        /// With this profile number.
+        profile_number: Option<String>,
+        /// With this personal id.
+        personal_id: Option<String>,
+        /// `number`: those that share a number with another that the caller reads.
+        duplicates: Option<String>,
     }
 }

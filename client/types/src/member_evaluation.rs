@@ -1,7 +1,7 @@
 //! `member_evaluation`: one member's result in a round (docs/DOMAIN.md, Evaluations).
 
 use crate::evaluation_scheme::SchemeCode;
-use crate::{Date, Decimal, EvaluationRound, List, Member, Ref, Text, codes, object, record};
+use crate::{Date, Decimal, EvaluationRound, List, Member, Ref, Text, codes, filters, object, record};
 
 codes! {
     /// Why a member was not evaluated.
@@ -76,5 +76,18 @@ record! {
             },
             change: { "self_level": "excellent" },
         }
+    }
+}
+
+filters! {
+    MemberEvaluationFilter of MemberEvaluation {
+        /// In this round.
+        round_id: Option<Ref<EvaluationRound>>,
+        /// Of this member.
+        member_id: Option<Ref<Member>>,
+        /// With this final level.
+        final_level: Option<String>,
+        /// Whether the member was not evaluated.
+        excluded: Option<bool>,
     }
 }

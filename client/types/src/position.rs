@@ -1,6 +1,6 @@
 //! `position`: an office held by a member (docs/DOMAIN.md, Positions).
 
-use crate::{Date, Member, Ref, Term, Text, codes, object, record};
+use crate::{Date, Member, Ref, Term, Text, codes, filters, object, record};
 
 codes! {
     /// Bodies of a committee.
@@ -120,5 +120,16 @@ record! {
             },
             change: { "to": "2015-01-01" },
         }
+    }
+}
+
+filters! {
+    PositionFilter of Position {
+        /// Held by this member.
+        member_id: Option<Ref<Member>>,
+        /// One of these positions.
+        position_code: Vec<PositionCode>,
+        /// Held on this day.
+        at: Option<Date>,
     }
 }

@@ -1,6 +1,6 @@
 //! `reported_figure`: a number as somebody reported it, never repaired (docs/DOMAIN.md, Reported figures).
 
-use crate::{Date, Decimal, Ref, Text, Unit, codes, form, record, whole_number};
+use crate::{Date, Decimal, PartialDate, Ref, Text, Unit, codes, filters, form, record, whole_number};
 use std::collections::BTreeMap;
 
 codes! {
@@ -124,5 +124,20 @@ record! {
             },
             change: { "status": "confirmed" },
         }
+    }
+}
+
+filters! {
+    ReportedFigureFilter of ReportedFigure {
+        /// Of this indicator.
+        indicator_code: Option<String>,
+        /// Of one of these measures.
+        measure: Vec<Measure>,
+        /// Of one of these statuses.
+        status: Vec<FigureStatus>,
+        /// Of a period that begins on this date or later.
+        period_from: Option<PartialDate>,
+        /// Of a period that begins on this date or earlier.
+        period_to: Option<PartialDate>,
     }
 }

@@ -1,6 +1,6 @@
 //! `term`: a committee's term (docs/DOMAIN.md, Terms).
 
-use crate::{Date, Text, codes, record};
+use crate::{Date, Text, codes, filters, record};
 
 codes! {
     /// How a term's number is counted after a reorganisation.
@@ -38,5 +38,12 @@ record! {
             change: { "label": "Nhiệm kỳ 2010–2011" },
             distinct: [from, to],
         }
+    }
+}
+
+filters! {
+    TermFilter of Term {
+        /// Running on this day.
+        at: Option<Date>,
     }
 }

@@ -1,6 +1,6 @@
 //! `unit`: a Party organisation in the tree (docs/DOMAIN.md, Units).
 
-use crate::{Date, Ref, Text, codes, record};
+use crate::{Date, Ref, Text, codes, filters, record};
 
 codes! {
     /// What a unit is.
@@ -122,5 +122,22 @@ record! {
             },
             change: { "address": "Số 12 đường Lê Lợi" },
         }
+    }
+}
+
+filters! {
+    UnitFilter of Unit {
+        /// Of one of these kinds.
+        kind: Vec<UnitKind>,
+        /// Cells of one of these types.
+        cell_type: Vec<CellType>,
+        /// In one of these states.
+        state: Vec<UnitState>,
+        /// Directly below this unit.
+        parent_id: Option<Ref<Unit>>,
+        /// The chain from this unit up to the root, itself included.
+        ancestors_of: Option<Ref<Unit>>,
+        /// With this code.
+        code: Option<String>,
     }
 }

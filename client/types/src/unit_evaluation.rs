@@ -1,7 +1,7 @@
 //! `unit_evaluation`: one unit's result in a round (docs/DOMAIN.md, Evaluations).
 
 use crate::evaluation_scheme::SchemeCode;
-use crate::{Date, Decimal, EvaluationRound, Ref, Text, record};
+use crate::{Date, Decimal, EvaluationRound, Ref, Text, filters, record};
 
 record! {
     /// One unit's result in a round. `unit_id` is the unit that is evaluated.
@@ -36,5 +36,14 @@ record! {
             },
             change: { "self_level": "excellent" },
         }
+    }
+}
+
+filters! {
+    UnitEvaluationFilter of UnitEvaluation {
+        /// In this round.
+        round_id: Option<Ref<EvaluationRound>>,
+        /// With this final level.
+        final_level: Option<String>,
     }
 }

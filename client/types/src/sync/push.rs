@@ -145,12 +145,18 @@ impl PushItem {
     /// # Errors
     /// When the record does not serialise to an object; the crate's own types always do.
     pub fn create<T: crate::RecordType>(record: &T::Create) -> Result<Self, serde_json::Error> {
-        let mut item = PushItem::new(PushOp::Create, T::NAME);
-        item.fields = serde_json::from_value(serde_json::to_value(record)?)?;
-        let id = item.fields.remove("id").map(serde_json::from_value).transpose()?;
-        item.id = Some(id.unwrap_or_else(|| Reference::Id(Uuid::now_v7())));
-        item.external_ids = item.fields.remove("external_ids").map(serde_json::from_value).transpose()?;
+        let mut item = PushItem::with_fields(PushOp::Create, T::NAME, record)?;
+        item.id.get_or_insert_with(|| Reference::Id(Uuid::now_v7()));
         Ok(item)
+    }
+
+    /// A create of a typed record, or an update where it exists: by its `id`, else by its external ids. Without an
+    /// `if_version` it changes the record whatever its version is.
+    ///
+    /// # Errors
+    /// When the record does not serialise to an object; the crate's own types always do.
+    pub fn upsert<T: crate::RecordType>(record: &T::Create) -> Result<Self, serde_json::Error> {
+        PushItem::with_fields(PushOp::Upsert, T::NAME, record)
     }
 
     /// An update of a typed record, built on `version`.
@@ -162,12 +168,28 @@ impl PushItem {
         version: i64,
         patch: &T::Update,
     ) -> Result<Self, serde_json::Error> {
-        let mut item = PushItem::new(PushOp::Update, T::NAME);
-        item.fields = serde_json::from_value(serde_json::to_value(patch)?)?;
-        item.external_ids = item.fields.remove("external_ids").map(serde_json::from_value).transpose()?;
-        item.id = Some(id.into().to);
-        item.if_version = Some(version);
-        Ok(item)
+        let item = PushItem::with_fields(PushOp::Update, T::NAME, patch)?;
+        Ok(PushItem { id: Some(id.into().to), if_version: Some(version), ..item })
+    }
+
+    /// A delete of a record, built on `version`.
+    pub fn delete<T: crate::RecordType>(id: impl Into<Ref<T>>, version: i64) -> Self {
+        let item = PushItem::new(PushOp::Delete, T::NAME);
+        PushItem { id: Some(id.into().to), if_version: Some(version), ..item }
+    }
+
+    /// Brings a deleted record back; with a `version`, only from that one.
+    pub fn restore<T: crate::RecordType>(id: impl Into<Ref<T>>, version: Option<i64>) -> Self {
+        let item = PushItem::new(PushOp::Restore, T::NAME);
+        PushItem { id: Some(id.into().to), if_version: version, ..item }
+    }
+
+    /// An item with the fields of a create or a patch; what every record has moves to its own place.
+    fn with_fields(op: PushOp, kind: &str, fields: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let mut fields: Map<String, Value> = serde_json::from_value(serde_json::to_value(fields)?)?;
+        let id = fields.remove("id").map(serde_json::from_value).transpose()?;
+        let external_ids = fields.remove("external_ids").map(serde_json::from_value).transpose()?;
+        Ok(PushItem { id, external_ids, fields, ..PushItem::new(op, kind) })
     }
 }
 
