@@ -120,9 +120,7 @@ impl<T: Account> Accounts<T> {
     }
 
     async fn tagged<A: DeserializeOwned>(&self, call: Call) -> Result<Tagged<A>> {
-        let answer = self.client.send(call).await?;
-        let etag = answer.etag().ok_or_else(|| Error::Decode("an account without an ETag".to_owned()))?;
-        Ok(Tagged { record: answer.json()?, etag })
+        Tagged::of(&self.client.send(call).await?, false)
     }
 }
 

@@ -26,6 +26,17 @@ pub struct Tagged<A> {
     pub request_id: Option<String>,
 }
 
+impl<A: DeserializeOwned> Tagged<A> {
+    /// What an answer has. Only that of a dry run may lack the tag.
+    pub(crate) fn of(answer: &Answer, dry_run: bool) -> Result<Self> {
+        let etag = match answer.etag() {
+            None if dry_run => String::new(),
+            found => found.ok_or_else(|| Error::Decode("an answer without an ETag".to_owned()))?,
+        };
+        Ok(Tagged { record: answer.json()?, etag, request_id: answer.request_id().map(str::to_owned) })
+    }
+}
+
 /// The records of type `T`, answered as `A`: the type itself, or after [`Records::raw`] a JSON object.
 ///
 /// A record's reference is a UUID, a [`Ref`], or [`Ref::external`].
@@ -241,11 +252,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     }
 
     fn tag(&self, answer: &Answer) -> Result<Tagged<A>> {
-        let etag = match answer.etag() {
-            None if self.dry_run => String::new(),
-            found => found.ok_or_else(|| Error::Decode("a record without an ETag".to_owned()))?,
-        };
-        Ok(Tagged { record: answer.json()?, etag, request_id: answer.request_id().map(str::to_owned) })
+        Tagged::of(answer, self.dry_run)
     }
 }
 
