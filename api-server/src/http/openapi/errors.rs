@@ -14,7 +14,7 @@ use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Response, Response
 type Rule = (fn(&Facts<'_>) -> bool, &'static [&'static ErrorCode]);
 
 #[rustfmt::skip]
-static RULES: [Rule; 35] = [
+static RULES: &[Rule] = &[
     (|_| true,                              &[&INVALID_HEADER, &NOT_ACCEPTABLE, &INTERNAL]),
     (|it| it.asks_the_database(),           &[&UNAVAILABLE]),
     (|it| it.is_write(),                    &[&OUTCOME_UNKNOWN]),
