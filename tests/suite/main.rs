@@ -24,6 +24,7 @@ mod edge;
 mod evaluations;
 mod every_type;
 mod first_bodies;
+mod first_match;
 mod history;
 mod idempotency;
 mod identities;

@@ -24,7 +24,7 @@ use crate::store::registry::{Kind, UNIT};
 use crate::store::tree::ROOT;
 use crate::store::writer::{Outcome, Writer};
 use cell_records_types::record::RecordType;
-use cell_records_types::sync::{PushMode, PushOp};
+use cell_records_types::sync::{OnPossibleDuplicate, PushMode, PushOp};
 use cell_records_types::{
     Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, Reference, ReportedFigure,
     RoundState, Term, Unit, UnitEvaluation,
@@ -112,6 +112,7 @@ fn command() -> Command {
         items: Vec::new(),
         mode: PushMode::All,
         dry_run: false,
+        on_possible_duplicate: OnPossibleDuplicate::Store,
         returns_records: false,
         epoch: None,
         key: None,

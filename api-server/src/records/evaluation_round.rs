@@ -46,7 +46,7 @@ impl Slice for EvaluationRound {
     /// By the name of its scheme and by its year, which has the form of a number in a key: the count of its digits first.
     const SEARCH: Option<Search> = Some(Search {
         field: "scheme_id",
-        words: search::Words::Of {
+        names: search::Names::Of {
             column: "scheme_id",
             kind: EvaluationScheme::NAME,
             or: Some(("year", "(' 4' || CAST(t.year AS text))")),

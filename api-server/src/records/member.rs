@@ -14,11 +14,13 @@ use cell_records_types::faults::{
     STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
 use cell_records_types::phrases::Words;
+use cell_records_types::sync::MatchBy;
 use cell_records_types::text::{name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
     Unit, UnitState,
 };
+use serde_json::Map;
 use uuid::Uuid;
 
 /// Nobody in these records was born before.
@@ -126,14 +128,26 @@ impl Slice for Member {
     }
 
     fn child_rows(&self) -> Vec<Vec<Vec<Value>>> {
-        let numbers =
-            numbers(self).into_iter().map(|(_, kind, number)| vec![self.id.into(), kind.into(), number.into()]);
+        let number =
+            |(_, by, number): (_, MatchBy, String)| vec![self.id.into(), number_kind(&by).into(), number.into()];
+        let numbers = numbers(self).into_iter().map(number);
         let stay = |past: &Stay| {
             let unit = past.unit_id.id()?;
             Some(vec![self.id.into(), unit.into(), past.from.to_string().into(), past.to.to_string().into()])
         };
         let stays = self.unit_history.iter().flat_map(|stays| stays.iter()).filter_map(stay);
         vec![numbers.collect(), stays.collect()]
+    }
+
+    fn same(sent: &Map<String, serde_json::Value>, by: &MatchBy) -> Vec<Lookup> {
+        let number = |number: &serde_json::Value| Some(holders(by, number.as_str()?));
+        let cards = || sent.get("card_numbers").and_then(serde_json::Value::as_array).into_iter().flatten();
+        match by {
+            MatchBy::PersonalId => sent.get("personal_id").and_then(number).into_iter().collect(),
+            MatchBy::ProfileNumber => sent.get("profile_number").and_then(number).into_iter().collect(),
+            MatchBy::CardNumber => cards().filter_map(|card| number(card.get("number")?)).collect(),
+            MatchBy::ExternalId | MatchBy::NameBirth | MatchBy::Unknown(_) => Vec::new(),
+        }
     }
 
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
@@ -170,14 +184,15 @@ fn identity(member: &Member) -> (String, String) {
     (name_key(&member.full_name), member.birth_date.to_string())
 }
 
-/// A member's numbers: the field that holds each, its kind in the child table, the number.
-fn numbers(member: &Member) -> Vec<(&'static str, &'static str, String)> {
+/// A member's numbers: the field that holds each, what it is, the number.
+fn numbers(member: &Member) -> Vec<(&'static str, MatchBy, String)> {
     let mut numbers = Vec::new();
-    numbers.extend(member.personal_id.as_ref().map(|number| ("personal_id", "personal", number.to_string())));
-    numbers.extend(member.profile_number.as_ref().map(|number| ("profile_number", "profile", number.to_string())));
+    numbers.extend(member.personal_id.as_ref().map(|number| ("personal_id", MatchBy::PersonalId, number.to_string())));
+    let profile = member.profile_number.as_ref();
+    numbers.extend(profile.map(|number| ("profile_number", MatchBy::ProfileNumber, number.to_string())));
     let cards = member.card_numbers.iter().flat_map(|cards| cards.iter());
     for card in cards {
-        let one = ("card_numbers", "card", card.number.to_string());
+        let one = ("card_numbers", MatchBy::CardNumber, card.number.to_string());
         if !numbers.contains(&one) {
             numbers.push(one);
         }
@@ -185,8 +200,17 @@ fn numbers(member: &Member) -> Vec<(&'static str, &'static str, String)> {
     numbers
 }
 
-fn holders(kind: &'static str, number: &str) -> Lookup {
-    Lookup::child::<Member>("member_numbers", [("number", number.into()), ("kind", kind.into())])
+/// What a number is called in the table of numbers.
+const fn number_kind(by: &MatchBy) -> &'static str {
+    match by {
+        MatchBy::PersonalId => "personal",
+        MatchBy::ProfileNumber => "profile",
+        _ => "card",
+    }
+}
+
+fn holders(by: &MatchBy, number: &str) -> Lookup {
+    Lookup::child::<Member>("member_numbers", [("number", number.into()), ("kind", number_kind(by).into())])
 }
 
 /// Some of them: a call of a thousand names must not load all who bear them. Where all of these are out of the caller's
@@ -329,21 +353,32 @@ fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     }
 }
 
+/// Warns of records that this one may double, and refuses a number that another has. Of what is out of the caller's sight
+/// nothing is said: it would reveal strangers.
 fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict) {
     let member = &change.after;
-    for (field, kind, number) in numbers(member) {
+    for (field, by, number) in numbers(member) {
         if !change.sent(field) {
             continue;
         }
-        // Of a number that is held out of sight nothing is said: it would reveal strangers.
-        let mut others = set.others::<Member>(holders(kind, &number), member.id);
-        if others.any(|other| change.may_learn("member", other.unit_id, field)) {
+        let others = set.others::<Member>(holders(&by, &number), member.id);
+        let mut taken = false;
+        for other in others.filter(|other| change.may_learn("member", other.unit_id, field)) {
+            taken = true;
+            verdict.candidate(other.id, other.version, by.clone());
+        }
+        if taken {
             verdict.fault(field, &NUMBER_TAKEN);
         }
     }
     if change.changed(identity) {
-        let mut others = set.others::<Member>(namesakes(member), member.id);
-        if others.any(|other| change.may_learn("member", other.unit_id, "full_name")) {
+        let others = set.others::<Member>(namesakes(member), member.id);
+        let mut known = false;
+        for other in others.filter(|other| change.may_learn("member", other.unit_id, "full_name")) {
+            known = true;
+            verdict.candidate(other.id, other.version, MatchBy::NameBirth);
+        }
+        if known {
             verdict.warn("full_name", &POSSIBLE_DUPLICATE);
         }
     }

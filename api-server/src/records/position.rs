@@ -36,7 +36,7 @@ impl Slice for Position {
     /// By the name of who holds it.
     const SEARCH: Option<Search> = Some(Search {
         field: "member_id",
-        words: search::Words::Of { column: "member_id", kind: Member::NAME, or: None },
+        names: search::Names::Of { column: "member_id", kind: Member::NAME, or: None },
     });
 
     fn columns(&self) -> Vec<Value> {

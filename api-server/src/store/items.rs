@@ -6,7 +6,7 @@ use super::scope::Actor;
 use cell_records_types::faults::{self, Fault, FoundReference, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::record::ExternalIds;
-use cell_records_types::sync::{PushItem, PushMode, PushOp};
+use cell_records_types::sync::{MatchBy, OnPossibleDuplicate, PushItem, PushMode, PushOp};
 use cell_records_types::{ExternalId, Ref, Reference, Unit};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -52,6 +52,8 @@ pub struct Item {
     pub replace: bool,
     /// Whether it may write fields that only an operation of their own changes.
     pub managed: bool,
+    /// By what it finds its record, besides external ids.
+    pub match_by: Vec<MatchBy>,
     /// Where a relayed change came from.
     pub origin: Option<String>,
     /// The systems that relayed it.
@@ -89,6 +91,7 @@ impl Item {
             sent: body.keys().cloned().collect(),
             replace: false,
             managed: false,
+            match_by: Vec::new(),
             origin: None,
             via: Vec::new(),
             references: Vec::new(),
@@ -110,6 +113,10 @@ impl Item {
         let mut item = Item::new(kind, push.op, push.id, expected, push.fields, "/fields");
         item.name = push.name;
         item.replace = push.replace;
+        item.match_by = push.match_by;
+        if item.op != PushOp::Upsert && !item.match_by.is_empty() {
+            item.faults.push(Fault::new("/match", &faults::UNKNOWN_FIELD));
+        }
         item.origin = push.origin.map(|origin| origin.system.to_string());
         item.via = push.via;
         if let Some(ids) = push.external_ids {
@@ -225,6 +232,8 @@ pub struct Command {
     pub mode: PushMode,
     /// Whether nothing is stored.
     pub dry_run: bool,
+    /// What happens to an item that may double a record.
+    pub on_possible_duplicate: OnPossibleDuplicate,
     /// Whether answers carry whole records: then the caller knows what it wrote.
     pub returns_records: bool,
     /// The epoch that the caller knows.
@@ -243,6 +252,7 @@ impl Command {
             items: vec![item],
             mode: PushMode::All,
             dry_run: false,
+            on_possible_duplicate: OnPossibleDuplicate::Store,
             returns_records: true,
             epoch: None,
             key: None,
@@ -294,6 +304,15 @@ impl Command {
 }
 
 impl Item {
+    /// The systems whose ids it sends.
+    pub fn systems(&self) -> impl Iterator<Item = &str> {
+        let named = match &self.id {
+            Some(Reference::External { system, .. }) => Some(system.as_str()),
+            _ => None,
+        };
+        named.into_iter().chain(self.external_ids.iter().flatten().map(|one| &*one.system))
+    }
+
     /// The names of other items that it refers to.
     pub fn names_used(&self) -> impl Iterator<Item = &str> {
         let references = self.references.iter().map(|found| &found.reference).chain(&self.unit);

@@ -6,10 +6,12 @@ use super::filter::Filter;
 use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
 use super::rules::{self, AnyChange, Ruled, Slice, Verb, Verdict};
 use super::search::Search;
-use super::write_set::WriteSet;
+use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types as types;
+use cell_records_types::sync::MatchBy;
 use cell_records_types::{Class, FieldSpec, Label, Sample};
+use serde_json::Map;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -107,6 +109,7 @@ pub struct Kind {
     cells: fn(&Typed) -> Vec<Value>,
     child_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
     references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
+    same: fn(&Map<String, serde_json::Value>, &MatchBy) -> Vec<Lookup>,
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     sample: fn() -> Sample,
     complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
@@ -147,6 +150,7 @@ impl Kind {
             cells: |typed| typed.downcast_ref::<T>().map(T::columns).unwrap_or_default(),
             child_rows: |typed| typed.downcast_ref::<T>().map(T::child_rows).unwrap_or_default(),
             references: |typed| typed.downcast_ref::<T>().map(references_of).unwrap_or_default(),
+            same: T::same,
             decide: rules::decide::<T>,
             sample: T::sample,
             complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
@@ -202,6 +206,11 @@ impl Kind {
     /// The unit of a new record that names none.
     pub fn default_unit(&self, fields: &Fields, set: &WriteSet) -> Option<Uuid> {
         (self.default_unit)(fields, set)
+    }
+
+    /// The look-ups that find the same record by a number among the fields that were sent.
+    pub fn same(&self, sent: &Map<String, serde_json::Value>, by: &MatchBy) -> Vec<Lookup> {
+        (self.same)(sent, by)
     }
 
     /// Asks the type's defaults and rules. Nothing when a record does not read back.

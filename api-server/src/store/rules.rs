@@ -6,13 +6,14 @@ use super::record::{Fields, Stored, Typed};
 use super::registry::{ChildTable, Kind, Sort};
 use super::scope::Scope;
 use super::search::Search;
-use super::write_set::WriteSet;
+use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types::faults::{Fault, FaultCode};
 use cell_records_types::fields::Part;
 use cell_records_types::phrases::Words;
-use cell_records_types::sync::ConflictReason;
-use cell_records_types::{Class, Label, RecordType};
+use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
+use cell_records_types::{Label, RecordType};
+use serde_json::Map;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -60,6 +61,11 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
 
     /// The rows of each of [`Slice::CHILD_TABLES`], in order.
     fn child_rows(&self) -> Vec<Vec<Vec<Value>>> {
+        Vec::new()
+    }
+
+    /// The look-ups that find records by a number among the fields that were sent: the same record, in all likelihood.
+    fn same(_sent: &Map<String, serde_json::Value>, _by: &MatchBy) -> Vec<Lookup> {
         Vec::new()
     }
 
@@ -121,10 +127,7 @@ impl<T> Change<'_, T> {
 
     /// Whether the caller reads a field of another record, and so may learn of it.
     pub fn may_learn(&self, kind: &'static str, unit: Uuid, field: &str) -> bool {
-        let Some(kind) = Kind::named(kind) else { return false };
-        let class = kind.field(field).map_or(Class::Sensitive, |spec| spec.class);
-        self.scope.reads(kind, unit).is_some_and(|reads| reads >= class)
-            || self.scope.named_fields(kind, unit).contains(&field)
+        Kind::named(kind).is_some_and(|kind| self.scope.reads_field(kind, unit, field))
     }
 
     /// Whether a part of the record differs from what is stored (at a create: always).
@@ -144,6 +147,8 @@ pub struct Verdict {
     pub conflict: Option<(ConflictReason, &'static FaultCode)>,
     /// The right that is missing.
     pub forbidden: Option<String>,
+    /// Records that this one may double, among those that the caller may learn of; each once, the surest first.
+    pub candidates: Vec<Candidate>,
     prefix: &'static str,
 }
 
@@ -173,6 +178,13 @@ impl Verdict {
     pub fn warn_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<Words>) {
         let pointer = format!("{}/{field}", self.prefix);
         self.warnings.push(Fault::new(pointer, code).about(argument));
+    }
+
+    /// Names a record that this one may double.
+    pub fn candidate(&mut self, id: Uuid, version: i64, matched_by: MatchBy) {
+        if self.candidates.len() < MAX_CANDIDATES && !self.candidates.iter().any(|one| one.id == id) {
+            self.candidates.push(Candidate { id, version, matched_by });
+        }
     }
 
     /// Refuses by state or uniqueness; the first reason counts.

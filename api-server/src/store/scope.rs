@@ -192,6 +192,12 @@ impl Scope {
             .collect()
     }
 
+    /// Whether the caller reads a field of records of this type in this unit.
+    pub fn reads_field(&self, kind: &Kind, unit: Uuid, field: &str) -> bool {
+        let class = kind.field(field).map_or(Class::Sensitive, |spec| spec.class);
+        self.reads(kind, unit).is_some_and(|reads| reads >= class) || self.named_fields(kind, unit).contains(&field)
+    }
+
     /// Whether any grant adds named fields: only then a body is parsed to leave fields out.
     pub fn has_named_fields(&self) -> bool {
         self.grants.iter().any(|grant| !grant.fields.is_empty())

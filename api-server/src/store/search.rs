@@ -12,13 +12,13 @@ use crate::db::Sql;
 pub struct Search {
     /// The field that it asks about: it works only over the grants that may read it.
     pub field: &'static str,
-    /// Where the words are.
-    pub words: Words,
+    /// Where those names are.
+    pub names: Names,
 }
 
-/// Where the words of a search are.
+/// Where the names are that a search looks through.
 #[derive(Debug, Clone, Copy)]
-pub enum Words {
+pub enum Names {
     /// In these columns of the type's own.
     Own {
         /// The columns.
@@ -40,34 +40,34 @@ pub enum Words {
 impl Search {
     /// The words of the record's own name.
     pub const fn own(field: &'static str, columns: &'static [&'static str], in_index: bool) -> Self {
-        Search { field, words: Words::Own { columns, in_index } }
+        Search { field, names: Names::Own { columns, in_index } }
     }
 
     /// Whether the index of names alone answers.
     pub fn is_in_index(&self) -> bool {
-        matches!(self.words, Words::Own { in_index: true, .. })
+        matches!(self.names, Names::Own { in_index: true, .. })
     }
 
     /// The other type whose names are searched, with its search.
     pub fn other(&self) -> Option<(&'static Kind, Search)> {
-        let Words::Of { kind, .. } = self.words else { return None };
+        let Names::Of { kind, .. } = self.names else { return None };
         let kind = Kind::named(kind)?;
         Some((kind, kind.search?))
     }
 
     /// Where words may be besides names.
     pub fn besides(&self) -> Option<&'static str> {
-        match self.words {
-            Words::Of { or: Some((what, _)), .. } => Some(what),
-            Words::Of { or: None, .. } | Words::Own { .. } => None,
+        match self.names {
+            Names::Of { or: Some((what, _)), .. } => Some(what),
+            Names::Of { or: None, .. } | Names::Own { .. } => None,
         }
     }
 
     /// Adds that the names of the row `t` have all these words.
     pub fn condition<Row>(&self, sql: &mut Sql<Row>, words: &[String], scope: &Scope) {
-        match self.words {
-            Words::Own { columns, .. } => own(sql, "t", columns, words),
-            Words::Of { column, or, .. } => {
+        match self.names {
+            Names::Own { columns, .. } => own(sql, "t", columns, words),
+            Names::Of { column, or, .. } => {
                 let Some((kind, search)) = self.other() else { return sql.push(" AND FALSE") };
                 // Where a word may be elsewhere, each is looked for by itself.
                 let together = if or.is_some() { 1 } else { words.len().max(1) };
@@ -105,7 +105,7 @@ fn named<Row>(
 ) {
     let field: Vec<_> = kind.field(search.field).into_iter().collect();
     sql.push(format!("EXISTS (SELECT 1 FROM {} AS n WHERE n.id = t.{column} AND n.deleted_at IS NULL", kind.plural));
-    if let Words::Own { columns, .. } = search.words {
+    if let Names::Own { columns, .. } = search.names {
         own(sql, "n", columns, words);
     }
     in_units(sql, "n.unit_id", &scope.units(kind, &field));

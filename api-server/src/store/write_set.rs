@@ -191,16 +191,21 @@ impl WriteSet {
 
     /// The live records that a look-up finds now, but one; at most about as many as its limit says.
     pub fn others<T: Slice>(&self, lookup: Lookup, but: Uuid) -> impl Iterator<Item = Arc<T>> {
+        self.found(lookup).filter(move |record| record.id != but).filter_map(|record| record.typed::<T>())
+    }
+
+    /// The live records that a look-up finds now; at most about as many as its limit says.
+    pub fn found(&self, lookup: Lookup) -> impl Iterator<Item = &Arc<Stored>> {
         if !self.loaded.contains(&lookup) {
             self.miss(|missing| {
                 missing.lookups.insert(lookup.clone());
             });
         }
-        let kind = Kind::named(T::NAME);
-        let ids = self.lookups.get(&lookup).into_iter().flatten().copied().filter(move |id| *id != but);
+        let kind = Kind::named(lookup.kind);
+        let ids = self.lookups.get(&lookup).into_iter().flatten().copied();
         let records = ids.filter_map(move |id| kind.and_then(|kind| self.get(kind, id)));
         // What was noted once may have changed since.
-        records.filter(move |record| record.is_live() && lookup.finds(record)).filter_map(|record| record.typed::<T>())
+        records.filter(move |record| record.is_live() && lookup.finds(record))
     }
 
     /// How many live records there are now with these cells, by the values of a column.

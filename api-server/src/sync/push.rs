@@ -88,6 +88,7 @@ pub(super) async fn push_changes(
         items: push.items,
         mode: push.mode,
         dry_run: push.dry_run,
+        on_possible_duplicate: push.on_possible_duplicate,
         returns_records: answer.records,
         epoch: push.epoch,
         key: Some(key),
@@ -169,6 +170,9 @@ impl AnswerForm {
         if !item.warnings.is_empty() {
             let _ = write!(out, r#","warnings":{}"#, json(&self.messages(&item.warnings)));
         }
+        if !item.candidates.is_empty() {
+            let _ = write!(out, r#","candidates":{}"#, json(&item.candidates));
+        }
         let errors = self.errors(item);
         if !errors.is_empty() {
             let _ = write!(out, r#","errors":{}"#, json(&errors));
@@ -207,7 +211,10 @@ impl AnswerForm {
             Some(Refusal::Stale) => of_table("/if_version", &error::STALE_VERSION),
             Some(Refusal::Conflict(_, code)) => of_faults("", code),
             Some(Refusal::Blocked) => of_faults("", &faults::BLOCKED),
-            Some(Refusal::DuplicateMatch) => of_faults("/external_ids", &faults::DUPLICATE_MATCH),
+            Some(Refusal::DuplicateMatch) if item.faults.is_empty() => {
+                of_faults("/external_ids", &faults::DUPLICATE_MATCH)
+            }
+            Some(Refusal::DuplicateMatch) => self.messages(&item.faults),
         }
     }
 

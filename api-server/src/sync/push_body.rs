@@ -10,7 +10,8 @@ use cell_records_types::fields::{Field, Shape, integer};
 use cell_records_types::phrases::{self, Words};
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{
-    MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, Origin, PushItem, PushMode, PushOp, PushReturn, SCHEMA,
+    MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, MatchBy, OnPossibleDuplicate, Origin, PushItem, PushMode, PushOp,
+    PushReturn, SCHEMA,
 };
 use cell_records_types::{List, Reference, Text, Timestamp};
 use serde::de::DeserializeOwned;
@@ -28,6 +29,8 @@ pub struct PushRequest {
     pub epoch: Option<String>,
     /// How much to answer.
     pub answer: PushReturn,
+    /// What happens to an item that may double a record.
+    pub on_possible_duplicate: OnPossibleDuplicate,
     /// The items, 1 to [`MAX_PUSH_ITEMS`].
     pub items: Vec<Item>,
     /// How many JSON values it has.
@@ -46,6 +49,9 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
     let epoch = envelope.take::<Text<100>, String>("epoch");
     let schema = envelope.take::<Text<40>, String>("schema");
     let answer = envelope.take::<PushReturn, PushReturn>("return").unwrap_or(PushReturn::Minimal);
+    let on_possible_duplicate = envelope
+        .take::<OnPossibleDuplicate, OnPossibleDuplicate>("on_possible_duplicate")
+        .unwrap_or(OnPossibleDuplicate::Store);
     if schema.is_some_and(|schema| schema != SCHEMA) {
         envelope.report.within("schema", |report| report.fault_about(&faults::UNKNOWN_CODE, Words::plain(SCHEMA)));
     }
@@ -81,7 +87,7 @@ pub fn read(body: &[u8]) -> ApiResult<PushRequest> {
         }
         item
     });
-    Ok(PushRequest { mode, dry_run, epoch, answer, items: items.collect(), values })
+    Ok(PushRequest { mode, dry_run, epoch, answer, on_possible_duplicate, items: items.collect(), values })
 }
 
 /// Reads one item, with all its faults.
@@ -108,6 +114,7 @@ fn item(value: Value) -> Item {
     let if_version = from.take::<IfVersion, i64>("if_version");
     let version_is_bad = from.report.faults.len() > before;
     let replace = from.take::<bool, bool>("replace").unwrap_or(false);
+    let match_by = from.take::<List<MatchBy, 5>, Vec<MatchBy>>("match").unwrap_or_default();
     let source_updated_at = from.take::<Timestamp, Timestamp>("source_updated_at");
     let origin = from.take::<Origin, Origin>("origin");
     let via = from.take::<List<Text<40>, 100>, Vec<String>>("via").unwrap_or_default();
@@ -134,6 +141,7 @@ fn item(value: Value) -> Item {
         if_version,
         fields,
         replace,
+        match_by,
         source_updated_at,
         origin,
         via,

@@ -80,7 +80,8 @@ fault_codes! {
     STILL_REFERENCED "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     PRECONDITION_REQUIRED "precondition_required" "Name the version that you built on (if_version)." "Cần nêu phiên bản gốc (if_version).";
     BLOCKED "blocked" "This item refers to an item of this call that was refused." "Mục này dẫn chiếu tới một mục bị từ chối trong cùng lần gửi.";
-    DUPLICATE_MATCH "duplicate_match" "The external ids of this item name several records." "Các mã ngoài của mục này thuộc nhiều bản ghi khác nhau.";
+    DUPLICATE_MATCH "duplicate_match" "This may be a record that is there already, or it names several." "Có thể là bản ghi đã có, hoặc ứng với nhiều bản ghi.";
+    MATCH_TAKEN "match_taken" "The record that has this number has another id of your system." "Bản ghi có số này đã mang một mã khác của hệ thống gửi.";
     POSSIBLE_DUPLICATE "possible_duplicate" "A member of the same name and birth date exists." "Đã có đảng viên trùng họ tên và ngày sinh.";
     FEW_OFFICIAL_MEMBERS "few_official_members" "An active cell has fewer than 3 official members." "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.";
     ID_MISMATCH "id_mismatch" "The number's {} does not match the record." "Số định danh không khớp với {}.";

@@ -3,7 +3,7 @@
 use crate::error::ERROR_CODES;
 use cell_records_types::Timestamp;
 use cell_records_types::problem::{Problem, ProblemFault};
-use cell_records_types::sync::ItemResult;
+use cell_records_types::sync::{Candidate, ItemResult};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, RefBuilder, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
@@ -35,7 +35,7 @@ pub fn add(components: &mut Components) {
 }
 
 /// What single codes add.
-fn additions() -> [(&'static str, RefOr<Schema>); 13] {
+fn additions() -> [(&'static str, RefOr<Schema>); 14] {
     [
         ("current", any().description(Some("`stale_version`: the current record, as the caller reads it.")).into()),
         ("etag", text().description(Some("`stale_version`: the `ETag` of `current`.")).into()),
@@ -90,6 +90,13 @@ fn additions() -> [(&'static str, RefOr<Schema>); 13] {
             ArrayBuilder::new()
                 .items(Ref::from_schema_name(ItemResult::name()))
                 .description(Some("`push_refused`: the outcome of each item."))
+                .into(),
+        ),
+        (
+            "candidates",
+            ArrayBuilder::new()
+                .items(Ref::from_schema_name(Candidate::name()))
+                .description(Some("`invalid`: the records that the body may double, of those that the caller sees."))
                 .into(),
         ),
         (

@@ -7,6 +7,7 @@ use crate::store::list::Group;
 use crate::store::registry::Kind;
 use cell_records_types::pages::{self, Expanded};
 use cell_records_types::problem::ProblemFault;
+use cell_records_types::sync::Candidate;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
@@ -23,6 +24,10 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
             .items(Ref::from_schema_name(ProblemFault::name()))
             .description(Some("Only in the answer to a write: it is stored, but somebody should check this."));
         record.properties.insert("warnings".into(), warnings.into());
+        let candidates = ArrayBuilder::new().items(Ref::from_schema_name(Candidate::name())).description(Some(
+            "Only in the answer to a write: the records that it may double, of those that the caller sees.",
+        ));
+        record.properties.insert("candidates".into(), candidates.into());
         record.properties.insert("expanded".into(), expanded("Only of a read with `expand`").into());
     }
     if let Some(body) = object(components, &create) {

@@ -194,7 +194,11 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
         let warning = |fault: &faults::Fault| json!({"pointer": fault.pointer, "code": fault.code.code, "message": fault.message(vietnamese)});
         let warnings: Vec<Value> = decided.warnings.iter().map(warning).collect();
         body.pop();
-        body.push_str(&format!(",\"warnings\":{}}}", Value::Array(warnings)));
+        body.push_str(&format!(",\"warnings\":{}", Value::Array(warnings)));
+        if !decided.candidates.is_empty() {
+            body.push_str(&format!(",\"candidates\":{}", json!(decided.candidates)));
+        }
+        body.push('}');
     }
     Answer { status, headers, body }
 }
@@ -237,7 +241,10 @@ async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: 
                 _ => error,
             }
         }
-        Refusal::Invalid | Refusal::Blocked | Refusal::DuplicateMatch => ApiError::invalid(decided.faults.clone()),
+        Refusal::Invalid | Refusal::Blocked | Refusal::DuplicateMatch => {
+            let error = ApiError::invalid(decided.faults.clone());
+            if decided.candidates.is_empty() { error } else { error.with("candidates", json!(decided.candidates)) }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The external ids of a record after a write.
 
 use super::Context;
+use super::matching::Matched;
 use super::target::{Target, key};
 use crate::store::items::Item;
 use crate::store::registry::Kind;
@@ -15,11 +16,18 @@ pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut V
     // Those of a create, too, that is repeated: others may have added theirs since.
     let held = target.before.as_ref().map(|before| before.external()).unwrap_or_default();
     let mut sent = item.external_ids.clone();
-    if let (None, Some(Reference::External { system, value }), None) = (&sent, &item.id, &target.before) {
-        // An upsert by an external id that nobody holds makes a record that holds it.
+    let is_matched = matches!(target.matched, Matched::One(..));
+    if let (None, Some(Reference::External { system, value })) = (&sent, &item.id)
+        && (target.before.is_none() || is_matched)
+    {
+        // An upsert by an external id that nobody holds makes, or takes, a record that holds it.
         sent = Some(vec![ExternalId { system: system.as_str().into(), value: value.as_str().into() }]);
     }
-    let Some(sent) = sent else { return held };
+    let Some(mut sent) = sent else { return held };
+    if is_matched {
+        // It did not know the record: the ids that others gave are not its own to remove.
+        sent.extend(held.iter().cloned());
+    }
     let own = match &context.scope.actor {
         Actor::Account(_, Some(code)) => Some(code.as_str()),
         _ => None,

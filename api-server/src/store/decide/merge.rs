@@ -277,6 +277,7 @@ mod tests {
             before: Some(before),
             is_hidden: false,
             is_ambiguous: false,
+            matched: crate::store::decide::matching::Matched::Nothing,
             unit: Sent::Nothing,
             references: Vec::new(),
         };

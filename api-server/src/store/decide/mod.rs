@@ -2,6 +2,7 @@
 //! compare. Pure: no connection, no clock but the set's. What the set does not have yet makes the item undecided.
 
 mod external;
+mod matching;
 mod merge;
 mod outcome;
 mod rights;
@@ -17,7 +18,8 @@ use super::scope::Scope;
 use super::write_set::{Count, WriteSet};
 use crate::phrases;
 use cell_records_types::faults::{self, Fault, FaultCode};
-use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
+use cell_records_types::sync::{Candidate, ConflictReason, FieldConflict, ItemStatus, OnPossibleDuplicate, PushOp};
+use matching::Matched;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -81,6 +83,8 @@ pub struct Decided {
     pub faults: Vec<Fault>,
     /// What is stored anyway.
     pub warnings: Vec<Fault>,
+    /// The records that it may double, of those that the caller sees.
+    pub candidates: Vec<Candidate>,
     /// On a conflict with the stored record: the fields that differ, of those that the caller may read.
     pub differing: Vec<FieldConflict>,
     /// What is to be written.
@@ -138,6 +142,7 @@ impl Decided {
             known_to_writer: false,
             faults: Vec::new(),
             warnings: Vec::new(),
+            candidates: Vec::new(),
             differing: Vec::new(),
             effect: None,
         }
@@ -150,6 +155,12 @@ fn refused(status: ItemStatus, refusal: Refusal, id: Option<Uuid>) -> Decided {
 
 fn invalid(faults: Vec<Fault>) -> Decided {
     Decided { faults: faults::bounded(faults), ..refused(ItemStatus::Invalid, Refusal::Invalid, None) }
+}
+
+/// An item that may mean a record which is there already.
+fn duplicate(faults: Vec<Fault>, warnings: Vec<Fault>, candidates: Vec<Candidate>) -> Decided {
+    let faults = faults::bounded(faults);
+    Decided { faults, warnings, candidates, ..refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None) }
 }
 
 /// A conflict that says nothing of what it clashes with.
@@ -209,6 +220,7 @@ struct Judged {
     is_as_sent: bool,
     external_ids: Vec<cell_records_types::ExternalId>,
     warnings: Vec<Fault>,
+    candidates: Vec<Candidate>,
 }
 
 fn judge(
@@ -228,6 +240,9 @@ fn judge(
     if let Err(right) = rights.allowed() {
         let refusal = Refusal::Forbidden(right);
         return Err(refused(ItemStatus::Forbidden, refusal, before.map(|before| before.id)).into());
+    }
+    if let Matched::Unclear(candidates, why) = &target.matched {
+        return Err(duplicate(vec![Fault::new("/match", why)], Vec::new(), candidates.clone()).into());
     }
     if target.is_ambiguous {
         return Err(refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None).into());
@@ -278,6 +293,12 @@ fn judge(
     if taken {
         return Err(clash(&faults::EXTERNAL_ID_TAKEN).into());
     }
+    let may_double = !verdict.candidates.is_empty();
+    if may_double && all.is_empty() && context.command.on_possible_duplicate == OnPossibleDuplicate::Reject {
+        let mut faults = vec![Fault::new("", &faults::DUPLICATE_MATCH)];
+        faults.append(&mut verdict.faults);
+        return Err(duplicate(faults, verdict.warnings, verdict.candidates).into());
+    }
     all.append(&mut verdict.faults);
     // That an id belongs to what the caller does not see is said only to who could have made the record.
     if target.is_hidden && all.is_empty() {
@@ -286,7 +307,8 @@ fn judge(
     match ruled {
         Some(ruled) if all.is_empty() => {
             let (after, is_as_sent) = (ruled.after, ruled.is_as_sent);
-            Ok(Judged { after, is_as_sent, external_ids, warnings: verdict.warnings })
+            let Verdict { warnings, candidates, .. } = verdict;
+            Ok(Judged { after, is_as_sent, external_ids, warnings, candidates })
         }
         _ => {
             // A stored record that does not read back is the fault, perhaps, and not what was sent: the log says so.
@@ -295,7 +317,7 @@ fn judge(
                 // Only such a record comes here.
                 all.push(Fault::new(item.prefix, &faults::WRONG_TYPE).about(&phrases::READABLE_RECORD));
             }
-            Err(invalid(all).into())
+            Err(Decided { candidates: verdict.candidates, ..invalid(all) }.into())
         }
     }
 }

@@ -101,7 +101,7 @@ pub fn finish(
     context: &Context<'_>,
     set: &mut WriteSet,
 ) -> Decided {
-    let Judged { after, is_as_sent, external_ids: has, warnings } = judged;
+    let Judged { after, is_as_sent, external_ids: has, warnings, candidates } = judged;
     let (before, action) = (target.before.as_ref(), draft.action);
     let updated_at = before.map_or(set.now, |before| set.now.max(before.updated_at));
     let envelope = Envelope {
@@ -169,7 +169,7 @@ pub fn finish(
         request_id,
     };
     let (id, record) = (Some(after.id), Some(after));
-    Decided { id, record, known_to_writer, warnings, effect: Some(effect), ..Decided::new(status) }
+    Decided { id, record, known_to_writer, warnings, candidates, effect: Some(effect), ..Decided::new(status) }
 }
 
 /// The code of the system that a write comes from.

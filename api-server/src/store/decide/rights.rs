@@ -1,6 +1,7 @@
 //! What the caller may write of a record where it is and where it would be.
 
 use super::Context;
+use super::matching::Matched;
 use super::merge::Draft;
 use super::target::{Sent, Target};
 use crate::store::items::Item;
@@ -11,6 +12,7 @@ use crate::store::scope::{Scope, Writes};
 use crate::store::write_set::WriteSet;
 use cell_records_types::Unit;
 use cell_records_types::faults::{self, Fault};
+use cell_records_types::sync::MatchBy;
 use uuid::Uuid;
 
 /// Judges the unit that the record would belong to. Returns whether rules can run.
@@ -124,7 +126,12 @@ impl Rights<'_> {
         units.dedup();
         let placed = placed && (target.before.is_some() || scope.is_operator() || scope.reads(UNIT, home).is_some());
         let writes: Vec<_> = units.iter().map(|unit| scope.writes(item.kind, *unit)).collect();
-        for name in &item.sent {
+        // The number that found the record is not written: the record has it.
+        let found_by = match &target.matched {
+            Matched::One(_, by @ (MatchBy::PersonalId | MatchBy::ProfileNumber)) => by.number_field(),
+            _ => None,
+        };
+        for name in item.sent.iter().filter(|name| found_by != Some(name.as_str())) {
             let Some(spec) = item.kind.field(name) else { continue };
             let code = if spec.managed && !item.managed && !scope.is_operator() {
                 &faults::READ_ONLY

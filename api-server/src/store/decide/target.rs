@@ -1,6 +1,7 @@
 //! What an item means: the record that it is about, its unit, and what its fields refer to.
 
 use super::Context;
+use super::matching::{Matched, by_numbers};
 use crate::store::items::Item;
 use crate::store::record::Stored;
 use crate::store::registry::{Kind, UNIT};
@@ -23,6 +24,8 @@ pub struct Target {
     pub is_hidden: bool,
     /// Whether its external ids belong to several records that the caller sees.
     pub is_ambiguous: bool,
+    /// What its numbers find, where no record has its external ids.
+    pub matched: Matched,
     /// The unit that was sent.
     pub unit: Sent,
     /// What each reference in the fields points to, in their order: a record that the caller sees, or nothing.
@@ -46,6 +49,9 @@ impl Target {
         let scope = context.scope;
         // What the item names is asked for at once, so that it is loaded at once.
         let id = own_id(item, scope, set);
+        let is_new = item.op == PushOp::Upsert && id == Some(item.new_id);
+        let matched = if is_new { by_numbers(item, scope, set) } else { Matched::Nothing };
+        let id = if let Matched::One(record, _) = &matched { Some(record.id) } else { id };
         let stored = id.and_then(|id| set.get(item.kind, id));
         let before = stored.filter(|record| scope.reads(item.kind, record.unit_id).is_some()).cloned();
         let base = before.as_deref().filter(|_| item.op != PushOp::Create);
@@ -59,6 +65,7 @@ impl Target {
             id: id?,
             is_hidden: stored.is_some() && before.is_none(),
             is_ambiguous: is_ambiguous(item, scope, set),
+            matched,
             before,
             unit,
             references,

@@ -74,7 +74,9 @@ fn every_list_walks_the_index_that_it_should() {
         // What is asked, over which units, which index is walked, whether the page's ids are sorted.
         let mut strength = with(list("member", "full_name"), "at", "2014-12-31".into());
         strength.unit = Some((ROOT, true));
-        let cases: [(&str, List, Units, &str, bool); 15] = [
+        let mut by_holder = list("position", "id");
+        by_holder.words = vec!["H[OP]".into()];
+        let cases: [(&str, List, Units, &str, bool); 16] = [
             ("one cell by name", status(), cells(1), BY_UNIT, false),
             ("the next page", next(status()), cells(1), "(unit_id=? AND (name_key,birth_date,id)>(?,?,?))", false),
             ("a ward by name", status(), cells(24), BY_UNIT, false),
@@ -111,6 +113,13 @@ fn every_list_walks_the_index_that_it_should() {
                 with(list("member", "full_name"), "personal_id", "040155001234".into()),
                 Units::All,
                 "member_numbers USING PRIMARY KEY (number=? AND kind=?)",
+                true,
+            ),
+            (
+                "positions by their member",
+                by_holder,
+                cells(24),
+                "SEARCH n USING INDEX sqlite_autoindex_members_1 (id=?)",
                 true,
             ),
             (

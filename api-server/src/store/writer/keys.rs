@@ -117,6 +117,8 @@ impl KeptItem {
             known_to_writer: self.known_to_writer,
             faults: faults(&self.faults),
             warnings: faults(&self.warnings),
+            // Who may see them is a question of the first run.
+            candidates: Vec::new(),
             differing: Vec::new(),
             effect: None,
         }

@@ -34,6 +34,53 @@ codes! {
     }
 }
 
+codes! {
+    /// What happens to an item that may double a record which its caller sees.
+    pub closed enum OnPossibleDuplicate = "on_possible_duplicate" {
+        Store = "store" "vẫn lưu, kèm cảnh báo" "Stored, with a warning";
+        Reject = "reject" "không lưu" "Refused";
+    }
+}
+
+codes! {
+    /// By what two records are taken for one.
+    pub open enum MatchBy = "match_by" {
+        ExternalId = "external_id" "mã ngoài" "External id";
+        PersonalId = "personal_id" "số định danh cá nhân" "Personal number";
+        ProfileNumber = "profile_number" "số lý lịch" "Profile number";
+        CardNumber = "card_number" "số thẻ đảng viên" "Party card number";
+        NameBirth = "name_birth" "họ tên và ngày sinh" "Name and birth date";
+    }
+}
+
+impl MatchBy {
+    /// The field that holds it, where it is a number: no two people share one.
+    pub const fn number_field(&self) -> Option<&'static str> {
+        match self {
+            MatchBy::PersonalId => Some("personal_id"),
+            MatchBy::ProfileNumber => Some("profile_number"),
+            MatchBy::CardNumber => Some("card_numbers"),
+            MatchBy::ExternalId | MatchBy::NameBirth | MatchBy::Unknown(_) => None,
+        }
+    }
+}
+
+/// A record that may be the same as one that was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct Candidate {
+    /// Its id.
+    pub id: Uuid,
+    /// Its version.
+    pub version: i64,
+    /// What the two have in common.
+    pub matched_by: MatchBy,
+}
+
+/// Most candidates that are named for one record.
+pub const MAX_CANDIDATES: usize = 20;
+
 /// A batch: `POST /v1/sync/push`, at most 1,000 items or 8 MiB.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -56,6 +103,9 @@ pub struct PushBatch {
     /// How much to return; default `minimal`.
     #[serde(default = "push_return", rename = "return")]
     pub answer: PushReturn,
+    /// What happens to an item that may double a record; default `store`.
+    #[serde(default = "on_possible_duplicate")]
+    pub on_possible_duplicate: OnPossibleDuplicate,
     /// The items, 1 to 1,000.
     pub items: Vec<PushItem>,
 }
@@ -68,10 +118,22 @@ fn push_return() -> PushReturn {
     PushReturn::Minimal
 }
 
+fn on_possible_duplicate() -> OnPossibleDuplicate {
+    OnPossibleDuplicate::Store
+}
+
 impl PushBatch {
     /// A batch in which refused items are left out.
     pub fn new(items: Vec<PushItem>) -> Self {
-        PushBatch { mode: push_mode(), dry_run: false, epoch: None, schema: None, answer: push_return(), items }
+        PushBatch {
+            mode: push_mode(),
+            dry_run: false,
+            epoch: None,
+            schema: None,
+            answer: push_return(),
+            on_possible_duplicate: on_possible_duplicate(),
+            items,
+        }
     }
 }
 
@@ -108,6 +170,10 @@ pub struct PushItem {
     /// Whether absent fields are cleared too (those that the caller may write and that have no default).
     #[serde(default, skip_serializing_if = "is_false")]
     pub replace: bool,
+    /// Of an `upsert`: by what it finds the record that it means, where no record has its external ids. A number of its
+    /// fields takes the one record that has it; `name_birth` only names candidates.
+    #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
+    pub match_by: Vec<MatchBy>,
     /// The sender's own time of the change. It is checked for its form, decides nothing and is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -134,6 +200,7 @@ impl PushItem {
             if_version: None,
             fields: Map::new(),
             replace: false,
+            match_by: Vec::new(),
             source_updated_at: None,
             origin: None,
             via: Vec::new(),
@@ -205,7 +272,7 @@ codes! {
         Invalid = "invalid" "không hợp lệ" "Invalid";
         Forbidden = "forbidden" "không có quyền" "Forbidden";
         NotFound = "not_found" "không tìm thấy" "Not found";
-        DuplicateMatch = "duplicate_match" "trùng nhiều bản ghi" "Several records match";
+        DuplicateMatch = "duplicate_match" "có thể trùng bản ghi khác" "It may be another record";
         Blocked = "blocked" "bị chặn" "Blocked";
         SkippedOwnOrigin = "skipped_own_origin" "bỏ qua vì đến từ chính hệ thống này hoặc qua quá nhiều hệ thống" "Came from this server, or by too many relays";
     }
@@ -275,6 +342,9 @@ pub struct ItemResult {
     /// Warnings: the item is stored, but somebody should check this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ProblemFault>,
+    /// The records that it may double, among those that the caller sees: at most 20, the surest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
     /// All faults of the item; pointers are relative to the item.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemFault>,
@@ -296,6 +366,7 @@ impl ItemResult {
             known_to_writer: false,
             record: None,
             warnings: Vec::new(),
+            candidates: Vec::new(),
             errors: Vec::new(),
             conflict: None,
         }
