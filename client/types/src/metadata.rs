@@ -93,9 +93,9 @@ pub struct FieldInfo {
     pub required: bool,
     /// Whether creates and patches do not take it: the service, or a verb, sets it.
     pub managed: bool,
-    /// What a create that does not have it gets.
+    /// What a create that does not have it gets; `false` may be left out of records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Object, nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Value, nullable = false))]
     pub default: Option<Value>,
     /// Whether the service works it out where a create does not have it.
     pub computed: bool,

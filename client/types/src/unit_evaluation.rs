@@ -34,7 +34,7 @@ record! {
                 "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-cells-2014", "self_level": "good",
                 "reasons": "Hoàn thành mọi việc được giao.",
             },
-            change: { "self_level": "excellent" },
+            change: { "decided_on": "2015-01-10" },
         }
     }
 }

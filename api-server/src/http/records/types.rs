@@ -48,7 +48,30 @@ impl TypeTexts {
     tag = "types",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),
     responses(
-        (status = 200, description = "The types, in the order of a snapshot", body = Page<RecordTypeInfo>, headers(("ETag" = String, description = "Of this answer, for `If-None-Match`"))),
+        (status = 200, description = "The types, in the order of a snapshot", body = Page<RecordTypeInfo>, headers(("ETag" = String, description = "Of this answer, for `If-None-Match`")), example = json!({"items": [{
+            "name": "term", "collection": "/v1/terms", "label_vi": "Nhiệm kỳ", "label_en": "Term", "label_plural_en": "Terms",
+            "description": "A committee's term, from one congress to the next.", "class": "internal", "downward": false, "display": ["label"],
+            "groups": [{"name": "term", "label_vi": "Nhiệm kỳ", "label_en": "Term"}],
+            "fields": [{
+                "name": "label", "label_vi": "Tên nhiệm kỳ", "label_en": "Label", "description": "Label, such as `2010–2015`.", "order": 2,
+                "group": "term", "class": "internal", "required": true, "managed": false, "computed": false,
+                "value": {"type": "text", "max_length": 200},
+            }],
+            "filters": [{
+                "name": "at", "label_vi": "Tại ngày", "label_en": "On the day", "description": "Holding on this date.", "field": "from",
+                "value": {"type": "date"}, "many": false,
+            }],
+            "sorts": [{"name": "from", "label_vi": "Bắt đầu từ ngày", "label_en": "From", "everywhere": false}],
+            "verbs": [{
+                "name": "create", "label_vi": "Thêm", "label_en": "Add", "method": "POST", "path": "/v1/terms", "if_match": false,
+                "roles": ["committee_office", "committee_lead", "exchange_peer"],
+            }],
+            "schema": {"type": "object"}, "create_schema": {"type": "object"}, "update_schema": {"type": "object"},
+            "rights": [{
+                "role": "committee_office", "reads": ["label"], "writes": ["label"], "creates": true,
+                "grants": [{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "unit_id": "00000000-0000-7000-8000-000000000001"}],
+            }],
+        }]})),
         (status = 304, description = "The copy is current"),
     )
 )]
