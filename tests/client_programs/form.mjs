@@ -1,0 +1,91 @@
+// Draws every record type with docs/examples/form.html in a headless Chromium: a table with labels and names, a change of
+// somebody else as it happens, a change saved, and the faults of a refused one beside their fields.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { chromium } from 'playwright-core';
+
+const { SERVER, USERNAME, PASSWORD, EXAMPLES, PICTURES, PAGE } = process.env;
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-/;
+
+async function call(method, path, body, headers = {}) {
+  const answer = await fetch(SERVER + path, { method, body: body && JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...headers } });
+  const text = await answer.text();
+  assert.ok(answer.ok, `${method} ${path}: ${text}`);
+  return text && JSON.parse(text);
+}
+
+const { access_token } = await call('POST', '/v1/auth/login', { username: USERNAME, password: PASSWORD });
+const authorization = { Authorization: `Bearer ${access_token}` };
+const api = await call('GET', '/openapi.json');
+const types = (await call('GET', '/v1/record_types', undefined, authorization)).items;
+assert.equal(types.length, 9);
+const example = (method, path) => api.paths[path][method].requestBody.content['application/json'].example;
+
+// The demo has closed rounds only: results are made in an open one.
+const rounds = {};
+for (const [type, scheme] of [['member_evaluation', 'scheme-members'], ['unit_evaluation', 'scheme-cells']]) {
+  const round = { unit_id: 'ext:demo:ward', scheme_id: `ext:demo:${scheme}`, year: 2015 };
+  rounds[type] = (await call('POST', '/v1/evaluation_rounds', round, authorization)).id;
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const page = await browser.newPage({ viewport: { width: 1500, height: 1000 } });
+page.setDefaultTimeout(20_000);
+page.on('pageerror', (error) => { throw error; });
+// The page is served from an origin of its own, which the server lets in: CELL_RECORDS_CORS_ORIGINS.
+const served = createServer(async (request, response) => {
+  const name = new URL(request.url, PAGE).pathname.slice(1);
+  const body = await readFile(`${EXAMPLES}/${name}`).catch(() => undefined);
+  response.writeHead(body ? 200 : 404, { 'Content-Type': name.endsWith('.js') ? 'text/javascript' : 'text/html' }).end(body);
+}).listen(new URL(PAGE).port, '127.0.0.1');
+await page.goto(`${PAGE}/form.html?server=${SERVER}`);
+await page.fill('[name=username]', USERNAME);
+await page.fill('[name=password]', PASSWORD);
+await page.click('text=Đăng nhập');
+await page.waitForSelector('#types button');
+assert.deepEqual(await page.locator('#types button').allTextContents(), types.map((type) => type.label_vi));
+
+for (const type of types) {
+  const followed = page.waitForResponse((response) => response.url().includes('/v1/sync/changes?') && response.url().includes(`types=${type.name}`));
+  await page.click(`#types button[name=${type.name}]`);
+  await page.waitForSelector(`#title:text-is("${type.label_vi}")`);
+  await followed;
+
+  // A table with Vietnamese labels, and names and labels in place of ids and codes.
+  const labels = await page.locator('#table th').allTextContents();
+  assert.ok(labels.length > 2 && labels.every((label) => type.fields.some((field) => field.label_vi === label)), `${type.name}: ${labels}`);
+
+  // Nothing filled in: each fault is beside its field.
+  await page.click('#form > button:text-is("Lưu")');
+  await page.waitForSelector('#form .fault');
+  const faulty = await page.locator('#form [data-pointer]:has(> .fault)').evaluateAll((lines) => lines.map((line) => line.dataset.pointer.slice(1)));
+  assert.equal(faulty.length, await page.locator('.fault').count(), type.name);
+  assert.ok(faulty.some((name) => type.fields.some((field) => field.name === name && field.required)), `${type.name}: ${faulty}`);
+
+  // Somebody else makes a record: its row comes by itself.
+  const body = { ...example('post', type.collection), ...(rounds[type.name] && { round_id: rounds[type.name] }) };
+  const made = await call('POST', type.collection, body, authorization);
+  const row = page.locator(`#table tr[data-id="${made.id}"]`);
+  await row.waitFor();
+  const cells = await page.locator('#table td').allTextContents();
+  assert.ok(!cells.some((cell) => UUID.test(cell)), `${type.name}: ${cells.find((cell) => UUID.test(cell))}`);
+
+  // It is opened, changed and saved.
+  await row.click();
+  await page.waitForSelector('#form h2:not(:text("thêm mới"))');
+  const [[field, value]] = Object.entries(example('patch', `${type.collection}/{id}`));
+  const place = page.locator(`#form [data-pointer="/${field}"]`).locator('input, select, textarea').first();
+  await ((await place.evaluate((one) => one.tagName)) === 'SELECT' ? place.selectOption(value) : place.fill(value));
+  await page.click('#form > button:text-is("Lưu")');
+  await page.waitForSelector('#message:text("Đã lưu.")');
+  const after = await call('GET', `${type.collection}/${made.id}`, undefined, authorization);
+  assert.deepEqual([after.version, after[field]], [2, value], type.name);
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.screenshot({ path: `${PICTURES}/${type.name}.png` });
+}
+await browser.close();
+served.close();
