@@ -4,6 +4,8 @@
 use crate::phrases;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use cell_records_types::TypeInfo;
+use cell_records_types::accounts::Role;
 use cell_records_types::faults::{self, Fault, FaultCode};
 use cell_records_types::phrases::Words;
 use cell_records_types::problem::{Problem, ProblemFault};
@@ -35,7 +37,7 @@ macro_rules! error_codes {
 error_codes! {
     BAD_REQUEST 400 "bad_request" "The request was not understood." "Không hiểu được yêu cầu.";
     INVALID_JSON 400 "invalid_json" "The body is not JSON of the expected form." "Nội dung không phải JSON đúng dạng.";
-    INVALID_PARAMETER 400 "invalid_parameter" "A parameter is unknown or has no valid value." "Tham số không có hoặc giá trị không hợp lệ.";
+    INVALID_PARAMETER 400 "invalid_parameter" "A parameter is unknown or has no valid value." "Tham số không tồn tại hoặc có giá trị không hợp lệ.";
     INVALID_HEADER 400 "invalid_header" "A header has no valid value." "Giá trị header không hợp lệ.";
     CURSOR_INVALID 400 "cursor_invalid" "The cursor cannot be read." "Không đọc được con trỏ.";
     CURSOR_FILTER_MISMATCH 400 "cursor_filter_mismatch" "The parameters differ from those that the cursor began with." "Tham số khác với lúc bắt đầu con trỏ.";
@@ -74,6 +76,14 @@ error_codes! {
     INTERNAL 500 "internal" "A fault of this server; it is logged under the request id." "Lỗi của máy chủ; đã ghi nhật ký theo mã yêu cầu.";
     UNAVAILABLE 503 "unavailable" "The service cannot answer now; try again shortly." "Dịch vụ tạm thời chưa trả lời được; hãy thử lại sau.";
     OUTCOME_UNKNOWN 503 "outcome_unknown" "It is not known whether the write was stored; repeat it under the same key, or read first." "Chưa biết thao tác ghi đã được lưu hay chưa; hãy gửi lại với cùng khóa hoặc đọc trước.";
+}
+
+/// What is said of a missing right: what it is about and what it would do, parted by a colon.
+pub fn missing(right: &str) -> Words {
+    let (kind, verb) = right.split_once(':').unwrap_or((right, ""));
+    let about = TypeInfo::named(kind).map_or_else(|| Words::plain(kind), |kind| kind.label.into());
+    let phrase = if verb == "approve" { &phrases::MISSING_APPROVAL } else { &phrases::MISSING_WRITE };
+    phrase.of(about).with(right)
 }
 
 /// An error on its way to the caller.
@@ -151,9 +161,14 @@ impl ApiError {
         error
     }
 
-    /// A missing right.
-    pub fn forbidden(right: impl fmt::Display) -> Self {
-        ApiError::new(&FORBIDDEN).detail(phrases::MISSING_RIGHT.with(right))
+    /// A missing right, such as `unit:write`.
+    pub fn forbidden(right: &str) -> Self {
+        ApiError::new(&FORBIDDEN).detail(missing(right))
+    }
+
+    /// A missing role: one of these.
+    pub fn needs_role(roles: &[Role]) -> Self {
+        ApiError::new(&FORBIDDEN).detail(phrases::MISSING_ROLE.of(Words::list(roles.iter().map(Role::words))))
     }
 
     /// The body, in the language asked for.
@@ -202,11 +217,14 @@ impl ResponseError for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cell_records_types::phrases::{assert_both, assert_sentence};
 
     #[test]
     fn every_error_is_in_both_languages() {
         for code in ERROR_CODES {
-            cell_records_types::phrases::assert_both(code.en, code.vi);
+            assert_both(code.en, code.vi);
+            assert_sentence(code.en);
+            assert_sentence(code.vi);
         }
     }
 }

@@ -99,14 +99,14 @@ on_both_engines! {
         let of_date = in_vietnamese(ward.office.post("/v1/members", json!({"admission_date": "2020-02-30"}))).await;
         assert!(of_date.to_string().contains("Phải có dạng YYYY-MM-DD và là một ngày có thật."), "{of_date}");
         assert_eq!(of_parameters["errors"][0]["message"], "Phải là số nguyên từ 1 đến 500.");
-        assert!(of_parameters["errors"][1]["message"].as_str().unwrap().starts_with("Không có ở đây; các tham số có: "), "{of_parameters}");
+        assert!(of_parameters["errors"][1]["message"].as_str().unwrap().starts_with("Tham số không tồn tại; các tham số có: "), "{of_parameters}");
         let of_header = in_vietnamese(ward.office.patch(&format!("/v1/units/{}", ward.a), "7", json!({}))).await;
-        assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("Phải là một entity tag"), "{of_header}");
+        assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("Phải là một thẻ"), "{of_header}");
         let viewer = server.acting(cell_records_client::types::accounts::Role::FrontendReader, &ward.a).await;
         let forbidden = in_vietnamese(viewer.post("/v1/units", crate::support::ward::unit("cell", &ward.ward))).await;
-        assert_eq!((&forbidden["title"], &forbidden["detail"]), (&json!("Bạn không có quyền thực hiện thao tác này."), &json!("thiếu quyền: unit:write")));
+        assert_eq!((&forbidden["title"], &forbidden["detail"]), (&json!("Bạn không có quyền thực hiện thao tác này."), &json!("Thiếu quyền ghi: Tổ chức (unit:write).")));
         let detail = in_vietnamese(ward.office.call(Method::POST, "/v1/members").body("application/json", "{")).await["detail"].clone();
-        assert_eq!(detail, "không phải JSON, ở dòng 1, cột 1");
+        assert_eq!(detail, "Nội dung không phải JSON, ở dòng 1, cột 1.");
         let warned = ward.office.patch(&format!("/v1/units/{}", ward.a), "*", json!({"address": "1"})).header("accept-language", "vi").await.is(200);
         assert_eq!(warned.body["warnings"][0]["message"], "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.");
     }

@@ -43,7 +43,7 @@ on_both_engines! {
         advance(&peer, &round, to("proposed")).await.is(200);
         for caller in [office, &peer] {
             let refused = advance(caller, &round, to("approved")).await.refused(403, "forbidden");
-            assert_eq!(refused.body["detail"], "missing right: evaluation_round:approve");
+            assert_eq!(refused.body["detail"], "The right to approve is missing: Evaluation round (evaluation_round:approve).");
             advance(caller, &round, json!({"to": "reviewing", "reason": "Sai"})).await.refused(403, "forbidden");
         }
         advance(&lead, &round, to("reviewing")).await.faults(&[("/reason", "reason_required")]);

@@ -59,5 +59,6 @@ mod sessions;
 mod starts;
 mod tokens;
 mod units;
+mod vietnamese;
 mod waiting_pulls;
 mod writer;

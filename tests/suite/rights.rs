@@ -85,7 +85,8 @@ fn allowed(body: &Value, kind: &Kind, class: Class) -> Value {
 async fn inside(ward: &Ward, caller: &Caller, role: &Role, kind: &'static Kind, access: Access) {
     let (collection, made) = (format!("/v1/{}", kind.plural), ward.record(kind, &ward.a).await);
     let path = format!("{collection}/{}", made.id());
-    let (office, missing) = (&ward.office, format!("missing right: {}:write", kind.name));
+    let (office, missing) =
+        (&ward.office, format!("The right to write is missing: {} ({}:write).", kind.label.en, kind.name));
     // Reading.
     let listed = caller.all(&format!("{collection}?count=exact&limit=500")).await.0;
     let listed = listed.iter().find(|item| item["id"] == made.body["id"]);

@@ -77,7 +77,7 @@ pub async fn write<T: Send + 'static>(
 pub fn administered(scope: &Scope) -> ApiResult<Vec<Uuid>> {
     let grants = scope.grants.iter().filter(|grant| grant.role == Role::Administrator);
     let roots: Vec<Uuid> = grants.map(|grant| grant.unit).collect();
-    if roots.is_empty() { Err(ApiError::forbidden(Role::Administrator)) } else { Ok(roots) }
+    if roots.is_empty() { Err(ApiError::needs_role(&[Role::Administrator])) } else { Ok(roots) }
 }
 
 /// The id in a path. A text that is no id names no account.

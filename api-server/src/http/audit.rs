@@ -57,5 +57,5 @@ async fn list_audit_events(app: App, who: Who, request: HttpRequest) -> ApiResul
 fn audited(scope: &Scope) -> ApiResult<Vec<Uuid>> {
     let audits = scope.grants.iter().filter(|grant| policy::audits(&grant.role));
     let roots: Vec<Uuid> = audits.map(|grant| grant.unit).collect();
-    if roots.is_empty() { Err(ApiError::forbidden(Role::Auditor)) } else { Ok(roots) }
+    if roots.is_empty() { Err(ApiError::needs_role(&[Role::Auditor])) } else { Ok(roots) }
 }

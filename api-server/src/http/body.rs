@@ -367,7 +367,7 @@ mod tests {
             let error = object(text.as_bytes()).unwrap_err();
             assert_eq!(error.code, &error::INVALID_JSON, "{text}");
             assert!(
-                error.detail.unwrap().text(false).starts_with("a key occurs twice in its object at line 1"),
+                error.detail.unwrap().text(false).starts_with("A key occurs twice in its object, at line 1"),
                 "{text}"
             );
         }
@@ -379,6 +379,6 @@ mod tests {
             assert_eq!(object(text.as_bytes()).unwrap_err().code, &error::INVALID_JSON, "{text}");
         }
         let deep = format!("{}1{}", "{\"a\":".repeat(1_000), "}".repeat(1_000));
-        assert!(object(deep.as_bytes()).unwrap_err().detail.unwrap().text(false).starts_with("not JSON"));
+        assert!(object(deep.as_bytes()).unwrap_err().detail.unwrap().text(false).starts_with("This is not JSON"));
     }
 }

@@ -11,8 +11,8 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
-    IF_NONE_MATCH, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, IF_MATCH, IF_NONE_MATCH, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -78,7 +78,7 @@ pub async fn edge(
     }
     let route = response.request().match_pattern().unwrap_or_else(|| "unknown".into());
     let under_v1 = response.request().path().starts_with("/v1");
-    finish_headers(response.headers_mut(), &id, under_v1);
+    finish_headers(response.headers_mut(), &id, under_v1, vietnamese);
     let expires = response.request().extensions().get::<TokenExpires>().map(|TokenExpires(end)| end.to_string());
     if let Some(end) = expires.and_then(|end| HeaderValue::from_str(&end).ok()) {
         response.headers_mut().insert(TOKEN_EXPIRES_SOON, end);
@@ -104,11 +104,11 @@ pub struct TokenExpires(pub Timestamp);
 
 fn finished(error: &ApiError, id: &str, vietnamese: bool) -> Error {
     let mut response = problem_response(error, id, vietnamese);
-    finish_headers(response.headers_mut(), id, true);
+    finish_headers(response.headers_mut(), id, true, vietnamese);
     InternalError::from_response("answered at the edge", response).into()
 }
 
-fn finish_headers(headers: &mut HeaderMap, id: &str, under_v1: bool) {
+fn finish_headers(headers: &mut HeaderMap, id: &str, under_v1: bool, vietnamese: bool) {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(X_REQUEST_ID, value);
     }
@@ -118,7 +118,13 @@ fn finish_headers(headers: &mut HeaderMap, id: &str, under_v1: bool) {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         }
         headers.append(VARY, HeaderValue::from_static("authorization, accept-language"));
+        headers.insert(CONTENT_LANGUAGE, language(vietnamese));
     }
+}
+
+/// The language of what the server says, as `Content-Language` names it.
+fn language(vietnamese: bool) -> HeaderValue {
+    HeaderValue::from_static(if vietnamese { "vi" } else { "en" })
 }
 
 /// The caller's own id when it is sane, else a new one.
@@ -212,6 +218,7 @@ pub fn problem_response(error: &ApiError, id: &str, vietnamese: bool) -> HttpRes
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((WWW_AUTHENTICATE, "Bearer"));
     }
+    response.insert_header((CONTENT_LANGUAGE, language(vietnamese)));
     response.content_type(PROBLEM).body(serde_json::to_string(&error.problem(id, vietnamese)).unwrap_or_default())
 }
 

@@ -301,7 +301,7 @@ async fn list_unit_grants(app: App, who: Who, request: HttpRequest, id: Path<Str
     let judge = |scope: &Scope| {
         let unit = found.filter(|unit| scope.reads(UNIT, *unit).is_some()).ok_or_else(not_found)?;
         let may = scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead));
-        if may { Ok(unit) } else { Err(ApiError::forbidden("committee_office, committee_lead")) }
+        if may { Ok(unit) } else { Err(ApiError::needs_role(&[Role::CommitteeOffice, Role::CommitteeLead])) }
     };
     let unit = who.judged(&app, judge).await?;
     let mut params = Params::of(&request)?;

@@ -17,7 +17,7 @@ use cell_records_types::Timestamp;
 use cell_records_types::accounts::{CallerKind, IssuedToken, Rotation, Token, TokenCreate};
 use cell_records_types::faults::{EMPTY, Fault, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
 use cell_records_types::pages::Page;
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::{IN_400_DAYS, Words};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -109,7 +109,7 @@ fn shown_once(system: &str, issued: &IssuedToken) -> HttpResponse {
 /// What is wrong with the end of a token.
 fn end_fault(end: Timestamp, now: Timestamp) -> Option<Fault> {
     let fits = now < end && end.micros() - now.micros() <= LONGEST;
-    (!fits).then(|| Fault::new("/expires_at", &OUT_OF_RANGE).about(&phrases::IN_400_DAYS))
+    (!fits).then(|| Fault::new("/expires_at", &OUT_OF_RANGE).about(&IN_400_DAYS))
 }
 
 /// Revokes a token, within a second.

@@ -4,7 +4,7 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::policy;
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verb, Verdict};
+use crate::store::rules::{self, Action, Change, Slice, Verb, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
@@ -74,7 +74,7 @@ impl Slice for EvaluationRound {
         if let (Some(opened), Some(closed)) = (round.opened_on, round.closed_on)
             && closed < opened
         {
-            verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, Words::plain("opened_on"));
+            verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, rules::called::<EvaluationRound>("opened_on"));
         }
         // Results name levels of the scheme.
         if change.action == Action::Update && change.changed(scheme) {
@@ -121,10 +121,10 @@ fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verd
         }
     }
     if from.next().as_ref() != Some(to) && !back {
-        return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, Words::plain(format_args!("{from} → {to}")));
+        return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, rules::moved(from.words(), to.words()));
     }
     if back && round.state_reason.is_none() {
-        return verdict.fault_about("reason", &REASON_REQUIRED, Words::plain(format_args!("{from} → {to}")));
+        return verdict.fault_about("reason", &REASON_REQUIRED, rules::moved(from.words(), to.words()));
     }
     if *to == RoundState::Approved {
         cap(round, set, verdict);

@@ -4,11 +4,10 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
-use cell_records_types::phrases::Words;
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
 use std::collections::HashSet;
@@ -42,7 +41,7 @@ impl Slice for EvaluationScheme {
         }
         let scheme = &change.after;
         if scheme.valid_to.is_some_and(|to| to <= scheme.valid_from) {
-            verdict.fault_about("valid_to", &DATES_OUT_OF_ORDER, Words::plain("valid_from"));
+            verdict.fault_about("valid_to", &DATES_OUT_OF_ORDER, rules::called::<EvaluationScheme>("valid_from"));
         }
         let mut seen = HashSet::new();
         for (index, level) in scheme.levels.iter().enumerate() {

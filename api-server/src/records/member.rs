@@ -5,7 +5,7 @@ mod filters;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::{ChildTable, Sort};
-use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
@@ -279,7 +279,7 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
         verdict.warn("admission_date", &UNDER_AGE);
     }
     if member.left_on.is_some_and(|left| left < member.admission_date) {
-        verdict.fault_about("left_on", &DATES_OUT_OF_ORDER, Words::plain("admission_date"));
+        verdict.fault_about("left_on", &DATES_OUT_OF_ORDER, rules::called::<Member>("admission_date"));
     }
     if let Some(official) = member.official_date {
         if official < member.admission_date {
@@ -290,7 +290,7 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     }
     if member.party_age_start.is_some_and(|start| start != age_counts_from(member)) && member.party_age_reason.is_none()
     {
-        verdict.fault_about("party_age_reason", &REASON_REQUIRED, Words::plain("party_age_start"));
+        verdict.fault_about("party_age_reason", &REASON_REQUIRED, rules::called::<Member>("party_age_start"));
     }
 }
 
@@ -301,7 +301,7 @@ fn number_fits(member: &Member, verdict: &mut Verdict) {
         let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
         if let (Some(code), Some(year)) = (part(3, 4), part(4, 6)) {
             if 1900 + 100 * (code / 2) + year != member.birth_date.year {
-                verdict.warn_about("personal_id", &ID_MISMATCH, Words::plain("birth_date"));
+                verdict.warn_about("personal_id", &ID_MISMATCH, rules::called::<Member>("birth_date"));
             }
             let fits = match member.sex {
                 Sex::Male => code % 2 == 0,
@@ -309,7 +309,7 @@ fn number_fits(member: &Member, verdict: &mut Verdict) {
                 Sex::Unspecified | Sex::Unknown(_) => true,
             };
             if !fits {
-                verdict.warn_about("personal_id", &ID_MISMATCH, Words::plain("sex"));
+                verdict.warn_about("personal_id", &ID_MISMATCH, rules::called::<Member>("sex"));
             }
         }
     }
@@ -321,7 +321,7 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet
     if let Some(before) = change.before.map(status).filter(|_| !change.importing && change.action == Action::Update)
         && !before.may_become(&now)
     {
-        verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, Words::plain(format_args!("{before} → {now}")));
+        verdict.fault_about("status", &STATUS_MOVE_NOT_ALLOWED, rules::moved(before.words(), now.words()));
     }
     if now.has_left() {
         if member.left_on.is_none() {

@@ -3,7 +3,7 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
@@ -55,7 +55,7 @@ impl Slice for Position {
         }
         let position = &change.after;
         if position.to.is_some_and(|to| to < position.from) {
-            verdict.fault_about("to", &DATES_OUT_OF_ORDER, Words::plain("from"));
+            verdict.fault_about("to", &DATES_OUT_OF_ORDER, rules::called::<Position>("from"));
         }
         if position.position_code.is_single() && position.to.is_none() {
             let mut others = set.others::<Position>(same_office(position), position.id);

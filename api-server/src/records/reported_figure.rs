@@ -3,10 +3,9 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};
-use cell_records_types::phrases::Words;
 use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
 
 impl Slice for ReportedFigure {
@@ -55,7 +54,11 @@ impl Slice for ReportedFigure {
             (None, None) => None,
             (Some(from), Some(to)) => {
                 if to < from {
-                    verdict.fault_about("period_to", &DATES_OUT_OF_ORDER, Words::plain("period_from"));
+                    verdict.fault_about(
+                        "period_to",
+                        &DATES_OUT_OF_ORDER,
+                        rules::called::<ReportedFigure>("period_from"),
+                    );
                 }
                 Some(true)
             }

@@ -3,7 +3,7 @@
 use crate::db::{Column, Id, Sql, Type, Value};
 use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
@@ -171,8 +171,8 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
             Some(before) => before == now || may_become(&before, &now),
         };
         if !allowed {
-            let from = change.before.map_or_else(|| "–".to_owned(), |before| state(before).to_string());
-            verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, Words::plain(format_args!("{from} → {now}")));
+            let from = change.before.map_or_else(|| Words::plain("–"), |before| state(before).words());
+            verdict.fault_about("state", &STATE_MOVE_NOT_ALLOWED, rules::moved(from, now.words()));
         }
         if now == UnitState::Dissolved && change.changed(state) {
             let on_strength = set.counts(&members(unit.id)).into_iter().any(|(status, count)| {
@@ -199,7 +199,7 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     if let (Some(established), Some(dissolved)) = (unit.established_on, unit.dissolved_on)
         && dissolved < established
     {
-        verdict.fault_about("dissolved_on", &DATES_OUT_OF_ORDER, Words::plain("established_on"));
+        verdict.fault_about("dissolved_on", &DATES_OUT_OF_ORDER, rules::called::<Unit>("established_on"));
     }
 }
 

@@ -10,7 +10,7 @@ use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types::faults::{Fault, FaultCode};
 use cell_records_types::fields::Part;
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::{MOVE, Words};
 use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
 use cell_records_types::{Label, RecordType};
 use serde_json::Map;
@@ -134,6 +134,17 @@ impl<T> Change<'_, T> {
     pub fn changed<V: PartialEq>(&self, part: impl Fn(&T) -> V) -> bool {
         self.before.is_none_or(|before| part(before) != part(&self.after))
     }
+}
+
+/// What people call a field, for a text.
+pub fn called<T: RecordType>(field: &'static str) -> Words {
+    let spec = T::FIELDS.iter().find(|spec| spec.name == field);
+    spec.map_or_else(|| Words::plain(field), |spec| spec.label.into())
+}
+
+/// From one code to another, for a text.
+pub fn moved(from: Words, to: Words) -> Words {
+    MOVE.of(from).of(to)
 }
 
 /// What a type's rules say of a write.

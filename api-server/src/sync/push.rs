@@ -205,7 +205,7 @@ impl AnswerForm {
             Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.messages(&item.faults),
             Some(Refusal::NotFound) => of_table("", &error::NOT_FOUND),
             Some(Refusal::Forbidden(right)) => {
-                one("", error::FORBIDDEN.code, format!("{} ({right})", self.text(&error::FORBIDDEN)))
+                one("", error::FORBIDDEN.code, error::missing(right).text(self.vietnamese).to_owned())
             }
             Some(Refusal::Deleted) => of_table("", &error::GONE),
             Some(Refusal::Stale) => of_table("/if_version", &error::STALE_VERSION),

@@ -115,6 +115,12 @@ macro_rules! codes {
             /// Every value that this version knows, in order.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
+            /// Its label in both languages; a code of a newer server as it is.
+            pub fn words(&self) -> $crate::phrases::Words {
+                let known = Self::LIST.codes.iter().find(|one| one.code == self.code());
+                known.map_or_else(|| $crate::phrases::Words::plain(self.code()), |one| one.label.into())
+            }
+
             /// The value of a code that this version knows.
             pub fn from_code(code: &str) -> Option<Self> {
                 match code { $($code => Some($name::$variant),)+ _ => None }
@@ -170,9 +176,13 @@ impl Class {
     }
 }
 
-/// Every enum of the contract, for `GET /v1/code_lists`: of the rights, then of the fields of the record types.
+/// Every enum of the contract, for `GET /v1/code_lists`: of the rights and of sync, then of the fields of the record types.
 pub fn code_lists() -> Vec<CodeList> {
-    let mut lists = vec![Class::LIST, crate::accounts::Role::LIST];
+    use crate::accounts::{CallerKind, Role};
+    use crate::sync::{ConflictReason, ItemStatus, Phase, PushMode, PushOp, PushReturn, RemoveReason};
+    let mut lists = vec![Class::LIST, Role::LIST, CallerKind::LIST];
+    lists.extend([PushMode::LIST, PushOp::LIST, PushReturn::LIST, ItemStatus::LIST, ConflictReason::LIST]);
+    lists.extend([Phase::LIST, RemoveReason::LIST]);
     for field in crate::RECORD_TYPES.iter().flat_map(|one| one.fields) {
         field.shape.walk(&mut |shape| match shape {
             Shape::Code(list) if lists.iter().all(|known| known.name != list.name) => lists.push(**list),
@@ -191,5 +201,22 @@ mod tests {
     fn the_schema_of_an_enum_has_its_codes_as_they_stand_on_the_wire() {
         let schema = serde_json::to_value(Class::schema()).unwrap();
         assert_eq!(schema["enum"], serde_json::json!(["public", "internal", "personal", "sensitive"]));
+    }
+}
+
+#[cfg(test)]
+mod label_tests {
+    #[test]
+    fn every_label_begins_with_upper_case() {
+        for list in super::code_lists() {
+            for code in list.codes {
+                let labels = [code.label.vi, code.label.en];
+                assert!(
+                    labels.iter().all(|label| label.starts_with(|c: char| c.is_uppercase() || c.is_numeric())),
+                    "{}: {labels:?}",
+                    list.name
+                );
+            }
+        }
     }
 }

@@ -55,7 +55,7 @@ fault_codes! {
     KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind is not allowed here." "Loại tổ chức này không thể đặt ở đây.";
     STATE_MOVE_NOT_ALLOWED "state_move_not_allowed" "The state cannot move this way: {}." "Không chuyển được trạng thái: {}.";
     UNIT_NOT_EMPTY "unit_not_empty" "The unit still has members on strength or live units below." "Tổ chức còn đảng viên hoặc tổ chức trực thuộc.";
-    DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before {}." "Không được sớm hơn {}.";
+    DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before “{}”." "Không được sớm hơn “{}”.";
     NOT_A_CELL "not_a_cell" "Members belong to a cell that is not dissolved." "Đảng viên phải thuộc một chi bộ chưa giải thể.";
     STATUS_MOVE_NOT_ALLOWED "status_move_not_allowed" "The status cannot move this way: {}." "Không chuyển được tình trạng: {}.";
     IN_THE_FUTURE "in_the_future" "Must not be in the future." "Không được là ngày trong tương lai.";
@@ -84,7 +84,7 @@ fault_codes! {
     MATCH_TAKEN "match_taken" "The record that has this number has another id of your system." "Bản ghi có số này đã mang một mã khác của hệ thống gửi.";
     POSSIBLE_DUPLICATE "possible_duplicate" "A member of the same name and birth date exists." "Đã có đảng viên trùng họ tên và ngày sinh.";
     FEW_OFFICIAL_MEMBERS "few_official_members" "An active cell has fewer than 3 official members." "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.";
-    ID_MISMATCH "id_mismatch" "The number's {} does not match the record." "Số định danh không khớp với {}.";
+    ID_MISMATCH "id_mismatch" "The number does not match “{}”." "Số định danh không khớp với “{}”.";
     UNDER_AGE "under_age" "Admitted before the age of 18." "Được kết nạp trước 18 tuổi.";
     SHORT_PROBATION "short_probation" "Less than 12 months between admission and official date." "Từ ngày vào Đảng đến ngày chính thức chưa đủ 12 tháng.";
     OPEN_POSITIONS "open_positions" "The member still holds open positions." "Đảng viên còn giữ chức vụ chưa kết thúc.";
@@ -231,6 +231,8 @@ mod tests {
     fn every_fault_is_in_both_languages() {
         for code in FAULT_CODES {
             phrases::assert_both(code.en, code.vi);
+            phrases::assert_sentence(code.en);
+            phrases::assert_sentence(code.vi);
         }
     }
 }

@@ -20,12 +20,12 @@ codes! {
     pub open enum MemberStatus = "member_status" {
         Probationary = "probationary" "Dự bị" "Probationary";
         Official = "official" "Chính thức" "Official";
-        TemporaryOut = "temporary_out" "Chuyển sinh hoạt tạm thời" "Temporarily elsewhere";
-        Suspended = "suspended" "Đình chỉ sinh hoạt" "Suspended";
-        TransferredOut = "transferred_out" "Đã chuyển đi" "Transferred out";
-        Expelled = "expelled" "Khai trừ" "Expelled";
-        Removed = "removed" "Xóa tên" "Removed from the list";
-        Withdrawn = "withdrawn" "Xin ra khỏi Đảng" "Withdrawn";
+        TemporaryOut = "temporary_out" "Chuyển sinh hoạt đảng tạm thời" "Temporarily elsewhere";
+        Suspended = "suspended" "Đình chỉ sinh hoạt đảng" "Suspended";
+        TransferredOut = "transferred_out" "Đã chuyển sinh hoạt đảng" "Transferred out";
+        Expelled = "expelled" "Đã khai trừ" "Expelled";
+        Removed = "removed" "Đã xóa tên" "Removed from the list";
+        Withdrawn = "withdrawn" "Đã ra khỏi Đảng" "Withdrawn";
         Deceased = "deceased" "Từ trần" "Deceased";
         Abroad = "abroad" "Ở nước ngoài" "Abroad";
     }

@@ -1,6 +1,7 @@
 //! Phrases that are put into the texts of faults and problems. Each has both languages, so that no sentence is half
 //! in one and half in the other: what has no language (a name, a code, a number) is put in by [`Phrase::with`].
 
+use crate::Label;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
@@ -25,6 +26,17 @@ impl Phrase {
     pub fn with(&'static self, value: impl Display) -> Words {
         Words::from(self).with(value)
     }
+
+    /// The phrase with words in the language of each text for its first `{}`.
+    pub fn of(&'static self, words: impl Into<Words>) -> Words {
+        Words::from(self).of(words)
+    }
+}
+
+impl From<Label> for Words {
+    fn from(label: Label) -> Self {
+        Words { en: label.en.into(), vi: label.vi.into() }
+    }
 }
 
 impl From<&'static Phrase> for Words {
@@ -46,6 +58,19 @@ impl Words {
         let value = value.to_string();
         let put = |text: String| text.replacen("{}", &value, 1);
         Words { en: put(self.en), vi: put(self.vi) }
+    }
+
+    /// With words in the language of each text for the first `{}` that is left.
+    #[must_use]
+    pub fn of(self, words: impl Into<Words>) -> Self {
+        let words = words.into();
+        Words { en: self.en.replacen("{}", &words.en, 1), vi: self.vi.replacen("{}", &words.vi, 1) }
+    }
+
+    /// A list of words.
+    pub fn list(all: impl IntoIterator<Item = Words>) -> Self {
+        let (en, vi): (Vec<String>, Vec<String>) = all.into_iter().map(|words| (words.en, words.vi)).unzip();
+        Words { en: en.join(", "), vi: vi.join(", ") }
     }
 
     /// In Vietnamese or English.
@@ -78,22 +103,34 @@ macro_rules! phrases {
           pub static $name: $crate::phrases::Phrase = $crate::phrases::Phrase { en: $en, vi: $vi };)*
 
         #[cfg(test)]
+        static ALL: &[&$crate::phrases::Phrase] = &[$(&$name),*];
+
+        #[cfg(test)]
         #[test]
         fn every_phrase_is_in_both_languages() {
-            for phrase in [$(&$name),*] {
+            for phrase in ALL {
                 $crate::phrases::assert_both(phrase.en, phrase.vi);
             }
         }
     };
 }
 
-/// Fails on a text that has another number of places for values than its translation, or that has the same words.
+/// Fails on a text that has another number of places for values than its translation, or that is not in Vietnamese:
+/// a sentence of some length has letters that English lacks. Abbreviations, names and signs are the same in both.
 #[doc(hidden)]
 pub fn assert_both(en: &str, vi: &str) {
     assert_eq!(en.matches("{}").count(), vi.matches("{}").count(), "{en}");
     let has_words =
         en.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.len() > 1 && word != word.to_uppercase());
-    assert!(!vi.is_empty() && (en != vi || !has_words), "not translated: {en}");
+    let is_vietnamese = vi.chars().any(|c| c.is_alphabetic() && !c.is_ascii());
+    assert!(!vi.is_empty() && (is_vietnamese || !has_words), "not translated: {en}");
+}
+
+/// Fails on a text that is no sentence: one begins with an upper case letter or a value, and ends with a stop.
+#[doc(hidden)]
+pub fn assert_sentence(text: &str) {
+    let begins = text.starts_with(|c: char| c.is_uppercase() || c == '{');
+    assert!(begins && text.ends_with('.'), "no sentence: {text}");
 }
 
 phrases! {
@@ -119,5 +156,9 @@ phrases! {
     PHONE "a phone number such as +84912345678" "số điện thoại như +84912345678";
     EMAIL "an e-mail address" "địa chỉ thư điện tử";
     PROFILE_NUMBER "6 digits and 1 to 3 letters" "6 chữ số và 1 đến 3 chữ cái";
+    READABLE_RECORD "a readable record" "một bản ghi đọc được";
+    IN_400_DAYS "a time in the next 400 days" "một thời điểm trong 400 ngày tới";
+    // From one code to another.
+    MOVE "{} → {}" "{} → {}";
     GENERAL_EDUCATION "a class of 12 or 10, such as 12/12" "lớp của hệ 12 hoặc 10 năm, như 12/12";
 }

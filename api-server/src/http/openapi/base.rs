@@ -16,7 +16,7 @@ use utoipa::openapi::tag::TagBuilder;
             Everything under `/v1` except login, refresh and the exchange of tokens needs `Authorization: Bearer`: the access token \
             of a login, or the token of a registered system. What a caller may not see is treated as if it did not exist.\n\n\
             Every error is one `application/problem+json` body with a stable `code`, in Vietnamese where `Accept-Language` \
-            prefers it. Each operation lists the errors that it can return; a method that a path does not have is \
+            prefers it; `Content-Language` says which. Each operation lists the errors that it can return; a method that a path does not have is \
             `405 method_not_allowed`.",
         contact(name = "The maintainers of cell-records"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")

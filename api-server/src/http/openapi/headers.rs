@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Components, HeaderBuilder, Ref, RefOr, Response};
 
 /// The headers: names, the types of their values, what they say.
-const HEADERS: [(&str, Type, &str); 9] = [
+const HEADERS: [(&str, Type, &str); 10] = [
     (
         "X-Request-Id",
         Type::String,
@@ -19,6 +19,7 @@ const HEADERS: [(&str, Type, &str); 9] = [
     ("Location", Type::String, "The path of the new thing. A dry run has none."),
     ("Link", Type::String, "The next page, as `<path>; rel=\"next\"`; absent after the last."),
     ("Idempotent-Replayed", Type::String, "`true`: the answer of an earlier request under the same key."),
+    ("Content-Language", Type::String, "The language of the texts: `vi` or `en`."),
     ("Set-Cookie", Type::String, "The refresh token in its cookie, or the end of it."),
     (
         "Token-Expires-Soon",
@@ -41,7 +42,7 @@ pub fn of_problem(status: u16) -> impl Iterator<Item = &'static str> {
         429 | 503 => Some("Retry-After"),
         _ => None,
     };
-    ["X-Request-Id"].into_iter().chain(own)
+    ["X-Request-Id", "Content-Language"].into_iter().chain(own)
 }
 
 /// Adds the headers of a response that is no error; those that it names itself are stated among the components.
@@ -50,6 +51,9 @@ pub fn complete(it: &Facts<'_>, status: &str, response: &mut Response) {
     let mut names: Vec<&str> =
         HEADERS.iter().map(|(name, ..)| *name).filter(|name| own.clone().any(|own| own == *name)).collect();
     names.push("X-Request-Id");
+    if it.path.starts_with("/v1/") {
+        names.push("Content-Language");
+    }
     if status == "201" {
         names.push("Location");
     }

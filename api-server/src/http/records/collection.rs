@@ -48,5 +48,5 @@ pub async fn must_read(app: &App, who: &mut Who, kind: &Kind) -> ApiResult<()> {
     if who.sees(app, |scope| scope.most(kind).is_some()).await? {
         return Ok(());
     }
-    Err(ApiError::new(&TYPE_NOT_READABLE).detail(phrases::OF_TYPE.with(kind.name)))
+    Err(ApiError::new(&TYPE_NOT_READABLE).detail(phrases::OF_TYPE.of(kind.label).with(kind.name)))
 }

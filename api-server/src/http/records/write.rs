@@ -32,7 +32,7 @@ pub async fn create(
 ) -> ApiResult<HttpResponse> {
     let somewhere = who.scope.grants.iter().any(|grant| who.scope.writes(kind, grant.unit).whole());
     if !somewhere {
-        return Err(ApiError::forbidden(format!("{}:write", kind.name)));
+        return Err(ApiError::forbidden(&format!("{}:write", kind.name)));
     }
     let body = body?;
     let mut fields = body.object()?;
@@ -133,7 +133,7 @@ pub async fn after_rights(app: &App, who: &mut Who, kind: &'static Kind, path: &
     match of_path(app, who, kind, path).await {
         Err(first) => first,
         Ok(record) if !who.scope.writes(kind, record.unit_id).any() => {
-            ApiError::forbidden(format!("{}:write", kind.name))
+            ApiError::forbidden(&format!("{}:write", kind.name))
         }
         Ok(_) => error,
     }

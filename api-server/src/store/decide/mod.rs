@@ -16,8 +16,8 @@ use super::registry::{KINDS, RecordKey, UNIT};
 use super::rules::{Action, AnyChange, Verdict};
 use super::scope::Scope;
 use super::write_set::{Count, WriteSet};
-use crate::phrases;
 use cell_records_types::faults::{self, Fault, FaultCode};
+use cell_records_types::phrases::READABLE_RECORD;
 use cell_records_types::sync::{Candidate, ConflictReason, FieldConflict, ItemStatus, OnPossibleDuplicate, PushOp};
 use matching::Matched;
 use serde::{Deserialize, Serialize};
@@ -315,7 +315,7 @@ fn judge(
             let _ = before.map(|before| before.any());
             if all.is_empty() {
                 // Only such a record comes here.
-                all.push(Fault::new(item.prefix, &faults::WRONG_TYPE).about(&phrases::READABLE_RECORD));
+                all.push(Fault::new(item.prefix, &faults::WRONG_TYPE).about(&READABLE_RECORD));
             }
             Err(Decided { candidates: verdict.candidates, ..invalid(all) }.into())
         }

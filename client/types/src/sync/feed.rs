@@ -9,8 +9,8 @@ use uuid::Uuid;
 codes! {
     /// Whether a page belongs to the first load or to what came after.
     pub open enum Phase = "sync_phase" {
-        Snapshot = "snapshot" "toàn bộ" "Snapshot";
-        Changes = "changes" "thay đổi" "Changes";
+        Snapshot = "snapshot" "Toàn bộ" "Snapshot";
+        Changes = "changes" "Thay đổi" "Changes";
     }
 }
 
@@ -165,8 +165,8 @@ impl Parts<'_> {
 codes! {
     /// Why a record leaves a copy.
     pub open enum RemoveReason = "remove_reason" {
-        Deleted = "deleted" "đã xóa" "Deleted";
-        OutOfScope = "out_of_scope" "ngoài phạm vi" "Out of scope";
+        Deleted = "deleted" "Đã xóa" "Deleted";
+        OutOfScope = "out_of_scope" "Ngoài phạm vi" "Out of scope";
     }
 }
 

@@ -10,46 +10,46 @@ use uuid::Uuid;
 codes! {
     /// What happens to a batch when an item is refused.
     pub closed enum PushMode = "push_mode" {
-        Record = "record" "từng bản ghi" "Refused items are left out";
-        All = "all" "tất cả" "Any refused item refuses the batch";
+        Record = "record" "Từng bản ghi" "Refused items are left out";
+        All = "all" "Tất cả" "Any refused item refuses the batch";
     }
 }
 
 codes! {
     /// What an item does.
     pub closed enum PushOp = "push_op" {
-        Upsert = "upsert" "tạo hoặc sửa" "Create or update";
-        Create = "create" "tạo" "Create";
-        Update = "update" "sửa" "Update";
-        Delete = "delete" "xóa" "Delete";
-        Restore = "restore" "khôi phục" "Restore";
+        Upsert = "upsert" "Tạo hoặc sửa" "Create or update";
+        Create = "create" "Tạo" "Create";
+        Update = "update" "Sửa" "Update";
+        Delete = "delete" "Xóa" "Delete";
+        Restore = "restore" "Khôi phục" "Restore";
     }
 }
 
 codes! {
     /// How much a push returns.
     pub closed enum PushReturn = "push_return" {
-        Minimal = "minimal" "tối thiểu" "Ids and versions";
-        Representation = "representation" "đầy đủ" "The whole records";
+        Minimal = "minimal" "Tối thiểu" "Ids and versions";
+        Representation = "representation" "Đầy đủ" "The whole records";
     }
 }
 
 codes! {
     /// What happens to an item that may double a record which its caller sees.
     pub closed enum OnPossibleDuplicate = "on_possible_duplicate" {
-        Store = "store" "vẫn lưu, kèm cảnh báo" "Stored, with a warning";
-        Reject = "reject" "không lưu" "Refused";
+        Store = "store" "Vẫn lưu, kèm cảnh báo" "Stored, with a warning";
+        Reject = "reject" "Không lưu" "Refused";
     }
 }
 
 codes! {
     /// By what two records are taken for one.
     pub open enum MatchBy = "match_by" {
-        ExternalId = "external_id" "mã ngoài" "External id";
-        PersonalId = "personal_id" "số định danh cá nhân" "Personal number";
-        ProfileNumber = "profile_number" "số lý lịch" "Profile number";
-        CardNumber = "card_number" "số thẻ đảng viên" "Party card number";
-        NameBirth = "name_birth" "họ tên và ngày sinh" "Name and birth date";
+        ExternalId = "external_id" "Mã của hệ thống khác" "External id";
+        PersonalId = "personal_id" "Số định danh cá nhân" "Personal id";
+        ProfileNumber = "profile_number" "Số lý lịch đảng viên" "Profile number";
+        CardNumber = "card_number" "Số thẻ đảng viên" "Party card number";
+        NameBirth = "name_birth" "Họ tên và ngày sinh" "Name and birth date";
     }
 }
 
@@ -263,18 +263,18 @@ impl PushItem {
 codes! {
     /// The outcome of an item.
     pub open enum ItemStatus = "item_status" {
-        Created = "created" "đã tạo" "Created";
-        Updated = "updated" "đã sửa" "Updated";
-        Unchanged = "unchanged" "không đổi" "Unchanged";
-        Deleted = "deleted" "đã xóa" "Deleted";
-        Restored = "restored" "đã khôi phục" "Restored";
-        Conflict = "conflict" "xung đột" "Conflict";
-        Invalid = "invalid" "không hợp lệ" "Invalid";
-        Forbidden = "forbidden" "không có quyền" "Forbidden";
-        NotFound = "not_found" "không tìm thấy" "Not found";
-        DuplicateMatch = "duplicate_match" "có thể trùng bản ghi khác" "It may be another record";
-        Blocked = "blocked" "bị chặn" "Blocked";
-        SkippedOwnOrigin = "skipped_own_origin" "bỏ qua vì đến từ chính hệ thống này hoặc qua quá nhiều hệ thống" "Came from this server, or by too many relays";
+        Created = "created" "Đã tạo" "Created";
+        Updated = "updated" "Đã sửa" "Updated";
+        Unchanged = "unchanged" "Không đổi" "Unchanged";
+        Deleted = "deleted" "Đã xóa" "Deleted";
+        Restored = "restored" "Đã khôi phục" "Restored";
+        Conflict = "conflict" "Xung đột" "Conflict";
+        Invalid = "invalid" "Không hợp lệ" "Invalid";
+        Forbidden = "forbidden" "Không có quyền" "Forbidden";
+        NotFound = "not_found" "Không tìm thấy" "Not found";
+        DuplicateMatch = "duplicate_match" "Có thể trùng bản ghi khác" "It may be another record";
+        Blocked = "blocked" "Bị chặn" "Blocked";
+        SkippedOwnOrigin = "skipped_own_origin" "Bỏ qua vì đến từ chính hệ thống này hoặc qua quá nhiều hệ thống" "Came from this server, or by too many relays";
     }
 }
 
@@ -376,11 +376,11 @@ impl ItemResult {
 codes! {
     /// Why an item conflicts.
     pub open enum ConflictReason = "conflict_reason" {
-        Version = "version" "phiên bản" "The record has another version";
-        Deleted = "deleted" "đã xóa" "The record is deleted";
-        Unique = "unique" "trùng" "Another record holds it";
-        Referenced = "referenced" "đang được dẫn chiếu" "Live records refer to it";
-        State = "state" "trạng thái" "Its state does not allow it";
+        Version = "version" "Đã có phiên bản khác" "The record has another version";
+        Deleted = "deleted" "Đã xóa" "The record is deleted";
+        Unique = "unique" "Trùng với bản ghi khác" "Another record holds it";
+        Referenced = "referenced" "Đang được dẫn chiếu" "Live records refer to it";
+        State = "state" "Trạng thái không cho phép" "Its state does not allow it";
     }
 }
 
