@@ -108,13 +108,17 @@ on_both_engines! {
         assert_eq!((candidates(&results[0]), candidates(&results[1])), (vec![(first.as_str(), "name_birth")], vec![(first.as_str(), "profile_number")]));
         let found = ward.office.get("/v1/members?q=ho%20thi%20mot&count=exact").await.is(200);
         assert_eq!(found.body["total"], 1);
-        // Without that it is stored, with a warning; a repeat says so without naming anybody.
+        // Without that it is stored, with a warning. A repeat names those whom the caller still sees.
+        let cell = server.acting(Role::CommitteeOffice, &ward.a).await;
         let stored = json!({"items": [create(&twin)]});
-        for repeated in [false, true] {
-            let answer = ward.office.post("/v1/sync/push", stored.clone()).header("idempotency-key", "twin").await.is(207);
+        for seen in [true, true, false] {
+            if !seen {
+                ward.office.patch(&format!("/v1/members/{first}"), "*", json!({"unit_id": ward.b})).await.is(200);
+            }
+            let answer = cell.post("/v1/sync/push", stored.clone()).header("idempotency-key", "twin").await.is(207);
             let item = &answer.body["items"][0];
             assert_eq!((&item["status"], &item["warnings"][0]["code"]), (&json!("created"), &json!("possible_duplicate")));
-            assert_eq!(candidates(item).is_empty(), repeated, "{item}");
+            assert_eq!(candidates(item), if seen { vec![(first.as_str(), "name_birth")] } else { vec![] }, "{item}");
         }
     }
 

@@ -104,6 +104,7 @@ fn an_operation_id_is_a_verb_and_what_it_is_done_to() {
         let verb = id.split('_').next().unwrap();
         let verbs: &[&str] = match method {
             "get" if path.ends_with('}') => &["get"],
+            "get" if path.ends_with("/counts") => &["count"],
             "get" => &["list", "get", "pull"],
             "patch" | "put" => &["update"],
             "delete" => &["delete"],

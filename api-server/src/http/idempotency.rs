@@ -3,22 +3,23 @@
 use super::administration::{self, Work};
 use super::tagged::Tagged;
 use crate::auth::caller::Who;
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
 use crate::phrases;
 use crate::state::App;
 use crate::store::decide::Decided;
-use crate::store::history;
 use crate::store::items::Key;
 use crate::store::record::Stored;
 use crate::store::registry::{Kind, RecordKey};
 use crate::store::scope::Scope;
 use crate::store::secrets;
 use crate::store::writer::{Done, Kept, KeptItem, WriteTx};
+use crate::store::{history, load};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse};
-use std::collections::HashMap;
+use cell_records_types::Class;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -88,17 +89,42 @@ pub async fn replayed(app: &App, who: &Who, kept: &Kept) -> ApiResult<Done> {
         // The caller was let in before its first run had ended, perhaps: the tree that it had then lacks what that one made.
         let view = app.live.confirm(db).await?;
         let scope = app.live.scope(db, &who.scope.actor, &who.identity.narrowing, &view).await?;
-        Ok::<_, ApiError>((history::single(db, &scope, &wanted).await?, scope, view.clock.epoch.clone()))
+        let candidates = candidates(db, kept).await?;
+        let found = history::single(db, &scope, &wanted).await?;
+        Ok::<_, ApiError>((found, candidates, scope, view.clock.epoch.clone()))
     };
-    let (found, scope, epoch) = app.reads.snapshot(read).await?;
+    let (found, candidates, scope, epoch) = app.reads.snapshot(read).await?;
     let found: HashMap<(RecordKey, i64), Arc<Stored>> =
         found.into_iter().map(|record| ((record.key(), record.version), Arc::new(record))).collect();
     let item = |kept: &KeptItem| {
         let key = Kind::named(&kept.kind).zip(kept.id).zip(kept.version);
         let record = key.and_then(|((kind, id), version)| found.get(&((kind.order, id), version)).cloned());
-        Decided { record, ..kept.decided() }
+        let mut decided = kept.decided();
+        decided.candidates.retain(|one| {
+            let record = candidates.iter().find(|record| record.kind.name == kept.kind && record.id == one.id);
+            let compared = record.zip(one.matched_by.field());
+            compared.is_some_and(|(record, field)| scope.reads_field(record.kind, record.unit_id, field))
+        });
+        Decided { record, ..decided }
     };
     Ok(Done { batch: Some(kept.batch), applied: true, items: kept.items.iter().map(item).collect(), scope, epoch })
+}
+
+/// The records that were named as possible duplicates, as they are now.
+async fn candidates(db: &mut Db<'_>, kept: &Kept) -> Result<Vec<Stored>, DbError> {
+    let mut by_kind: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
+    for item in &kept.items {
+        for one in &item.candidates {
+            by_kind.entry(&item.kind).or_default().insert(one.id);
+        }
+    }
+    let mut found = Vec::new();
+    for (kind, ids) in by_kind {
+        let Some(kind) = Kind::named(kind) else { continue };
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        found.extend(load::find_records(db, kind, &ids, Class::Public).await?);
+    }
+    Ok(found)
 }
 
 /// What the work of a `POST` on accounts comes to.

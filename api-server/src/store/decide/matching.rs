@@ -22,8 +22,8 @@ pub enum Matched {
 /// number: to others nothing is said of it.
 pub fn by_numbers(item: &Item, scope: &Scope, set: &WriteSet) -> Matched {
     let mut found: Vec<(&Arc<Stored>, &MatchBy)> = Vec::new();
-    for by in &item.match_by {
-        let Some(field) = by.number_field() else { continue };
+    for by in item.match_by.iter().filter(|by| by.is_number()) {
+        let Some(field) = by.field() else { continue };
         for record in item.kind.same(&item.fields, by).into_iter().flat_map(|lookup| set.found(lookup)) {
             let is_new = !found.iter().any(|(other, _)| other.id == record.id);
             if is_new && scope.reads_field(item.kind, record.unit_id, field) {

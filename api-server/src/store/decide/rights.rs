@@ -128,7 +128,7 @@ impl Rights<'_> {
         let writes: Vec<_> = units.iter().map(|unit| scope.writes(item.kind, *unit)).collect();
         // The number that found the record is not written: the record has it.
         let found_by = match &target.matched {
-            Matched::One(_, by @ (MatchBy::PersonalId | MatchBy::ProfileNumber)) => by.number_field(),
+            Matched::One(_, by @ (MatchBy::PersonalId | MatchBy::ProfileNumber)) => by.field(),
             _ => None,
         };
         for name in item.sent.iter().filter(|name| found_by != Some(name.as_str())) {

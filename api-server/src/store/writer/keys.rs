@@ -11,7 +11,7 @@ use crate::store::writer::{Done, WriteError};
 use cell_records_types::Timestamp;
 use cell_records_types::faults::{Fault, FaultCode};
 use cell_records_types::phrases::Words;
-use cell_records_types::sync::ItemStatus;
+use cell_records_types::sync::{Candidate, ItemStatus};
 use diesel::sql_types::Text;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::HashMap;
@@ -20,9 +20,11 @@ use uuid::Uuid;
 /// How long it is kept, in days.
 pub const KEYS_KEPT_DAYS: i64 = 7;
 
-/// Most bytes of faults that are kept of one call. No sender that means well comes near it; the faults beyond it are missing
-/// in a repeat.
+/// Most bytes of faults and candidates that are kept of one call. No sender that means well comes near it; those beyond it
+/// are missing in a repeat.
 const MOST_FAULT_BYTES: usize = 1024 * 1024;
+/// Bytes of one candidate.
+const CANDIDATE_BYTES: usize = 100;
 
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +60,9 @@ pub struct KeptItem {
     /// Its warnings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<KeptFault>,
+    /// The records that it may double.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
 }
 
 /// A refusal, `Invalid` where another version of the program kept one that this one does not know.
@@ -97,6 +102,13 @@ impl KeptItem {
             refusal: decided.refusal.clone(),
             faults: kept(&decided.faults),
             warnings: kept(&decided.warnings),
+            candidates: match room.checked_sub(decided.candidates.len() * CANDIDATE_BYTES) {
+                Some(left) => {
+                    *room = left;
+                    decided.candidates.clone()
+                }
+                None => Vec::new(),
+            },
         }
     }
 
@@ -117,8 +129,7 @@ impl KeptItem {
             known_to_writer: self.known_to_writer,
             faults: faults(&self.faults),
             warnings: faults(&self.warnings),
-            // Who may see them is a question of the first run.
-            candidates: Vec::new(),
+            candidates: self.candidates.clone(),
             differing: Vec::new(),
             effect: None,
         }

@@ -54,19 +54,25 @@ codes! {
 }
 
 impl MatchBy {
-    /// The field that holds it, where it is a number: no two people share one.
-    pub const fn number_field(&self) -> Option<&'static str> {
+    /// Whether it is a number: no two people share one.
+    pub const fn is_number(&self) -> bool {
+        matches!(self, MatchBy::PersonalId | MatchBy::ProfileNumber | MatchBy::CardNumber)
+    }
+
+    /// The field that it compares: only who reads it may learn of a match.
+    pub const fn field(&self) -> Option<&'static str> {
         match self {
             MatchBy::PersonalId => Some("personal_id"),
             MatchBy::ProfileNumber => Some("profile_number"),
             MatchBy::CardNumber => Some("card_numbers"),
-            MatchBy::ExternalId | MatchBy::NameBirth | MatchBy::Unknown(_) => None,
+            MatchBy::NameBirth => Some("full_name"),
+            MatchBy::ExternalId | MatchBy::Unknown(_) => None,
         }
     }
 }
 
 /// A record that may be the same as one that was sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct Candidate {
