@@ -1,5 +1,7 @@
 //! Carries what changes on one server to another, under the same ids, and stops where a change came from.
 //!
+//! The source wins: an upsert without a version replaces what the target has.
+//!
 //! Where a page of changes ends is noted in a file after its items are in the outbox: a crash between the two repeats
 //! the page, and what is repeated changes nothing.
 

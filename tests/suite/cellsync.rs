@@ -21,7 +21,7 @@ fn cellsync(server: &Server, token: &str, store: &Path) -> Command {
 }
 
 /// Runs a command: its exit status, what it printed and what it complained of.
-async fn ran(mut command: Command, arguments: &[&str]) -> (i32, String, String) {
+pub async fn ran(mut command: Command, arguments: &[&str]) -> (i32, String, String) {
     command.args(arguments);
     // The server runs on this runtime.
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -62,10 +62,16 @@ on_both_engines! {
         assert_eq!(parts(&listed[1]), (json!(2), json!("member"), json!("conflict")));
         assert_eq!(listed[1]["result"]["conflict"]["current_version"], 2);
 
-        assert_eq!(ran(cellsync(), &["resolve", "1", "--take", "server"]).await.0, 0);
-        assert_eq!(ran(cellsync(), &["resolve", "2", "--take", "mine"]).await.0, 0);
-        assert_eq!(ran(cellsync(), &["resolve", "3", "--take", "server"]).await.0, 0);
-        let (status, _, err) = ran(cellsync(), &["resolve", "3", "--take", "server"]).await;
+        let (_, out, _) = ran(cellsync(), &["conflicts", "2"]).await;
+        for part in ["mine was built on 1, current 2", "occupation_current", "mine     \"của phố\"", "current  \"của tỉnh\""] {
+            assert!(out.contains(part), "{part}: {out}");
+        }
+        assert_eq!(ran(cellsync(), &["conflicts", "1", "--take", "current"]).await.0, 0);
+        assert_eq!(ran(cellsync(), &["conflicts", "2", "--take", "mine"]).await.0, 0);
+        // What is invalid has no other side.
+        assert_eq!(ran(cellsync(), &["conflicts", "3", "--take", "current"]).await.0, 2);
+        assert_eq!(ran(cellsync(), &["conflicts", "3", "--drop"]).await.0, 0);
+        let (status, _, err) = ran(cellsync(), &["conflicts", "3", "--drop"]).await;
         assert!(status == 2 && err.contains("number 3"), "{err}");
         let (status, out, _) = ran(cellsync(), &["push"]).await;
         assert!(status == 0 && out.contains("1 accepted"), "{out}");
@@ -98,7 +104,7 @@ on_both_engines! {
         assert!(status == 1 && out.contains("1 accepted, 1 conflicts"), "{out}");
         let (_, out, _) = ran(cellsync(), &["conflicts"]).await;
         assert!(out.contains("conflict (version), the server has version 2"), "{out}");
-        assert_eq!(ran(cellsync(), &["resolve", "1", "--take", "mine"]).await.0, 0);
+        assert_eq!(ran(cellsync(), &["conflicts", "1", "--take", "mine"]).await.0, 0);
         let (status, out, _) = ran(cellsync(), &["push"]).await;
         assert!(status == 0 && out.contains("1 accepted"), "{out}");
         let member = city.get(&format!("/v1/members/{}", id(0)), &[]).await.body;
@@ -113,9 +119,95 @@ on_both_engines! {
             assert!(status == 2 && err.contains("must begin with http:// or https://"), "{err}");
         }
         let (status, _, err) = ran(cellsync("crt_x"), &["pull", "--server", &format!("{}/v1/", server.url)]).await;
-        assert!(status == 2 && err.contains("does not take the access token"), "{err}");
+        assert!(status == 4 && err.contains("does not take the access token"), "{err}");
         let (status, _, err) = ran(cellsync(" "), &["pull"]).await;
         assert!(status == 2 && err.contains("token is empty"), "{err}");
+        for (address, advice) in [
+            ("http://127.0.0.1:1".to_owned(), "Nothing listens there"),
+            ("http://no-such-host.invalid".to_owned(), "There is no host of this name"),
+            (server.url.replace("http://", "https://"), "does not speak TLS"),
+        ] {
+            let (status, _, err) = ran(cellsync("crt_x"), &["pull", "--server", &address, "--json"]).await;
+            let said: Value = serde_json::from_str(err.lines().last().unwrap()).unwrap();
+            assert!(status == 3 && said["advice"].as_str().unwrap().contains(advice), "{err}");
+        }
+    }
+
+    async fn a_copy_that_differs_is_found_and_repaired(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("copy.sqlite");
+        let cellsync = || cellsync(server, &city.token.token, &store);
+        assert_eq!(ran(cellsync(), &["pull"]).await.0, 0);
+        let (status, out, _) = ran(cellsync(), &["check"]).await;
+        assert!(status == 0 && out.contains("the copy is what the server has"), "{out}");
+
+        let db = rusqlite::Connection::open(&store).unwrap();
+        let last = |kind| db.query_row("SELECT max(id) FROM records WHERE type = ?1", [kind], |row| row.get::<_, String>(0)).unwrap();
+        let (member, unit, term) = (last("member"), last("unit"), last("term"));
+        let surplus = uuid::Uuid::now_v7().to_string();
+        db.execute("DELETE FROM records WHERE id = ?1", [&member]).unwrap();
+        db.execute("UPDATE records SET version = 9 WHERE id = ?1", [&unit]).unwrap();
+        db.execute("INSERT INTO records SELECT type, ?2, version, unit_id, body, seen, pushed FROM records WHERE id = ?1", [&term, &surplus]).unwrap();
+        drop(db);
+        let (status, out, _) = ran(cellsync(), &["check"]).await;
+        assert_eq!(status, 1, "{out}");
+        for part in [
+            format!("member {member} of unit"), "the copy absent, the server version 1".into(),
+            format!("unit {unit} of unit"), "the copy version 9, the server version 1".into(),
+            format!("term {surplus} of unit"), "the copy version 1, the server absent".into(),
+            "member: the copy holds 1,167, the server 1,168, 1 differ".into(),
+        ] {
+            assert!(out.contains(&part), "{part}: {out}");
+        }
+        let (_, out, _) = ran(cellsync(), &["check", "--json"]).await;
+        let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((lines.len(), &lines[0]["types"]["term"]["differing"]), (4, &json!(1)));
+        assert_eq!(ran(cellsync(), &["check", "--repair"]).await.0, 0);
+        assert_eq!(ran(cellsync(), &["check"]).await.0, 0);
+    }
+
+    async fn a_profile_names_the_copy_which_is_exported_and_followed(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("token"), &city.token.token).unwrap();
+        let profile = format!("[profile.city]\nserver = \"{}\"\nstore = \"copy.sqlite\"\ntoken_file = \"token\"\ntypes = [\"unit\", \"member\"]\n", server.url);
+        std::fs::write(at("config.toml"), profile).unwrap();
+        let cellsync = || {
+            let mut command = cellsync(server, "", Path::new(""));
+            for name in ["CELLSYNC_SERVER", "CELLSYNC_TOKEN", "CELLSYNC_STORE"] {
+                command.env_remove(name);
+            }
+            command.env("CELLSYNC_CONFIG", at("config.toml")).env("CELLSYNC_PROFILE", "city");
+            command
+        };
+        let (status, out, err) = ran(cellsync(), &["whoami"]).await;
+        assert!(status == 0 && out.contains("account  system city") && out.contains("grant    exchange_peer of"), "{out}{err}");
+        let (_, out, _) = ran(cellsync(), &["pull", "--json"]).await;
+        let pulled: Value = serde_json::from_str(&out).unwrap();
+        assert!(pulled["held"] == pulled["stored"] && pulled["current"] == true, "{out}");
+        let (_, out, _) = ran(cellsync(), &["status", "--json"]).await;
+        let held = serde_json::from_str::<Value>(&out).unwrap()["held"].clone();
+        assert_eq!(held.as_object().unwrap().keys().collect::<Vec<_>>(), ["member", "unit"]);
+
+        let (_, out, _) = ran(cellsync(), &["export", "--types", "member"]).await;
+        let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((records.len() as i64, &records[0]["type"]), (held["member"].as_i64().unwrap(), &json!("member")));
+        assert_eq!(ran(cellsync(), &["export", "--format", "csv"]).await.0, 2, "one type");
+        let (status, _, err) = ran(cellsync(), &["export", "--format", "csv", "--types", "member", "-o", &at("members.csv")]).await;
+        let table = std::fs::read_to_string(at("members.csv")).unwrap();
+        assert!(status == 0 && table.starts_with("id,type,version,unit_id,created_at,updated_at,full_name,"), "{err}{table:.200}");
+        assert!(table.contains(records[0]["full_name"].as_str().unwrap()));
+
+        // A write wakes the watch; the command gets the change, and ends the watch.
+        let change = update("member", records[0]["id"].as_str().unwrap().parse().unwrap(), 1, json!({"occupation_current": "Nghỉ hưu"}));
+        server.peer("province", &ward()).await.write(vec![change]).await;
+        let follow = format!("cat >> {}; kill -TERM $PPID", at("changes"));
+        let (status, out, err) = ran(cellsync(), &["watch", "--exec", &follow]).await;
+        assert!(status == 0 && out.contains("1 changes, cursor current"), "{out}{err}");
+        let told: Value = serde_json::from_str(std::fs::read_to_string(at("changes")).unwrap().trim()).unwrap();
+        assert_eq!(told, json!({"event": "upserted", "type": "member", "id": records[0]["id"], "version": 2}));
     }
 
     async fn a_state_whose_reader_has_gone_is_no_failure(server: empty) {

@@ -15,6 +15,7 @@ mod audit;
 mod bad_input;
 mod breaking;
 mod cellsync;
+mod client_examples;
 mod concurrency;
 mod connections;
 mod cookies;

@@ -1,42 +1,119 @@
-//! What the server refused: shown, and ended as somebody decides.
+//! `cellsync conflicts`: what the server refused, shown, and ended as somebody decides.
 
-use crate::report::{human, print, words};
-use anyhow::Result;
-use cell_records_client::sync::{Outbox, SqliteStore, Take};
-use clap::ValueEnum;
-use std::process::ExitCode;
+use crate::end::End;
+use crate::output::{human, print, print_json};
+use crate::report::words;
+use crate::settings::Profiled;
+use anyhow::{Result, anyhow};
+use cell_records_client::sync::{CopyStore, Held, Outbox, Refused, SqliteStore, Take};
+use cell_records_client::types::Reference;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Number of an item: shows both sides of it.
+    number: Option<i64>,
+    /// Ends the item: `current` leaves the server's record as it is, `mine` sends the item again, upon the server's version.
+    #[arg(long, value_name = "SIDE", requires = "number", conflicts_with = "drop")]
+    take: Option<Side>,
+    /// Ends an item that is no conflict, such as an invalid one, or one that a corrected one replaces.
+    #[arg(long, requires = "number")]
+    drop: bool,
+}
 
 /// Whose version holds.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Side {
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Side {
     /// The server's: the item is dropped.
-    Server,
-    /// This side's: the item is sent again, upon the server's version.
+    Current,
+    /// This side's: the item is sent again.
     Mine,
 }
 
+pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
+    let mut store = settings.existing()?;
+    let Some(number) = arguments.number else { return list(&store, settings.json) };
+    let refused = store.refused()?.into_iter().find(|refused| refused.number == number);
+    let refused = refused.ok_or_else(|| anyhow!("no refused item has the number {number}"))?;
+    let take = match arguments.take {
+        None if !arguments.drop => return show(&store, &refused, settings.json),
+        None => Take::Current,
+        Some(Side::Current) if !refused.is_conflict() => {
+            return Err(anyhow!("item {number} is no conflict, so there is no other side to take: --drop ends it"));
+        }
+        Some(Side::Current) => Take::Current,
+        Some(Side::Mine) => Take::Mine,
+    };
+    store.resolve(number, take)?;
+    let waiting = store.waiting()?;
+    match take {
+        _ if settings.json => print_json(&json!({"ended": number, "waiting": waiting}))?,
+        Take::Current => print("dropped; a pull brings what the server has")?,
+        Take::Mine => print(format_args!("{} items wait; `cellsync push` sends them", human(waiting)))?,
+    }
+    Ok(End::Done)
+}
+
 /// Lists the refused items, oldest first.
-pub fn list(store: &SqliteStore, json: bool) -> Result<ExitCode> {
+fn list(store: &SqliteStore, json: bool) -> Result<End> {
     for refused in store.refused()? {
         if json {
-            print(serde_json::to_string(&refused)?)?;
+            print_json(&refused)?;
         } else {
             print(format_args!("{}  since {}  {}", refused.number, refused.at, words(&refused)))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(End::Done)
 }
 
-/// Ends one.
-pub fn resolve(mut store: SqliteStore, number: i64, side: Side) -> Result<ExitCode> {
-    let take = match side {
-        Side::Server => Take::Server,
-        Side::Mine => Take::Mine,
+/// A refused item beside the record that the copy holds.
+#[derive(Serialize)]
+struct Both<'a> {
+    #[serde(flatten)]
+    refused: &'a Refused,
+    held: Option<Map<String, Value>>,
+}
+
+/// Shows what was sent beside what the server has, so far as it said so, and what the copy holds.
+fn show(store: &SqliteStore, refused: &Refused, json: bool) -> Result<End> {
+    let named = match refused.item.id {
+        Some(Reference::Id(id)) => Some(id),
+        _ => refused.result.id,
     };
-    store.resolve(number, take)?;
-    match take {
-        Take::Server => print("dropped; a pull brings what the server has")?,
-        Take::Mine => print(format_args!("{} items wait; `cellsync push` sends them", human(store.waiting()?)))?,
+    let held = named.map(|id| store.get(&refused.item.kind, id)).transpose()?.flatten();
+    if json {
+        print_json(&Both { refused, held: held.map(|held| held.record) })?;
+        return Ok(End::Done);
     }
-    Ok(ExitCode::SUCCESS)
+    print(format_args!("{}  since {}  {}", refused.number, refused.at, words(refused)))?;
+    let said = refused.result.conflict.as_ref().and_then(|conflict| conflict.current_version);
+    let version = |version: Option<i64>| version.map_or("-".to_owned(), |version| version.to_string());
+    let held_version = held.as_ref().map(|held| held.version);
+    print(format_args!(
+        "version: mine was built on {}, current {}, the copy has {}",
+        version(refused.item.if_version),
+        version(said),
+        version(held_version)
+    ))?;
+    for (field, mine) in &refused.item.fields {
+        print(format_args!("{field}"))?;
+        print(format_args!("  mine     {mine}"))?;
+        print(format_args!("  current  {}", current(refused, held.as_ref(), field)))?;
+    }
+    Ok(End::Done)
+}
+
+/// The other side's value of a field: as the server said, else as the copy holds it.
+fn current(refused: &Refused, held: Option<&Held>, field: &str) -> String {
+    let said =
+        refused.result.conflict.as_ref().and_then(|conflict| conflict.fields.iter().find(|one| one.field == field));
+    match (said, held) {
+        (Some(said), _) => said.current.to_string(),
+        (None, Some(held)) => {
+            held.record.get(field).map_or("nothing, in the copy".to_owned(), |value| format!("{value} (the copy's)"))
+        }
+        (None, None) => "not known: pull first".to_owned(),
+    }
 }

@@ -1,18 +1,8 @@
-//! What is shown: lines, numbers, and what was done in words.
+//! What was done and what was refused, in words.
 
+use crate::output::{human, print};
 use anyhow::Result;
 use cell_records_client::sync::{Pulled, Refused, State};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use std::fmt::Display;
-use std::io::{ErrorKind, IsTerminal, Write};
-
-/// Prints a line. Who reads only the beginning closes the pipe: that is no failure.
-pub fn print(line: impl Display) -> Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
 
 /// A refused item, readable alone: what it was, and everything that is wrong with it.
 pub fn words(refused: &Refused) -> String {
@@ -62,22 +52,4 @@ pub fn changes(pulled: &Pulled) -> String {
         text.push_str(", WARNING: the server counted other numbers in its snapshot");
     }
     text
-}
-
-/// A number for people.
-pub fn human(count: impl TryInto<u64>) -> HumanCount {
-    HumanCount(count.try_into().unwrap_or(u64::MAX))
-}
-
-/// A number for the progress bar.
-pub fn whole(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// A counter on the terminal; nothing when the output goes to a file or a pipe.
-pub fn progress(template: &str) -> Result<ProgressBar> {
-    if !(std::io::stdout().is_terminal() && std::io::stderr().is_terminal()) {
-        return Ok(ProgressBar::hidden());
-    }
-    Ok(ProgressBar::new_spinner().with_style(ProgressStyle::with_template(template)?))
 }

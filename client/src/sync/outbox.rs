@@ -32,8 +32,8 @@ pub trait Outbox: CopyStore {
     /// moved to the refused ones because they refer to an item that was refused; nothing when the batch has been
     /// ended already, by another process.
     ///
-    /// The copy follows the outcomes only while [`State::revision`] is that of the batch. Later, the feed has brought
-    /// what the batch did, or something newer, or will: a late answer must not undo that.
+    /// The copy follows the outcomes only while [`State::revision`](super::State::revision) is that of the batch. Later,
+    /// the feed has brought what the batch did, or something newer, or will: a late answer must not undo that.
     fn settle(&mut self, key: &str, outcomes: &[Outcome]) -> Result<Option<usize>>;
 
     /// The items that the server refused, oldest first.
@@ -57,7 +57,7 @@ pub trait Outbox: CopyStore {
         let refused = self.refused()?.into_iter().find(|refused| refused.number == number);
         let refused = refused.ok_or_else(|| Error::Refused(format!("no refused item has the number {number}")))?;
         match take {
-            Take::Server => self.forget_refused(number),
+            Take::Current => self.forget_refused(number),
             Take::Mine => {
                 let named = match refused.item.id {
                     Some(Reference::Id(id)) => Some(id),
@@ -97,7 +97,7 @@ pub struct Batch {
     pub items: Vec<PushItem>,
     /// When it was made, by the local clock.
     pub prepared_at: Timestamp,
-    /// [`State::revision`] when it was made.
+    /// [`State::revision`](super::State::revision) when it was made.
     pub revision: i64,
 }
 

@@ -65,8 +65,8 @@ impl Refused {
 /// Whose version of a refused item holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
-    /// The server's: the item is dropped.
-    Server,
+    /// The server's, as it is now: the item is dropped.
+    Current,
     /// This side's: the item is sent again, upon the server's version.
     Mine,
 }

@@ -1,7 +1,8 @@
-//! The store in one SQLite file, which other programs may read while it is kept: table `records`.
+//! The store in one SQLite file, which other programs may read while it is kept.
 
 mod copy;
 mod outbox;
+mod views;
 
 use super::store::{State, broken};
 use crate::error::Result;
@@ -11,8 +12,11 @@ use std::time::Duration;
 
 /// A copy in a SQLite file.
 ///
+/// For each record type there is a view, named like its collection, with a column for each field. The views are for other
+/// programs, and stay as they are; the tables are this crate's own.
+///
 /// ```sql
-/// SELECT body ->> 'full_name' FROM records WHERE type = 'member' AND unit_id = '…';
+/// SELECT full_name FROM members WHERE unit_id = '…' AND status = 'official';
 /// ```
 ///
 /// The file holds personal data: a new one, and its folder, are for their owner only. Several processes may use it.
@@ -74,7 +78,7 @@ impl SqliteStore {
 
 fn connect(path: &Path) -> Tried<Connection> {
     private(path)?;
-    let db = Connection::open(path)?;
+    let mut db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(10))?;
     // FULL: what is acknowledged to the server must not be lost with the power.
     db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
@@ -84,6 +88,7 @@ fn connect(path: &Path) -> Tried<Connection> {
         1 => {}
         _ => return Err("the file was made by a later version of this program".into()),
     }
+    views::update(&mut db)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
 }

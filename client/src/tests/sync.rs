@@ -146,3 +146,26 @@ async fn a_server_without_tls_ends_a_watch_at_once() {
     let error = session.watch(|_| ()).await.unwrap_err();
     assert!(matches!(error, crate::Error::Network(_)) && !error.is_retryable(), "{error}");
 }
+
+#[test]
+fn each_type_has_a_view_with_its_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy.sqlite");
+    let mut store = SqliteStore::open(&path).unwrap();
+    let mut change = upsert(1, 3, "Lý Thị Lan");
+    change["record"]["status"] = "official".into();
+    apply(&mut store, page(None, false, &[change], "a", false));
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let read = "SELECT full_name, version, religion FROM members WHERE status = 'official'";
+    let row = |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let found: (String, i64, Option<String>) = db.query_row(read, [], row).unwrap();
+    assert_eq!(found, ("Lý Thị Lan".to_owned(), 3, None));
+    for one in crate::types::RECORD_TYPES {
+        let count: i64 = db.query_row(&format!("SELECT count(*) FROM {}", one.plural), [], |row| row.get(0)).unwrap();
+        assert_eq!(count, i64::from(one.name == "member"));
+    }
+    // What another version made is made anew.
+    db.execute_batch("DROP VIEW members; CREATE VIEW members AS SELECT 1 AS one").unwrap();
+    drop(SqliteStore::open(&path).unwrap());
+    assert!(db.query_row(read, [], row).is_ok());
+}

@@ -103,7 +103,7 @@ pub(super) async fn a_refused_item_is_dropped_or_sent_again_upon_the_servers_ver
     let numbered: Vec<i64> = session.store().refused().unwrap().iter().map(|refused| refused.number).collect();
     let store = session.store_mut();
     // The server's record stays, and nothing is sent.
-    store.resolve(numbered[0], Take::Server).unwrap();
+    store.resolve(numbered[0], Take::Current).unwrap();
     assert_eq!((store.waiting().unwrap(), name(store, 1).as_deref()), (0, Some("a")));
     store.resolve(numbered[1], Take::Mine).unwrap();
     // What cannot be sent again stays, and so does what is not there.

@@ -1,0 +1,44 @@
+//! What is printed: a line for a person, or with `--json` an object for a program.
+
+use anyhow::Result;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// Prints a line. Who reads only the beginning closes the pipe: that is no failure.
+pub fn print(line: impl Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints an object in one line.
+pub fn print_json(object: &impl Serialize) -> Result<()> {
+    print(serde_json::to_string(object)?)
+}
+
+/// A number for people.
+pub fn human(count: impl TryInto<u64>) -> HumanCount {
+    HumanCount(count.try_into().unwrap_or(u64::MAX))
+}
+
+/// A number for the progress bar.
+pub fn whole(count: impl TryInto<u64>) -> u64 {
+    count.try_into().unwrap_or(u64::MAX)
+}
+
+/// Whether somebody watches: not when the output goes to a file or a pipe.
+pub fn shown() -> bool {
+    std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// A bar on the terminal, with a length where it is known.
+pub fn progress(template: &str, length: Option<u64>) -> Result<ProgressBar> {
+    if !shown() {
+        return Ok(ProgressBar::hidden());
+    }
+    let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    Ok(bar.with_style(ProgressStyle::with_template(template)?))
+}
