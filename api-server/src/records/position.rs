@@ -7,7 +7,6 @@ use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
-use cell_records_types::phrases::Words;
 use cell_records_types::{CommitteeBody, Member, Position, PositionCode, RecordType, Unit};
 use uuid::Uuid;
 
