@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
 
-const { SERVER, USERNAME, PASSWORD, EXAMPLES, PICTURES, PAGE } = process.env;
+const { SERVER, USERNAME, PASSWORD, PAGE, EXAMPLES, PICTURES, CHROMIUM } = process.env;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-/;
 
 async function call(method, path, body, headers = {}) {
@@ -30,7 +30,7 @@ for (const [type, scheme] of [['member_evaluation', 'scheme-members'], ['unit_ev
 }
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: CHROMIUM,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const page = await browser.newPage({ viewport: { width: 1500, height: 1000 } });
