@@ -52,8 +52,7 @@ pub struct RecordTypeInfo {
     /// JSON Schema of what a merge patch takes.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub update_schema: Value,
-    /// What the caller reads and writes, and where. Empty: the caller sees no record of the type, but those that
-    /// `downward` shows.
+    /// What the caller reads and writes, and where. Empty: the caller sees no record of the type.
     pub rights: Vec<RightsInfo>,
 }
 
