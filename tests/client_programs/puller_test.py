@@ -198,7 +198,7 @@ class Puller(unittest.TestCase):
         self.assert_equal_copy()
         before = self.copy().keys()
 
-        fetch("DELETE", f"{path}/grants/{grant['id']}", token=ADMIN)
+        fetch("DELETE", f"{path}/grants/{grant['id']}", token=ADMIN, headers={"If-Match": "*"})
         self.puller("sync")
         self.assertIn(410, [answer.status for *_, answer in self.proxy.calls])
         self.assert_equal_copy()
