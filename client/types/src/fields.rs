@@ -1,62 +1,16 @@
 //! What a field's type must know to be checked: one trait, and the macros for nested objects and for
 //! texts of a fixed form. A check normalises the value in place and reports every fault.
 
+mod shape;
+
+pub use shape::Shape;
+
+use crate::Label;
 use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_FORMAT, WRONG_TYPE};
 use crate::phrases::{self, Words};
-use crate::{CodeList, Label};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-/// What a value of a field looks like: what a form needs to draw an input for it.
-#[derive(Debug, Clone, Copy)]
-pub enum Shape {
-    /// A text of at most so many characters.
-    Text(usize),
-    /// A text of a fixed form: a regular expression.
-    Form(&'static str),
-    /// A whole number between two bounds, both included.
-    Integer(i64, i64),
-    /// A decimal, as a string.
-    Decimal,
-    /// `true` or `false`.
-    Flag,
-    /// A date.
-    Date,
-    /// A date of which the day, or month and day, may be unknown.
-    PartialDate,
-    /// An instant.
-    Timestamp,
-    /// A UUID that refers to no record.
-    Uuid,
-    /// A code of a list.
-    Code(&'static CodeList),
-    /// A reference to a record of this type.
-    Reference(&'static str),
-    /// An object of these parts.
-    Object(&'static [Part]),
-    /// A list of at most so many values.
-    List {
-        /// What each value looks like.
-        of: &'static Shape,
-        /// The most values.
-        most: usize,
-    },
-    /// Names to lists of values.
-    Names(&'static Shape),
-}
-
-impl Shape {
-    /// Calls `visit` with this shape and each one inside it.
-    pub fn walk(&self, visit: &mut impl FnMut(&Shape)) {
-        visit(self);
-        match self {
-            Shape::Object(parts) => parts.iter().for_each(|part| part.shape.walk(visit)),
-            Shape::List { of, .. } | Shape::Names(of) => of.walk(visit),
-            _ => {}
-        }
-    }
-}
 
 /// A type of a value in a body.
 pub trait Field {

@@ -80,7 +80,7 @@ fn fields(kind: &Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<
         .chain(below.into_iter().chain(envelope).map(|name| (name, &ENVELOPE_GROUP)));
     let required = |name: &str| create["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
     let field = |(index, (name, group)): (usize, (&'static str, &Group))| {
-        let (spec, schema) = (spec(kind, name)?, &schema["properties"][name]);
+        let (spec, schema) = (spec(kind, name)?, property(schema, name));
         let default = kind.defaults.iter().find(|(field, _)| *field == name).map(|(_, value)| value);
         Some(FieldInfo {
             name: name.into(),
@@ -104,14 +104,20 @@ fn description(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().to_owned()
 }
 
+/// The schema of a property of an object.
+fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
+    schema.get("properties").and_then(|all| all.get(name)).unwrap_or(&Value::Null)
+}
+
 fn part(part: &Part, schema: &Value) -> PartInfo {
+    let its = property(schema, part.name);
     PartInfo {
         name: part.name.into(),
         label_vi: part.label.vi.into(),
         label_en: part.label.en.into(),
-        description: description(&schema["properties"][part.name]),
+        description: description(its),
         required: part.required,
-        value: value(&part.shape, &schema["properties"][part.name]),
+        value: value(&part.shape, its),
     }
 }
 
