@@ -50,10 +50,11 @@ await page.waitForSelector('#types button');
 assert.deepEqual(await page.locator('#types button').allTextContents(), types.map((type) => type.label_vi));
 
 for (const type of types) {
-  const followed = page.waitForResponse((response) => response.url().includes('/v1/sync/changes?') && response.url().includes(`types=${type.name}`));
+  const loaded = page.waitForResponse((response) => response.url().startsWith(`${SERVER}${type.collection}?limit=50`));
   await page.click(`#types button[name=${type.name}]`);
   await page.waitForSelector(`#title:text-is("${type.label_vi}")`);
-  await followed;
+  // The page asked for the cursor of the changes before: what is made from now on comes by them alone.
+  await loaded;
 
   // A table with Vietnamese labels, and names and labels in place of ids and codes.
   const labels = await page.locator('#table th').allTextContents();
