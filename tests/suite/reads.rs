@@ -135,6 +135,8 @@ on_both_engines! {
             let member = &expanded[&position.member_id.id().unwrap()];
             assert!(member.record_type == "member" && member.display.as_ref().unwrap().starts_with("Lê Văn "), "{member:?}");
         }
+        let counts = bulk.client.records::<Position>().counts("unit_id,position_code", &ListQuery::default()).await.unwrap();
+        assert_eq!((counts.total, counts.groups.len(), &counts.groups[0].values["unit_id"]), (50, 1, &json!(ward.a)));
         let cell = &expanded[&ward.a.parse::<Uuid>().unwrap()];
         assert!(cell.record_type == "unit" && cell.display.as_ref().unwrap().starts_with("Đơn vị "), "{cell:?}");
 

@@ -88,7 +88,9 @@ impl Expansion {
                 let kind = Kind::at(order)?;
                 // No more is read than what stands for a record, and of that no more than the caller reads anywhere.
                 let class = kind.display.iter().filter_map(|name| kind.field(name)).map(|field| field.class).max();
-                let class = class.unwrap_or(kind.class).min(scope.most(kind)?);
+                let most = scope.most(kind)?;
+                // While bodies are cut by other classes, it may be in any part.
+                let class = if scope.recut { most } else { class.unwrap_or(kind.class).min(most) };
                 Some((kind, class, ids.into_iter().collect()))
             })
             .collect();

@@ -1,7 +1,6 @@
 //! The schemas of the record types: as they are derived, with what only the registry knows.
 
 use super::examples::Examples;
-use super::parts::number;
 use crate::store::filter::Test;
 use crate::store::list::Group;
 use crate::store::registry::Kind;
@@ -10,7 +9,7 @@ use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::Candidate;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Schema};
 
 /// Adds the schemas of a type, of its page, and the example of its records.
@@ -56,7 +55,7 @@ fn expanded(when: &str) -> ObjectBuilder {
 
 /// Counts by groups.
 fn counts(kind: &'static Kind) -> ObjectBuilder {
-    let group = ObjectBuilder::new().property("count", number(1, i64::MAX)).required("count");
+    let group = ObjectBuilder::new().property("count", total()).required("count");
     let group = Group::of(kind).fold(group, |group, by| {
         let of = match by.filter.map(|filter| filter.test) {
             Some(Test::Number(_)) => Type::Integer,
@@ -74,8 +73,16 @@ fn counts(kind: &'static Kind) -> ObjectBuilder {
             ArrayBuilder::new().items(group).description(Some("The groups, in the order of their values.")),
         )
         .required("groups")
-        .property("total", number(0, i64::MAX).description(Some("The records of all groups.")))
+        .property("total", total().description(Some("The records of all groups.")))
         .required("total")
+}
+
+/// A number of records.
+fn total() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(0))
 }
 
 fn object<'c>(components: &'c mut Components, name: &str) -> Option<&'c mut Object> {
