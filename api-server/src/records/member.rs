@@ -14,7 +14,7 @@ use cell_records_types::faults::{
     STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
 use cell_records_types::phrases::Words;
-use cell_records_types::sync::MatchBy;
+use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::{name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
@@ -357,29 +357,18 @@ fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
 /// nothing is said: it would reveal strangers.
 fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict) {
     let member = &change.after;
+    // Of many who are alike, some are named.
+    let name = |lookup: Lookup, field: &str, by: &MatchBy, verdict: &mut Verdict| {
+        let others = set.others::<Member>(lookup, member.id);
+        let seen = others.filter(|other| change.may_learn("member", other.unit_id, field)).take(MAX_CANDIDATES);
+        seen.inspect(|other| verdict.candidate(other.id, other.version, by.clone())).count() > 0
+    };
     for (field, by, number) in numbers(member) {
-        if !change.sent(field) {
-            continue;
-        }
-        let others = set.others::<Member>(holders(&by, &number), member.id);
-        let mut taken = false;
-        for other in others.filter(|other| change.may_learn("member", other.unit_id, field)) {
-            taken = true;
-            verdict.candidate(other.id, other.version, by.clone());
-        }
-        if taken {
+        if change.sent(field) && name(holders(&by, &number), field, &by, verdict) {
             verdict.fault(field, &NUMBER_TAKEN);
         }
     }
-    if change.changed(identity) {
-        let others = set.others::<Member>(namesakes(member), member.id);
-        let mut known = false;
-        for other in others.filter(|other| change.may_learn("member", other.unit_id, "full_name")) {
-            known = true;
-            verdict.candidate(other.id, other.version, MatchBy::NameBirth);
-        }
-        if known {
-            verdict.warn("full_name", &POSSIBLE_DUPLICATE);
-        }
+    if change.changed(identity) && name(namesakes(member), "full_name", &MatchBy::NameBirth, verdict) {
+        verdict.warn("full_name", &POSSIBLE_DUPLICATE);
     }
 }

@@ -5,7 +5,7 @@ use crate::store::record::Stored;
 use crate::store::scope::Scope;
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{self, FaultCode};
-use cell_records_types::sync::{Candidate, MatchBy};
+use cell_records_types::sync::{Candidate, MAX_CANDIDATES, MatchBy};
 use std::sync::Arc;
 
 /// What an item's numbers find.
@@ -26,7 +26,7 @@ pub fn by_numbers(item: &Item, scope: &Scope, set: &WriteSet) -> Matched {
         let Some(field) = by.field() else { continue };
         for record in item.kind.same(&item.fields, by).into_iter().flat_map(|lookup| set.found(lookup)) {
             let is_new = !found.iter().any(|(other, _)| other.id == record.id);
-            if is_new && scope.reads_field(item.kind, record.unit_id, field) {
+            if is_new && found.len() < MAX_CANDIDATES && scope.reads_field(item.kind, record.unit_id, field) {
                 found.push((record, by));
             }
         }
