@@ -166,7 +166,7 @@ class Copy:
                 self.store_batch(items[: len(items) // 2])
                 self.store_batch(items[len(items) // 2 :])
                 return
-            for item, result in zip(items, results or [problem] * len(items)):
+            for item, result in zip(items, results or [problem] * len(items)):  # or all were refused for one reason
                 if result["status"] == "blocked":  # by another item, which is in the inbox now
                     self.db.execute("insert into outbox (item) values (?)", [json.dumps(item)])
                 elif result["status"] not in DONE:
@@ -174,7 +174,7 @@ class Copy:
                     self.db.execute("insert into inbox (item, result) values (?, ?)", row)
 
 
-def main(path, command, *arguments):
+def main(path=":memory:", command="", *arguments):
     copy = Copy(path)
     if command == "put":
         with open(arguments[0], encoding="utf-8") as file, copy.transaction():

@@ -186,6 +186,17 @@ class Puller(unittest.TestCase):
 
         self.change_whose_first_answer(kill, "member-0012")
 
+    def test_a_batch_that_is_too_large_is_divided_until_the_fault_is_alone(self):
+        good = [change(f"member-00{number}", 1, "Làm vườn") for number in (15, 16)]
+        large = good[0] | {"fields": {"other_names": ["An"] * 200_000}}
+        self.put(good[0], large, good[1])
+        self.puller("sync")
+        (refused,) = self.inbox()
+        self.assertEqual(refused["item"], large)
+        self.assertEqual(refused["result"]["code"], "too_large")
+        changed = [record for record in self.copy().values() if record.get("occupation_current") == "Làm vườn"]
+        self.assertEqual(len(changed), 2)
+
     def test_after_a_410_it_drops_what_it_may_not_see_any_more(self):
         system = {"name": "Two cells", "contact": "nobody", "purpose": "test"}
         path = "/v1/systems/" + fetch("POST", "/v1/systems", system, ADMIN)["id"]
