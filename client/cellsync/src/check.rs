@@ -105,7 +105,7 @@ struct Server {
 impl Server {
     /// Loads what is new since the last time.
     async fn pull(&mut self, client: &Client, filter: &Filter) -> Result<()> {
-        let bar = progress("{spinner} {human_pos} records compared {per_sec} [{elapsed}]", None)?;
+        let bar = progress("{spinner} {human_pos} records compared {rate} [{elapsed}]", None)?;
         loop {
             let (types, units) = (filter.types.clone(), filter.units.clone());
             let query =

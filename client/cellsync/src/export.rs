@@ -9,7 +9,7 @@ use cell_records_client::types::TypeInfo;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::io::{BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Record types, comma separated; default: all. `csv` needs exactly one.
     #[arg(long, value_delimiter = ',', value_name = "TYPE,…")]
     types: Vec<String>,
-    /// The file to write; default: standard output.
+    /// The file to write, for its owner only; default: standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -38,7 +38,7 @@ pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
     let types =
         if arguments.types.is_empty() { store.counts()?.into_keys().collect() } else { arguments.types.clone() };
     let mut out: Box<dyn Write> = match &arguments.output {
-        Some(file) => Box::new(std::fs::File::create(file).with_context(|| format!("writing {}", file.display()))?),
+        Some(file) => Box::new(private(file).with_context(|| format!("writing {}", file.display()))?),
         None => Box::new(std::io::stdout().lock()),
     };
     let mut out = BufWriter::new(&mut out);
@@ -56,6 +56,15 @@ pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
     Ok(End::Done)
 }
 
+/// The file to write. It holds personal data: a new one is for its owner only.
+fn private(file: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
 fn is_closed(error: &anyhow::Error) -> bool {
     error
         .chain()
@@ -68,7 +77,7 @@ fn ndjson(store: &SqliteStore, types: &[String], out: &mut impl Write) -> Result
     for kind in types {
         for id in store.versions(kind)?.into_keys() {
             if let Some(held) = store.get(kind, id)? {
-                serde_json::to_writer(&mut *out, &held.record)?;
+                serde_json::to_writer(&mut *out, &held.record).map_err(std::io::Error::from)?;
                 out.write_all(b"\n")?;
                 count += 1;
             }
@@ -83,11 +92,12 @@ fn csv(store: &SqliteStore, types: &[String], out: &mut impl Write) -> Result<us
         TypeInfo::named(kind).ok_or_else(|| anyhow!("{kind} is not a type that this program knows: use ndjson"))?;
     let columns: Vec<&str> = ENVELOPE.into_iter().chain(known.fields.iter().map(|field| field.name)).collect();
     let mut table = csv::Writer::from_writer(out);
-    table.write_record(&columns)?;
+    table.write_record(&columns).map_err(std::io::Error::from)?;
     let mut count = 0;
     for id in store.versions(kind)?.into_keys() {
         if let Some(held) = store.get(kind, id)? {
-            table.write_record(columns.iter().map(|column| cell(&held.record, column)))?;
+            let row = columns.iter().map(|column| cell(&held.record, column));
+            table.write_record(row).map_err(std::io::Error::from)?;
             count += 1;
         }
     }

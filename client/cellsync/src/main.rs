@@ -113,7 +113,9 @@ async fn run(settings: Settings, command: Command) -> Result<End> {
         Command::Check { repair } => check::run(&settings.profiled()?, repair).await,
         Command::Export(arguments) => export::run(&settings.profiled()?, &arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "cellsync", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "cellsync", &mut script);
+            output::print(String::from_utf8_lossy(&script).trim_end())?;
             Ok(End::Done)
         }
     }

@@ -1,7 +1,7 @@
 //! What is printed: a line for a person, or with `--json` an object for a program.
 
 use anyhow::Result;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -40,5 +40,9 @@ pub fn progress(template: &str, length: Option<u64>) -> Result<ProgressBar> {
         return Ok(ProgressBar::hidden());
     }
     let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    Ok(bar.with_style(ProgressStyle::with_template(template)?))
+    // Its own `per_sec` has four decimals.
+    let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let _ = write!(text, "{:.0}/s", state.per_sec());
+    };
+    Ok(bar.with_style(ProgressStyle::with_template(template)?.with_key("rate", rate)))
 }

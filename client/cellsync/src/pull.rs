@@ -35,8 +35,8 @@ async fn until_current(settings: &Profiled, session: &mut SyncSession<SqliteStor
     let first = session.store().state()?.cursor.is_none();
     let all = if first && shown() { expected(&settings.client()?, filter).await } else { None };
     let template = match all {
-        Some(_) => "{wide_bar} {human_pos} of {human_len} {per_sec} {eta} {msg}",
-        None => "{spinner} {human_pos} changes {per_sec} {msg} [{elapsed}]",
+        Some(_) => "{wide_bar} {human_pos} of {human_len} {rate} {eta} {msg}",
+        None => "{spinner} {human_pos} changes {rate} {msg} [{elapsed}]",
     };
     let bar = progress(template, all)?;
     let total = session
