@@ -1,6 +1,8 @@
 //! Errors as callers see them: the table of codes with their statuses and both texts, and the one body.
 //! The only place that knows statuses. What happened inside is logged at the edge and never leaves.
 
+pub mod advice;
+
 use crate::phrases;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};

@@ -31,6 +31,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::health::routes(config);
     http::openapi::routes(config);
     http::docs::routes(config);
+    http::front::routes(config);
     http::grants::routes_below_units(config);
     http::records::routes(config);
     http::login::routes(config);

@@ -22,7 +22,9 @@ const NAMES: [&str; 8] = [
 ];
 
 static FILES: LazyLock<Vec<(&str, StaticFile)>> = LazyLock::new(|| {
-    let config = Arc::new(Config::from("/openapi.json"));
+    // The tags in their order, closed; a token that was given stays for a reload.
+    let config = Config::from("/openapi.json").persist_authorization(true).doc_expansion("none");
+    let config = Arc::new(config);
     let file = |name| {
         let found = utoipa_swagger_ui::serve(name, config.clone()).ok().flatten()?;
         let bytes = match found.bytes {
@@ -44,7 +46,6 @@ fn titled(page: &[u8]) -> Bytes {
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.map(|config| {
         config
-            .service(web::redirect("/", "/docs/"))
             .service(web::redirect("/docs", "/docs/"))
             .service(web::resource("/docs/{file:.*}").route(web::get().to(file)))
     });

@@ -12,6 +12,7 @@ pub mod docs;
 pub mod edge;
 pub mod etag;
 pub mod files;
+pub mod front;
 pub mod grants;
 pub mod health;
 pub mod idempotency;
