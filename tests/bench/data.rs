@@ -56,7 +56,7 @@ impl World {
         let grant = GrantCreate { role, unit_id: root.clone(), from: None, until: None, fields: None };
         admin.systems().create_grant(system.id, &grant).await?;
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let token = TokenCreate { name: "bench".into(), expires_at, grants: None };
+        let token = TokenCreate { expires_at: Some(expires_at), ..TokenCreate::new("bench") };
         let token = admin.systems().create_token(system.id, &token).await?.token;
         let peer = Client::builder(&url).access_token(token.clone()).build()?;
         let mut units = vec![unit(ward(0), "Đảng bộ phường", UnitKind::GrassrootsCommittee, root)?];

@@ -24,6 +24,7 @@ mod cursors;
 mod edge;
 mod evaluations;
 mod every_type;
+mod examples;
 mod first_bodies;
 mod first_match;
 mod history;

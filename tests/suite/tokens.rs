@@ -36,7 +36,7 @@ on_both_engines! {
         system.get("/v1/me").await.is(200);
         assert!(admin.get(&tokens).await.body["items"][0]["revoked_at"].is_string());
         for (body, faults) in [
-            (json!({"name": "t"}), vec![("/expires_at", "required")]),
+            (json!({}), vec![("/name", "required")]),
             (json!({"name": "t", "expires_at": "0000-01-01T00:00:00+00:01"}), vec![("/expires_at", "wrong_format")]),
             (json!({"name": "t", "expires_at": ahead(401)}), vec![("/expires_at", "out_of_range")]),
             (json!({"name": "t", "expires_at": ahead(-1), "grants": [uuid::Uuid::now_v7()]}), vec![("/expires_at", "out_of_range"), ("/grants/0", "reference_not_found")]),

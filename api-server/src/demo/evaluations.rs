@@ -7,8 +7,8 @@ use super::people::Person;
 use super::random::{Random, day};
 use super::units;
 use cell_records_types::{
-    EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, SubjectKind, UnitEvaluationCreate,
-    Uuid, Year,
+    EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, Quarter, SubjectKind,
+    UnitEvaluationCreate, Uuid, Year,
 };
 use std::collections::BTreeSet;
 
@@ -87,13 +87,22 @@ fn round(kind: SubjectKind, external: &str, year: i16) -> EvaluationRoundCreate 
     }
 }
 
-/// The three rounds. Their state is written separately: it is no field of a create.
+/// The three rounds that are over. Their state is written separately: it is no field of a create.
 pub fn rounds() -> Vec<EvaluationRoundCreate> {
     vec![
         round(SubjectKind::Member, "round-members-2012", 2012),
         round(SubjectKind::Member, "round-members-2013", 2013),
         round(SubjectKind::Cell, "round-cells-2014", 2014),
     ]
+}
+
+/// Two rounds without results, for who wants to try an evaluation. The article does not have them.
+pub fn open_rounds() -> Vec<EvaluationRoundCreate> {
+    let open = |kind: SubjectKind, external: &str| {
+        let id = ids::id(Of::Round, if kind == SubjectKind::Member { 30_000 } else { 40_000 });
+        EvaluationRoundCreate { id: Some(id), quarter: Some(Quarter(4)), ..round(kind, external, 2014) }
+    };
+    vec![open(SubjectKind::Member, "round-members-open"), open(SubjectKind::Cell, "round-cells-open")]
 }
 
 /// The members' results of 2012 and 2013. Who holds an office is not among the last.

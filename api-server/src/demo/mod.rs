@@ -183,6 +183,7 @@ fn items() -> Result<Vec<Item>, String> {
     items.add::<Position>(offices.into_iter().map(|office| office.record))?;
     items.add::<EvaluationScheme>(evaluations::schemes())?;
     items.rounds()?;
+    items.add::<EvaluationRound>(evaluations::open_rounds())?;
     items.add::<MemberEvaluation>(results)?;
     items.add::<UnitEvaluation>(evaluations::of_cells())?;
     items.add::<ReportedFigure>(figures::figures())?;

@@ -25,6 +25,8 @@ struct Health {
 }
 
 /// The process is alive.
+///
+/// Says nothing of the database: `/readyz` does.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "Alive", body = Health, example = json!({"status": "ok"}))))]
 #[get("/healthz")]
 async fn get_health() -> HttpResponse {
@@ -54,6 +56,8 @@ async fn get_readiness(app: App) -> ApiResult<HttpResponse> {
 }
 
 /// The public keys that verify access tokens (RFC 7517).
+///
+/// For gateways. Keep them for 5 minutes; a token names its key in `kid`.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The keys", body = JwkSet, example = json!({"keys": [
     {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "5f2c91ab", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 ]}))))]

@@ -19,7 +19,7 @@ use actix_web::web::Query;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use cell_records_types::accounts::{CallerKind, Login, RefreshToken, Tokens};
+use cell_records_types::accounts::{CallerKind, Login, RefreshToken, TokenExchange, Tokens};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -39,7 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "login", security(()),
     params(("cookie" = Option<bool>, Query, description = "Whether the refresh token is set as a cookie")),
-    request_body(content = Login, example = json!({"username": "admin", "password": "con mèo ngồi trên mái nhà"})),
+    request_body(content = Login, example = json!({"username": "nguyen-van-an", "password": "con mèo ngồi trên mái nhà"})),
     responses((status = 200, description = "Logged in", body = Tokens, headers(("Set-Cookie" = String)), example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/login")]
@@ -255,7 +255,7 @@ async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError
 /// alone as Bearer. Gateways verify the JWT with the keys of `/.well-known/jwks.json`.
 #[utoipa::path(
     tag = "login", security((), ("bearer" = [])),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded", example = json!("grant_type=client_credentials&client_id=tinh-nghe-an&client_secret=crt_…")),
+    request_body(content = TokenExchange, content_type = "application/x-www-form-urlencoded", example = json!({"grant_type": "client_credentials", "client_id": "tinh-nghe-an", "client_secret": "crt_…"})),
     responses((status = 200, description = "Exchanged", body = Tokens, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900})))
 )]
 #[post("/v1/auth/token")]

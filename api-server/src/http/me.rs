@@ -26,6 +26,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// Who the caller is, and what it may do now.
+///
+/// Grants that have ended, or begin later, are not shown.
 #[utoipa::path(tag = "me", responses((status = 200, description = "The caller", body = Me, example = json!({
     "id": "019a3c5e-0000-7000-8000-000000000001", "kind": "user", "name": "admin", "display_name": "Quản trị viên",
     "unit_id": "00000000-0000-7000-8000-000000000001",
@@ -50,7 +52,9 @@ pub fn caller(who: Who) -> Me {
     }
 }
 
-/// Changes the caller's own password. Ends the caller's other sessions.
+/// Changes the caller's own password.
+///
+/// Ends the caller's other sessions. Wrong passwords count as failed logins do: then `429`. For users only.
 #[utoipa::path(tag = "me", request_body(content = PasswordChange, example = json!({"current_password": "con mèo ngồi trên mái nhà", "new_password": "con chó nằm dưới gốc cây"})),
     responses((status = 204, description = "Changed")))]
 #[put("/v1/me/password")]
@@ -101,6 +105,8 @@ fn must_be_user(who: &Who) -> ApiResult<()> {
 }
 
 /// The caller's live sessions, the latest first.
+///
+/// One login is one session, also when it was refreshed. For users only.
 #[utoipa::path(tag = "me", responses((status = 200, description = "The sessions", body = Page<Session>, example = json!({"items": [
     {"id": "019a3c5e-0000-7000-8000-000000000003", "created_at": "2014-01-01T00:00:00.000000Z", "expires_at": "2014-01-31T00:00:00.000000Z", "current": true}
 ]}))))]
@@ -115,6 +121,8 @@ async fn list_my_sessions(app: App, who: Who) -> ApiResult<HttpResponse> {
 }
 
 /// Ends all of the caller's sessions, this one too.
+///
+/// Their tokens stop working within a second. For users only.
 #[utoipa::path(tag = "me", responses((status = 204, description = "Ended")))]
 #[delete("/v1/me/sessions")]
 async fn delete_my_sessions(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
@@ -128,6 +136,8 @@ async fn delete_my_sessions(app: App, who: Who, request: HttpRequest) -> ApiResu
 }
 
 /// Ends one of the caller's sessions.
+///
+/// Its tokens stop working within a second. For users only.
 #[utoipa::path(tag = "me", responses((status = 204, description = "Ended")))]
 #[delete("/v1/me/sessions/{session}")]
 async fn delete_my_session(app: App, who: Who, request: HttpRequest, session: Path<String>) -> ApiResult<HttpResponse> {
@@ -142,6 +152,8 @@ async fn delete_my_session(app: App, who: Who, request: HttpRequest, session: Pa
 }
 
 /// The table of rights: what each role reads and writes of each record type.
+///
+/// The same for every caller; `GET /v1/me` says which roles the caller has.
 #[utoipa::path(tag = "me", responses((status = 200, description = "The roles", body = Page<RoleRights>, example = json!({"items": [
     {"role": "auditor", "label_vi": "Giám sát nhật ký", "label_en": "Auditor", "types": [{"type": "unit", "reads": "public"}]}
 ]}))))]

@@ -17,6 +17,8 @@ use crate::error::ApiResult;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use facts::Facts;
+use serde::Serialize;
+use serde_json::ser::PrettyFormatter;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use utoipa::openapi::RefOr;
@@ -40,16 +42,31 @@ fn complete(api: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
             parameters::share(path, operation);
+            for content in
+                operation.request_body.iter_mut().filter_map(inline).flat_map(|body| body.content.values_mut())
+            {
+                if let Some(content) = inline(content) {
+                    content.schema = content.schema.take().map(parameters::never_null);
+                }
+            }
             let facts = Facts { method, path, operation };
             let mut responses = operation.responses.responses.clone();
             for (status, response) in &mut responses {
-                if let RefOr::T(response) = response {
+                if let Some(response) = inline(response) {
                     headers::complete(&facts, status, response);
                 }
             }
             responses.extend(errors::of(&facts, components));
             operation.responses.responses = responses;
         }
+    }
+}
+
+/// What is stated here, and not among the components.
+fn inline<T>(one: &mut RefOr<T>) -> Option<&mut T> {
+    match one {
+        RefOr::T(stated) => Some(stated),
+        RefOr::Ref(_) => None,
     }
 }
 
@@ -66,13 +83,22 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
+/// A document as it is served and committed: a line a value, for reviews, and one space a level, for its size.
+pub fn text(document: &impl Serialize) -> String {
+    let mut text = Vec::new();
+    let mut lines = serde_json::Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b" "));
+    // What is made of texts, numbers and lists always serialises.
+    let _ = document.serialize(&mut lines);
+    text.push(b'\n');
+    String::from_utf8(text).unwrap_or_default()
+}
+
 impl Document {
     /// The document of these paths.
     pub fn new(mut api: utoipa::openapi::OpenApi) -> Self {
         complete(&mut api);
         schemas::finish(&mut api);
-        let mut text = api.to_pretty_json().unwrap_or_default();
-        text.push('\n');
+        let text = text(&api);
         let file = StaticFile::new("application/json", text.clone());
         Document { api, text, file, types: OnceLock::new() }
     }
@@ -101,6 +127,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// This document.
+///
+/// OpenAPI 3.1. The page `/docs` shows it.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Object, example = json!({"openapi": "3.1.0"}))))]
 #[get("/openapi.json")]
 async fn get_openapi(document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {

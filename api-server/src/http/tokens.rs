@@ -21,6 +21,8 @@ use cell_records_types::phrases::{IN_400_DAYS, Words};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+/// How long a token lives by default: 365 days, in microseconds.
+const LIFETIME: i64 = 365 * 86_400 * 1_000_000;
 /// How long the old secret works after a rotation by default: one day, in seconds.
 const OVERLAP: i32 = 86_400;
 /// The longest overlap of a rotation: seven days, in seconds.
@@ -48,7 +50,7 @@ async fn list_tokens(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResp
 /// It can never do more than its system's grants; `grants` narrows it further. Needs `administrator` over the
 /// system's unit and all its grants.
 #[utoipa::path(tag = "systems",
-    request_body(content = TokenCreate, example = json!({"name": "máy chủ chính", "expires_at": "2014-12-31T00:00:00.000000Z"})),
+    request_body(content = TokenCreate, example = json!({"name": "máy chủ chính"})),
     responses((status = 201, description = "Issued", body = IssuedToken, example = json!(
         {"id": "019a3c5e-0000-7000-8000-000000000005", "token": "crt_…", "expires_at": "2014-12-31T00:00:00.000000Z"}
     ))))]
@@ -63,7 +65,8 @@ async fn create_token(
     let system = account(&app, &who, CallerKind::System, &id, changeable).await?;
     idempotency::refuse(&request)?;
     let (form, _) = body?.form::<TokenCreate>()?;
-    let mut faults: Vec<Fault> = end_fault(form.expires_at, who.view.now).into_iter().collect();
+    let expires_at = form.expires_at.unwrap_or_else(|| Timestamp::from_micros(who.view.now.micros() + LIFETIME));
+    let mut faults: Vec<Fault> = end_fault(expires_at, who.view.now).into_iter().collect();
     // A token that is narrowed to nothing must not turn out to be one that is not narrowed.
     faults.extend(form.grants.as_ref().filter(|grants| grants.is_empty()).map(|_| Fault::new("/grants", &EMPTY)));
     let wanted: Option<Vec<Uuid>> = form.grants.map(|grants| grants.to_vec());
@@ -73,7 +76,7 @@ async fn create_token(
         return Err(ApiError::invalid(faults));
     }
     let by = client::by(&request, Some(&who));
-    let (name, expires_at) = (form.name.to_string(), form.expires_at);
+    let name = form.name.to_string();
     let issued = administration::write(&app, &who, move |tx, scope| {
         Box::pin(async move {
             let found = find(&mut tx.db(), CallerKind::System, system.id).await?;

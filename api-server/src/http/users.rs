@@ -39,7 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         ("q" = String, Query, description = "Words that username and display name have, by their beginnings: at most 8, blind to case and diacritics. A page may then be short, even empty, and have a `next_cursor`."),
     ),
     responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ]}))))]
 #[get("/v1/users")]
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
@@ -63,10 +63,10 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 ///
 /// Needs `administrator` over the unit. A repeat under the same `Idempotency-Key` gets the same answer.
 #[utoipa::path(tag = "users",
-    request_body(content = UserCreate, example = json!({"username": "van-phong", "display_name": "Văn phòng Đảng ủy", "password": "con mèo ngồi trên mái nhà"})),
+    request_body(content = UserCreate, example = json!({"username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "password": "con mèo ngồi trên mái nhà"})),
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Made; `Location` says where", body = User, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[post("/v1/users")]
 async fn create_user(
@@ -122,7 +122,7 @@ async fn create_user(
 #[utoipa::path(tag = "users",
     params(("If-None-Match" = Option<String>, Header)),
     responses((status = 304, description = "The copy is current"), (status = 200, description = "The user", body = User, headers(("ETag" = String)), example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
+    {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
 ))))]
 #[get("/v1/users/{id}")]
 async fn get_user(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
@@ -137,9 +137,9 @@ async fn get_user(app: App, who: Who, request: HttpRequest, id: Path<String>) ->
 /// own account is changed under `/v1/me`.
 #[utoipa::path(tag = "users",
     params(("If-Match" = String, Header)),
-    request_body(content = UserUpdate, example = json!({"disabled": true})),
+    request_body(content = UserUpdate, example = json!({"display_name": "Nguyễn Văn An (Văn phòng)"})),
     responses((status = 200, description = "As it is now", body = User, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 2, "username": "van-phong", "display_name": "Văn phòng Đảng ủy", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
+        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 2, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An (Văn phòng)", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
     ))))]
 #[patch("/v1/users/{id}")]
 async fn update_user(

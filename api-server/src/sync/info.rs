@@ -18,6 +18,8 @@ use cell_records_types::sync::{
 const RETENTION_DAYS: i64 = 400;
 
 /// The protocol, its limits, and the caller's scope.
+///
+/// A program asks this before it pulls or pushes.
 #[utoipa::path(tag = "sync", responses(
     (status = 200, description = "The protocol, its limits, and the caller", body = SyncInfo, example = json!({
         "protocol": ["1"], "epoch": "5f2c91ab70d3418e", "schema": ["2026-11"], "types": ["unit", "member"],

@@ -45,15 +45,16 @@ static VALUES: Semaphore = Semaphore::const_new(2_000_000);
     ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "Made anew for each batch and kept for its repeats"),
 ), request_body(content = PushBatch, example = json!({
     "mode": "record", "schema": "2026-11", "items": [
-        {"ref": "a1", "op": "upsert", "type": "unit", "id": "ext:city-hr:cell-7",
-         "fields": {"name": "Chi bộ khối 7", "kind": "cell", "parent_id": "ext:city-hr:ward-1"}},
-        {"op": "update", "type": "member", "id": "ext:city-hr:M-1", "if_version": 3, "fields": {"unit_id": "ref:a1"}}]})),
+        {"ref": "a1", "op": "create", "type": "unit", "id": "01937f1a-0000-7000-8000-000000000001",
+         "fields": {"name": "Tổ đảng số 2", "kind": "party_group", "parent_id": "ext:demo:cell-01"}},
+        {"op": "update", "type": "member", "id": "ext:demo:member-0001", "if_version": 1,
+         "fields": {"current_residence": "Số 12 đường Lê Lợi"}}]})),
 responses(
     (status = 207, description = "What became of each item", body = PushAnswer,
         headers(("Idempotent-Replayed" = Option<String>, description = "`true`: the answer of the first run")),
         example = json!({"batch": "6f1d2c3b-0000-4000-8000-000000000001", "applied": true, "summary": {"created": 1, "conflict": 1},
             "items": [
-                {"index": 0, "ref": "a1", "id": "01937f1a-0000-7000-8000-000000000001", "status": "created", "version": 1, "known_to_writer": true},
+                {"index": 0, "ref": "a1", "id": "01937f1a-0000-7000-8000-000000000001", "status": "created", "version": 1},
                 {"index": 1, "id": "01937f1a-0000-7000-8000-000000000002", "status": "conflict", "version": 4,
                  "errors": [{"pointer": "/if_version", "code": "stale_version", "message": "There is another version by now."}],
                  "conflict": {"reason": "version", "current_version": 4}}]})),

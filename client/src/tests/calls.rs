@@ -254,7 +254,7 @@ async fn every_call_goes_where_the_contract_says() {
     let first = Paging { limit: Some(9), cursor: Some("c".into()) };
     let patch = UserUpdate::new();
     let step = Advance::new(RoundState::Reviewing);
-    let token = TokenCreate::new("n", Timestamp::from_micros(0));
+    let token = TokenCreate::new("n");
     let grant = GrantCreate::new(Role::Auditor, TERM);
     let rotation = Rotation::new();
     let spent = RefreshToken::new("crr_x");

@@ -71,7 +71,7 @@ record! {
         }
         sample {
             create: {
-                "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-members-2013", "member_id": "ext:demo:member-0001",
+                "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-members-open", "member_id": "ext:demo:member-0001",
                 "self_level": "good", "reasons": "Hoàn thành mọi việc được giao.",
             },
             change: { "self_level": "excellent" },

@@ -31,7 +31,7 @@ record! {
         }
         sample {
             create: {
-                "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-cells-2014", "self_level": "good",
+                "unit_id": "ext:demo:cell-01", "round_id": "ext:demo:round-cells-open", "self_level": "good",
                 "reasons": "Hoàn thành mọi việc được giao.",
             },
             change: { "decided_on": "2015-01-10" },

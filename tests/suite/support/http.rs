@@ -1,6 +1,7 @@
 //! Requests as they are: for what the typed client cannot say, and for tests over all record types.
 
 use super::actors::DAY;
+use super::documented;
 use super::server::{PASSWORD, Server};
 use cell_records_client::types::accounts::{GrantCreate, Role, SystemCreate, TokenCreate};
 use cell_records_client::types::{Ref, Timestamp, Unit};
@@ -96,7 +97,7 @@ impl Server {
             admin.systems().create_grant(system.id, grant).await.unwrap();
         }
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let token = TokenCreate { name: "test".into(), expires_at, grants: None };
+        let token = TokenCreate { expires_at: Some(expires_at), ..TokenCreate::new("test") };
         let issued = admin.systems().create_token(system.id, &token).await.unwrap();
         Caller { id: system.id.to_string(), code, ..self.bearer(Some(&issued.token)) }
     }
@@ -222,8 +223,9 @@ impl Call {
         let response = self.request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = String::from_utf8(response.bytes().await.unwrap().to_vec()).unwrap();
-        let body = serde_json::from_str(&text).unwrap_or_default();
+        let body: Value = serde_json::from_str(&text).unwrap_or_default();
         assert!(status != 500 || self.may_fail, "{}: {text}", self.what);
+        documented::check(&self.what, status, body["code"].as_str().unwrap_or_default());
         Reply { what: self.what, status, headers, text, body }
     }
 }

@@ -5,6 +5,7 @@ pub mod breaks;
 pub mod cluster;
 pub mod copies;
 pub mod database;
+pub mod documented;
 pub mod http;
 pub mod items;
 pub mod oracle;

@@ -61,7 +61,7 @@ impl Server {
         };
         let system = admin.systems().create(&new).await.unwrap().record;
         let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
-        let new = TokenCreate { name: "test".into(), expires_at, grants: None };
+        let new = TokenCreate { expires_at: Some(expires_at), ..TokenCreate::new("test") };
         let token = admin.systems().create_token(system.id, &new).await.unwrap();
         let client = self.client().access_token(&token.token).build().unwrap();
         let http = reqwest::Client::builder().tls_certs_only([]).build().unwrap();

@@ -107,8 +107,8 @@ pub fn share(path: &str, operation: &mut Operation) {
     }
 }
 
-/// The schema of a parameter that may be left out: what is sent is always a value.
-fn never_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+/// The schema of what may be left out, of a parameter or a body: what is sent is always a value.
+pub fn never_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     let is_null = |one: &RefOr<Schema>| matches!(one, RefOr::T(Schema::Object(null)) if null.schema_type == SchemaType::Type(Type::Null));
     match schema {
         RefOr::T(Schema::OneOf(mut some)) => {

@@ -28,7 +28,7 @@ use serde_json::{Map, Value, json};
         ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is stored"),
     ),
     request_body(content = Advance, example = json!({"to": "self_rating"})),
-    responses((status = 200, description = "The round after the step", body = EvaluationRound, example = json!({
+    responses((status = 204, description = "Done; the round is now where the caller does not read"), (status = 200, description = "The round after the step", body = EvaluationRound, headers(("ETag" = String)), example = json!({
         "id": "019a3c5e-0000-7000-8000-000000000007", "type": "evaluation_round", "version": 2,
         "unit_id": "019a3c5e-0000-7000-8000-000000000008", "external_ids": [],
         "created_at": "2014-01-01T00:00:00.000000Z", "updated_at": "2014-11-20T08:00:00.000000Z",

@@ -14,7 +14,7 @@ use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
 use serde_json::json;
 use utoipa::openapi::path::{Operation, OperationBuilder};
-use utoipa::openapi::{Required, ResponseBuilder};
+use utoipa::openapi::{Required, Response, ResponseBuilder};
 
 fn operation(kind: &Kind, name: &str, summary: String, description: &str, parameters: &[&str]) -> OperationBuilder {
     let id = match name {
@@ -34,6 +34,11 @@ fn operation(kind: &Kind, name: &str, summary: String, description: &str, parame
 fn a(kind: &Kind) -> String {
     let article = if kind.name.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
     format!("{article} {}", kind.name.replace('_', " "))
+}
+
+/// The answer to a write of what its caller does not read, or no more.
+fn unseen() -> Response {
+    ResponseBuilder::new().description("Done; the record is now where the caller does not read").build()
 }
 
 /// `GET /v1/{types}`
@@ -133,6 +138,7 @@ pub fn create(kind: &Kind, examples: &Examples) -> Operation {
     .request_body(Some(body(&create, examples.create.clone())))
     .response("201", record_response("Created", &answer))
     .response("200", record_response("It is so already, or a dry run", &answer))
+    .response("204", unseen())
     .build()
 }
 
@@ -170,7 +176,7 @@ pub fn update(kind: &Kind, examples: &Examples) -> Operation {
     )
     .request_body(Some(change))
     .response("200", record_response("The record after the change", &answer))
-    .response("204", ResponseBuilder::new().description("Done; it is now where the caller does not read").build())
+    .response("204", unseen())
     .build()
 }
 
@@ -198,6 +204,7 @@ pub fn restore(kind: &Kind, _: &Examples) -> Operation {
         &["RecordId", "IfMatchOptional", "IdempotencyKey", "DryRun"],
     )
     .response("200", record_response("The record", &answer))
+    .response("204", unseen())
     .build()
 }
 

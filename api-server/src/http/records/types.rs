@@ -43,7 +43,9 @@ impl TypeTexts {
     }
 }
 
-/// Every record type: labels, fields, forms, filters, sorts, verbs and JSON Schemas, and what the caller reads and writes of it.
+/// Every record type, with all that a front end needs to draw tables and forms.
+///
+/// Labels, fields, groups, filters, sorts, verbs and JSON Schemas, and what the caller reads and writes where.
 #[utoipa::path(
     tag = "types",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),
@@ -59,7 +61,7 @@ impl TypeTexts {
             }],
             "filters": [{
                 "name": "at", "label_vi": "Tại ngày", "label_en": "On the day", "description": "Holding on this date.", "field": "from",
-                "value": {"type": "date"}, "many": false,
+                "value": {"type": "date"}, "many": false, "null": false,
             }],
             "sorts": [{"name": "from", "label_vi": "Bắt đầu từ ngày", "label_en": "From", "everywhere": false}],
             "verbs": [{
@@ -122,6 +124,8 @@ fn entry(kind: &Kind, grants: &[&Grant], rights: &Rights) -> Option<RightsInfo> 
 }
 
 /// Every enum with its codes and their Vietnamese and English labels.
+///
+/// A code that is not listed is one of a newer version: show it as it is.
 #[utoipa::path(
     tag = "types",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),

@@ -41,6 +41,28 @@ object! {
     }
 }
 
+/// What a system sends, as a form, to exchange its token (OAuth 2.0 client credentials).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenExchange {
+    /// Always `client_credentials`.
+    pub grant_type: String,
+    /// The system's code; it may come by HTTP Basic instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub client_id: Option<String>,
+    /// The system's token: `crt_…`; it may come by HTTP Basic, or as Bearer, instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub client_secret: Option<String>,
+}
+
+impl std::fmt::Debug for TokenExchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenExchange").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
 /// What a login, a refresh or a token exchange returns.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -85,10 +107,10 @@ object! {
         required {
             /// What the token is for, to distinguish it from others.
             name: Text<100>,
-            /// When it ends: at most 400 days ahead.
-            expires_at: Timestamp,
         }
         optional {
+            /// When it ends: at most 400 days ahead; default: 365.
+            expires_at: Timestamp,
             /// Narrows the token to some of its system's grants, by id; default: all.
             #[cfg_attr(feature = "openapi", schema(value_type = Vec<Uuid>, max_items = 20))]
             grants: List<Uuid, 20>,
