@@ -35,6 +35,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::grants::routes_below_units(config);
     http::records::routes(config);
     http::login::routes(config);
+    http::exchange::routes(config);
     sync::routes(config);
     http::me::routes(config);
     http::users::routes(config);

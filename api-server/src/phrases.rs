@@ -61,7 +61,7 @@ phrases! {
     AT_MOST_WORDS "Must hold at most {} words." "Chỉ được có nhiều nhất {} từ.";
     NO_SUCH_FIELD "Known: {}; there is no {}." "Các trường có: {}; không có {}.";
     ONLY_WITHOUT_CURSOR "Only without a cursor." "Chỉ dùng khi không có con trỏ.";
-    TOO_WIDE "{} orders a list of at most {} units with at most {} records: narrow it with unit, or sort by id." "{} chỉ sắp xếp danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id.";
+    TOO_WIDE "A list by {} has at most {} units with at most {} records: narrow it with unit, or sort by id." "Chỉ sắp xếp được theo {} khi danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id.";
 }
 
 #[cfg(test)]

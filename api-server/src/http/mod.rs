@@ -11,6 +11,7 @@ pub mod cors;
 pub mod docs;
 pub mod edge;
 pub mod etag;
+pub mod exchange;
 pub mod files;
 pub mod front;
 pub mod grants;

@@ -126,10 +126,10 @@ pub fn assert_both(en: &str, vi: &str) {
     assert!(!vi.is_empty() && (is_vietnamese || !has_words), "not translated: {en}");
 }
 
-/// Fails on a text that is no sentence: one begins with an upper case letter or a value, and ends with a stop.
+/// Fails on a text that is no sentence: one begins with an upper case letter and ends with a stop.
 #[doc(hidden)]
 pub fn assert_sentence(text: &str) {
-    let begins = text.starts_with(|c: char| c.is_uppercase() || c == '{');
+    let begins = text.starts_with(char::is_uppercase);
     assert!(begins && text.ends_with('.'), "no sentence: {text}");
 }
 
