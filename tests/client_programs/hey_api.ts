@@ -47,7 +47,7 @@ const body: api.MemberCreate = {
   admission_date: "2019-02-03",
 };
 const created = await api.createMember({ body, throwOnError: true });
-assert.equal(created.response.status, 201);
+assert(created.response.status === 201 && created.data);
 const path = { id: created.data.id };
 const etag = created.response.headers.get("ETag") ?? "";
 
