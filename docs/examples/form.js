@@ -95,8 +95,13 @@ function reference(of, value) {
   one.onfocus = one.oninput = async () => {
     const asked = query({ limit: 20, expand: references(target).filter((name) => target.display.includes(name)), q: target.search && one.value });
     const { answer } = await call('GET', `${target.collection}?${asked}`).catch(() => ({ answer: { items: [] } }));
-    for (const record of answer.items) ids[names[record.id] = display(record, target)] = record.id;
-    options.replaceChildren(...answer.items.map((record) => element('option', { value: names[record.id] })));
+    // Records of one name are chosen by the end of their ids: a name alone must not turn one into the other.
+    options.replaceChildren(...answer.items.map((record) => {
+      const name = names[record.id] = display(record, target);
+      const choice = (ids[name] ??= record.id) === record.id ? name : `${name} (${record.id.slice(-12)})`;
+      ids[choice] = record.id;
+      return element('option', { value: choice });
+    }));
   };
   return Object.assign(element('div', {}, one, options), { read: () => ids[one.value] ?? (one.value || undefined) });
 }

@@ -150,10 +150,29 @@ on_both_engines! {
         let grant = GrantCreate { fields: Some(fields.into()), ..over(Role::ExchangePeer, &ward.a) };
         let reader = server.granted(vec![grant]).await;
         let by_number = matching(upsert((&reader.code, "1"), with(body, json!({"occupation_current": "Giáo viên"}))), &["personal_id"]);
-        let result = pushed(&reader, &json!({"items": [by_number]})).await.remove(0);
-        assert_eq!((&result["status"], &result["id"]), (&json!("updated"), &json!(known)), "{result}");
+        for status in ["updated", "unchanged"] {
+            let result = pushed(&reader, &json!({"items": [by_number]})).await.remove(0);
+            assert_eq!((&result["status"], &result["id"]), (&json!(status), &json!(known)), "{result}");
+        }
         let read = ward.office.get(&format!("/v1/members/{known}")).await.is(200).body;
         assert_eq!((&read["personal_id"], &read["occupation_current"]), (&json!("040180000001"), &json!("Giáo viên")));
+    }
+
+    async fn a_number_that_its_sender_may_not_write_is_not_compared_with_those_it_reads(server: empty) {
+        let ward = server.ward().await;
+        let numbered = |unit: &str| with(member(unit), json!({"personal_id": "040180000002"}));
+        // Two offices that do not see each other gave two people one number.
+        for cell in [&ward.a, &ward.b] {
+            server.acting(Role::CommitteeOffice, cell).await.post("/v1/members", numbered(cell)).await.is(201);
+        }
+        let fields: Vec<_> = ["member.personal_id"].into_iter().map(Into::into).collect();
+        let reads_a = GrantCreate { fields: Some(fields.into()), ..over(Role::ExchangePeer, &ward.a) };
+        let peer = server.granted(vec![reads_a, over(Role::ExchangePeer, &ward.b)]).await;
+        let hidden = peer.all(&format!("/v1/members?unit={}", ward.b)).await.0.remove(0);
+        let path = format!("/v1/members/{}", hidden["id"].as_str().unwrap());
+        let refused = peer.patch(&path, "*", json!({"personal_id": "040180000003"})).await;
+        let refused = refused.faults(&[("/personal_id", "field_not_writable")]);
+        assert_eq!(candidates(&refused.body), []);
     }
 
     async fn a_number_takes_the_one_record_that_has_it_and_adds_to_its_ids(server: empty) {

@@ -100,7 +100,7 @@ pub struct Change<'a, T> {
     pub after: T,
     /// What is done.
     pub action: Action,
-    /// Names of the fields that the caller sent.
+    /// Names of the fields that the caller sent and may write.
     pub sent: &'a [String],
     /// Whether the rules of transition are off: the local operator imports what was decided elsewhere.
     pub importing: bool,
@@ -120,7 +120,7 @@ pub enum Action {
 }
 
 impl<T> Change<'_, T> {
-    /// Whether the caller sent this field.
+    /// Whether the caller sent this field, and may write it.
     pub fn sent(&self, field: &str) -> bool {
         self.sent.iter().any(|name| name == field)
     }
@@ -212,7 +212,7 @@ pub struct AnyChange<'a> {
     pub after: &'a Typed,
     /// What is done.
     pub action: Action,
-    /// Names of the fields that the caller sent.
+    /// Names of the fields that the caller sent and may write.
     pub sent: &'a [String],
     /// Whether the rules of transition are off.
     pub importing: bool,

@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub enum Matched {
     /// No record that the caller may learn of.
     Nothing,
-    /// This record, by this.
-    One(Arc<Stored>, MatchBy),
+    /// This record.
+    One(Arc<Stored>),
     /// What a person must look at, and why.
     Unclear(Vec<Candidate>, &'static FaultCode),
 }
@@ -33,7 +33,7 @@ pub fn by_numbers(item: &Item, scope: &Scope, set: &WriteSet) -> Matched {
     }
     match found.as_slice() {
         [] => Matched::Nothing,
-        [(record, by)] if !has_another_id(item, record) => Matched::One(Arc::clone(record), (*by).clone()),
+        [(record, _)] if !has_another_id(item, record) => Matched::One(Arc::clone(record)),
         all => {
             let candidate = |(record, by): &(&Arc<Stored>, &MatchBy)| Candidate {
                 id: record.id,

@@ -254,7 +254,7 @@ fn judge(
     if let Some(refusal) = outcome::version(item, target, draft, context) {
         return Err(refusal.into());
     }
-    rights.fields(placed, &mut all);
+    let sent = rights.fields(placed, &mut all);
     // No rule looks at what a reference means that the caller does not see.
     let placed = (target::references(item, target, set, &mut all) || waits) && placed;
     let external_ids = external::after(item, target, context, &mut all);
@@ -265,7 +265,7 @@ fn judge(
             before: before.map(|before| &**before),
             after,
             action: draft.action,
-            sent: &item.sent,
+            sent: &sent,
             importing: scope.is_operator(),
             scope,
         };

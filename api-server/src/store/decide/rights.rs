@@ -1,7 +1,6 @@
 //! What the caller may write of a record where it is and where it would be.
 
 use super::Context;
-use super::matching::Matched;
 use super::merge::Draft;
 use super::target::{Sent, Target};
 use crate::store::items::Item;
@@ -12,7 +11,7 @@ use crate::store::scope::{Scope, Writes};
 use crate::store::write_set::WriteSet;
 use cell_records_types::Unit;
 use cell_records_types::faults::{self, Fault};
-use cell_records_types::sync::MatchBy;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Judges the unit that the record would belong to. Returns whether rules can run.
@@ -70,7 +69,7 @@ pub struct Rights<'a> {
     pub scope: &'a Scope,
 }
 
-impl Rights<'_> {
+impl<'a> Rights<'a> {
     /// The units whose rights are asked: before and after; of a unit, its parents.
     fn units(&self) -> Vec<Uuid> {
         let mut units = Vec::new();
@@ -118,35 +117,46 @@ impl Rights<'_> {
         if allowed { Ok(()) } else { Err(format!("{}:write", kind.name)) }
     }
 
-    /// Fields that were sent and may not be written; without a place, there is no right to ask.
-    pub fn fields(&self, placed: bool, faults: &mut Vec<Fault>) {
+    /// Fields that were sent and may not be written; without a place, there is no right to ask. Returns the names of the
+    /// others, of which alone rules are told that they were sent: of these they would judge what is stored.
+    pub fn fields(&self, placed: bool, faults: &mut Vec<Fault>) -> Cow<'a, [String]> {
         let Rights { item, target, draft, scope } = self;
         let home = self.home();
         let mut units: Vec<Uuid> = target.before.iter().map(|before| before.unit_id).chain([home]).collect();
         units.dedup();
         let placed = placed && (target.before.is_some() || scope.is_operator() || scope.reads(UNIT, home).is_some());
         let writes: Vec<_> = units.iter().map(|unit| scope.writes(item.kind, *unit)).collect();
-        // The number that found the record is not written: the record has it.
-        let found_by = match &target.matched {
-            Matched::One(_, by @ (MatchBy::PersonalId | MatchBy::ProfileNumber)) => by.field(),
-            _ => None,
-        };
-        for name in item.sent.iter().filter(|name| found_by != Some(name.as_str())) {
+        let mut refused = Vec::new();
+        for name in &item.sent {
             let Some(spec) = item.kind.field(name) else { continue };
             let code = if spec.managed && !item.managed && !scope.is_operator() {
                 &faults::READ_ONLY
-            } else if placed && !writes.iter().all(|writes| writes.field(name, spec.class)) {
+            } else if placed && !writes.iter().all(|writes| writes.field(name, spec.class)) && !self.is_matched_by(name)
+            {
                 &faults::FIELD_NOT_WRITABLE
             } else {
                 continue;
             };
             faults.push(Fault::new(format!("{}/{name}", item.prefix), code));
+            refused.push(name);
         }
         // External ids identify the whole record: who may write single fields only does not set them.
         let identified = item.external_ids.is_some() && draft.action == Action::Update;
         if identified && placed && !writes.iter().all(Writes::whole) {
             faults.push(Fault::new("/external_ids", &faults::FIELD_NOT_WRITABLE));
         }
+        match refused.is_empty() {
+            true => Cow::Borrowed(&item.sent),
+            false => Cow::Owned(item.sent.iter().filter(|name| !refused.contains(name)).cloned().collect()),
+        }
+    }
+
+    /// Whether the item only says by this number which record it means: the record has it, and the caller reads it there.
+    fn is_matched_by(&self, name: &str) -> bool {
+        let Rights { item, target, scope, .. } = self;
+        let is_meant = item.match_by.iter().any(|by| by.field() == Some(name));
+        let Some(before) = target.before.as_ref().filter(|_| is_meant) else { return false };
+        scope.reads_field(item.kind, before.unit_id, name) && before.fields().0.get(name) == item.fields.get(name)
     }
 
     /// Where the rights for fields are asked: the unit after, or a new unit's parent.

@@ -51,7 +51,7 @@ impl Target {
         let id = own_id(item, scope, set);
         let is_new = item.op == PushOp::Upsert && id == Some(item.new_id);
         let matched = if is_new { by_numbers(item, scope, set) } else { Matched::Nothing };
-        let id = if let Matched::One(record, _) = &matched { Some(record.id) } else { id };
+        let id = if let Matched::One(record) = &matched { Some(record.id) } else { id };
         let stored = id.and_then(|id| set.get(item.kind, id));
         let before = stored.filter(|record| scope.reads(item.kind, record.unit_id).is_some()).cloned();
         let base = before.as_deref().filter(|_| item.op != PushOp::Create);
