@@ -32,6 +32,19 @@ async fn found(caller: &Caller, path: &str) -> BTreeSet<String> {
 }
 
 on_both_engines! {
+    async fn a_list_that_is_empty_for_want_of_rights_says_so(server: empty) {
+        let ward = server.ward().await;
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        // It sees the unit above its own, and no members there.
+        let above = secretary.get(&format!("/v1/members?unit={}", ward.ward)).header("accept-language", "vi").await.is(200);
+        assert_eq!(above.body["items"], json!([]));
+        assert!(above.body["note"].as_str().unwrap().starts_with("Không quyền nào"), "{}", above.text);
+        for own in [format!("/v1/members?unit={}", ward.a), format!("/v1/members?unit={}&subtree=true", ward.ward)] {
+            let own = secretary.get(&own).await.is(200);
+            assert_eq!((&own.body["items"], own.body.get("note")), (&json!([]), None));
+        }
+    }
+
     async fn named_records_come_in_the_order_of_their_names(server: empty) {
         let ward = server.ward().await;
         let mut external = member(&ward.a);

@@ -20,12 +20,15 @@ pub struct Page<T> {
     /// is absent. Lists of records only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expanded: Option<BTreeMap<Uuid, Expanded>>,
+    /// Why the list is empty, for people, when it is so because of the caller's rights. Lists of records only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl<T> Page<T> {
     /// A page of these items.
     pub fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
-        Page { items, next_cursor, total: None, expanded: None }
+        Page { items, next_cursor, total: None, expanded: None, note: None }
     }
 }
 

@@ -20,7 +20,9 @@ use crate::store::registry::Kind;
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
+use cell_records_types::phrases::Words;
 use cell_records_types::{Timestamp, Uuid};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -36,9 +38,9 @@ pub async fn list(Collection { kind, mut who }: Collection, app: App, request: H
     let page = async |who: &Who| {
         let (records, next) = app.reads.single(async |db| asked.list.page(db, &who.scope, &app.sizes).await).await?;
         let (body, expansion, whole) = asked.selection.items(&who.scope, &records);
-        Ok(((body, expansion, next), whole))
+        Ok(((body, expansion, next, records.is_empty()), whole))
     };
-    let (mut body, expansion, next) = seen(&app, &mut who, page).await?;
+    let (mut body, expansion, next, is_empty) = seen(&app, &mut who, page).await?;
     let total = match asked.total {
         None if asked.count => Some(asked.list.count(&app.reads, &who.scope, &app.sizes).await?),
         counted => counted,
@@ -52,6 +54,10 @@ pub async fn list(Collection { kind, mut who }: Collection, app: App, request: H
     }
     if let Some(total) = total {
         let _ = write!(body, r#","total":{total}"#);
+    }
+    if is_empty && asked.list.is_out_of_rights(&who.scope) {
+        let why = Words::from(&phrases::OUT_OF_RIGHTS);
+        let _ = write!(body, r#","note":{}"#, Value::from(why.text(wants_vietnamese(request.headers()))));
     }
     close(&app, &who, &request, &asked.selection, expansion, &mut body).await?;
     Ok(response.content_type(JSON).body(body))
