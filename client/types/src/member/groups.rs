@@ -3,7 +3,7 @@
 use crate::codes;
 
 codes! {
-    /// Ethnic groups, by the numbers of the General Statistics Office.
+    /// Ethnic groups, by the numbers of the General Statistics Office (decision 1019/QĐ-TCTK of 2008).
     pub open enum Ethnicity = "ethnicity" {
         Kinh = "01" "Kinh" "Kinh";
         Tay = "02" "Tày" "Tay";
@@ -15,50 +15,50 @@ codes! {
         Mong = "08" "Mông" "Mong";
         Dao = "09" "Dao" "Dao";
         GiaRai = "10" "Gia Rai" "Gia Rai";
-        Ngai = "11" "Ngái" "Ngai";
-        EDe = "12" "Ê Đê" "E De";
-        BaNa = "13" "Ba Na" "Ba Na";
-        XoDang = "14" "Xơ Đăng" "Xo Dang";
-        SanChay = "15" "Sán Chay" "San Chay";
-        CoHo = "16" "Cơ Ho" "Co Ho";
-        Cham = "17" "Chăm" "Cham";
-        SanDiu = "18" "Sán Dìu" "San Diu";
-        Hre = "19" "Hrê" "Hre";
+        EDe = "11" "Ê Đê" "E De";
+        BaNa = "12" "Ba Na" "Ba Na";
+        SanChay = "13" "Sán Chay" "San Chay";
+        Cham = "14" "Chăm" "Cham";
+        CoHo = "15" "Cơ Ho" "Co Ho";
+        XoDang = "16" "Xơ Đăng" "Xo Dang";
+        SanDiu = "17" "Sán Dìu" "San Diu";
+        Hre = "18" "Hrê" "Hre";
+        Raglay = "19" "Raglay" "Raglay";
         Mnong = "20" "Mnông" "Mnong";
-        Raglay = "21" "Raglay" "Raglay";
+        Tho = "21" "Thổ" "Tho";
         Xtieng = "22" "Xtiêng" "Xtieng";
-        BruVanKieu = "23" "Bru Vân Kiều" "Bru Van Kieu";
-        Tho = "24" "Thổ" "Tho";
-        Giay = "25" "Giáy" "Giay";
-        CoTu = "26" "Cơ Tu" "Co Tu";
-        GieTrieng = "27" "Gié Triêng" "Gie Trieng";
+        KhoMu = "23" "Khơ Mú" "Kho Mu";
+        BruVanKieu = "24" "Bru Vân Kiều" "Bru Van Kieu";
+        CoTu = "25" "Cơ Tu" "Co Tu";
+        Giay = "26" "Giáy" "Giay";
+        TaOi = "27" "Tà Ôi" "Ta Oi";
         Ma = "28" "Mạ" "Ma";
-        KhoMu = "29" "Khơ Mú" "Kho Mu";
+        GieTrieng = "29" "Gié Triêng" "Gie Trieng";
         Co = "30" "Co" "Co";
-        TaOi = "31" "Tà Ôi" "Ta Oi";
-        ChoRo = "32" "Chơ Ro" "Cho Ro";
-        Khang = "33" "Kháng" "Khang";
-        XinhMun = "34" "Xinh Mun" "Xinh Mun";
-        HaNhi = "35" "Hà Nhì" "Ha Nhi";
-        ChuRu = "36" "Chu Ru" "Chu Ru";
-        Lao = "37" "Lào" "Lao";
-        LaChi = "38" "La Chí" "La Chi";
-        LaHa = "39" "La Ha" "La Ha";
-        PhuLa = "40" "Phù Lá" "Phu La";
-        LaHu = "41" "La Hủ" "La Hu";
+        ChoRo = "31" "Chơ Ro" "Cho Ro";
+        XinhMun = "32" "Xinh Mun" "Xinh Mun";
+        HaNhi = "33" "Hà Nhì" "Ha Nhi";
+        ChuRu = "34" "Chu Ru" "Chu Ru";
+        Lao = "35" "Lào" "Lao";
+        LaChi = "36" "La Chí" "La Chi";
+        Khang = "37" "Kháng" "Khang";
+        PhuLa = "38" "Phù Lá" "Phu La";
+        LaHu = "39" "La Hủ" "La Hu";
+        LaHa = "40" "La Ha" "La Ha";
+        PaThen = "41" "Pà Thẻn" "Pa Then";
         Lu = "42" "Lự" "Lu";
-        LoLo = "43" "Lô Lô" "Lo Lo";
+        Ngai = "43" "Ngái" "Ngai";
         Chut = "44" "Chứt" "Chut";
-        Mang = "45" "Mảng" "Mang";
-        PaThen = "46" "Pà Thẻn" "Pa Then";
+        LoLo = "45" "Lô Lô" "Lo Lo";
+        Mang = "46" "Mảng" "Mang";
         CoLao = "47" "Cơ Lao" "Co Lao";
-        Cong = "48" "Cống" "Cong";
-        BoY = "49" "Bố Y" "Bo Y";
+        BoY = "48" "Bố Y" "Bo Y";
+        Cong = "49" "Cống" "Cong";
         SiLa = "50" "Si La" "Si La";
         PuPeo = "51" "Pu Péo" "Pu Peo";
-        Brau = "52" "Brâu" "Brau";
-        ODu = "53" "Ơ Đu" "O Du";
-        RoMam = "54" "Rơ Măm" "Ro Mam";
+        RoMam = "52" "Rơ Măm" "Ro Mam";
+        Brau = "53" "Brâu" "Brau";
+        ODu = "54" "Ơ Đu" "O Du";
         Foreign = "55" "Người nước ngoài" "Foreigner";
         Other = "other" "Khác" "Other";
         NotKnown = "unknown" "Chưa rõ" "Unknown";
@@ -108,5 +108,35 @@ codes! {
         MartyrFamily = "martyr_family" "Thân nhân liệt sĩ" "Family of a martyr";
         MeritFamily = "merit_family" "Thân nhân người có công khác" "Family of another person of merit";
         Other = "other" "Khác" "Other";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ethnicity;
+
+    #[test]
+    fn ethnic_groups_have_the_numbers_of_the_general_statistics_office() {
+        let label =
+            |number: &str| Ethnicity::LIST.codes.iter().find(|code| code.code == number).map(|code| code.label.vi);
+        // There is an older list, whose numbers from 04 on are others.
+        for (number, name) in [
+            ("01", "Kinh"),
+            ("04", "Mường"),
+            ("06", "Hoa"),
+            ("11", "Ê Đê"),
+            ("16", "Xơ Đăng"),
+            ("21", "Thổ"),
+            ("28", "Mạ"),
+            ("36", "La Chí"),
+            ("43", "Ngái"),
+            ("48", "Bố Y"),
+            ("52", "Rơ Măm"),
+            ("54", "Ơ Đu"),
+        ] {
+            assert_eq!(label(number), Some(name), "{number}");
+        }
+        let numbers: Vec<String> = (1..=55).map(|number| format!("{number:02}")).collect();
+        assert!(Ethnicity::LIST.codes.iter().map(|code| code.code).take(55).eq(numbers.iter().map(String::as_str)));
     }
 }
