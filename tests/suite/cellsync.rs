@@ -194,11 +194,17 @@ on_both_engines! {
         let (_, out, _) = ran(cellsync(), &["export", "--types", "member"]).await;
         let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((&json!(records.len()), &records[0]["type"]), (&held["member"], &json!("member")));
-        assert_eq!(ran(cellsync(), &["export", "--format", "csv"]).await.0, 2, "one type");
+        // What is wrongly asked for empties no file.
+        std::fs::write(at("kept.csv"), "kept").unwrap();
+        assert_eq!(ran(cellsync(), &["export", "--format", "csv", "-o", &at("kept.csv")]).await.0, 2, "one type");
+        assert_eq!(std::fs::read_to_string(at("kept.csv")).unwrap(), "kept");
         let (status, _, err) = ran(cellsync(), &["export", "--format", "csv", "--types", "member", "-o", &at("members.csv")]).await;
         let table = std::fs::read_to_string(at("members.csv")).unwrap();
         assert!(status == 0 && table.starts_with("id,type,version,unit_id,created_at,updated_at,full_name,"), "{err}{table:.200}");
         assert!(table.contains(records[0]["full_name"].as_str().unwrap()));
+        // It holds personal data.
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(at("members.csv")).unwrap().permissions()) & 0o777, 0o600);
 
         // A write wakes the watch; the command gets the change, and ends the watch.
         let change = update("member", records[0]["id"].as_str().unwrap().parse().unwrap(), 1, json!({"occupation_current": "Nghỉ hưu"}));

@@ -37,14 +37,19 @@ pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
     let store = settings.existing()?;
     let types =
         if arguments.types.is_empty() { store.counts()?.into_keys().collect() } else { arguments.types.clone() };
+    // Asked before a file is touched that may hold something.
+    let columns = match arguments.format {
+        Form::Ndjson => None,
+        Form::Csv => Some(columns(&types)?),
+    };
     let mut out: Box<dyn Write> = match &arguments.output {
         Some(file) => Box::new(private(file).with_context(|| format!("writing {}", file.display()))?),
         None => Box::new(std::io::stdout().lock()),
     };
     let mut out = BufWriter::new(&mut out);
-    let written = match arguments.format {
-        Form::Ndjson => ndjson(&store, &types, &mut out),
-        Form::Csv => csv(&store, &types, &mut out),
+    let written = match columns {
+        None => ndjson(&store, &types, &mut out),
+        Some(columns) => csv(&store, &types, &columns, &mut out),
     };
     match written.and_then(|count| Ok(out.flush().map(|()| count)?)) {
         Ok(count) if arguments.output.is_some() => eprintln!("{} records written", human(count)),
@@ -73,35 +78,45 @@ fn is_closed(error: &anyhow::Error) -> bool {
 }
 
 fn ndjson(store: &SqliteStore, types: &[String], out: &mut impl Write) -> Result<usize> {
+    each(store, types, |record| {
+        serde_json::to_writer(&mut *out, record)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn csv(store: &SqliteStore, types: &[String], columns: &[&str], out: &mut impl Write) -> Result<usize> {
+    let mut table = csv::Writer::from_writer(out);
+    table.write_record(columns).map_err(std::io::Error::from)?;
+    let count =
+        each(store, types, |record| Ok(table.write_record(columns.iter().map(|column| cell(record, column)))?))?;
+    table.flush()?;
+    Ok(count)
+}
+
+/// The columns of a table of one type.
+fn columns(types: &[String]) -> Result<Vec<&'static str>> {
+    let [kind] = types else { return Err(anyhow!("csv has one type: name it with --types")) };
+    let known =
+        TypeInfo::named(kind).ok_or_else(|| anyhow!("{kind} is not a type that this program knows: use ndjson"))?;
+    Ok(ENVELOPE.into_iter().chain(known.fields.iter().map(|field| field.name)).collect())
+}
+
+/// Writes each record of these types, and counts them. A writer that fails does so with an I/O error, so that it shows where
+/// nobody reads any more.
+fn each(
+    store: &SqliteStore,
+    types: &[String],
+    mut write: impl FnMut(&Map<String, Value>) -> std::io::Result<()>,
+) -> Result<usize> {
     let mut count = 0;
     for kind in types {
         for id in store.versions(kind)?.into_keys() {
             if let Some(held) = store.get(kind, id)? {
-                serde_json::to_writer(&mut *out, &held.record).map_err(std::io::Error::from)?;
-                out.write_all(b"\n")?;
+                write(&held.record)?;
                 count += 1;
             }
         }
     }
-    Ok(count)
-}
-
-fn csv(store: &SqliteStore, types: &[String], out: &mut impl Write) -> Result<usize> {
-    let [kind] = types else { return Err(anyhow!("csv has one type: name it with --types")) };
-    let known =
-        TypeInfo::named(kind).ok_or_else(|| anyhow!("{kind} is not a type that this program knows: use ndjson"))?;
-    let columns: Vec<&str> = ENVELOPE.into_iter().chain(known.fields.iter().map(|field| field.name)).collect();
-    let mut table = csv::Writer::from_writer(out);
-    table.write_record(&columns).map_err(std::io::Error::from)?;
-    let mut count = 0;
-    for id in store.versions(kind)?.into_keys() {
-        if let Some(held) = store.get(kind, id)? {
-            let row = columns.iter().map(|column| cell(&held.record, column));
-            table.write_record(row).map_err(std::io::Error::from)?;
-            count += 1;
-        }
-    }
-    table.flush()?;
     Ok(count)
 }
 

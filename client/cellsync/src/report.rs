@@ -25,6 +25,9 @@ pub fn words(refused: &Refused) -> String {
     for fault in &result.errors {
         text.push_str(&format!("; {} {}: {}", fault.pointer, fault.code, fault.message));
     }
+    for one in &result.candidates {
+        text.push_str(&format!("; it may be {} (by {}, version {})", one.id, one.matched_by, one.version));
+    }
     text
 }
 
