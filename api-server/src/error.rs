@@ -80,6 +80,13 @@ error_codes! {
     OUTCOME_UNKNOWN 503 "outcome_unknown" "It is not known whether the write was stored; repeat it under the same key, or read first." "Chưa biết thao tác ghi đã được lưu hay chưa; hãy gửi lại với cùng khóa hoặc đọc trước.";
 }
 
+impl ErrorCode {
+    /// The title in Vietnamese or English.
+    pub const fn text(&self, vietnamese: bool) -> &'static str {
+        if vietnamese { self.vi } else { self.en }
+    }
+}
+
 /// What is said of a missing right: what it is about and what it would do, parted by a colon.
 pub fn missing(right: &str) -> Words {
     let (kind, verb) = right.split_once(':').unwrap_or((right, ""));
@@ -175,25 +182,16 @@ impl ApiError {
 
     /// The body, in the language asked for.
     pub fn problem(&self, request_id: &str, vietnamese: bool) -> Problem {
-        let title = if vietnamese { self.code.vi } else { self.code.en };
-        let fault = |fault: &Fault| ProblemFault {
-            pointer: fault.pointer.clone(),
-            code: fault.code.code.into(),
-            message: fault.message(vietnamese),
-        };
-        let named = |(name, why): &(String, Words)| ProblemFault {
-            pointer: name.clone(),
-            code: self.code.code.into(),
-            message: why.text(vietnamese).into(),
-        };
+        let faults = self.faults.iter().map(|fault| fault.shown(vietnamese));
+        let named = self.named.iter().map(|(name, why)| ProblemFault::new(name, self.code.code, why.text(vietnamese)));
         Problem {
             kind: format!("/problems/{}", self.code.code),
-            title: title.into(),
+            title: self.code.text(vietnamese).into(),
             status: self.code.status,
             detail: self.detail.as_ref().map(|detail| detail.text(vietnamese).into()),
             code: self.code.code.into(),
             request_id: request_id.into(),
-            errors: self.faults.iter().map(fault).chain(self.named.iter().map(named)).collect(),
+            errors: faults.chain(named).collect(),
             more: self.more.clone(),
         }
     }

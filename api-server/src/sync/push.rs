@@ -185,42 +185,30 @@ impl AnswerForm {
     }
 
     fn messages(&self, faults: &[Fault]) -> Vec<ProblemFault> {
-        let fault = |fault: &Fault| ProblemFault {
-            pointer: fault.pointer.clone(),
-            code: fault.code.code.into(),
-            message: fault.message(self.vietnamese),
-        };
-        faults.iter().map(fault).collect()
+        faults.iter().map(|fault| fault.shown(self.vietnamese)).collect()
     }
 
     fn errors(&self, item: &Decided) -> Vec<ProblemFault> {
-        let one = |pointer: &str, code: &str, message: String| {
-            vec![ProblemFault { pointer: pointer.into(), code: code.into(), message }]
-        };
-        let of_table = |pointer: &str, code: &ErrorCode| one(pointer, code.code, self.text(code).into());
-        let of_faults = |pointer: &str, code: &FaultCode| {
-            one(pointer, code.code, (if self.vietnamese { code.vi } else { code.en }).to_owned())
-        };
+        let of_error =
+            |pointer: &str, code: &ErrorCode| vec![ProblemFault::new(pointer, code.code, code.text(self.vietnamese))];
+        let of_fault = |pointer: &str, code: &'static FaultCode| self.messages(&[Fault::new(pointer, code)]);
         match &item.refusal {
             None => Vec::new(),
             Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.messages(&item.faults),
-            Some(Refusal::NotFound) => of_table("", &error::NOT_FOUND),
+            Some(Refusal::NotFound) => of_error("", &error::NOT_FOUND),
             Some(Refusal::Forbidden(right)) => {
-                one("", error::FORBIDDEN.code, error::missing(right).text(self.vietnamese).to_owned())
+                let right = error::missing(right);
+                vec![ProblemFault::new("", error::FORBIDDEN.code, right.text(self.vietnamese))]
             }
-            Some(Refusal::Deleted) => of_table("", &error::GONE),
-            Some(Refusal::Stale) => of_table("/if_version", &error::STALE_VERSION),
-            Some(Refusal::Conflict(_, code)) => of_faults("", code),
-            Some(Refusal::Blocked) => of_faults("", &faults::BLOCKED),
+            Some(Refusal::Deleted) => of_error("", &error::GONE),
+            Some(Refusal::Stale) => of_error("/if_version", &error::STALE_VERSION),
+            Some(Refusal::Conflict(_, code)) => of_fault("", code),
+            Some(Refusal::Blocked) => of_fault("", &faults::BLOCKED),
             Some(Refusal::DuplicateMatch) if item.faults.is_empty() => {
-                of_faults("/external_ids", &faults::DUPLICATE_MATCH)
+                of_fault("/external_ids", &faults::DUPLICATE_MATCH)
             }
             Some(Refusal::DuplicateMatch) => self.messages(&item.faults),
         }
-    }
-
-    fn text(&self, code: &ErrorCode) -> &'static str {
-        if self.vietnamese { code.vi } else { code.en }
     }
 }
 

@@ -2,6 +2,7 @@
 //! all faults of a body, not the first.
 
 use crate::phrases::{self, Words};
+use crate::problem::ProblemFault;
 use serde_json::Value;
 
 /// One row of the table of fault codes. `{}` in a text is replaced by the fault's argument.
@@ -110,6 +111,13 @@ pub struct Fault {
     pub argument: Words,
 }
 
+impl FaultCode {
+    /// The text in Vietnamese or English.
+    pub const fn text(&self, vietnamese: bool) -> &'static str {
+        if vietnamese { self.vi } else { self.en }
+    }
+}
+
 impl Fault {
     /// A fault whose text names nothing.
     pub fn new(pointer: impl Into<String>, code: &'static FaultCode) -> Self {
@@ -124,7 +132,12 @@ impl Fault {
 
     /// The text in Vietnamese or English.
     pub fn message(&self, vietnamese: bool) -> String {
-        (if vietnamese { self.code.vi } else { self.code.en }).replace("{}", self.argument.text(vietnamese))
+        self.code.text(vietnamese).replace("{}", self.argument.text(vietnamese))
+    }
+
+    /// As an answer shows it, in Vietnamese or English.
+    pub fn shown(&self, vietnamese: bool) -> ProblemFault {
+        ProblemFault::new(&self.pointer, self.code.code, self.message(vietnamese))
     }
 }
 

@@ -20,6 +20,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::Reference;
 use cell_records_types::faults::{self, FaultCode};
+use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
 use serde_json::{Map, Value, json};
 
@@ -191,10 +192,9 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
     }
     let mut body = view.text(record);
     if !decided.warnings.is_empty() {
-        let warning = |fault: &faults::Fault| json!({"pointer": fault.pointer, "code": fault.code.code, "message": fault.message(vietnamese)});
-        let warnings: Vec<Value> = decided.warnings.iter().map(warning).collect();
+        let warnings: Vec<ProblemFault> = decided.warnings.iter().map(|fault| fault.shown(vietnamese)).collect();
         body.pop();
-        body.push_str(&format!(",\"warnings\":{}", Value::Array(warnings)));
+        body.push_str(&format!(",\"warnings\":{}", json!(warnings)));
         if !decided.candidates.is_empty() {
             body.push_str(&format!(",\"candidates\":{}", json!(decided.candidates)));
         }
