@@ -1,4 +1,5 @@
-//! Parameters of a list that filter it: how a value is read, what the API document says of it, and its condition in SQL.
+//! Parameters of a list that filter it: how a value is read, and what the API document says of it. [`Condition`] is one with
+//! its values, in SQL.
 //! What only one type asks is a [`Own`] test in that type's slice.
 
 mod condition;
@@ -232,39 +233,6 @@ impl Test {
             _ => return false,
         };
         kind.sorts.iter().any(|sort| sort.indexed && sort.columns == [column])
-    }
-
-    fn condition(&self, asked: &FilterInput<'_>) -> Sql {
-        let one = |text: String| Sql::new(text).bind(asked.value());
-        match self {
-            Test::Code(column, _)
-            | Test::Text(column)
-            | Test::Reference(column, _)
-            | Test::SharedReference(column, _)
-            | Test::Number(column)
-            | Test::Flag(column) => match asked.values {
-                [_] => one(format!("t.{column} = ")),
-                values => {
-                    let mut sql = Sql::new("(FALSE");
-                    for value in values {
-                        sql.push(format!(" OR t.{column} = "));
-                        sql.push_bind(value.clone());
-                    }
-                    sql.text(")")
-                }
-            },
-            Test::DateFrom(column) => one(format!("t.{column} >= ")),
-            // A partial date comes before the days that it holds: what lies in it is meant too.
-            Test::DateTo(column) => {
-                let Value::Text(Some(date)) = asked.value() else { return Sql::new("FALSE") };
-                Sql::new(format!("t.{column} <= ")).bind(format!("{date}~"))
-            }
-            Test::DayIn(from, to) => one(format!("t.{from} <= "))
-                .text(format!(" AND (t.{to} IS NULL OR t.{to} > "))
-                .bind(asked.value())
-                .text(")"),
-            Test::Own(own) => (own.condition)(asked),
-        }
     }
 }
 

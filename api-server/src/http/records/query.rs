@@ -130,7 +130,7 @@ fn filter(kind: &'static Kind, name: &str) -> Option<(&'static Filter, bool)> {
     // `status!=official` is read as `status!` and `official`.
     let negated = || named(name.strip_suffix(Filter::NOT).or_else(|| name.strip_suffix('!'))?);
     let plain = named(name).map(|filter| (filter, false));
-    plain.or_else(|| negated().filter(|filter| filter.negation().is_some()).map(|filter| (filter, true)))
+    plain.or_else(|| negated().filter(|filter| filter.test.column().is_some()).map(|filter| (filter, true)))
 }
 
 fn sort(kind: &Kind, text: &str) -> Result<(Sort, bool), Words> {

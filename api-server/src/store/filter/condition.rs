@@ -35,9 +35,34 @@ impl Condition {
 
     /// The condition on the row `t`.
     pub fn sql(&self, kind: &'static Kind, unit: Option<(Uuid, bool)>, scope: &Scope) -> Sql {
-        let Some(column) = self.filter.test.column().filter(|_| !self.is_plain()) else {
-            return self.filter.test.condition(&FilterInput { values: &self.values, kind, unit, scope });
-        };
+        let asked = FilterInput { values: &self.values, kind, unit, scope };
+        let one = |text: String| Sql::new(text).bind(asked.value());
+        match self.filter.test {
+            Test::Code(column, _)
+            | Test::Text(column)
+            | Test::Reference(column, _)
+            | Test::SharedReference(column, _)
+            | Test::Number(column)
+            | Test::Flag(column) => self.compared(column),
+            Test::DateFrom(column) => one(format!("t.{column} >= ")),
+            // A partial date comes before the days that it holds: what lies in it is meant too.
+            Test::DateTo(column) => {
+                let Value::Text(Some(date)) = asked.value() else { return Sql::new("FALSE") };
+                Sql::new(format!("t.{column} <= ")).bind(format!("{date}~"))
+            }
+            Test::DayIn(from, to) => one(format!("t.{from} <= "))
+                .text(format!(" AND (t.{to} IS NULL OR t.{to} > "))
+                .bind(asked.value())
+                .text(")"),
+            Test::Own(own) => (own.condition)(&asked),
+        }
+    }
+
+    /// That a column equals one of the values, or none of them.
+    fn compared(&self, column: &str) -> Sql {
+        if let ([value], true) = (self.values.as_slice(), self.is_plain()) {
+            return Sql::new(format!("t.{column} = ")).bind(value.clone());
+        }
         let finds_empty = self.values.iter().any(Value::is_null);
         // A comparison with an empty cell is neither true nor false, so it is asked for by itself.
         let (begin, end) = match (self.negated, finds_empty) {
