@@ -1,6 +1,7 @@
-//! Pages of lists that hold no records: limits, and cursors that are sealed and bound to their caller and query.
+//! Pages of lists other than those of records: limits, and cursors that are sealed and bound to their caller and query.
 
 use super::params::Params;
+use super::records::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::auth::caller::Who;
 use crate::auth::seal;
 use crate::error::{self, ApiError, ApiResult};
@@ -13,10 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Items a page, unless the caller asks for another number.
-const ITEMS: i64 = 50;
-/// Most items a page.
-const MOST: i64 = 500;
 const PREFIX: &str = "ca1.";
 
 #[derive(Serialize, Deserialize)]
@@ -41,7 +38,7 @@ impl<T: Serialize + DeserializeOwned> PageRequest<T> {
     /// # Errors
     /// `400` when it is no cursor or another query's, `403` when it is another caller's.
     pub fn of(params: &mut Params, app: &App, who: &Who, query: String) -> ApiResult<Self> {
-        let limit = params.number("limit", 1, MOST).unwrap_or(ITEMS);
+        let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
         // Filters may be long; a cursor is not.
         let query = secrets::digest(query.as_bytes());
         let Some(text) = params.take("cursor") else { return Ok(PageRequest { limit, after: None, query }) };
@@ -77,11 +74,14 @@ impl<T: Serialize + DeserializeOwned> PageRequest<T> {
         let more = items.len() > limit;
         items.truncate(limit);
         let after = items.last().filter(|_| more).map(key).or(examined);
-        let next_cursor = after.and_then(|after| {
-            let cursor = PageCursor { caller: who.identity.account, query: self.query, after };
-            seal::seal(&app.keys, PREFIX, &cursor)
-        });
+        let next_cursor = after.and_then(|after| self.next(app, who, after));
         HttpResponse::Ok().json(Page::new(items, next_cursor))
+    }
+
+    /// The cursor of the page that begins after an item.
+    pub fn next(self, app: &App, who: &Who, after: T) -> Option<String> {
+        let cursor = PageCursor { caller: who.identity.account, query: self.query, after };
+        seal::seal(&app.keys, PREFIX, &cursor)
     }
 }
 

@@ -1,15 +1,14 @@
 //! The history of a record: its versions, each with who wrote it.
 
 use super::collection::Collection;
-use super::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use super::view::RecordView;
 use super::{find_as, resolve};
 use crate::auth::caller::Who;
-use crate::auth::seal;
 use crate::error::{self, ApiError, ApiResult};
+use crate::http::pages;
 use crate::http::params::Params;
 use crate::state::App;
-use crate::store::accounts;
+use crate::store::accounts::{self, Account};
 use crate::store::history::{self, Version};
 use crate::store::record::Stored;
 use crate::store::registry::UNIT;
@@ -18,18 +17,8 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::pages::{HistoryEntry, Page};
 use cell_records_types::{Class, Uuid};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-/// Where a page of history begins.
-#[derive(Serialize, Deserialize)]
-struct HistoryCursor {
-    caller: Uuid,
-    record: Uuid,
-    below: i64,
-}
-
-const PREFIX: &str = "ch1.";
 /// Bytes of bodies after which a page of history ends.
 const LARGE_PAGE: usize = 4 << 20;
 /// Versions that are read at a time.
@@ -46,27 +35,13 @@ pub async fn list(
     let id = resolve(&app, &mut who, kind, &path).await?.ok_or_else(not_found)?;
     let record = find_as(&app, &mut who, kind, id, Class::Public).await?.ok_or_else(not_found)?;
     let mut params = Params::of(&request)?;
-    let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
-    let below = match params.take("cursor") {
-        None => None,
-        Some(cursor) => {
-            let cursor: HistoryCursor =
-                seal::open(&app.keys, PREFIX, &cursor).ok_or_else(|| ApiError::new(&error::CURSOR_INVALID))?;
-            if cursor.caller != who.identity.account {
-                return Err(ApiError::new(&error::CURSOR_FOREIGN));
-            }
-            if cursor.record != record.id {
-                return Err(ApiError::new(&error::CURSOR_FILTER_MISMATCH));
-            }
-            Some(cursor.below)
-        }
-    };
+    let query = format!("history {}", record.id);
+    let wanted = pages::PageRequest::<i64>::of(&mut params, &app, &who, query)?;
     params.end()?;
-    let (mut items, next) = versions(&app, &who, &record, below, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
+    let (mut items, next) = versions(&app, &who, &record, wanted.after, limit).await?;
     name_writers(&app, &who, &mut items).await?;
-    let next = next.and_then(|below| {
-        seal::seal(&app.keys, PREFIX, &HistoryCursor { caller: who.identity.account, record: record.id, below })
-    });
+    let next = next.and_then(|below| wanted.next(&app, &who, below));
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
         response.insert_header((
@@ -132,11 +107,15 @@ fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<Histor
 /// works in other units is nothing that it may learn.
 async fn name_writers(app: &App, who: &Who, items: &mut [HistoryEntry]) -> ApiResult<()> {
     let ids: BTreeSet<Uuid> = items.iter().filter_map(|entry| entry.actor).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<Uuid> = ids.into_iter().collect();
-    let mut writers = app.reads.single(async |db| accounts::by_ids(db, &ids).await).await?;
-    writers.retain(|writer| who.scope.reads(UNIT, writer.unit).is_some());
+    let writers = app.reads.single(async |db| accounts::by_ids(db, &ids).await).await?;
+    let seen = writers.iter().filter(|writer| who.scope.reads(UNIT, writer.unit).is_some());
+    let seen: HashMap<Uuid, &Account> = seen.map(|writer| (writer.id, writer)).collect();
     for entry in items {
-        if let Some(writer) = writers.iter().find(|writer| Some(writer.id) == entry.actor) {
+        if let Some(writer) = entry.actor.and_then(|actor| seen.get(&actor)) {
             entry.actor_kind = Some(writer.kind.clone());
             entry.actor_name = Some(writer.display_name.clone());
         }
