@@ -1,9 +1,11 @@
 //! The sync protocol on the wire: pages of the change feed, push batches and their results.
 
 mod feed;
+mod matching;
 mod push;
 
 pub use feed::*;
+pub use matching::*;
 pub use push::*;
 
 use crate::Timestamp;
