@@ -6,7 +6,6 @@ use crate::report::words;
 use crate::settings::Profiled;
 use anyhow::{Result, anyhow};
 use cell_records_client::sync::{CopyStore, Held, Outbox, Refused, SqliteStore, Take};
-use cell_records_client::types::Reference;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -78,11 +77,7 @@ struct Both<'a> {
 
 /// Shows what was sent beside what the server has, so far as it said so, and what the copy holds.
 fn show(store: &SqliteStore, refused: &Refused, json: bool) -> Result<End> {
-    let named = match refused.item.id {
-        Some(Reference::Id(id)) => Some(id),
-        _ => refused.result.id,
-    };
-    let held = named.map(|id| store.get(&refused.item.kind, id)).transpose()?.flatten();
+    let held = refused.record().map(|id| store.get(&refused.item.kind, id)).transpose()?.flatten();
     if json {
         print_json(&Both { refused, held: held.map(|held| held.record) })?;
         return Ok(End::Done);

@@ -3,8 +3,8 @@
 use super::refused::{Refused, Take};
 use super::store::{CopyStore, Held};
 use crate::error::{Error, Result};
+use cell_records_types::Timestamp;
 use cell_records_types::sync::{ItemResult, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, PushItem};
-use cell_records_types::{Reference, Timestamp};
 use uuid::Uuid;
 
 /// A copy that also keeps local changes until the server has judged them. Every method that writes does so in one
@@ -59,11 +59,7 @@ pub trait Outbox: CopyStore {
         match take {
             Take::Current => self.forget_refused(number),
             Take::Mine => {
-                let named = match refused.item.id {
-                    Some(Reference::Id(id)) => Some(id),
-                    _ => refused.result.id,
-                };
-                let held = named.map(|id| self.version(&refused.item.kind, id)).transpose()?.flatten();
+                let held = refused.record().map(|id| self.version(&refused.item.kind, id)).transpose()?.flatten();
                 self.retry(number, &refused.again(held)?)
             }
         }

@@ -162,10 +162,7 @@ fn outcomes(batch: &Batch, answer: PushAnswer) -> Result<Vec<Outcome>> {
 
 fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {
     let kind = item.kind.clone();
-    let named = match item.id {
-        Some(Reference::Id(id)) => Some(id),
-        _ => None,
-    };
+    let named = item.id.as_ref().and_then(Reference::id);
     Ok(match (&result.status, result.id.or(named)) {
         (ItemStatus::Deleted, Some(id)) => Outcome::Done(Effect::Remove { kind, id }),
         (status, id) if status.is_success() => match (id, result.record) {

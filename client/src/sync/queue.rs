@@ -35,10 +35,7 @@ impl QueuedItem {
 
     /// The id of the record, where the item gives it.
     pub fn record(&self) -> Option<Uuid> {
-        match self.item.id {
-            Some(Reference::Id(id)) => Some(id),
-            _ => None,
-        }
+        self.item.id.as_ref().and_then(Reference::id)
     }
 }
 

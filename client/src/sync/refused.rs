@@ -2,9 +2,10 @@
 
 use super::refs;
 use crate::error::{Error, Result};
-use cell_records_types::Timestamp;
 use cell_records_types::sync::{ConflictReason, ItemResult, ItemStatus, PushItem, PushOp};
+use cell_records_types::{Reference, Timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 /// An item that the server refused: a conflict, or one that it can never take as it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +21,11 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// The id of the record, where the item or the server names it.
+    pub fn record(&self) -> Option<Uuid> {
+        self.item.id.as_ref().and_then(Reference::id).or(self.result.id)
+    }
+
     /// Whether it meets something stored that may differ tomorrow (`conflict`, `duplicate_match`, or a status of a
     /// newer server): somebody should look at both sides. The others are dead letters: as they are, they will never
     /// be taken.

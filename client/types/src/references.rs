@@ -25,6 +25,16 @@ pub enum Reference {
     Item(String),
 }
 
+impl Reference {
+    /// The record's own id, where it is one.
+    pub const fn id(&self) -> Option<Uuid> {
+        match self {
+            Reference::Id(id) => Some(*id),
+            Reference::External { .. } | Reference::Item(_) => None,
+        }
+    }
+}
+
 impl FromStr for Reference {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -88,10 +98,7 @@ pub struct Ref<T> {
 impl<T> Ref<T> {
     /// The id, when the reference is one (it always is in responses).
     pub fn id(&self) -> Option<Uuid> {
-        match self.to {
-            Reference::Id(id) => Some(id),
-            _ => None,
-        }
+        self.to.id()
     }
 
     /// A reference by the id that another system gave.
