@@ -141,7 +141,8 @@ impl<'a> Rights<'a> {
             refused.push(name);
         }
         // External ids identify the whole record: who may write single fields only does not set them.
-        let identified = item.external_ids.is_some() && draft.action == Action::Update;
+        let gives_its_id = item.external_ids.is_some() || matches!(target.matched, Matched::One(..));
+        let identified = gives_its_id && draft.action == Action::Update;
         if identified && placed && !writes.iter().all(Writes::whole) {
             faults.push(Fault::new("/external_ids", &faults::FIELD_NOT_WRITABLE));
         }
