@@ -174,7 +174,7 @@ fn number(params: &mut Params, name: &'static str, (low, high): (usize, usize), 
 fn types(text: &str) -> Result<TypeSet, Words> {
     let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
     let unknown = || phrases::SOME_OF.with(known());
-    text.split(',').map(|name| Kind::named(name).ok_or_else(unknown)).collect()
+    text.split(',').map(|name| Kind::named(name.trim()).ok_or_else(unknown)).collect()
 }
 
 /// Units with their ids; an external id that nothing has gets the nil id, which no unit has. Whether the caller sees a

@@ -79,6 +79,7 @@ async fn named(
     let selection = Selection::take(&mut params, kind);
     params.end()?;
     let ids = references::ids(app, kind, &ids).await?;
+    let is_known = ids.iter().all(Option::is_some);
     let mut places = HashMap::with_capacity(ids.len());
     for id in ids.iter().flatten() {
         let next = places.len();
@@ -88,7 +89,7 @@ async fn named(
     let read = async |who: &Who| {
         let most = who.scope.most(kind).unwrap_or(kind.class);
         let mut found = app.reads.single(async |db| find_records(db, kind, &wanted, most).await).await?;
-        let is_whole = found.len() == ids.len();
+        let is_whole = is_known && found.len() == wanted.len();
         found.retain(Stored::is_live);
         found.sort_unstable_by_key(|record| places.get(&record.id).copied());
         let (body, expansion, whole) = selection.items(&who.scope, &found);
