@@ -15,7 +15,9 @@ async function call(method, path, { body, headers, signal } = {}) {
   let response = await send();
   if (response.status === 401 && tokens) {
     const old = JSON.stringify({ refresh_token: tokens.refresh_token });
-    tokens = await (await fetch(`${server}/v1/auth/refresh`, { method: 'POST', body: old, headers: { 'Content-Type': 'application/json' } })).json();
+    const renewed = await fetch(`${server}/v1/auth/refresh`, { method: 'POST', body: old, headers: { 'Content-Type': 'application/json' } });
+    if (!renewed.ok) location.reload(); // the session is over: to the login
+    tokens = await renewed.json();
     response = await send();
   }
   const answer = response.status === 204 ? {} : await response.json();
