@@ -105,7 +105,7 @@ impl Error {
         }
     }
 
-    /// Why the server was not reached, where that can be told.
+    /// Why the server was not reached, where that is known.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Error::Network(cause) => Reason::of(&cause.0),

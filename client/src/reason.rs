@@ -1,4 +1,4 @@
-//! Why a server was not reached, told from the chain of causes.
+//! Why a server was not reached, as the chain of causes says.
 
 use std::error::Error;
 use std::io::ErrorKind;

@@ -138,7 +138,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         self.tagged(Call::get(&["v1", T::PLURAL, &record.into().to_string()])).await
     }
 
-    /// Some fields of one record, and what stands for the records that it refers to: `fields` (empty: all) and `expand`
+    /// Some fields of one record, and the display texts of the records that it refers to: `fields` (empty: all) and `expand`
     /// are names, comma separated. With `fields` the records must be [`raw`](Records::raw).
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub struct Filter {
     pub test: Test,
 }
 
-/// What stands for no value in a filter of an optional field.
+/// What a filter of an optional field takes for records without a value.
 pub const NULL: &str = "null";
 
 impl Filter {

@@ -72,7 +72,7 @@ pub struct Kind {
     pub label: Label,
     /// How people call many.
     pub label_plural: Label,
-    /// The fields whose values stand for a record: [`types::RecordType::DISPLAY`].
+    /// The fields whose values are the display text of a record: [`types::RecordType::DISPLAY`].
     pub display: &'static [&'static str],
     /// The class of the record's being there at all.
     pub class: Class,

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// Most changes that are told together; fewer where the copy is current.
+/// Most changes that are reported together; fewer where the copy is current.
 const TOGETHER: usize = 1_000;
 
 pub async fn run(settings: &Profiled, choice: Choice, exec: Option<&str>) -> Result<End> {

@@ -1,4 +1,4 @@
-//! What changed in a copy, told record by record.
+//! What changed in a copy, record by record.
 
 use super::session::{Following, SyncSession};
 use super::store::CopyStore;

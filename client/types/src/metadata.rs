@@ -26,8 +26,8 @@ pub struct RecordTypeInfo {
     pub class: String,
     /// Whether it is also readable, up to its class, from the units below its unit.
     pub downward: bool,
-    /// The fields whose values, in this order, stand for a record in a list or where another refers to it. A reference among
-    /// them is shown by what stands for its own record.
+    /// The fields whose values, in this order, are the display text of a record: in a list, or where another refers to it. A
+    /// reference among them is shown by the display text of its own record.
     pub display: Vec<String>,
     /// The groups of its form, in order.
     pub groups: Vec<GroupInfo>,

@@ -16,7 +16,7 @@ pub struct Page<T> {
     /// How many items the whole list has, when `count=exact` was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
-    /// What stands for the records that the items refer to, by id, when `expand` was asked. What the caller does not see
+    /// The records that the items refer to, by id, with their display texts, when `expand` was asked. What the caller does not see
     /// is absent. Lists of records only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expanded: Option<BTreeMap<Uuid, Expanded>>,
@@ -32,7 +32,7 @@ impl<T> Page<T> {
     }
 }
 
-/// What stands for a record that another one refers to.
+/// A record that another one refers to, by its display text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -68,7 +68,7 @@ pub struct ListQuery {
     pub count: bool,
     /// Only these fields, comma separated; `id`, `type` and `version` are always there.
     pub fields: Option<String>,
-    /// References whose records' names stand beside the items, comma separated.
+    /// References, comma separated: the display texts of their records are beside the items.
     pub expand: Option<String>,
     /// These records, in this order: at most 200 UUIDs or `ext:<system>:<value>`, comma separated. Goes with `fields` and
     /// `expand` only.

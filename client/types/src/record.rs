@@ -21,8 +21,8 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
     const CLASS: Class;
     /// Whether it is also readable, at its class, from the scopes below its unit.
     const DOWNWARD: bool;
-    /// The fields whose values, in this order, stand for a record in a list or where another refers to it. A reference
-    /// among them is shown by what stands for its own record.
+    /// The fields whose values, in this order, are the display text of a record: in a list, or where another refers to it. A
+    /// reference among them is shown by the display text of its own record.
     const DISPLAY: &'static [&'static str];
     /// The groups of its form, in order. A field that none names is the last of the last one.
     const GROUPS: &'static [Group];

@@ -1,5 +1,5 @@
-//! `expand`: what stands for the records that an answer's records refer to, one level deep, each as its caller may read
-//! it. It stands beside the records, which stay as they are.
+//! `expand`: the display texts of the records that an answer's records refer to, one level deep, each as its caller may read
+//! it. They are beside the records, which stay as they are.
 
 use super::view::RecordView;
 use crate::db::engine::all_at_once;
@@ -75,8 +75,8 @@ impl Expansion {
         }
     }
 
-    /// The member `expanded`, with its name: of each record that the caller sees its id, its type, and what stands for
-    /// it. One statement a type.
+    /// The member `expanded`, with its name: of each record that the caller sees its id, its type, and its display
+    /// text. One statement a type.
     ///
     /// # Errors
     /// When the database fails.
@@ -86,7 +86,7 @@ impl Expansion {
             .into_iter()
             .filter_map(|(order, ids)| {
                 let kind = Kind::at(order)?;
-                // No more is read than what stands for a record, and of that no more than the caller reads anywhere.
+                // No more is read than the display text needs, and of that no more than the caller reads anywhere.
                 let class = kind.display.iter().filter_map(|name| kind.field(name)).map(|field| field.class).max();
                 let most = scope.most(kind)?;
                 // While bodies are cut by other classes, it may be in any part.

@@ -188,7 +188,7 @@ async fn values(
     Ok(values)
 }
 
-/// The value that stands for none, if it was sent, and what was sent besides: it may be one of several codes.
+/// The value `null`, if it was sent, and what was sent besides: it may be one of several codes.
 fn without_null<'a>(takes: &Takes, text: &'a str) -> (Option<Value>, Cow<'a, str>) {
     let is_null = |one: &&str| one.trim() == NULL;
     let none = || Some(Value::Text(None));

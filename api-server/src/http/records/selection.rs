@@ -1,4 +1,5 @@
-//! What an answer shows of its records: the fields that were chosen, and what stands for the records that they refer to.
+//! What an answer shows of its records: the fields that were chosen, and the display texts of the records that they refer
+//! to.
 
 use super::expand::{Expandable, Expansion};
 use super::view::RecordView;
