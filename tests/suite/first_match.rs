@@ -193,6 +193,12 @@ on_both_engines! {
         let ids = ward.office.get(&format!("/v1/members/{}", first.id())).await.is(200).body["external_ids"].clone();
         let systems: Vec<&str> = ids.as_array().unwrap().iter().map(|one| one["system"].as_str().unwrap()).collect();
         assert!(systems.len() == 2 && systems.contains(&office.code.as_str()) && systems.contains(&ward.office.code.as_str()), "{ids}");
+        // A number that somebody else has, mistyped perhaps: it takes nobody of another name.
+        let third = server.acting(Role::CommitteeOffice, &ward.ward).await;
+        let other = with(with(plain.clone(), numbered("111111NA")), json!({"full_name": "Hồ Thị Lạ"}));
+        let mistyped = matching(upsert((&third.code, "X"), other), &["profile_number"]);
+        let result = pushed(&third, &json!({"items": [mistyped]})).await.remove(0);
+        assert_eq!((&result["errors"][0]["code"], candidates(&result)), (&json!("duplicate_match"), vec![(first.id().as_str(), "profile_number")]), "{result}");
         // Two who do not see each other gave two people one number.
         for cell in [&ward.a, &ward.b] {
             let apart = server.acting(Role::CommitteeOffice, cell).await;

@@ -117,7 +117,14 @@ fn finish_headers(headers: &mut HeaderMap, id: &str, under_v1: bool, vietnamese:
         if !headers.contains_key(CACHE_CONTROL) {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         }
-        headers.append(VARY, HeaderValue::from_static("authorization, accept-language"));
+        // In one line: what adds to it outside looks at the first line only.
+        let compressed = headers.contains_key(VARY);
+        let vary = if compressed {
+            "accept-encoding, authorization, accept-language"
+        } else {
+            "authorization, accept-language"
+        };
+        headers.insert(VARY, HeaderValue::from_static(vary));
         headers.insert(CONTENT_LANGUAGE, language(vietnamese));
     }
 }

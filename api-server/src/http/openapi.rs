@@ -129,7 +129,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// This document.
 ///
 /// OpenAPI 3.1. The page `/docs` shows it.
-#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = Object, example = json!({"openapi": "3.1.0"}))))]
+#[utoipa::path(tag = "service", security(()),
+    params(("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String, description = "Of this answer, for `If-None-Match`")), example = json!({"openapi": "3.1.0"})), (status = 304, description = "The copy is current")))]
 #[get("/openapi.json")]
 async fn get_openapi(document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
     document.file.answer(&request).await

@@ -15,7 +15,7 @@ use cell_records_types::faults::{
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
-use cell_records_types::text::{name_key, words_key};
+use cell_records_types::text::{fold, name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
     Unit, UnitState,
@@ -150,6 +150,14 @@ impl Slice for Member {
         }
     }
 
+    fn fits(sent: &Map<String, serde_json::Value>, member: &Self) -> bool {
+        let text = |field: &str| sent.get(field).and_then(serde_json::Value::as_str);
+        // Of a birth date one side may know the year only.
+        let known = member.birth_date.to_string();
+        text("full_name").is_none_or(|name| fold(name) == fold(&member.full_name))
+            && text("birth_date").is_none_or(|date| date.starts_with(&known) || known.starts_with(date))
+    }
+
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
@@ -164,8 +172,11 @@ impl Slice for Member {
             }
         }
         dates(&change.after, set, verdict);
-        // A warning about a number reveals it: only to a caller who reads it, or just sent it.
-        if change.sent("personal_id") || change.may_learn("member", change.after.unit_id, "personal_id") {
+        // A warning about a number reveals it: only to a caller who reads it where it is stored, or just sent it.
+        let reads = |unit| change.may_learn("member", unit, "personal_id");
+        if change.sent("personal_id")
+            || (reads(change.after.unit_id) && change.before.is_none_or(|before| reads(before.unit_id)))
+        {
             number_fits(&change.after, verdict);
         }
         membership(change, verdict, set);

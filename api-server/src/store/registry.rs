@@ -110,6 +110,7 @@ pub struct Kind {
     child_rows: fn(&Typed) -> Vec<Vec<Vec<Value>>>,
     references: fn(&Typed) -> Vec<(&'static str, Uuid)>,
     same: fn(&Map<String, serde_json::Value>, &MatchBy) -> Vec<Lookup>,
+    fits: fn(&Map<String, serde_json::Value>, &Stored) -> bool,
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     sample: fn() -> Sample,
     complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
@@ -151,6 +152,7 @@ impl Kind {
             child_rows: |typed| typed.downcast_ref::<T>().map(T::child_rows).unwrap_or_default(),
             references: |typed| typed.downcast_ref::<T>().map(references_of).unwrap_or_default(),
             same: T::same,
+            fits: |sent, record| record.typed::<T>().is_some_and(|record| T::fits(sent, &record)),
             decide: rules::decide::<T>,
             sample: T::sample,
             complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
@@ -211,6 +213,11 @@ impl Kind {
     /// The look-ups that find the same record by a number among the fields that were sent.
     pub fn same(&self, sent: &Map<String, serde_json::Value>, by: &MatchBy) -> Vec<Lookup> {
         (self.same)(sent, by)
+    }
+
+    /// Whether fields that were sent fit a record that has their number.
+    pub fn fits(&self, sent: &Map<String, serde_json::Value>, record: &Stored) -> bool {
+        (self.fits)(sent, record)
     }
 
     /// Asks the type's defaults and rules. Nothing when a record does not read back.

@@ -69,6 +69,11 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
         Vec::new()
     }
 
+    /// Whether fields that were sent fit a record that has their number: a number alone may be mistyped.
+    fn fits(_sent: &Map<String, serde_json::Value>, _record: &Self) -> bool {
+        true
+    }
+
     /// Its defaults and rules: completes `after`, reports faults, warnings and conflicts. What it asks the set for may
     /// not be there yet: then it is asked again, and what it said the first time is dropped.
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict);

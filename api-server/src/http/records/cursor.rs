@@ -21,9 +21,10 @@ pub struct ListCursor {
     pub pairs: Vec<(String, String)>,
     key: Vec<CursorKey>,
     id: Uuid,
-    /// How many records the list had when its first page was read, where it was to be counted.
+    /// How many records the list had when its first page was read, where it was to be counted, and the rights that it was
+    /// counted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total: Option<i64>,
+    total: Option<(i64, u32)>,
 }
 
 /// A key as the cursor holds it.
@@ -68,6 +69,11 @@ impl ListCursor {
         Ok(self.pairs.iter().filter(|(name, _)| !sized || name != "limit").cloned().chain(limit).collect())
     }
 
+    /// How many records the list had, if its caller has the same rights as then.
+    pub fn total(&self, who: &Who) -> Option<i64> {
+        self.total.filter(|(_, rights)| *rights == fingerprint(who)).map(|(total, _)| total)
+    }
+
     /// Where the page begins.
     pub fn place(&self) -> ListPosition {
         (self.key.iter().map(CursorKey::value).collect(), self.id)
@@ -88,10 +94,20 @@ impl ListCursor {
             pairs: pairs.to_vec(),
             key: key.into_iter().map(CursorKey::of).collect(),
             id,
-            total,
+            total: total.map(|total| (total, fingerprint(who))),
         };
         seal::seal(&app.keys, PREFIX, &cursor)
     }
+}
+
+/// The rights that a caller has now: its grants, none of which ever changes, and the tree.
+fn fingerprint(who: &Who) -> u32 {
+    let mut grants: Vec<Uuid> = who.scope.grants.iter().map(|grant| grant.id).collect();
+    grants.sort_unstable();
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&who.view.clock.tree_rev.to_be_bytes());
+    grants.iter().for_each(|id| hash.update(id.as_bytes()));
+    hash.finalize()
 }
 
 impl CursorKey {

@@ -75,7 +75,7 @@ impl ListRequest {
         list.sort = sort.map(|(sort, _)| sort).or_else(|| if list.words.is_empty() { None } else { by_name() });
         list.descending = sort.is_some_and(|(_, descending)| descending);
         list.after = cursor.as_ref().map(ListCursor::place);
-        Ok(ListRequest { list, selection, count, total: cursor.and_then(|cursor| cursor.total), pairs })
+        Ok(ListRequest { list, selection, count, total: cursor.and_then(|cursor| cursor.total(who)), pairs })
     }
 
     /// The cursor of the page that begins after this place.

@@ -27,8 +27,12 @@ const ALWAYS: [&str; 3] = ["id", "type", "version"];
 impl Selection {
     /// Takes `fields` and `expand`.
     pub fn take(params: &mut Params, kind: &'static Kind) -> Self {
-        let fields = params.read_list("fields", |text| fields(kind, text)).unwrap_or_default();
+        let mut fields = params.read_list("fields", |text| fields(kind, text)).unwrap_or_default();
         let expand = params.read_list("expand", |text| Expandable::list(kind, text)).unwrap_or_default();
+        if !fields.is_empty() {
+            // A reference that is followed is among what is shown: without it nobody knows what the display text is of.
+            fields.extend(expand.iter().map(|one| one.name.to_owned()));
+        }
         Selection { fields, expand }
     }
 

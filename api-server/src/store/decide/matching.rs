@@ -33,14 +33,17 @@ pub fn by_numbers(item: &Item, scope: &Scope, set: &WriteSet) -> Matched {
     }
     match found.as_slice() {
         [] => Matched::Nothing,
-        [(record, _)] if !has_another_id(item, record) => Matched::One(Arc::clone(record)),
+        [(record, _)] if !has_another_id(item, record) && item.kind.fits(&item.fields, record) => {
+            Matched::One(Arc::clone(record))
+        }
         all => {
             let candidate = |(record, by): &(&Arc<Stored>, &MatchBy)| Candidate {
                 id: record.id,
                 version: record.version,
                 matched_by: (*by).clone(),
             };
-            let why = if all.len() == 1 { &faults::MATCH_TAKEN } else { &faults::DUPLICATE_MATCH };
+            let is_taken = matches!(all, [(record, _)] if has_another_id(item, record));
+            let why = if is_taken { &faults::MATCH_TAKEN } else { &faults::DUPLICATE_MATCH };
             Matched::Unclear(all.iter().map(candidate).collect(), why)
         }
     }

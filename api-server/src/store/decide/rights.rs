@@ -1,6 +1,7 @@
 //! What the caller may write of a record where it is and where it would be.
 
 use super::Context;
+use super::matching::Matched;
 use super::merge::Draft;
 use super::target::{Sent, Target};
 use crate::store::items::Item;
@@ -152,12 +153,16 @@ impl<'a> Rights<'a> {
         }
     }
 
-    /// Whether the item only says by this number which record it means: the record has it, and the caller reads it there.
+    /// Whether the item only says by these numbers which record it means: the record has them, and the caller reads them
+    /// there.
     fn is_matched_by(&self, name: &str) -> bool {
         let Rights { item, target, scope, .. } = self;
-        let is_meant = item.match_by.iter().any(|by| by.field() == Some(name));
-        let Some(before) = target.before.as_ref().filter(|_| is_meant) else { return false };
-        scope.reads_field(item.kind, before.unit_id, name) && before.fields().0.get(name) == item.fields.get(name)
+        let by = item.match_by.iter().find(|by| by.is_number() && by.field() == Some(name));
+        let (Some(by), Some(before)) = (by, &target.before) else { return false };
+        let numbers = item.kind.same(&item.fields, by);
+        scope.reads_field(item.kind, before.unit_id, name)
+            && !numbers.is_empty()
+            && numbers.iter().all(|number| number.finds(before))
     }
 
     /// Where the rights for fields are asked: the unit after, or a new unit's parent.

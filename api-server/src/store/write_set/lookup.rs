@@ -58,7 +58,7 @@ impl Lookup {
     }
 
     /// Whether a record is one of them.
-    pub(super) fn finds(&self, record: &Stored) -> bool {
+    pub(in crate::store) fn finds(&self, record: &Stored) -> bool {
         match self.child {
             None => self.matching.iter().all(|(column, value)| has(record, column, value)),
             Some(_) => matches_of(record, &self.shape()).contains(self),
