@@ -144,7 +144,7 @@ impl List {
 
     /// Whether no unit of the list is one where the caller may ask all this: it is empty for that reason.
     pub fn is_out_of_rights(&self, scope: &Scope) -> bool {
-        self.units(scope).is_ok_and(|units| units.is_empty())
+        self.units(scope, &self.fields()).is_ok_and(|units| units.is_empty())
     }
 
     /// One page: at most `limit` records, and the place that the next page begins after, if there is one. A page that
