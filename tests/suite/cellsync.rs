@@ -3,7 +3,7 @@
 use crate::push::ward;
 use crate::support::items::{item, update};
 use crate::support::{Server, on_both_engines};
-use cell_records_client::sync::{BatchLimits, Outbox, SqliteStore};
+use cell_records_client::sync::{BatchLimits, CopyStore, Outbox, SqliteStore};
 use cell_records_client::types::sync::{PushItem, PushOp};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -49,7 +49,7 @@ on_both_engines! {
         assert!(status == 1 && out.contains("2 conflicts, 1 invalid") && out.contains("cellsync conflicts"), "{out}");
         // The same file is not taken again, and that all is well is not said either.
         let (status, out, _) = ran(cellsync(), &push).await;
-        assert!(status == 1 && out.contains("not taken again") && out.contains("3 refused items wait"), "{out}");
+        assert!(status == 1 && out.contains("not taken again") && out.contains("3 refused items;"), "{out}");
 
         let (status, out, _) = ran(cellsync(), &["conflicts"]).await;
         let first = out.lines().next().unwrap();
@@ -79,7 +79,7 @@ on_both_engines! {
             let member = city.get(&format!("/v1/members/{}", id(index)), &[]).await.body;
             assert_eq!((&member["occupation_current"], &member["version"]), (&json!(text), &json!(version)));
         }
-        assert_eq!(ran(cellsync(), &["conflicts"]).await.1, "");
+        assert_eq!(ran(cellsync(), &["conflicts"]).await.1, "nothing waits\n");
     }
 
     async fn a_conflict_whose_answer_was_lost_is_ended_upon_the_servers_version(server: demo) {
@@ -101,7 +101,7 @@ on_both_engines! {
         assert_eq!(lost.body["summary"], json!({"conflict": 1, "updated": 1}));
 
         let (status, out, _) = ran(cellsync(), &["push"]).await;
-        assert!(status == 1 && out.contains("1 accepted, 1 conflicts"), "{out}");
+        assert!(status == 1 && out.contains("1 accepted, 1 conflict,"), "{out}");
         let (_, out, _) = ran(cellsync(), &["conflicts"]).await;
         assert!(out.contains("conflict (version), the server has version 2"), "{out}");
         assert_eq!(ran(cellsync(), &["conflicts", "1", "--take", "mine"]).await.0, 0);
@@ -109,6 +109,68 @@ on_both_engines! {
         assert!(status == 0 && out.contains("1 accepted"), "{out}");
         let member = city.get(&format!("/v1/members/{}", id(0)), &[]).await.body;
         assert_eq!((&member["occupation_current"], &member["version"]), (&json!("của phố"), &json!(3)));
+    }
+
+    async fn what_is_stored_with_a_warning_is_said_with_its_candidates(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (store, file) = (folder.path().join("copy.sqlite"), folder.path().join("people.ndjson"));
+        let cellsync = || cellsync(server, &city.token.token, &store);
+        let there = city.get("/v1/members?limit=1", &[]).await.body["items"][0].clone();
+        let names = ["unit_id", "full_name", "sex", "birth_date", "admission_date"];
+        let fields: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), there[*name].clone())).collect();
+        let write = || {
+            let item = json!({"op": "create", "type": "member", "id": uuid::Uuid::now_v7(), "fields": fields});
+            std::fs::write(&file, item.to_string()).unwrap();
+        };
+        let candidate = format!("it may be {}", there["id"].as_str().unwrap());
+        write();
+        let (status, out, err) = ran(cellsync(), &["push", file.to_str().unwrap()]).await;
+        for part in ["warning: create member", "possible_duplicate", &candidate, "1 accepted", "stored with a warning: 1 item"] {
+            assert!(status == 0 && out.contains(part), "{part}: {out}{err}");
+        }
+        write();
+        let (_, out, _) = ran(cellsync(), &["push", file.to_str().unwrap(), "--json"]).await;
+        let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let result = &lines[0]["warned"]["result"];
+        assert_eq!((&result["warnings"][0]["code"], &lines[1]["warned"]), (&json!("possible_duplicate"), &json!(1)), "{out}");
+        assert!(result["candidates"].as_array().unwrap().iter().any(|one| one["id"] == there["id"]), "{out}");
+    }
+
+    async fn another_choice_empties_no_copy_unasked_and_a_unit_that_is_not_found_is_said(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("copy.sqlite");
+        let cellsync = || cellsync(server, &city.token.token, &store);
+        let held = || SqliteStore::open(&store).unwrap().counts().unwrap();
+        assert_eq!(ran(cellsync(), &["pull", "--types", "unit,term"]).await.0, 0);
+        let before = held();
+        let mistaken = ["pull", "--types", "unit,term", "--units", "ext:demo:wadr"];
+        let (status, _, err) = ran(cellsync(), &mistaken).await;
+        assert!(status == 2 && err.contains("units: all") && err.contains("units: ext:demo:wadr") && err.contains("--yes"), "{err}");
+        assert_eq!(held(), before);
+        let (status, out, err) = ran(cellsync(), &[&mistaken[..], &["--yes"]].concat()).await;
+        assert!(status == 1 && out.contains("not found  ext:demo:wadr") && err.is_empty(), "{out}{err}");
+        // As the copy is now, no choice is another one.
+        assert_eq!(ran(cellsync(), &["pull"]).await.0, 1);
+    }
+
+    async fn a_refused_item_is_shown_beside_the_record_that_its_external_id_names(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (store, file) = (folder.path().join("copy.sqlite"), folder.path().join("change.ndjson"));
+        let cellsync = || cellsync(server, &city.token.token, &store);
+        assert_eq!(ran(cellsync(), &["pull", "--types", "member"]).await.0, 0);
+        let item = json!({"op": "update", "type": "member", "id": "ext:demo:member-0011", "if_version": 1, "fields": {"birth_date": "2199-01-01"}});
+        std::fs::write(&file, format!("{item}\nno item\n")).unwrap();
+        let push = ["push", file.to_str().unwrap()];
+        let (status, _, err) = ran(cellsync(), &push).await;
+        assert!(status == 2 && err.contains("line 2: not JSON, from column 2 on") && err.contains("1 line wrong"), "{err}");
+        std::fs::write(&file, item.to_string()).unwrap();
+        assert_eq!(ran(cellsync(), &push).await.0, 1);
+        let held = city.get("/v1/members/ext:demo:member-0011", &[]).await.body["birth_date"].clone();
+        let (_, out, _) = ran(cellsync(), &["conflicts", "1"]).await;
+        assert!(out.contains("the copy has 1") && out.contains(&format!("current  {held} (the copy's)")), "{out}");
     }
 
     async fn what_is_wrong_with_the_server_or_the_token_is_said(server: empty) {
@@ -211,7 +273,7 @@ on_both_engines! {
         server.peer("province", &ward()).await.write(vec![change]).await;
         let follow = format!("cat >> {}; kill -TERM $PPID", at("changes"));
         let (status, out, err) = ran(cellsync(), &["watch", "--exec", &follow]).await;
-        assert!(status == 0 && out.contains("1 changes, cursor current"), "{out}{err}");
+        assert!(status == 0 && out.contains("1 change, cursor current"), "{out}{err}");
         let told: Value = serde_json::from_str(std::fs::read_to_string(at("changes")).unwrap().trim()).unwrap();
         assert_eq!(told, json!({"event": "upserted", "type": "member", "id": records[0]["id"], "version": 2}));
     }

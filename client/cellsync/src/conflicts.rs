@@ -1,11 +1,12 @@
 //! `cellsync conflicts`: what the server refused, shown, and ended as somebody decides.
 
 use crate::end::End;
-use crate::output::{human, print, print_json};
+use crate::output::{counted, print, print_json};
 use crate::report::words;
 use crate::settings::Profiled;
 use anyhow::{Result, anyhow};
 use cell_records_client::sync::{CopyStore, Held, Outbox, Refused, SqliteStore, Take};
+use cell_records_client::types::Reference;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -49,15 +50,19 @@ pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
     let waiting = store.waiting()?;
     match take {
         _ if settings.json => print_json(&json!({"ended": number, "waiting": waiting}))?,
-        Take::Current => print("dropped; a pull brings what the server has")?,
-        Take::Mine => print(format_args!("{} items wait; `cellsync push` sends them", human(waiting)))?,
+        Take::Current => print("dropped")?,
+        Take::Mine => print(format_args!("waiting: {}; `cellsync push` sends what waits", counted(waiting, "item")))?,
     }
     Ok(End::Done)
 }
 
 /// Lists the refused items, oldest first.
 fn list(store: &SqliteStore, json: bool) -> Result<End> {
-    for refused in store.refused()? {
+    let all = store.refused()?;
+    if all.is_empty() && !json {
+        print("nothing waits")?;
+    }
+    for refused in all {
         if json {
             print_json(&refused)?;
         } else {
@@ -77,7 +82,7 @@ struct Both<'a> {
 
 /// Shows what was sent beside what the server has, so far as it said so, and what the copy holds.
 fn show(store: &SqliteStore, refused: &Refused, json: bool) -> Result<End> {
-    let held = refused.record().map(|id| store.get(&refused.item.kind, id)).transpose()?.flatten();
+    let held = held(store, refused)?;
     if json {
         print_json(&Both { refused, held: held.map(|held| held.record) })?;
         return Ok(End::Done);
@@ -100,6 +105,21 @@ fn show(store: &SqliteStore, refused: &Refused, json: bool) -> Result<End> {
     Ok(End::Done)
 }
 
+/// The record of the copy that an item means: by its id, else by an external id.
+fn held(store: &SqliteStore, refused: &Refused) -> Result<Option<Held>> {
+    let kind = &refused.item.kind;
+    let mut id = refused.record();
+    if let (None, Some(Reference::External { system, value })) = (id, &refused.item.id) {
+        id = store.find(kind, system, value)?;
+    }
+    for one in refused.item.external_ids.iter().flatten() {
+        if id.is_none() {
+            id = store.find(kind, &one.system, &one.value)?;
+        }
+    }
+    Ok(id.map(|id| store.get(kind, id)).transpose()?.flatten())
+}
+
 /// The other side's value of a field: as the server said, else as the copy holds it.
 fn current(refused: &Refused, held: Option<&Held>, field: &str) -> String {
     let said =
@@ -109,6 +129,6 @@ fn current(refused: &Refused, held: Option<&Held>, field: &str) -> String {
         (None, Some(held)) => {
             held.record.get(field).map_or("nothing, in the copy".to_owned(), |value| format!("{value} (the copy's)"))
         }
-        (None, None) => "not known: pull first".to_owned(),
+        (None, None) => "not in the copy".to_owned(),
     }
 }

@@ -24,6 +24,12 @@ pub fn human(count: impl TryInto<u64>) -> HumanCount {
     HumanCount(count.try_into().unwrap_or(u64::MAX))
 }
 
+/// A number of things for people.
+pub fn counted(count: impl TryInto<u64>, one: &str) -> String {
+    let count = whole(count);
+    format!("{} {one}{}", HumanCount(count), if count == 1 { "" } else { "s" })
+}
+
 /// A number for the progress bar.
 pub fn whole(count: impl TryInto<u64>) -> u64 {
     count.try_into().unwrap_or(u64::MAX)

@@ -1,7 +1,7 @@
 //! `cellsync pull`: the copy is made current.
 
 use crate::end::End;
-use crate::output::{human, print, print_json, progress, shown, whole};
+use crate::output::{counted, print, print_json, progress, shown, whole};
 use crate::report::{changes, not_found};
 use crate::settings::{Choice, Profiled};
 use anyhow::Result;
@@ -24,10 +24,10 @@ pub async fn run(settings: &Profiled, choice: Choice) -> Result<End> {
             "unknown_units": state.unknown_units,
         }))?;
     } else {
-        print(format_args!("pulled {}, {} records held, cursor current", changes(&total), human(held)))?;
+        print(format_args!("pulled {}, {} held, cursor current", changes(&total), counted(held, "record")))?;
         not_found(&state)?;
     }
-    Ok(End::Done)
+    Ok(if state.unknown_units.is_empty() { End::Done } else { End::Undecided })
 }
 
 /// Pulls until the copy is current, with a bar.
@@ -60,7 +60,7 @@ async fn expected(client: &Client, filter: &Filter) -> Option<u64> {
             let name = types::$name::NAME;
             let chosen = filter.types.is_empty() || filter.types.iter().any(|one| one == name);
             if chosen && info.types.iter().any(|one| one == name) {
-                sum += counted::<types::$name>(client, &filter.units).await.ok()?;
+                sum += on_server::<types::$name>(client, &filter.units).await.ok()?;
             }
         )+ };
     }
@@ -68,7 +68,7 @@ async fn expected(client: &Client, filter: &Filter) -> Option<u64> {
     u64::try_from(sum).ok()
 }
 
-async fn counted<T: RecordType>(client: &Client, units: &[String]) -> Result<i64, Error> {
+async fn on_server<T: RecordType>(client: &Client, units: &[String]) -> Result<i64, Error> {
     let records = client.records::<T>().raw();
     let query = |unit: Option<String>| {
         let subtree = unit.is_some();

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use cell_records_client::Client;
-use cell_records_client::sync::{CopyStore, Filter, SqliteStore, SyncSession};
+use cell_records_client::sync::{CopyStore, Filter, SqliteStore, State, SyncSession};
 use clap::Args;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub struct Settings {
     /// Base URL of the server, such as `https://records.example.vn`.
     #[arg(long, env = "CELLSYNC_SERVER", value_name = "URL", global = true)]
     server: Option<String>,
-    /// The SQLite file that holds the copy; `pull`, `watch` and `push` make one that is absent.
+    /// The SQLite file that holds the copy; `pull`, `watch` and `push` make one that is absent, with its folder.
     #[arg(long, env = "CELLSYNC_STORE", value_name = "FILE", global = true)]
     store: Option<PathBuf>,
     /// File that holds the access token, instead of CELLSYNC_TOKEN.
@@ -39,13 +39,16 @@ pub struct Settings {
 #[derive(Args)]
 pub struct Choice {
     /// Record types to hold, comma separated; default: as the profile says or the copy was begun, else all that the token
-    /// may read. Another choice loads the copy again.
+    /// may read. Another choice loads the copy again, and needs --yes.
     #[arg(long, value_delimiter = ',', value_name = "TYPE,…")]
     types: Vec<String>,
     /// Units to hold, each with all below it, comma separated: UUIDs or `ext:SYSTEM:VALUE`, at most 8; default: as the
     /// profile says or the copy was begun, else the token's whole scope.
     #[arg(long, value_delimiter = ',', value_name = "UNIT,…")]
     units: Vec<String>,
+    /// Load the copy again for another choice than it was begun with. What is not chosen is removed from it.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// What the configuration file says of one copy. Paths are relative to the file.
@@ -109,6 +112,16 @@ fn profile(name: &str, file: Option<&Path>) -> Result<Profile> {
     Ok(Profile { store: beside(found.store), token_file: beside(found.token_file), ca: beside(found.ca), ..found })
 }
 
+/// A choice in words.
+fn described(filter: &Filter) -> String {
+    format!("types: {}; units: {}", or_all(&filter.types), or_all(&filter.units))
+}
+
+/// What is chosen, by name.
+pub fn or_all(names: &[String]) -> String {
+    if names.is_empty() { "all".to_owned() } else { names.join(", ") }
+}
+
 fn default_file() -> Option<PathBuf> {
     let folder = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let configurations = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
@@ -155,9 +168,17 @@ impl Profiled {
     /// A session that holds what the command line chooses, else the profile, else the copy.
     pub fn choosing(&self, choice: Choice) -> Result<(SyncSession<SqliteStore>, Filter)> {
         let session = self.session()?;
-        let held = session.store().state()?.filter;
+        let State { filter: held, synced_at, .. } = session.store().state()?;
         let chosen = [Filter { types: choice.types, units: choice.units }, self.filter.clone()];
-        let filter = chosen.into_iter().find(|filter| *filter != Filter::default()).unwrap_or(held);
+        let filter = chosen.into_iter().find(|filter| *filter != Filter::default()).unwrap_or_else(|| held.clone());
+        if filter != held && synced_at.is_some() && !choice.yes {
+            bail!(
+                "{} holds another choice ({}) than this one ({}): --yes loads it again, and removes what is not chosen",
+                self.store()?.display(),
+                described(&held),
+                described(&filter),
+            );
+        }
         Ok((session.with_filter(filter.clone()), filter))
     }
 

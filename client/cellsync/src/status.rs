@@ -3,7 +3,7 @@
 use crate::end::End;
 use crate::output::{human, print, print_json};
 use crate::report::not_found;
-use crate::settings::Profiled;
+use crate::settings::{Profiled, or_all};
 use anyhow::Result;
 use cell_records_client::sync::{CopyStore, Outbox, State};
 use cell_records_client::types::Timestamp;
@@ -24,7 +24,6 @@ pub fn run(settings: &Profiled) -> Result<End> {
         }))?;
         return Ok(End::Done);
     }
-    let or_all = |names: &[String]| if names.is_empty() { "all".to_owned() } else { names.join(", ") };
     print(format_args!("server     {}", if state.server.is_empty() { "none yet" } else { &state.server }))?;
     print(format_args!("types      {}", or_all(&state.filter.types)))?;
     print(format_args!("units      {}", or_all(&state.filter.units)))?;
@@ -47,7 +46,7 @@ fn cursor(state: &State) -> String {
             let age = u64::try_from(Timestamp::now().micros().saturating_sub(at.micros())).unwrap_or(0);
             let position = match (state.in_snapshot, state.current) {
                 (true, _) => "first load unfinished",
-                (false, true) => "current then",
+                (false, true) => "at the present when last pulled",
                 (false, false) => "behind",
             };
             format!("{} old ({at}), {position}", HumanDuration(Duration::from_micros(age)))

@@ -1,10 +1,11 @@
 //! `cellsync watch`: the copy follows the server, and a command may follow the copy.
 
 use crate::end::End;
-use crate::output::human;
+use crate::output::{counted, human};
+use crate::report::missing;
 use crate::settings::{Choice, Profiled};
 use anyhow::{Context, Result};
-use cell_records_client::sync::Event;
+use cell_records_client::sync::{CopyStore, Event};
 use cell_records_client::types::Timestamp;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ pub async fn run(settings: &Profiled, choice: Choice, exec: Option<&str>) -> Res
     let (mut session, _) = settings.choosing(choice)?;
     let mut events = std::pin::pin!(session.events());
     let mut stop = std::pin::pin!(stop());
-    let mut some = Vec::new();
+    let (mut some, mut first) = (Vec::new(), true);
     loop {
         let event = tokio::select! {
             stopped = &mut stop => return stopped.map(|()| End::Done),
@@ -37,6 +38,11 @@ pub async fn run(settings: &Profiled, choice: Choice, exec: Option<&str>) -> Res
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(End::Done),
             printed => printed?,
         }
+        if std::mem::take(&mut first)
+            && let Some(text) = missing(&settings.existing()?.state()?)
+        {
+            eprintln!("cellsync: {text}");
+        }
         if let Some(command) = exec {
             follow(command, &some, settings).await?;
         }
@@ -51,7 +57,7 @@ fn print(some: &[Event], json: bool) -> std::io::Result<()> {
         return some.iter().try_for_each(|event| writeln!(out, "{}", object(event)));
     }
     let count = |is: fn(&Event) -> bool| some.iter().filter(|event| is(event)).count();
-    let mut text = format!("{} changes", human(count(|event| !matches!(event, Event::Current | Event::Restarted))));
+    let mut text = counted(count(|event| !matches!(event, Event::Current | Event::Restarted)), "change");
     for (counted, what) in [
         (count(|event| matches!(event, Event::Removed { .. })), "removed"),
         (count(|event| matches!(event, Event::Swept { .. })), "swept"),

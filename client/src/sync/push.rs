@@ -53,6 +53,15 @@ impl<S: Outbox> SyncSession<S> {
     /// The network's, and those of the account (401, 403): the prepared batch then stays in the store, and the next
     /// push sends the same bytes under the same key.
     pub async fn push(&mut self) -> Result<Pushed> {
+        self.push_each(|_, _| ()).await
+    }
+
+    /// Pushes, and calls `each` with what the server says of every item, before that is stored: what is accepted with a
+    /// warning is kept nowhere else. After an interruption an item may come twice.
+    ///
+    /// # Errors
+    /// Those of [`SyncSession::push`].
+    pub async fn push_each(&mut self, mut each: impl FnMut(&PushItem, &ItemResult)) -> Result<Pushed> {
         let (most, mut limits, mut total) = (BatchLimits::default(), BatchLimits::default(), Pushed::default());
         while let Some(mut batch) = self.store.prepare(limits)? {
             if self.is_forgotten(&batch).await? {
@@ -61,10 +70,13 @@ impl<S: Outbox> SyncSession<S> {
                 total.add(&outcomes, self.store.settle(&batch.key, &outcomes)?);
                 continue;
             }
-            let outcomes = match self.client.push_body(std::mem::take(&mut batch.body), &batch.key).await {
+            let outcomes: Vec<_> = match self.client.push_body(std::mem::take(&mut batch.body), &batch.key).await {
                 Ok(answer) => {
                     limits.items = limits.items.saturating_mul(2).min(most.items);
-                    outcomes(&batch, answer)?
+                    let results = results(&batch, answer)?;
+                    batch.items.iter().zip(&results).for_each(|(item, result)| each(item, result));
+                    let judged = batch.items.iter().zip(results).map(|(item, result)| outcome(item, result));
+                    judged.collect::<Result<_>>()?
                 }
                 Err(error) => match refusal(&error) {
                     Some(Refusal::Halve(_)) if batch.items.len() > 1 => {
@@ -150,14 +162,15 @@ fn about_the_envelope(error: &Error) -> bool {
     !faults.is_empty() && !faults.iter().any(of_items)
 }
 
-fn outcomes(batch: &Batch, answer: PushAnswer) -> Result<Vec<Outcome>> {
+/// What the server says of the items, in their order.
+fn results(batch: &Batch, answer: PushAnswer) -> Result<Vec<ItemResult>> {
     let mut results = answer.items;
     results.sort_by_key(|result| result.index);
     let matching = results.iter().enumerate().all(|(at, result)| result.index == at);
     if !matching || results.len() != batch.items.len() {
         return Err(Error::Decode("the answer to a push does not match its items".to_owned()));
     }
-    batch.items.iter().zip(results).map(|(item, result)| outcome(item, result)).collect()
+    Ok(results)
 }
 
 fn outcome(item: &PushItem, result: ItemResult) -> Result<Outcome> {

@@ -159,9 +159,6 @@ impl<S: CopyStore> SyncSession<S> {
         }
         self.fetch_own(&mut page).await?;
         let applied = self.store.apply(&page, &state)?;
-        if !page.unknown_units.is_empty() {
-            tracing::warn!(units = page.unknown_units.join(", "), "the server does not find these units");
-        }
         if applied.miscounted {
             tracing::warn!("the snapshot brought other numbers of records than the server counted");
         }

@@ -73,6 +73,23 @@ impl CopyStore for SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// The record of the copy that has an external id.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store) when the file cannot be read.
+    pub fn find(&self, kind: &str, system: &str, value: &str) -> Result<Option<Uuid>> {
+        self.read(|db| {
+            let mut select = db.prepare_cached(
+                "SELECT records.id FROM records, json_each(body, '$.external_ids') AS one
+                 WHERE records.type = ?1 AND one.value ->> 'system' = ?2 AND one.value ->> 'value' = ?3",
+            )?;
+            let found = select.query_row(params![kind, system, value], |row| row.get::<_, String>(0)).optional()?;
+            Ok(found.map(|id| Uuid::try_parse(&id)).transpose()?)
+        })
+    }
+}
+
 /// Applies the changes of a page.
 fn changes(tx: &Transaction<'_>, page: &ChangesPage, next: &State) -> Tried<Applied> {
     let (snapshot, mut applied) = (page.phase == Phase::Snapshot, Applied::default());
