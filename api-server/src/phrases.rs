@@ -23,7 +23,7 @@ phrases! {
     NO_JSON_OBJECT "The body must be a JSON object." "Nội dung phải là một đối tượng JSON.";
     KEY_TWICE "A key occurs twice in its object, at line {}, column {}." "Một khóa lặp lại trong đối tượng, ở dòng {}, cột {}.";
     NO_JSON "This is not JSON, at line {}, column {}." "Nội dung không phải JSON, ở dòng {}, cột {}.";
-    OWN_ACCOUNT "Nobody administers their own account." "Không ai tự quản trị tài khoản của mình.";
+    OWN_ACCOUNT "Nobody administers their own account." "Không được tự quản trị tài khoản của chính mình.";
     GRANTS_OUTSIDE "The account holds grants outside your units." "Tài khoản có quyền ngoài phạm vi tổ chức của bạn.";
     SYSTEM_DISABLED "The system is disabled." "Hệ thống đã bị vô hiệu hóa.";
     TOKEN_IS_OVER "The token is revoked, rotated or over already." "Mã truy cập đã bị thu hồi, đã được thay hoặc đã hết hạn.";

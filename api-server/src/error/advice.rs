@@ -35,7 +35,7 @@ advice! {
     FORBIDDEN "`detail` names the missing right, `GET /v1/me` shows the grants that you have. Ask an administrator for the right." "`detail` nêu quyền còn thiếu, `GET /v1/me` cho biết các quyền đã được cấp. Hãy đề nghị quản trị viên cấp quyền.";
     FIELD_NOT_READABLE "Leave the filter, sort or search out, or ask an administrator for a grant that reads the field." "Bỏ điều kiện lọc, sắp xếp hoặc tìm kiếm này, hoặc đề nghị quản trị viên cấp quyền đọc trường đó.";
     TYPE_NOT_READABLE "`GET /v1/me` shows your grants and `GET /v1/roles` what each role reads. Ask an administrator for a role that reads this type." "`GET /v1/me` cho biết quyền của bạn, `GET /v1/roles` cho biết mỗi vai trò đọc được gì. Hãy đề nghị quản trị viên cấp vai trò đọc được loại này.";
-    CSRF_HEADER_MISSING "Send `X-Requested-With`, with any value: no page of another origin can add it to a request without leave." "Gửi header `X-Requested-With` với giá trị bất kỳ: trang thuộc nguồn khác không tự thêm được header này.";
+    CSRF_HEADER_MISSING "Send `X-Requested-With`, with any value: no page of another origin can add it to a request unless the server allows it." "Gửi header `X-Requested-With` với giá trị bất kỳ: trang thuộc nguồn khác không tự thêm được header này.";
     CURSOR_FOREIGN "Begin without a cursor: one works only for the account that it was made for." "Bắt đầu lại, không gửi con trỏ: con trỏ chỉ dùng được cho tài khoản đã tạo ra nó.";
     NOT_FOUND "Check the path and the id. What you have no right to see is not found either." "Kiểm tra đường dẫn và id. Những gì bạn không có quyền xem cũng được trả lời là không tìm thấy.";
     METHOD_NOT_ALLOWED "The header `Allow` names the methods of this path." "Header `Allow` nêu các phương thức của đường dẫn này.";
@@ -46,7 +46,7 @@ advice! {
     ROUND_CLOSED "A lead of the committee moves the round back to `reviewing`, with a reason; then it can be changed." "Lãnh đạo cấp ủy chuyển đợt đánh giá về `reviewing` kèm lý do thì mới sửa được.";
     NOT_UNIQUE "`errors` says what is taken. Look for the other record, and change that one instead; or send another value." "`errors` cho biết giá trị nào đã có. Hãy tìm bản ghi kia và sửa bản ghi đó, hoặc gửi giá trị khác.";
     LAST_ADMINISTRATOR "First give another user the role `administrator` over the root, without an end." "Trước hết hãy cấp cho người dùng khác vai trò `administrator` trên toàn hệ thống, không thời hạn.";
-    EPOCH_CHANGED "Take a snapshot of the feed first, then send your changes again with the new `epoch`." "Tải lại toàn bộ dữ liệu từ luồng thay đổi trước, rồi gửi lại thay đổi với `epoch` mới.";
+    EPOCH_CHANGED "Take a snapshot of the feed first, then send your changes again with the new `epoch`." "Trước hết hãy tải lại toàn bộ dữ liệu từ luồng thay đổi, rồi gửi lại thay đổi với `epoch` mới.";
     GONE "The record was deleted at `deleted_at`. Who may create it brings it back with `POST …/restore`." "Bản ghi đã bị xóa lúc `deleted_at`. Người có quyền tạo có thể khôi phục bằng `POST …/restore`.";
     CURSOR_GONE "Begin a new snapshot, without a cursor; `reason` says why." "Bắt đầu tải lại toàn bộ, không gửi con trỏ; `reason` cho biết lý do.";
     STALE_VERSION "`current` is the record as it is now and `etag` its tag: compare, decide, and send the change again with that tag." "`current` là bản ghi hiện tại, `etag` là thẻ của nó: hãy so sánh, quyết định rồi gửi lại thay đổi với thẻ đó.";

@@ -68,7 +68,25 @@ static PROBLEM: LazyLock<HashMap<&str, StaticFile>> = LazyLock::new(|| {
 });
 
 static GUIDE: LazyLock<HashMap<&str, StaticFile>> =
-    LazyLock::new(|| GUIDES.iter().map(|(name, .., text)| (*name, StaticFile::new(TEXT, *text))).collect());
+    LazyLock::new(|| GUIDES.iter().map(|(name, .., text)| (*name, StaticFile::new(TEXT, linked(text)))).collect());
+
+/// A guide whose links to other files lead to the guides of this server, or nowhere.
+fn linked(text: &str) -> String {
+    let mut parts = text.split("](");
+    let mut linked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let target = part.split([')', '#']).next().unwrap_or_default();
+        let guide = GUIDES.iter().find(|(name, ..)| target.eq_ignore_ascii_case(&format!("{name}.md")));
+        match guide {
+            Some((name, ..)) => {
+                linked.push_str(&format!("](/guides/{name}{}", part.strip_prefix(target).unwrap_or_default()))
+            }
+            None if target.is_empty() || target.starts_with("http") => linked.push_str(&format!("]({part}")),
+            None => linked.push_str(&format!("]{}", part.split_once(')').map_or("", |(_, rest)| rest))),
+        }
+    }
+    linked
+}
 
 /// A page. What is put into it is written by the program.
 fn page(title: &str, body: &str) -> StaticFile {
@@ -92,6 +110,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config.map(|config| {
         config
             .service(web::resource("/").route(web::get().to(front)))
+            .service(web::redirect("/problems/", "/problems"))
+            .service(web::redirect("/guides", "/"))
             .service(web::resource("/problems").route(web::get().to(problems)))
             .service(web::resource("/problems/{code}").route(web::get().to(problem)))
             .service(web::resource("/guides/{name}").route(web::get().to(guide)))

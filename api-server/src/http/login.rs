@@ -30,12 +30,13 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 ///
 /// The access token lives 15 minutes. The refresh token renews it, once; the session ends 30 days after its last
 /// refresh. With `cookie=true`, for a page in a browser, the refresh token is not in the answer but in a cookie that no
-/// script reads, and that `refresh` and `logout` take. After 5 failures at an account the address must wait, after 20 at
-/// others too, except for the accounts that logged in from there before: `429` with `Retry-After`.
+/// script reads, and that `refresh` and `logout` take. After 5 failed logins at one account an address must wait before it
+/// tries that account again; after 20 at any accounts, before it tries one that has not logged in from there: `429` with
+/// `Retry-After`.
 #[utoipa::path(
     tag = "login", security(()),
     params(("cookie" = Option<bool>, Query, description = "Whether the refresh token is set as a cookie")),
-    request_body(content = Login, example = json!({"username": "nguyen-van-an", "password": "con mèo ngồi trên mái nhà"})),
+    request_body(content = Login, example = json!({"username": "van-phong", "password": "con mèo ngồi trên mái nhà"})),
     responses((status = 200, description = "Logged in", body = Tokens, headers(("Set-Cookie" = String)), example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 900, "refresh_token": "crr_…"})))
 )]
 #[post("/v1/auth/login")]

@@ -8,7 +8,7 @@ codes! {
         Draft = "draft" "Dự thảo" "Draft";
         SelfRating = "self_rating" "Tự đánh giá" "Self-rating";
         Reviewing = "reviewing" "Đang xem xét" "Reviewing";
-        Proposed = "proposed" "Đã đề xuất" "Proposed";
+        Proposed = "proposed" "Đã đề nghị" "Proposed";
         Approved = "approved" "Đã phê duyệt" "Approved";
         Submitted = "submitted" "Đã báo cáo cấp trên" "Submitted";
         Locked = "locked" "Đã khóa" "Locked";
