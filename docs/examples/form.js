@@ -7,15 +7,14 @@ const codes = {}; // by list: code → label
 let tokens, types, type, rows, watching;
 
 // ---- Calls
-
 async function call(method, path, { body, headers, signal } = {}) {
   const send = () => fetch(server + path, { method, signal, body: body && JSON.stringify(body), headers: {
     'Accept-Language': 'vi', ...(body && { 'Content-Type': 'application/json' }),
     ...(tokens && { Authorization: `Bearer ${tokens.access_token}` }), ...headers } });
   let response = await send();
   if (response.status === 401 && tokens) {
-    const old = JSON.stringify({ refresh_token: tokens.refresh_token });
-    const renewed = await fetch(`${server}/v1/auth/refresh`, { method: 'POST', body: old, headers: { 'Content-Type': 'application/json' } });
+    const renewed = await fetch(`${server}/v1/auth/refresh`, { method: 'POST',
+      body: JSON.stringify({ refresh_token: tokens.refresh_token }), headers: { 'Content-Type': 'application/json' } });
     if (!renewed.ok) location.reload(); // the session is over: to the login
     tokens = await renewed.json();
     response = await send();
@@ -29,10 +28,10 @@ async function call(method, path, { body, headers, signal } = {}) {
 const query = (parameters) => new URLSearchParams(Object.entries(parameters).filter(([, value]) => value && value.length !== 0));
 const references = (of) => of.fields.filter((field) => field.value.type === 'reference').map((field) => field.name);
 const read = (id) => call('GET', `${type.collection}/${id}?${query({ expand: references(type) })}`);
+const shape = (of, name) => of.fields.find((field) => field.name === name).value;
 const may = (what, field) => type.rights.some((right) => right[what].includes(field.name));
 
 // ---- Values as people read them
-
 function shown(value, of) {
   if (value === undefined || value === null) return '';
   switch (of.type) {
@@ -47,8 +46,7 @@ function shown(value, of) {
 }
 
 function display(record, of) {
-  const texts = of.display.map((name) => shown(record[name], of.fields.find((field) => field.name === name).value));
-  return texts.filter(Boolean).join(', ');
+  return of.display.map((name) => shown(record[name], shape(of, name))).filter(Boolean).join(', ');
 }
 
 const element = (tag, properties = {}, ...children) => {
@@ -58,7 +56,6 @@ const element = (tag, properties = {}, ...children) => {
 };
 
 // ---- Inputs: `read()` of each returns its value, or nothing when it is empty
-
 function input(of, value, pointer) {
   const simple = (tag, properties) => {
     const one = element(tag, { value: value ?? '', ...properties });
@@ -135,7 +132,6 @@ function list(of, values, pointer) {
 }
 
 // ---- The form
-
 // Each fault beside the field that its pointer leads to, or the nearest one above.
 function tell({ title = '', detail = '', errors = [] }) {
   document.querySelectorAll('.fault').forEach((one) => one.remove());
@@ -146,21 +142,29 @@ function tell({ title = '', detail = '', errors = [] }) {
   }
 }
 
-async function open(id) {
+// `mine` is what is not saved yet, upon the record as it is `current`.
+async function open(id, current, mine) {
   tell({});
-  const { answer: record, etag } = id ? await read(id) : { answer: {} };
+  const { answer: record, etag } = current ?? (id ? await read(id) : { answer: {} });
   const inputs = {};
+  const writable = (field) => !field.managed && may('writes', field) && (id || type.rights.some((right) => right.creates));
   const groups = type.groups.map((group) => {
-    const fields = type.fields.filter((field) => field.group === group.name && !field.managed && may('writes', field));
-    for (const field of fields) inputs[field.name] = parts([field], id ? record : { [field.name]: field.default }, '');
-    return element('fieldset', { hidden: !fields.length }, element('legend', {}, group.label_vi), ...fields.map((field) => inputs[field.name]));
+    const fields = type.fields.filter((field) => field.group === group.name && (writable(field) || (group.name !== 'record' && field.name in record)));
+    const lines = fields.map((field) => {
+      const line = parts([field], id ? { ...record, ...mine } : { [field.name]: field.default }, '');
+      if (writable(field)) inputs[field.name] = line;
+      return Object.assign(line, { inert: !writable(field) }); // what may only be read is shown
+    });
+    return element('fieldset', { hidden: !lines.length }, element('legend', {}, group.label_vi), ...lines);
   });
   const own = type.verbs.filter((verb) => id && verb.body).map((verb) => {
     const body = parts(verb.body, {}, '');
     const act = () => save(verb.method, verb.path.replace('{id}', id), body.read() ?? {}, { 'If-Match': etag });
     return element('fieldset', { title: verb.note_vi }, element('legend', {}, verb.label_vi), body, element('button', { type: 'button', onclick: act }, verb.label_vi));
   });
-  at('form').replaceChildren(element('h2', {}, id ? display(record, type) : `${type.label_vi}: thêm mới`), ...groups, element('button', {}, 'Lưu'), ...own);
+  const writes = Object.keys(inputs).length > 0;
+  const title = id ? display(record, type) : writes ? `${type.label_vi}: thêm mới` : '';
+  at('form').replaceChildren(element('h2', {}, title), ...groups, ...(writes ? [element('button', {}, 'Lưu')] : []), ...own);
   at('form').onsubmit = (event) => {
     event.preventDefault();
     const now = Object.entries(inputs).map(([name, one]) => [name, one.read()?.[name]]);
@@ -176,11 +180,18 @@ async function save(method, path, body, headers) {
     const { answer } = await call(method, path, { body, headers });
     await open(answer.id);
     tell({ title: 'Đã lưu.', errors: answer.warnings });
-  } catch (problem) { tell(problem); }
+  } catch (problem) {
+    const { current, etag } = problem;
+    if (!current) return tell(problem);
+    // Somebody else was faster: both are shown, and the next change builds on what is stored now.
+    const mine = method === 'PATCH' ? body : {};
+    await open(current.id, { answer: current, etag }, mine);
+    const stored = (name) => shown(current[name], shape(type, name)) || 'trống';
+    tell({ ...problem, errors: Object.keys(mine).map((name) => ({ pointer: `/${name}`, message: `Đang lưu: ${stored(name)}` })) });
+  }
 }
 
 // ---- The table
-
 function columns() {
   const plain = type.fields.filter((field) => !['object', 'list', 'names'].includes(field.value.type) && field.group !== 'record' && may('reads', field));
   const rank = (field) => (type.display.includes(field.name) ? 0 : field.required ? 1 : field.value.type === 'code' ? 2 : 3);
