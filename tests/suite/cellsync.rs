@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// The program with the settings of a copy.
-fn cellsync(server: &Server, token: &str, store: &Path) -> Command {
+pub fn cellsync(server: &Server, token: &str, store: &Path) -> Command {
     let own = std::env::current_exe().unwrap();
     let program = own.parent().and_then(Path::parent).unwrap().join("cellsync");
     assert!(program.exists(), "{} is missing: build it with `cargo build --workspace --bins`", program.display());

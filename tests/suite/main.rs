@@ -15,6 +15,7 @@ mod audit;
 mod bad_input;
 mod breaking;
 mod cellsync;
+mod cellsync_match;
 mod client_examples;
 mod concurrency;
 mod connections;

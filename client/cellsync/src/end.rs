@@ -22,7 +22,7 @@ pub enum End {
 /// The statuses, for the help.
 pub const HELP: &str = "Exit status:
   0  done
-  1  done, and somebody must look: refused items wait for a decision, a chosen unit is not
+  1  done, and somebody must look: items were refused, pairs are unclear, a chosen unit is not
      found, or the copy differs from the server
   2  wrong arguments or settings; nothing was done
   3  the server was not reached, or could not work; the same command may succeed later

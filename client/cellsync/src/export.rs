@@ -3,13 +3,14 @@
 use crate::end::End;
 use crate::output::human;
 use crate::settings::Profiled;
+use crate::table::{plain, private};
 use anyhow::{Context, Result, anyhow};
 use cell_records_client::sync::{CopyStore, SqliteStore};
 use cell_records_client::types::TypeInfo;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::io::{BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -59,15 +60,6 @@ pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
         Err(error) => return Err(error),
     }
     Ok(End::Done)
-}
-
-/// The file to write. It holds personal data: a new one is for its owner only.
-fn private(file: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file)
 }
 
 fn is_closed(error: &anyhow::Error) -> bool {
@@ -120,13 +112,11 @@ fn each(
     Ok(count)
 }
 
-/// A text as it is, anything else as JSON, nothing as an empty cell. A spreadsheet would compute a text that begins like a
-/// formula, so such a text gets an apostrophe before it, which a spreadsheet does not show.
+/// A text as it is, anything else as JSON, nothing as an empty cell.
 fn cell(record: &Map<String, Value>, column: &str) -> String {
     match record.get(column) {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => plain(text).into_owned(),
         Some(value) => value.to_string(),
     }
 }

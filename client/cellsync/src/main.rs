@@ -1,16 +1,20 @@
 //! `cellsync`: keeps a local copy of a server's records in a SQLite file, from the command line.
 
+mod apply;
 mod check;
 mod conflicts;
 mod end;
 mod export;
 mod file;
+mod first_match;
 mod output;
+mod pairs;
 mod pull;
 mod push;
 mod report;
 mod settings;
 mod status;
+mod table;
 mod watch;
 mod whoami;
 
@@ -71,6 +75,12 @@ enum Command {
     ///
     /// Without a number it lists the items: number, since when, what it was, why, and the fields that differ.
     Conflicts(conflicts::Arguments),
+    /// Find the people of a file on the server before their first push, so that nobody is there twice. No copy is needed.
+    ///
+    /// With --out it sends them as a trial, which stores nothing, and writes a CSV file: whom the server has already. Somebody
+    /// looks at it, and writes `yes` into `take` of each line whose two people are one. With --apply the server's records get
+    /// the external ids of these lines. Then push the file: it changes the records that it finds, and makes the others.
+    Match(first_match::Arguments),
     /// Compare the copy with the server, record by record, after a pull. Ends with 1 where they differ.
     ///
     /// It loads everything that the copy should hold once more, and keeps ids and versions of it only.
@@ -110,6 +120,7 @@ async fn run(settings: Settings, command: Command) -> Result<End> {
         Command::Status => status::run(&settings.profiled()?),
         Command::Whoami => whoami::run(&settings.profiled()?).await,
         Command::Conflicts(arguments) => conflicts::run(&settings.profiled()?, &arguments),
+        Command::Match(arguments) => first_match::run(&settings.profiled()?, &arguments).await,
         Command::Check { repair } => check::run(&settings.profiled()?, repair).await,
         Command::Export(arguments) => export::run(&settings.profiled()?, &arguments),
         Command::Completions { shell } => {
