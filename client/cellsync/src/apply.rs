@@ -78,7 +78,7 @@ async fn write(client: &Client, pairs: &[Confirmed], applied: &mut Applied) -> R
 fn item(pair: &Confirmed, records: &Records) -> PushItem {
     let mut ids = records.external_ids(pair.record);
     if let Reference::External { system, value } = &pair.external {
-        ids.push(ExternalId { system: system.as_str().into(), value: value.as_str().into() });
+        ids.push(ExternalId::new(system.as_str(), value.as_str()));
     }
     PushItem {
         id: Some(pair.record.into()),
