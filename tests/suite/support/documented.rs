@@ -23,7 +23,7 @@ pub fn operations() -> Vec<(String, &'static Value)> {
 }
 
 /// A part, wherever it is stated.
-pub fn resolved<'d>(part: &'d Value) -> &'d Value {
+pub fn resolved(part: &Value) -> &Value {
     let to = part.get("$ref").and_then(Value::as_str).map(|to| to.trim_start_matches('#'));
     to.map_or(part, |to| DOCUMENT.pointer(to).unwrap_or_else(|| panic!("{to} leads nowhere")))
 }
