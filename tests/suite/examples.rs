@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Examples {
     operations: BTreeMap<String, &'static Value>,
     sent: BTreeSet<String>,
-    /// The secrets that examples leave out, by what they begin with.
+    /// What works, by what the examples show in its place.
     secrets: BTreeMap<&'static str, String>,
 }
 
@@ -50,17 +50,17 @@ impl Examples {
         reply
     }
 
-    /// The example with secrets that work.
+    /// The example with what works in place of what it shows.
     fn filled(&self, example: &Value) -> Value {
         let secret = |(name, value): (&String, &Value)| {
-            let known = self.secrets.iter().find(|(begin, _)| value.as_str() == Some(&format!("{begin}…")));
+            let known = self.secrets.iter().find(|(shown, _)| value.as_str() == Some(*shown));
             (name.clone(), known.map_or(value.clone(), |(_, secret)| Value::from(secret.as_str())))
         };
         example.as_object().unwrap().iter().map(secret).collect()
     }
 
-    fn learn(&mut self, begin: &'static str, secret: &Value) {
-        self.secrets.insert(begin, secret.as_str().unwrap().to_owned());
+    fn learn(&mut self, shown: &'static str, secret: &Value) {
+        self.secrets.insert(shown, secret.as_str().unwrap().to_owned());
     }
 }
 
@@ -70,12 +70,15 @@ on_both_engines! {
         let office = server.acting(Role::CommitteeOffice, "ext:demo:ward").await;
         let mut examples = Examples::new();
 
-        let user = examples.send(&admin, "post /v1/users", "/v1/users").await.id();
+        let made = examples.send(&admin, "post /v1/users", "/v1/users").await;
+        let user = made.id();
+        // Only the program makes the demo's users, with passwords of their own: this one logs in for them.
+        examples.learn("van-phong", &made.body["username"]);
         examples.send(&admin, "post /v1/users/{id}/grants", &format!("/v1/users/{user}/grants")).await;
         let login = examples.send(&nobody, "post /v1/auth/login", "/v1/auth/login").await.body;
-        examples.learn("crr_", &login["refresh_token"]);
+        examples.learn("crr_…", &login["refresh_token"]);
         let login = examples.send(&nobody, "post /v1/auth/refresh", "/v1/auth/refresh").await.body;
-        examples.learn("crr_", &login["refresh_token"]);
+        examples.learn("crr_…", &login["refresh_token"]);
         let own = nobody.with(login["access_token"].as_str());
         examples.send(&own, "put /v1/me/password", "/v1/me/password").await;
         examples.send(&nobody, "post /v1/auth/logout", "/v1/auth/logout").await;
@@ -85,7 +88,7 @@ on_both_engines! {
         let of_system = format!("/v1/systems/{system}");
         examples.send(&admin, "post /v1/systems/{id}/grants", &format!("{of_system}/grants")).await;
         let token = examples.send(&admin, "post /v1/systems/{id}/tokens", &format!("{of_system}/tokens")).await;
-        examples.learn("crt_", &token.body["token"]);
+        examples.learn("crt_…", &token.body["token"]);
         examples.send(&nobody, "post /v1/auth/token", "/v1/auth/token").await;
         let rotate = format!("{of_system}/tokens/{}/rotate", token.id());
         examples.send(&admin, "post /v1/systems/{id}/tokens/{token}/rotate", &rotate).await;
