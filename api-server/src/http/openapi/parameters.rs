@@ -27,7 +27,7 @@ static ROWS: [Row; 21] = [
     ("Subtree", "subtree", ParameterIn::Query, flag, "Whether units below `unit` are meant too."),
     ("UpdatedSince", "updated_since", ParameterIn::Query, timestamp, "Only records changed at or after this timestamp."),
     ("Count", "count", ParameterIn::Query, exact, "Counts the whole list. Every page has the `total` that was counted for the first."),
-    ("Fields", "fields", ParameterIn::Query, text, "Only these fields, comma separated; `id`, `type` and `version` are always there. What is left out of an answer is left out of its schema too, also of what it requires."),
+    ("Fields", "fields", ParameterIn::Query, text, "Only these fields, comma separated; `id`, `type`, `version` and what `expand` follows are always there. What is left out of an answer is left out of its schema too, also of what it requires."),
     ("AsOf", "as_of", ParameterIn::Query, timestamp, "The record as it was at this timestamp."),
     ("DryRun", "dry_run", ParameterIn::Query, flag, "Whether everything runs and nothing is stored."),
     ("IfMatch", "If-Match", ParameterIn::Header, text, "The `ETag` that the write builds on, or `*`. Without it: `428`; another version: `412`."),
