@@ -2,15 +2,14 @@
 """Keeps a copy of a server's records in a SQLite file, and sends changes to it: docs/SYNC.md in Python.
 
     puller.py COPY put FILE   puts changes into the outbox: one item of a push a line
-    puller.py COPY sync       sends the outbox, then pulls up to the present
+    puller.py COPY sync       pulls up to the present, sends the outbox, pulls what came of it
     puller.py COPY watch      the same, and goes on with every change, until it is stopped
     puller.py COPY inbox      prints what the server refused: each item with the server's result
 
 It needs Python 3.10 and nothing else. SERVER is the server's base URL, TOKEN the system's token, TYPES what the copy
 holds (`unit,member`; default all), LIMIT the most changes of a page. It may be killed at any moment: the next run
-continues where it was. Only the feed writes into the copy: a change that was sent is there when it comes back.
-
-It leaves out one thing: to compare what it sent with what the server still has after a restore from a backup.
+continues where it was. Only the feed writes into the copy: a change that was sent is there when it comes back. It
+leaves out one thing: to compare what it sent with what the server still has after a restore from a backup.
 """
 
 import http.client
@@ -183,7 +182,8 @@ def main(path=":memory:", command="", *arguments):
     elif command == "inbox":
         for item, result in copy.db.execute("select item, result from inbox order by number"):
             print(f'{{"item": {item}, "result": {result}}}')
-    elif command in ("sync", "watch"):
+    elif command in ("sync", "watch"):  # it pulls first: after a restore nothing is pushed upon old versions
+        copy.pull()
         copy.push()
         copy.pull()
         while command == "watch":
