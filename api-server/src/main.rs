@@ -89,7 +89,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), String> {
     if let Command::Openapi = cli.command {
-        return print(document().text.trim_end());
+        return print(document().text().trim_end());
     }
     // A variable that is no text is nobody's setting.
     let variables =

@@ -36,6 +36,11 @@ impl StaticFile {
         StaticFile { content_type: content_type.into(), tag: etag::of_bytes(&plain), plain, gzip: OnceCell::new() }
     }
 
+    /// Its content.
+    pub fn bytes(&self) -> &[u8] {
+        &self.plain
+    }
+
     /// The answer to a request for it: `304` to who has it already.
     ///
     /// # Errors

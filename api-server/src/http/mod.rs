@@ -42,5 +42,5 @@ pub struct RequestId(pub String);
 fn allowed_methods(request: &HttpRequest) -> Option<HeaderValue> {
     let document = request.app_data::<actix_web::web::Data<openapi::Document>>()?;
     let pattern = request.resource_map().match_pattern(request.path())?;
-    document.methods(&pattern).and_then(|methods| HeaderValue::from_str(&methods).ok())
+    document.methods(&pattern).and_then(|methods| HeaderValue::from_str(methods).ok())
 }

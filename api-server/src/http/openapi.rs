@@ -12,6 +12,7 @@ mod schemas;
 pub use base::base;
 
 use super::files::StaticFile;
+use super::records::calls::method;
 use super::records::types::TypeTexts;
 use crate::error::ApiResult;
 use actix_web::web::Data;
@@ -19,21 +20,18 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use facts::Facts;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// The document as it is served at `/openapi.json`.
+/// The document as it is served at `/openapi.json`, and what the server itself reads in it. The tree that it is made from
+/// is many times as large, and is not kept.
 pub struct Document {
-    /// The document.
-    pub api: utoipa::openapi::OpenApi,
-    /// The same as JSON text.
-    pub text: String,
-    /// The text, as it is sent.
     file: StaticFile,
-    types: OnceLock<TypeTexts>,
+    /// The methods of each path, as `Allow` names them.
+    methods: HashMap<String, String>,
+    types: TypeTexts,
 }
 
 /// Adds to each operation what follows from its shape: shared parameters, headers, errors.
@@ -98,26 +96,28 @@ impl Document {
     pub fn new(mut api: utoipa::openapi::OpenApi) -> Self {
         complete(&mut api);
         schemas::finish(&mut api);
-        let text = text(&api);
-        let file = StaticFile::new("application/json", text.clone());
-        Document { api, text, file, types: OnceLock::new() }
+        let file = StaticFile::new("application/json", text(&api));
+        let types = TypeTexts::new(&api.components.unwrap_or_default().schemas);
+        let of_path = |(path, mut item): (String, PathItem)| {
+            let methods: Vec<String> = operations(&mut item).map(|(name, _)| method(&name).to_string()).collect();
+            (path, methods.join(", "))
+        };
+        Document { file, methods: api.paths.paths.into_iter().map(of_path).collect(), types }
+    }
+
+    /// The document as JSON text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(self.file.bytes()).unwrap_or_default()
     }
 
     /// The methods of a path, as `Allow` names them.
-    pub fn methods(&self, pattern: &str) -> Option<String> {
-        let PathItem { get, put, post, delete, patch, .. } = self.api.paths.paths.get(pattern)?;
-        let all = [("GET", get), ("PUT", put), ("POST", post), ("DELETE", delete), ("PATCH", patch)];
-        let methods: Vec<&str> =
-            all.iter().filter(|(_, operation)| operation.is_some()).map(|(name, _)| *name).collect();
-        Some(methods.join(", "))
+    pub fn methods(&self, pattern: &str) -> Option<&str> {
+        self.methods.get(pattern).map(String::as_str)
     }
 
     /// What `GET /v1/record_types` says to every caller.
     pub fn types(&self) -> &TypeTexts {
-        self.types.get_or_init(|| {
-            let components = self.api.components.as_ref().map(|components| &components.schemas);
-            components.map_or_else(|| TypeTexts::new(&BTreeMap::new()), TypeTexts::new)
-        })
+        &self.types
     }
 }
 

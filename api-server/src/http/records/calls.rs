@@ -54,7 +54,8 @@ fn scope(kind: &'static Kind) -> Scope {
     })
 }
 
-const fn method(method: &HttpMethod) -> Method {
+/// The method of a route, of a method of the document.
+pub const fn method(method: &HttpMethod) -> Method {
     match method {
         HttpMethod::Get => Method::GET,
         HttpMethod::Post => Method::POST,
