@@ -99,16 +99,14 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
 
     /// The page that begins at `cursor`, a former page's `next_cursor` of the same query.
     pub async fn list_from(&self, query: &ListQuery, cursor: Option<&str>) -> Result<Page<A>> {
-        let call = Call::get(&["v1", T::PLURAL]).query(query.pairs()).parameter("cursor", cursor);
-        self.client.fetch(call).await
+        self.client.fetch(Self::page(query, cursor)).await
     }
 
     /// All records of a list; each page is fetched when the one before is used up. Ends after the first error.
     pub fn stream(&self, query: ListQuery) -> impl Stream<Item = Result<A>> + Send + use<T, A> {
         let client = self.client.clone();
         pages(move |cursor| {
-            let call = Call::get(&["v1", T::PLURAL]).query(query.pairs()).parameter("cursor", cursor);
-            let client = client.clone();
+            let (client, call) = (client.clone(), Self::page(&query, cursor.as_deref()));
             async move { client.fetch(call).await }
         })
     }
@@ -118,7 +116,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// # Errors
     /// `422 too_many_groups` above 1,000; `400 invalid_parameter`, `403 field_not_readable` as of a list.
     pub async fn counts(&self, group_by: &str, query: &ListQuery) -> Result<Counts> {
-        let call = Call::get(&["v1", T::PLURAL, "counts"]).query(query.pairs());
+        let call = Self::at(Call::get, &["counts"]).query(query.pairs());
         self.client.fetch(call.parameter("group_by", Some(group_by))).await
     }
 
@@ -127,7 +125,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// # Errors
     /// `422 invalid` with all faults; `409 not_unique` when the id or an external id is taken.
     pub async fn create(&self, new: &T::Create) -> Result<Tagged<A>> {
-        self.tagged(self.post(&["v1", T::PLURAL])?.json(new)?).await
+        self.tagged(self.post(&[])?.json(new)?).await
     }
 
     /// One record.
@@ -135,7 +133,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// # Errors
     /// `404 not_found`, `410 gone` when it is deleted.
     pub async fn get(&self, record: impl Into<Ref<T>>) -> Result<Tagged<A>> {
-        self.tagged(Call::get(&["v1", T::PLURAL, &record.into().to_string()])).await
+        self.tagged(Self::at(Call::get, &[&record.into().to_string()])).await
     }
 
     /// Some fields of one record, and the display texts of the records that it refers to: `fields` (empty: all) and `expand`
@@ -155,7 +153,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
             expanded: BTreeMap<Uuid, Expanded>,
         }
         let some = |names: &str| (!names.is_empty()).then(|| names.to_owned());
-        let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]);
+        let call = Self::at(Call::get, &[&record.into().to_string()]);
         let call = call.parameter("fields", some(fields)).parameter("expand", some(expand));
         let answer = self.client.send(call).await?;
         Ok((self.tag(&answer)?, answer.json::<Beside>()?.expanded))
@@ -163,14 +161,14 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
 
     /// One record, unless it still is the version of `etag`: then `None`.
     pub async fn get_if_none_match(&self, record: impl Into<Ref<T>>, etag: &str) -> Result<Option<Tagged<A>>> {
-        let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_NONE_MATCH, etag)?;
+        let call = Self::at(Call::get, &[&record.into().to_string()]).header(header::IF_NONE_MATCH, etag)?;
         let answer = self.client.send(call).await?;
         if answer.status == 304 { Ok(None) } else { self.tag(&answer).map(Some) }
     }
 
     /// One record as it was at an instant.
     pub async fn as_of(&self, record: impl Into<Ref<T>>, at: Timestamp) -> Result<A> {
-        let call = Call::get(&["v1", T::PLURAL, &record.into().to_string()]).parameter("as_of", Some(at));
+        let call = Self::at(Call::get, &[&record.into().to_string()]).parameter("as_of", Some(at));
         self.client.fetch(call).await
     }
 
@@ -180,7 +178,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// `412 stale_version` with the current record ([`Error::current`]) when it has another version; `422 invalid`. After a broken
     /// connection the outcome is not known: read the record before trying again.
     pub async fn update(&self, record: impl Into<Ref<T>>, etag: &str, patch: &T::Update) -> Result<Tagged<A>> {
-        let call = Call::patch(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;
+        let call = Self::at(Call::patch, &[&record.into().to_string()]).header(header::IF_MATCH, etag)?;
         self.tagged(self.marked(call).json(patch)?.merge_patch()).await
     }
 
@@ -189,7 +187,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     /// # Errors
     /// `412 stale_version`; `409 still_referenced` while live records point to it.
     pub async fn delete(&self, record: impl Into<Ref<T>>, etag: &str) -> Result<()> {
-        let call = Call::delete(&["v1", T::PLURAL, &record.into().to_string()]).header(header::IF_MATCH, etag)?;
+        let call = Self::at(Call::delete, &[&record.into().to_string()]).header(header::IF_MATCH, etag)?;
         self.client.send(self.marked(call)).await.map(drop)
     }
 
@@ -203,7 +201,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
 
     /// The first page of a record's versions, those that the caller may see.
     pub async fn history(&self, record: impl Into<Ref<T>>) -> Result<Page<HistoryEntry>> {
-        self.client.fetch(Call::get(&["v1", T::PLURAL, &record.into().to_string(), "history"])).await
+        self.client.fetch(Self::at(Call::get, &[&record.into().to_string(), "history"])).await
     }
 
     /// All versions of a record that the caller may see, page by page.
@@ -211,12 +209,21 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         &self,
         record: R,
     ) -> impl Stream<Item = Result<HistoryEntry>> + Send + use<T, A, R> {
-        let (client, record) = (self.client.clone(), record.into().to_string());
+        let (client, first) = (self.client.clone(), Self::at(Call::get, &[&record.into().to_string(), "history"]));
         pages(move |cursor| {
-            let call = Call::get(&["v1", T::PLURAL, &record, "history"]).parameter("cursor", cursor);
-            let client = client.clone();
+            let (client, call) = (client.clone(), first.clone().parameter("cursor", cursor));
             async move { client.fetch(call).await }
         })
+    }
+
+    /// A call of the collection, or of what is below it.
+    fn at<C>(call: impl FnOnce(&[&str]) -> C, below: &[&str]) -> C {
+        call(&[&["v1", T::PLURAL], below].concat())
+    }
+
+    /// A page of a list.
+    fn page(query: &ListQuery, cursor: Option<&str>) -> Call {
+        Self::at(Call::get, &[]).query(query.pairs()).parameter("cursor", cursor)
     }
 
     /// `POST …/{id}/{verb}`: a change of state that is more than a field.
@@ -227,7 +234,7 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         etag: Option<&str>,
         body: Option<&impl serde::Serialize>,
     ) -> Result<Tagged<A>> {
-        let mut call = self.post(&["v1", T::PLURAL, &record.into().to_string(), verb])?;
+        let mut call = self.post(&[&record.into().to_string(), verb])?;
         if let Some(etag) = etag {
             call = call.header(header::IF_MATCH, etag)?;
         }
@@ -237,8 +244,12 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
         self.tagged(call).await
     }
 
-    fn post(&self, path: &[&str]) -> Result<Call> {
-        let call = if self.dry_run { Call::trial_post(path) } else { Call::keyed_post(path, self.key.as_deref())? };
+    fn post(&self, below: &[&str]) -> Result<Call> {
+        let call = if self.dry_run {
+            Self::at(Call::trial_post, below)
+        } else {
+            Self::at(|path| Call::keyed_post(path, self.key.as_deref()), below)?
+        };
         Ok(self.marked(call))
     }
 

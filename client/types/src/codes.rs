@@ -87,21 +87,7 @@ macro_rules! codes {
             }
         }
 
-        #[cfg(feature = "openapi")]
-        const _: () = {
-            impl utoipa::PartialSchema for $name {
-                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                    let description: Vec<&str> = [$($doc),*].into_iter().map(str::trim).collect();
-                    utoipa::openapi::ObjectBuilder::new()
-                        .schema_type(utoipa::openapi::Type::String)
-                        .description(Some(description.join("\n")))
-                        .enum_values(Some([$($code),+]))
-                        .into()
-                }
-            }
-            impl utoipa::ToSchema for $name {}
-        };
-
+        $crate::schema!($name: String, [$($doc),*], enum_values(Some([$($code),+])));
         $crate::codes!(@both $name = $list { $($variant = $code $vi $en;)+ });
     };
     (@both $name:ident = $list:literal { $($variant:ident = $code:tt $vi:literal $en:literal;)+ }) => {

@@ -238,19 +238,7 @@ macro_rules! form {
             }
         }
 
-        #[cfg(feature = "openapi")]
-        const _: () = {
-            impl utoipa::PartialSchema for $name {
-                fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                    utoipa::openapi::ObjectBuilder::new()
-                        .schema_type(utoipa::openapi::Type::String)
-                        .pattern(Some($pattern))
-                        .examples([serde_json::Value::from($example)])
-                        .into()
-                }
-            }
-            impl utoipa::ToSchema for $name {}
-        };
+        $crate::schema!($name: String, [], pattern(Some($pattern)), examples([serde_json::Value::from($example)]));
     };
 }
 
@@ -271,16 +259,23 @@ macro_rules! whole_number {
             }
         }
 
+        $crate::schema!($name: Integer, [$($doc),*], minimum(Some($low)), maximum(Some($high)));
+    };
+}
+
+/// Says the OpenAPI schema of a type that is one value: its JSON type, its description by line, and what bounds it.
+#[macro_export]
+macro_rules! schema {
+    ($name:ident: $kind:ident, [$($line:literal),*], $($bound:ident($value:expr)),+) => {
         #[cfg(feature = "openapi")]
         const _: () = {
             impl utoipa::PartialSchema for $name {
                 fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                    let description: Vec<&str> = [$($doc),*].into_iter().map(str::trim).collect();
+                    let lines: &[&str] = &[$($line.trim_ascii()),*];
                     utoipa::openapi::ObjectBuilder::new()
-                        .schema_type(utoipa::openapi::Type::Integer)
-                        .description(Some(description.join("\n")))
-                        .minimum(Some($low))
-                        .maximum(Some($high))
+                        .schema_type(utoipa::openapi::Type::$kind)
+                        .description((!lines.is_empty()).then(|| lines.join("\n")))
+                        $(.$bound($value))+
                         .into()
                 }
             }
