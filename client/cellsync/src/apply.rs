@@ -2,7 +2,7 @@
 
 use crate::end::End;
 use crate::first_match::{MOST, Records};
-use crate::output::{human, print, print_json};
+use crate::output::{counted, human, print, print_json};
 use crate::pairs::Confirmed;
 use crate::report::outcome;
 use crate::settings::Profiled;
@@ -23,7 +23,7 @@ pub async fn run(settings: &Profiled, pairs: &[Confirmed]) -> Result<End> {
     let client = settings.client()?;
     let mut applied = Applied::default();
     for some in pairs.chunks(MOST) {
-        let more = format!("{} external ids were written; the same command continues", applied.written);
+        let more = format!("written: {}; the same command continues", counted(applied.written, "external id"));
         write(&client, some, &mut applied).await.context(more)?;
     }
     let Applied { written, there, refused } = &applied;
@@ -38,8 +38,8 @@ pub async fn run(settings: &Profiled, pairs: &[Confirmed]) -> Result<End> {
         print_json(&json!({"written": written, "unchanged": there, "refused": refused.len()}))?;
     } else {
         print(format_args!(
-            "applied {} pairs: {} written, {} there already, {} refused",
-            human(pairs.len()),
+            "applied {}: {} written, {} there already, {} refused",
+            counted(pairs.len(), "pair"),
             human(*written),
             human(*there),
             human(refused.len())

@@ -1,7 +1,7 @@
 //! `cellsync export`: the records of the copy, for other programs.
 
 use crate::end::End;
-use crate::output::human;
+use crate::output::counted;
 use crate::settings::Profiled;
 use crate::table::{plain, private};
 use anyhow::{Context, Result, anyhow};
@@ -53,7 +53,7 @@ pub fn run(settings: &Profiled, arguments: &Arguments) -> Result<End> {
         Some(columns) => csv(&store, &types, &columns, &mut out),
     };
     match written.and_then(|count| Ok(out.flush().map(|()| count)?)) {
-        Ok(count) if arguments.output.is_some() => eprintln!("{} records written", human(count)),
+        Ok(count) if arguments.output.is_some() => eprintln!("{} written", counted(count, "record")),
         Ok(_) => {}
         // Who reads only the beginning closes the pipe.
         Err(error) if is_closed(&error) => {}

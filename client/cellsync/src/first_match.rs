@@ -3,7 +3,7 @@
 use crate::apply;
 use crate::end::End;
 use crate::file;
-use crate::output::{human, print, print_json, progress, whole};
+use crate::output::{human, numbered, print, print_json, progress, whole};
 use crate::pairs::{self, Found, Pair, YES};
 use crate::report::outcome;
 use crate::settings::Profiled;
@@ -120,8 +120,8 @@ fn say(json: bool, counts: &BTreeMap<Found, usize>, out: &Path) -> Result<()> {
         }));
     }
     print(format_args!(
-        "matched {} people: {} known, {} exact, {} unclear, {} new, {} refused",
-        human(counts.values().sum::<usize>()),
+        "matched {}: {} known, {} exact, {} unclear, {} new, {} refused",
+        numbered(counts.values().sum::<usize>(), "person", "people"),
         human(known),
         human(exact),
         human(unclear),

@@ -24,10 +24,15 @@ pub fn human(count: impl TryInto<u64>) -> HumanCount {
     HumanCount(count.try_into().unwrap_or(u64::MAX))
 }
 
-/// A number of things for people.
+/// A number of things for people, in the regular plural.
 pub fn counted(count: impl TryInto<u64>, one: &str) -> String {
+    numbered(count, one, &format!("{one}s"))
+}
+
+/// A number of things for people, by what one is called and what many are.
+pub fn numbered(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = whole(count);
-    format!("{} {one}{}", HumanCount(count), if count == 1 { "" } else { "s" })
+    format!("{} {}", HumanCount(count), if count == 1 { one } else { many })
 }
 
 /// A number for the progress bar.

@@ -1,5 +1,6 @@
 //! The table of pairs: whom a file and the server both have, perhaps, for a person to confirm.
 
+use crate::output::counted;
 use crate::table::private;
 use anyhow::{Context, Result, bail};
 use cell_records_client::types::sync::MatchBy;
@@ -91,7 +92,7 @@ pub fn confirmed(file: &Path, of_file: &BTreeSet<String>) -> Result<Vec<Confirme
     let delimiter = [b';', b'\t'].into_iter().find(|mark| header.as_bytes().contains(mark)).unwrap_or(b',');
     let whole = header.as_bytes().chain(input);
     let mut table = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(whole);
-    let (mut pairs, mut wrong) = (Vec::new(), 0);
+    let (mut pairs, mut wrong) = (Vec::new(), 0_usize);
     let (mut people, mut records) = (BTreeSet::new(), BTreeSet::new());
     for (number, line) in table.deserialize::<Line>().enumerate() {
         let pair = line.map_err(anyhow::Error::from).and_then(|line| {
@@ -118,7 +119,7 @@ pub fn confirmed(file: &Path, of_file: &BTreeSet<String>) -> Result<Vec<Confirme
         }
     }
     if wrong > 0 {
-        bail!("{wrong} lines of {} are wrong; nothing is sent", file.display());
+        bail!("nothing is sent: {} of {} wrong", counted(wrong, "line"), file.display());
     }
     Ok(pairs)
 }
