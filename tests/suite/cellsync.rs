@@ -1,6 +1,7 @@
 //! The program `cellsync`: a conflict from its push to its end, and what it says when it is used wrongly.
 
 use crate::push::ward;
+use crate::support::copies::{assert_same, held, visible};
 use crate::support::items::{item, update};
 use crate::support::{Server, on_both_engines};
 use cell_records_client::sync::{BatchLimits, CopyStore, Outbox, SqliteStore};
@@ -11,11 +12,16 @@ use std::process::{Command, Output, Stdio};
 
 /// The program with the settings of a copy.
 pub fn cellsync(server: &Server, token: &str, store: &Path) -> Command {
+    at(&server.url, token, store)
+}
+
+/// The same at any address.
+pub fn at(server: &str, token: &str, store: &Path) -> Command {
     let own = std::env::current_exe().unwrap();
     let program = own.parent().and_then(Path::parent).unwrap().join("cellsync");
     assert!(program.exists(), "{} is missing: build it with `cargo build --workspace --bins`", program.display());
     let mut command = Command::new(program);
-    command.env("CELLSYNC_SERVER", &server.url).env("CELLSYNC_TOKEN", token).env("CELLSYNC_STORE", store);
+    command.env("CELLSYNC_SERVER", server).env("CELLSYNC_TOKEN", token).env("CELLSYNC_STORE", store);
     command.stdin(Stdio::null());
     command
 }
@@ -225,8 +231,20 @@ on_both_engines! {
         let (_, out, _) = ran(cellsync(), &["check", "--json"]).await;
         let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((lines.len(), &lines[0]["types"]["term"]["differing"]), (4, &json!(1)));
-        assert_eq!(ran(cellsync(), &["check", "--repair"]).await.0, 0);
+        // It is mended where it stands: no snapshot is taken.
+        let place = || SqliteStore::open(&store).unwrap().state().unwrap();
+        let (snapshot, generation) = (place().snapshot, place().generation);
+        let (status, out, err) = ran(cellsync(), &["check", "--repair"]).await;
+        assert!(status == 0 && out.contains("the copy was repaired, and is what the server has"), "{out}{err}");
+        assert_eq!((place().snapshot, place().generation), (snapshot, generation));
+        assert_same(&held(&SqliteStore::open(&store).unwrap()), &visible(&city.client).await, "repaired");
         assert_eq!(ran(cellsync(), &["check"]).await.0, 0);
+
+        // Where much is lost, everything is loaded again.
+        rusqlite::Connection::open(&store).unwrap().execute("DELETE FROM records WHERE type IN ('unit', 'member')", []).unwrap();
+        let (status, out, err) = ran(cellsync(), &["check", "--repair"]).await;
+        assert!(status == 0 && out.contains("the copy was loaded again, and is what the server has"), "{out}{err}");
+        assert_ne!(place().snapshot, snapshot);
     }
 
     async fn a_profile_names_the_copy_which_is_exported_and_followed(server: demo) {

@@ -83,9 +83,10 @@ enum Command {
     Match(first_match::Arguments),
     /// Compare the copy with the server, record by record, after a pull. Ends with 1 where they differ.
     ///
-    /// It loads everything that the copy should hold once more, and keeps ids and versions of it only.
+    /// It loads everything that the copy should hold once more, and keeps ids and versions of it only, in a temporary file.
     Check {
-        /// Load the copy again where it differs.
+        /// Put right what differs: fetch the records that the server has, remove the others. Where more than 1,000 differ, or
+        /// some still do afterwards, the copy is loaded again.
         #[arg(long)]
         repair: bool,
     },

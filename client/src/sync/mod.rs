@@ -62,5 +62,5 @@ pub use push::Pushed;
 pub use refused::{Refused, Take};
 pub use session::{Pulled, SyncSession};
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{Comparison, Difference, Sides, SqliteStore};
 pub use store::{Applied, CopyStore, Filter, Held, State};

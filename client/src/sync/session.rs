@@ -178,7 +178,7 @@ impl<S: CopyStore> SyncSession<S> {
     }
 
     /// The store's state, once it agrees with this session's filter.
-    fn aligned(&mut self) -> Result<State> {
+    pub(super) fn aligned(&mut self) -> Result<State> {
         let mut state = self.store.state()?;
         if let Some(filter) = self.filter.as_ref().filter(|filter| **filter != state.filter) {
             self.store.restart(filter)?;
@@ -190,7 +190,7 @@ impl<S: CopyStore> SyncSession<S> {
 
     /// Puts records in the place of its own writes that the copy does not hold: those of another copy of the same
     /// account, or of before a loss.
-    async fn fetch_own(&mut self, page: &mut ChangesPage) -> Result<()> {
+    pub(super) async fn fetch_own(&mut self, page: &mut ChangesPage) -> Result<()> {
         let snapshot = page.phase == Phase::Snapshot;
         let mut missing = Vec::new();
         for (at, change) in page.changes.iter().enumerate() {
@@ -258,7 +258,7 @@ impl Following {
 }
 
 /// What the next page is asked for with.
-fn query(state: &State, wait: u32) -> ChangesQuery {
+pub(super) fn query(state: &State, wait: u32) -> ChangesQuery {
     // The cursor holds the filter; it is said at the beginning only.
     let filter = if state.cursor.is_none() { state.filter.clone() } else { Filter::default() };
     ChangesQuery {

@@ -1,8 +1,11 @@
 //! The store in one SQLite file, which other programs may read while it is kept.
 
+mod compare;
 mod copy;
 mod outbox;
 mod views;
+
+pub use compare::{Comparison, Difference, Sides};
 
 use super::store::{State, broken};
 use crate::error::Result;
