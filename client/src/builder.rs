@@ -9,6 +9,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Identity, Proxy, Url};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 /// What a [`Client`] needs to know.
@@ -176,7 +177,18 @@ impl ClientBuilder {
             Http::Own(own) => own.client(&base)?,
         };
         let (credentials, retry, timeout, clock) = (self.credentials, self.retry, self.timeout, self.clock);
-        Ok(Client { inner: Arc::new(Inner { http, base, headers, credentials, retry, timeout, clock }) })
+        Ok(Client {
+            inner: Arc::new(Inner {
+                http,
+                base,
+                headers,
+                credentials,
+                retry,
+                timeout,
+                clock,
+                token_ends: AtomicI64::new(0),
+            }),
+        })
     }
 }
 

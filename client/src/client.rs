@@ -8,6 +8,7 @@ use reqwest::header::HeaderMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// A wait that has begun.
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
     pub(crate) clock: Clock,
+    /// When the token ends, in microseconds, if the server has said that this is soon; else 0.
+    pub(crate) token_ends: AtomicI64,
 }
 
 impl fmt::Debug for Client {
@@ -57,6 +60,13 @@ impl Client {
         // It fails on URLs without a host, which the builder has refused.
         let _ = url.set_password(None);
         url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// When the system's token ends, if an answer so far has said that this is soon: in its last 30 days each one does. Then
+    /// somebody must get its successor.
+    pub fn token_expires_soon(&self) -> Option<Timestamp> {
+        let end = self.inner.token_ends.load(Ordering::Relaxed);
+        (end > 0).then(|| Timestamp::from_micros(end))
     }
 
     /// Waits as the retries do.

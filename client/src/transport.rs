@@ -4,15 +4,18 @@ use crate::client::{Client, Inner};
 use crate::error::{Error, Result};
 use crate::retry::Repeat;
 use bytes::Bytes;
+use cell_records_types::Timestamp;
 use cell_records_types::problem::Problem;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TOKEN_EXPIRES_SOON: HeaderName = HeaderName::from_static("token-expires-soon");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that can be sent any number of times: the body is whole, so a repeat is the same to the byte.
@@ -224,6 +227,10 @@ impl Inner {
         }
         let response = request.send().await.map_err(Error::unanswered)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let end = headers.get(TOKEN_EXPIRES_SOON).and_then(|end| end.to_str().ok()?.parse::<Timestamp>().ok());
+        if let Some(end) = end {
+            self.token_ends.store(end.micros(), Ordering::Relaxed);
+        }
         let body = response.bytes().await.map_err(Error::unanswered)?;
         match status {
             200..=299 | 304 => Ok(Answer { status, headers, body }),

@@ -1,10 +1,13 @@
 //! The program `cellsync`: a conflict from its push to its end, and what it says when it is used wrongly.
 
 use crate::push::ward;
+use crate::support::actors::DAY;
 use crate::support::copies::{assert_same, held, visible};
 use crate::support::items::{item, update};
 use crate::support::{Server, on_both_engines};
 use cell_records_client::sync::{BatchLimits, CopyStore, Outbox, SqliteStore};
+use cell_records_client::types::Timestamp;
+use cell_records_client::types::accounts::TokenCreate;
 use cell_records_client::types::sync::{PushItem, PushOp};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -245,6 +248,27 @@ on_both_engines! {
         let (status, out, err) = ran(cellsync(), &["check", "--repair"]).await;
         assert!(status == 0 && out.contains("the copy was loaded again, and is what the server has"), "{out}{err}");
         assert_ne!(place().snapshot, snapshot);
+    }
+
+    async fn a_token_that_ends_soon_is_said_once_a_run(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("copy.sqlite");
+        let pulled = ran(cellsync(server, &city.token.token, &store), &["pull"]).await;
+        assert_eq!((pulled.0, pulled.2), (0, String::new()));
+        let expires_at = Some(Timestamp::from_micros(Timestamp::now().micros() + 10 * DAY));
+        let ending = TokenCreate { expires_at, ..TokenCreate::new("ending") };
+        let token = server.admin().systems().create_token(city.system.id, &ending).await.unwrap();
+        let cellsync = || cellsync(server, &token.token, &store);
+        for (command, ends) in [(&["pull"][..], 0), (&["whoami"], 0), (&["check"], 0), (&["pull", "--types", "nothing", "--yes"], 5)] {
+            let (status, _, err) = ran(cellsync(), command).await;
+            let said = err.lines().filter(|line| line.starts_with("WARNING: the token expires at 2") && line.contains(", in 9 days: "));
+            assert_eq!((status, said.count()), (ends, 1), "{command:?}: {err}");
+        }
+        let (_, _, err) = ran(cellsync(), &["whoami", "--json"]).await;
+        let said: Value = serde_json::from_str(&err).unwrap();
+        assert_eq!(said["token_expires_at"], json!(token.expires_at), "{err}");
+        assert!(said["warning"].as_str().unwrap().contains("the token expires"), "{err}");
     }
 
     async fn a_profile_names_the_copy_which_is_exported_and_followed(server: demo) {

@@ -21,7 +21,7 @@ mod whoami;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use end::End;
-use settings::{Choice, Settings};
+use settings::{Choice, Profiled, Settings};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -114,16 +114,23 @@ fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings, command: Command) -> Result<End> {
+    let settings = settings.profiled()?;
+    let ended = ran(&settings, command).await;
+    settings.warn();
+    ended
+}
+
+async fn ran(settings: &Profiled, command: Command) -> Result<End> {
     match command {
-        Command::Pull { choice } => pull::run(&settings.profiled()?, choice).await,
-        Command::Push { file, again } => push::run(&settings.profiled()?, file.as_deref(), again).await,
-        Command::Watch { exec, choice } => watch::run(&settings.profiled()?, choice, exec.as_deref()).await,
-        Command::Status => status::run(&settings.profiled()?),
-        Command::Whoami => whoami::run(&settings.profiled()?).await,
-        Command::Conflicts(arguments) => conflicts::run(&settings.profiled()?, &arguments),
-        Command::Match(arguments) => first_match::run(&settings.profiled()?, &arguments).await,
-        Command::Check { repair } => check::run(&settings.profiled()?, repair).await,
-        Command::Export(arguments) => export::run(&settings.profiled()?, &arguments),
+        Command::Pull { choice } => pull::run(settings, choice).await,
+        Command::Push { file, again } => push::run(settings, file.as_deref(), again).await,
+        Command::Watch { exec, choice } => watch::run(settings, choice, exec.as_deref()).await,
+        Command::Status => status::run(settings),
+        Command::Whoami => whoami::run(settings).await,
+        Command::Conflicts(arguments) => conflicts::run(settings, &arguments),
+        Command::Match(arguments) => first_match::run(settings, &arguments).await,
+        Command::Check { repair } => check::run(settings, repair).await,
+        Command::Export(arguments) => export::run(settings, &arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "cellsync", &mut script);

@@ -1,10 +1,14 @@
 //! Which server, which token, which copy: from the command line, the environment, or a profile of the configuration file.
 
+use crate::output::counted;
 use anyhow::{Context, Result, anyhow, bail};
 use cell_records_client::Client;
 use cell_records_client::sync::{CopyStore, Filter, SqliteStore, State, SyncSession};
+use cell_records_client::types::Timestamp;
 use clap::Args;
 use serde::Deserialize;
+use serde_json::json;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +83,8 @@ pub struct Profiled {
     language: Option<String>,
     filter: Filter,
     pub json: bool,
+    client: OnceCell<Client>,
+    warned: Cell<bool>,
 }
 
 impl Settings {
@@ -95,6 +101,8 @@ impl Settings {
             language: self.language.or(profile.language),
             filter: Filter { types: profile.types, units: profile.units },
             json: self.json,
+            client: OnceCell::new(),
+            warned: Cell::new(false),
         })
     }
 }
@@ -111,6 +119,9 @@ fn profile(name: &str, file: Option<&Path>) -> Result<Profile> {
     let beside = |path: Option<PathBuf>| path.map(|path| folder.join(path));
     Ok(Profile { store: beside(found.store), token_file: beside(found.token_file), ca: beside(found.ca), ..found })
 }
+
+/// In microseconds.
+const DAY: i64 = 24 * 3_600_000_000;
 
 /// A choice in words.
 fn described(filter: &Filter) -> String {
@@ -138,8 +149,11 @@ impl Profiled {
         self.store.as_deref().context("name the copy's file: --store, CELLSYNC_STORE or a profile")
     }
 
-    /// A client of the server.
+    /// The client of the server.
     pub fn client(&self) -> Result<Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
         let server = self.server.as_deref().context("name the server: --server, CELLSYNC_SERVER or a profile")?;
         let token = match &self.token_file {
             Some(file) => std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?,
@@ -157,7 +171,24 @@ impl Profiled {
             let pem = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
             client = client.root_certificate(pem);
         }
-        Ok(client.build()?)
+        let client = client.build()?;
+        Ok(self.client.get_or_init(|| client).clone())
+    }
+
+    /// Says on standard error, once, that the token ends soon, if the server has said so.
+    pub fn warn(&self) {
+        let Some(end) = self.client.get().and_then(Client::token_expires_soon) else { return };
+        if self.warned.replace(true) {
+            return;
+        }
+        let days = end.micros().saturating_sub(Timestamp::now().micros()).max(0) / DAY;
+        let days = counted(u64::try_from(days).unwrap_or_default(), "day");
+        let text = format!("the token expires at {end}, in {days}: ask the administrator for its successor");
+        if self.json {
+            eprintln!("{}", json!({"warning": text, "token_expires_at": end}));
+        } else {
+            eprintln!("WARNING: {text}");
+        }
     }
 
     /// A session on the copy, as it was begun.

@@ -38,6 +38,7 @@ pub async fn run(settings: &Profiled, choice: Choice, exec: Option<&str>) -> Res
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(End::Done),
             printed => printed?,
         }
+        settings.warn();
         if std::mem::take(&mut first)
             && let Some(text) = missing(&settings.existing()?.state()?)
         {

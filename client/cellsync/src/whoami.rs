@@ -4,11 +4,6 @@ use crate::end::End;
 use crate::output::{print, print_json};
 use crate::settings::Profiled;
 use anyhow::Result;
-use cell_records_client::types::Timestamp;
-
-/// From so many days before its end the token's expiry is a warning.
-const WARNED: i64 = 30;
-const DAY: i64 = 24 * 3_600_000_000;
 
 pub async fn run(settings: &Profiled) -> Result<End> {
     let me = settings.client()?.get_me().await?;
@@ -30,27 +25,5 @@ pub async fn run(settings: &Profiled) -> Result<End> {
             print(format_args!("token    expires at {at}"))?;
         }
     }
-    if let Some(warning) = me.token_expires_at.and_then(|at| warning(at, Timestamp::now())) {
-        eprintln!("{warning}");
-    }
     Ok(End::Done)
-}
-
-/// What is said of a token that ends soon.
-fn warning(expires_at: Timestamp, now: Timestamp) -> Option<String> {
-    let days = (expires_at.micros() - now.micros()).div_euclid(DAY);
-    (days < WARNED)
-        .then(|| format!("WARNING: the token expires in {days} days: ask the administrator for its successor"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_warning_begins_thirty_days_before() {
-        let at = |days: i64| Timestamp::from_micros(days * DAY);
-        assert_eq!(warning(at(31), at(1)), None);
-        assert!(warning(at(31), at(2)).is_some_and(|text| text.contains("in 29 days")));
-    }
 }

@@ -60,7 +60,7 @@ impl Server {
             unit_id: None,
         };
         let system = admin.systems().create(&new).await.unwrap().record;
-        let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 30 * DAY);
+        let expires_at = Timestamp::from_micros(Timestamp::now().micros() + 90 * DAY);
         let new = TokenCreate { expires_at: Some(expires_at), ..TokenCreate::new("test") };
         let token = admin.systems().create_token(system.id, &new).await.unwrap();
         let client = self.client().access_token(&token.token).build().unwrap();
