@@ -17,6 +17,9 @@ pub enum Reason {
     WrongName,
     /// The server's certificate has expired, or is not valid yet.
     Expired,
+    /// The server shows the certificate of an authority, as many self-signed ones are: only one that an authority signs can be
+    /// a server's.
+    Authority,
     /// What is spoken there is not TLS.
     NoTls,
     /// TLS fails for another reason.
@@ -65,6 +68,8 @@ impl Reason {
                 | Certificate::NotValidYetContext { .. } => Reason::Expired,
                 Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => Reason::WrongName,
                 Certificate::UnknownIssuer => Reason::Untrusted,
+                // rustls has no name for it but that of the check.
+                Certificate::Other(fault) if fault.to_string().contains("CaUsedAsEndEntity") => Reason::Authority,
                 _ => Reason::Tls,
             },
             _ => Reason::Tls,

@@ -60,6 +60,7 @@ mod scope_changes;
 mod servers;
 mod sessions;
 mod starts;
+mod tls;
 mod tokens;
 mod units;
 mod vietnamese;

@@ -75,6 +75,10 @@ fn advice(error: &Error) -> Option<&'static str> {
         Reason::Expired => {
             "The server's certificate has expired or is not valid yet: look at both clocks, and renew it."
         }
+        Reason::Authority => {
+            "The server's certificate is an authority's own, as self-signed ones often are: give the server one that an \
+             authority signs."
+        }
         Reason::NoTls => {
             "The server does not speak TLS there: check the port, and whether it is http:// instead of https://."
         }
