@@ -41,6 +41,7 @@ mod members;
 mod metadata;
 mod model;
 mod moves;
+mod next_year;
 mod openapi;
 mod operator;
 mod outages;

@@ -48,12 +48,14 @@ impl Refused {
                     "the record is deleted on the server: push a `restore` of it first, or take the server's".into(),
                 ));
             }
-            Some(conflict) if conflict.reason == ConflictReason::Version => {
+            // A reason of a newer server may be about versions, too; if not, the version that it names does no harm.
+            Some(conflict) if matches!(conflict.reason, ConflictReason::Version | ConflictReason::Unknown(_)) => {
                 // The numbers of another log say nothing of which is newer.
                 let other_log = self.result.errors.iter().any(|error| error.code == EPOCH_CHANGED);
                 let newer = held.filter(|held| other_log || item.if_version.is_none_or(|sent| sent < *held));
                 let known = conflict.current_version.or(newer);
-                if known.is_none() && item.if_version.is_some() && !other_log {
+                let must_know = conflict.reason == ConflictReason::Version && !other_log;
+                if known.is_none() && item.if_version.is_some() && must_know {
                     return Err(Error::Refused(
                         "the server did not say which version it has, and the copy holds none that is newer than the \
                          one that was refused: pull first"

@@ -8,6 +8,7 @@ pub mod database;
 pub mod documented;
 pub mod http;
 pub mod items;
+pub mod next_year;
 pub mod oracle;
 pub mod peers;
 pub mod process;
