@@ -45,6 +45,7 @@ mod next_year;
 mod openapi;
 mod operator;
 mod outages;
+mod packages;
 mod pages;
 mod pull;
 mod push;
