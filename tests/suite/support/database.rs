@@ -91,7 +91,9 @@ impl TestDatabase {
             }
             Engine::Postgres => {
                 let name = format!("cell_records_{}_template_{name}", std::process::id());
-                execute(&[format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")]);
+                let make = [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")];
+                // Its runtime cannot be started inside a test's.
+                std::thread::spawn(move || execute(&make)).join().unwrap();
                 TestDatabase { url: Url::Postgres(in_database(&postgres(), &name)), place: Place::Kept }
             }
         }

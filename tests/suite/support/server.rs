@@ -73,15 +73,18 @@ fn template(engine: Engine, data: Data) -> Arc<TestDatabase> {
     slot.get_or_init(make).clone()
 }
 
-/// Runs a test on a server of its own and stops the server, whatever becomes of the test.
-pub fn run(engine: Engine, data: Data, test: impl AsyncFnOnce(&Server)) {
+/// A database of a test's own.
+fn fresh(engine: Engine, data: Data) -> Arc<TestDatabase> {
     // Copies of one template are made one after another: PostgreSQL asks that nobody else uses it.
     static COPYING: Mutex<()> = Mutex::new(());
     let template = template(engine, data);
-    let database = {
-        let _one = COPYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::new(TestDatabase::copy(&template))
-    };
+    let _one = COPYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Arc::new(TestDatabase::copy(&template))
+}
+
+/// Runs a test on a server of its own and stops the server, whatever becomes of the test.
+pub fn run(engine: Engine, data: Data, test: impl AsyncFnOnce(&Server)) {
+    let database = fresh(engine, data);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let server = Server::on(engine, database).await;
@@ -108,6 +111,12 @@ impl Server {
     /// Another server on the same database. The test stops it.
     pub async fn another(&self) -> Server {
         Server::on(self.engine, self.database.clone()).await
+    }
+
+    /// A server of another ward, on a database of its own and under its own code. The test stops it.
+    pub async fn elsewhere(&self, data: Data, code: &str) -> Server {
+        Server::configured(self.engine, fresh(self.engine, data), |config| config.accounts.system_code = code.into())
+            .await
     }
 
     /// Stops this server and starts another on the same database, with settings of its own. The test stops it.
