@@ -333,8 +333,8 @@ impl Operator {
                 }
                 let expires_at = Timestamp::from_micros(tx.now.micros() + lifetime);
                 let narrowing = if only.is_empty() { Narrowing::All } else { Narrowing::Only(only) };
-                let new = NewToken { name, expires_at, narrowing };
-                let issued = tokens::issue(tx, &By::operator(), &system, new, "token_issued").await?;
+                let new = NewToken { name, expires_at, narrowing, replaces: None };
+                let issued = tokens::issue(tx, &By::operator(), &system, new).await?;
                 Ok(Ok((issued.id, issued.token)))
             })
         })

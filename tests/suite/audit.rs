@@ -27,22 +27,32 @@ on_both_engines! {
         admin.patch(&format!("/v1/users/{user}"), "*", json!({"disabled": true})).await.is(200);
         let tokens = format!("/v1/systems/{}/tokens", auditor.id);
         let token = admin.post(&tokens, json!({"name": "t", "expires_at": "2027-01-01T00:00:00Z"})).await.is(201).body;
-        let rotated = admin.post(&format!("{tokens}/{}/rotate", token["id"].as_str().unwrap()), json!({})).await.is(201).body;
+        let form = "grant_type=client_credentials";
+        let exchange = || server.bearer(token["token"].as_str()).verb("/v1/auth/token").body("application/x-www-form-urlencoded", form);
+        let jwt = exchange().header("x-request-id", "exchanged").await.is(200).body;
+        let rotated = admin.post(&format!("{tokens}/{}/rotate", token["id"].as_str().unwrap()), json!({"overlap_seconds": 0})).await.is(201).body;
+        server.bearer(token["token"].as_str()).becomes("/v1/me", 401).await;
+        exchange().await.is(401);
         admin.delete(&format!("{tokens}/{}", rotated["id"].as_str().unwrap()), "*").await.is(204);
 
         let (events, text) = auditor.all("/v1/audit_events?limit=7").await;
         let of = |action: &str| -> Vec<&Value> { events.iter().filter(|event| event["action"] == action).collect() };
         for action in [
             "login", "login_failed", "user_created", "system_created", "user_changed", "grant_added", "grant_removed", "token_issued", "token_rotated",
-            "token_revoked", "refresh_reused", "password_changed", "logout",
+            "token_exchanged", "token_revoked", "refresh_reused", "password_changed", "logout",
         ] {
             assert!(!of(action).is_empty(), "{action}");
         }
         let made = of("user_created").into_iter().find(|event| event["subject"] == user.as_str()).unwrap();
         assert_eq!((&made["actor"], &made["request_id"], &made["address"], &made["unit_id"]), (&json!(admin.id), &json!("made-here"), &json!("127.0.0.1"), &json!(ROOT)));
         assert_eq!(of("token_issued")[0]["actor"], admin.id.as_str());
+        assert_eq!(of("token_rotated")[0]["detail"]["replaces"], token["id"]);
+        let exchanged = of("token_exchanged");
+        assert_eq!(exchanged.len(), 1, "one that was refused is none");
+        let event = exchanged[0];
+        assert_eq!((&event["actor"], &event["subject"], &event["request_id"]), (&json!(auditor.id), &token["id"], &json!("exchanged")));
         assert_eq!(of("login_failed").iter().filter(|event| event["subject"] == user.as_str()).count(), 1);
-        for secret in [PASSWORD, "hoa sen", "nhầm", "nham", token["token"].as_str().unwrap(), login["refresh_token"].as_str().unwrap(), "argon2", "crt_", "crr_"] {
+        for secret in [PASSWORD, "hoa sen", "nhầm", "nham", token["token"].as_str().unwrap(), jwt["access_token"].as_str().unwrap(), login["refresh_token"].as_str().unwrap(), "argon2", "crt_", "crr_"] {
             assert!(!text.contains(secret), "{secret}");
         }
         // Latest first, none twice.

@@ -22,8 +22,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 
 /// What was done to accounts of the units that the caller audits, the latest first.
 ///
-/// Logins and failed ones, grants, tokens, sessions, passwords: who, when, from where, by which request. Needs
-/// `auditor`.
+/// Logins and failed ones, grants, tokens and their exchange, sessions, passwords: who, when, from where, by which
+/// request. What a `token_rotated` replaced is in its `detail`. Needs `auditor`.
 #[utoipa::path(tag = "audit",
     params(
         ("limit" = i64, Query),

@@ -1,12 +1,13 @@
 //! Systems that exchange their access token for one which gateways can verify: `/v1/auth/token`.
 
 use super::body::FormBody;
-use super::idempotency;
 use super::login::{sign, tokens_response};
+use super::{client, idempotency};
 use crate::auth::jwt;
 use crate::error::{self, ApiError, ApiResult};
 use crate::phrases;
 use crate::state::App;
+use crate::store::audit::{self, By};
 use crate::store::callers::{TokenKey, by_token};
 use crate::store::secrets;
 use actix_web::http::header::AUTHORIZATION;
@@ -15,6 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cell_records_types::accounts::{CallerKind, TokenExchange, Tokens};
+use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the route of this file.
@@ -25,7 +27,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Exchanges a system's access token for a JWT of 15 minutes (OAuth 2.0 client credentials).
 ///
 /// The client id is the system's code, the client secret its `crt_…` token: in the form, by HTTP Basic, or the token
-/// alone as Bearer. Gateways verify the JWT with the keys of `/.well-known/jwks.json`.
+/// alone as Bearer. Each exchange is in the audit log. Gateways verify the JWT with the keys of `/.well-known/jwks.json`.
 #[utoipa::path(
     tag = "login", security((), ("bearer" = [])),
     request_body(content = TokenExchange, content_type = "application/x-www-form-urlencoded", example = json!({"grant_type": "client_credentials", "client_id": "tinh-nghe-an", "client_secret": "crt_…"})),
@@ -46,6 +48,13 @@ async fn exchange_token(app: App, request: HttpRequest, body: Result<FormBody, A
     let found = app.reads.single(async |db| by_token(db, TokenKey::Digest(&digest), now).await).await?;
     let system = found.filter(|system| code.is_none_or(|code| code == system.name)).ok_or_else(refused)?;
     app.tokens.used(system.session, now);
+    let by = By { actor: Some(system.account), ..client::by(&request, None) };
+    let written = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            audit::record(tx, &by, "token_exchanged", Some(system.session), system.unit, json!({})).await
+        })
+    });
+    written.await?;
     let access_token = sign(&app, system.account, system.session, CallerKind::System, &view).await?;
     let left = (system.expires.micros() - now.micros()) / 1_000_000;
     Ok(tokens_response().json(Tokens {

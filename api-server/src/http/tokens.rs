@@ -89,8 +89,8 @@ async fn create_token(
             if !faults.is_empty() {
                 return Err(ApiError::invalid(faults).into());
             }
-            let new = NewToken { name, expires_at, narrowing: wanted.map_or(Narrowing::All, Narrowing::Only) };
-            Ok(tokens::issue(tx, &by, &system, new, "token_issued").await?)
+            let narrowing = wanted.map_or(Narrowing::All, Narrowing::Only);
+            Ok(tokens::issue(tx, &by, &system, NewToken { name, expires_at, narrowing, replaces: None }).await?)
         })
     });
     let issued = issued.await?;

@@ -26,19 +26,15 @@ pub struct NewToken {
     pub expires_at: Timestamp,
     /// The grants that it is narrowed to.
     pub narrowing: Narrowing,
+    /// The token whose place it takes.
+    pub replaces: Option<Uuid>,
 }
 
 /// Issues a token. Its secret is in the answer and nowhere else.
 ///
 /// # Errors
 /// When the database fails or the machine has no random numbers.
-pub async fn issue(
-    tx: &mut WriteTx<'_>,
-    by: &By,
-    system: &Account,
-    new: NewToken,
-    action: &str,
-) -> Result<IssuedToken, DbError> {
+pub async fn issue(tx: &mut WriteTx<'_>, by: &By, system: &Account, new: NewToken) -> Result<IssuedToken, DbError> {
     let secret = secrets::generate(secrets::ACCESS).map_err(|_| DbError::RollbackTransaction)?;
     let id = Uuid::now_v7();
     let row = (
@@ -53,8 +49,11 @@ pub async fn issue(
     );
     on!(&mut tx.db(), c => diesel::insert_into(t::table).values(row).run(c))?;
     tx.rights_changed();
-    let detail =
-        json!({"account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": only(&new.narrowing)});
+    let detail = json!({
+        "account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": only(&new.narrowing),
+        "replaces": new.replaces,
+    });
+    let action = if new.replaces.is_some() { "token_rotated" } else { "token_issued" };
     audit::record(tx, by, action, Some(id), system.unit, detail).await?;
     Ok(IssuedToken { id, token: secret, expires_at: new.expires_at })
 }
@@ -165,8 +164,8 @@ pub async fn rotate(
         return Ok(Rotated::Over);
     }
     let narrowing = old.grants.map_or(Narrowing::All, Narrowing::Only);
-    let new = NewToken { name: old.name, expires_at: expires_at.unwrap_or(old.expires_at), narrowing };
-    let issued = issue(tx, by, system, new, "token_rotated").await?;
+    let expires_at = expires_at.unwrap_or(old.expires_at);
+    let issued = issue(tx, by, system, NewToken { name: old.name, expires_at, narrowing, replaces: Some(id) }).await?;
     let until = Timestamp::from_micros(tx.now.micros() + overlap);
     end_at(tx, system.id, id, until).await?;
     Ok(Rotated::Issued(issued))
