@@ -25,7 +25,7 @@ const example = (method, path) => api.paths[path][method].requestBody.content['a
 // The demo has closed rounds only: results are made in an open one.
 const rounds = {};
 for (const [type, scheme] of [['member_evaluation', 'scheme-members'], ['unit_evaluation', 'scheme-cells']]) {
-  const round = { unit_id: 'ext:demo:ward', scheme_id: `ext:demo:${scheme}`, year: 2015 };
+  const round = { unit_id: 'ext:demo:ward', scheme_id: `ext:demo:${scheme}`, year: 2014, quarter: 1 };
   rounds[type] = (await call('POST', '/v1/evaluation_rounds', round, authorization)).id;
 }
 

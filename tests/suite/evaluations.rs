@@ -98,6 +98,7 @@ on_both_engines! {
         assert_eq!(ward.office.get(&format!("/v1/member_evaluations/{}", made.id())).await.body["unit_id"], ward.a.as_str());
 
         let unit = |body: Value| ward.office.post("/v1/unit_evaluations", body);
+        let round = ward.round_of_units().await;
         unit(json!({"round_id": round, "unit_id": ward.a, "final_level": "best"})).await.faults(&[("/final_level", "level_not_in_scheme")]);
         unit(json!({"round_id": round, "final_level": "good"})).await.faults(&[("/unit_id", "required")]);
         unit(json!({"round_id": round, "unit_id": ward.a, "final_level": "good"})).await.is(201);
@@ -112,6 +113,131 @@ on_both_engines! {
         ]);
     }
 
+    async fn a_round_takes_results_of_what_its_scheme_evaluates_only(server: empty) {
+        let ward = server.ward().await;
+        let person = ward.member(&ward.a).await;
+        let of = async |subject: &str| {
+            let mut scheme = scheme(&ward.ward);
+            scheme["subject_kind"] = json!(subject);
+            ward.round_under(&ward.office.post("/v1/evaluation_schemes", scheme).await.is(201).id()).await
+        };
+        for (subject, of_members, of_a_cell, of_the_ward) in [
+            ("member", true, false, false), ("cadre", true, false, false), ("cell", false, true, false), ("committee_collective", false, true, true),
+        ] {
+            let round = of(subject).await;
+            let results = [
+                ("member_evaluations", json!({"round_id": round, "member_id": person}), of_members),
+                ("unit_evaluations", json!({"round_id": round, "unit_id": ward.a}), of_a_cell),
+                ("unit_evaluations", json!({"round_id": round, "unit_id": ward.ward}), of_the_ward),
+            ];
+            for (collection, body, fits) in results {
+                let made = ward.office.post(&format!("/v1/{collection}"), body).await;
+                if fits {
+                    made.is(201);
+                    continue;
+                }
+                let pointer = if collection == "unit_evaluations" && subject == "cell" { "/unit_id" } else { "/round_id" };
+                made.faults(&[(pointer, "wrong_subject")]);
+            }
+        }
+        let refused = ward.office.post("/v1/unit_evaluations", json!({"round_id": ward.round().await, "unit_id": ward.a}));
+        let refused = refused.header("accept-language", "vi").await.is(422);
+        assert_eq!(refused.body["errors"][0]["message"], "Đợt đánh giá dành cho đối tượng khác: Đảng viên.");
+        // Nor does a result move to a round for others.
+        let mine = ward.office.post("/v1/member_evaluations", json!({"round_id": ward.round().await, "member_id": person})).await.is(201).id();
+        ward.office.patch(&format!("/v1/member_evaluations/{mine}"), "*", json!({"round_id": of("cell").await})).await.faults(&[("/round_id", "wrong_subject")]);
+    }
+
+    async fn a_score_sheet_names_criteria_of_the_scheme_each_once(server: empty) {
+        let ward = server.ward().await;
+        let mut listed = scheme(&ward.ward);
+        listed["criteria"] = json!([{"code": "c1", "text": "Một", "max_points": "5"}, {"code": "c2", "text": "Hai", "max_points": "5"}]);
+        let listed = ward.office.post("/v1/evaluation_schemes", listed).await.is(201).id();
+        let (round, person) = (ward.round_under(&listed).await, ward.member(&ward.a).await);
+        let sheet = |criteria: &[&str]| -> Value { criteria.iter().map(|code| json!({"criterion": code, "points": "1"})).collect() };
+        let body = |sheet: Value| json!({"round_id": round, "member_id": person, "score_sheet": sheet});
+        let post = |sheet: Value| ward.office.post("/v1/member_evaluations", body(sheet));
+        post(sheet(&["c1", "c3", "c1"])).await
+            .faults(&[("/score_sheet/1/criterion", "criterion_not_in_scheme"), ("/score_sheet/2/criterion", "duplicate_code")]);
+        let made = post(sheet(&["c2"])).await.is(201).id();
+        let path = format!("/v1/member_evaluations/{made}");
+        ward.office.patch(&path, "*", json!({"score_sheet": sheet(&["c4"])})).await.faults(&[("/score_sheet/0/criterion", "criterion_not_in_scheme")]);
+        // A round under another scheme has other criteria; who does not read the sheet does not learn of it.
+        let mut other = scheme(&ward.ward);
+        other["criteria"] = json!([{"code": "c9", "text": "Chín", "max_points": "5"}]);
+        let other = ward.round_under(&ward.office.post("/v1/evaluation_schemes", other).await.is(201).id()).await;
+        ward.office.patch(&path, "*", json!({"round_id": other})).await.faults(&[("/score_sheet/0/criterion", "criterion_not_in_scheme")]);
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        secretary.patch(&path, "*", json!({"round_id": other})).await.is(200);
+        // Under a scheme that lists no criteria a sheet has its own.
+        let unlisted = json!({"round_id": ward.round().await, "member_id": person, "score_sheet": sheet(&["c7"])});
+        ward.office.post("/v1/member_evaluations", unlisted).await.is(201);
+    }
+
+    async fn a_round_is_in_a_period_in_which_its_scheme_is_in_force(server: empty) {
+        let ward = server.ward().await;
+        let mut dated = scheme(&ward.ward);
+        (dated["valid_from"], dated["valid_to"]) = (json!("2012-09-25"), json!("2015-01-01"));
+        let dated = ward.office.post("/v1/evaluation_schemes", dated).await.is(201).id();
+        let post = |year: u32, quarter: Option<u32>| {
+            let mut round = json!({"unit_id": ward.ward, "scheme_id": dated, "year": year});
+            if let Some(quarter) = quarter {
+                round["quarter"] = json!(quarter);
+            }
+            ward.office.post("/v1/evaluation_rounds", round)
+        };
+        for (year, quarter) in [(2011, None), (2015, None), (2012, Some(2)), (2015, Some(1))] {
+            post(year, quarter).await.faults(&[("/year", "out_of_force")]);
+        }
+        for (year, quarter) in [(2012, None), (2012, Some(3)), (2014, Some(4))] {
+            post(year, quarter).await.is(201);
+        }
+        let last = format!("/v1/evaluation_rounds/{}", post(2014, None).await.is(201).id());
+        ward.office.patch(&last, "*", json!({"year": 2015})).await.faults(&[("/year", "out_of_force")]);
+        // Nor does the scheme leave out a round that it has.
+        let path = format!("/v1/evaluation_schemes/{dated}");
+        ward.office.patch(&path, "*", json!({"valid_to": "2014-01-01"})).await.faults(&[("/valid_to", "out_of_force")]);
+        ward.office.patch(&path, "*", json!({"valid_from": "2012-10-01"})).await.faults(&[("/valid_from", "out_of_force")]);
+        ward.office.patch(&path, "*", json!({"valid_to": "2014-12-01"})).await.is(200);
+    }
+
+    async fn a_scheme_with_results_keeps_what_it_evaluates_and_its_levels(server: empty) {
+        let ward = server.ward().await;
+        let path = format!("/v1/evaluation_schemes/{}", ward.scheme);
+        let rounds = [ward.round().await, ward.round().await];
+        let change = json!({"subject_kind": "cadre"});
+        ward.office.patch(&path, "*", change).await.is(200);
+        let result = json!({"round_id": rounds[1], "member_id": ward.member(&ward.a).await, "final_level": "good"});
+        let result = format!("/v1/member_evaluations/{}", ward.office.post("/v1/member_evaluations", result).await.is(201).id());
+        let change = json!({"subject_kind": "cell", "levels": [{"code": "best", "label_vi": "Nhất", "label_en": "Best", "rank": 1}]});
+        ward.office.patch(&path, "*", change.clone()).await.faults(&[("/subject_kind", "scheme_in_use"), ("/levels", "scheme_in_use")]);
+        ward.office.delete(&result, "*").await.is(204);
+        ward.office.patch(&path, "*", change).await.is(200);
+    }
+
+    async fn a_result_is_made_in_a_cell_where_the_member_counts_or_did(server: empty) {
+        let ward = server.ward().await;
+        let person = ward.member(&ward.a).await;
+        let post = async |unit: &str| {
+            let result = json!({"round_id": ward.round().await, "member_id": person, "unit_id": unit});
+            ward.office.post("/v1/member_evaluations", result).await
+        };
+        for unit in [&ward.b, &ward.ward] {
+            post(unit).await.faults(&[("/unit_id", "subject_elsewhere")]);
+        }
+        let made = post(&ward.a).await.is(201).id();
+        ward.office.patch(&format!("/v1/members/{person}"), "*", json!({"unit_id": ward.b})).await.is(200);
+        // What happened in the cell that it left is recorded there, also later.
+        post(&ward.a).await.is(201);
+        post(&ward.b).await.is(201);
+        let path = format!("/v1/member_evaluations/{made}");
+        ward.office.patch(&path, "*", json!({"self_level": "good"})).await.is(200);
+        let stranger = ward.member(&ward.b).await;
+        ward.office.patch(&path, "*", json!({"member_id": stranger})).await.faults(&[("/unit_id", "subject_elsewhere")]);
+        // A reorganisation takes the records of a cell to another.
+        ward.office.patch(&path, "*", json!({"unit_id": ward.b})).await.is(200);
+    }
+
     async fn a_round_cannot_be_changed_after_it_is_approved(server: empty) {
         let ward = server.ward().await;
         let lead = server.acting(Role::CommitteeLead, &ward.ward).await;
@@ -120,9 +246,11 @@ on_both_engines! {
         let theirs = ward.office.post("/v1/member_evaluations", result(&person)).await.is(201).id();
         let dropped = ward.office.post("/v1/member_evaluations", result(&other)).await.is(201).id();
         ward.office.delete(&format!("/v1/member_evaluations/{dropped}"), "*").await.is(204);
-        let of_cell = ward.office.post("/v1/unit_evaluations", json!({"round_id": round, "unit_id": ward.a})).await.is(201).id();
+        let of_units = ward.round_of_units().await;
+        let of_cell = ward.office.post("/v1/unit_evaluations", json!({"round_id": of_units, "unit_id": ward.a})).await.is(201).id();
         for state in ["self_rating", "reviewing", "proposed", "approved"] {
             advance(&lead, &round, to(state)).await.is(200);
+            advance(&lead, &of_units, to(state)).await.is(200);
         }
         for (path, body) in [
             (format!("/v1/member_evaluations/{theirs}"), json!({"self_level": "poor"})), (format!("/v1/unit_evaluations/{of_cell}"), json!({"self_level": "poor"})),
@@ -134,7 +262,7 @@ on_both_engines! {
         }
         ward.office.post("/v1/member_evaluations", result(&other)).await.refused(409, "round_closed");
         ward.office.verb(&format!("/v1/member_evaluations/{dropped}/restore")).await.refused(409, "round_closed");
-        ward.office.post("/v1/unit_evaluations", json!({"round_id": round, "unit_id": ward.b})).await.refused(409, "round_closed");
+        ward.office.post("/v1/unit_evaluations", json!({"round_id": of_units, "unit_id": ward.b})).await.refused(409, "round_closed");
         // Nor does a result of another round move in.
         let elsewhere = json!({"round_id": ward.round().await, "member_id": other});
         let elsewhere = ward.office.post("/v1/member_evaluations", elsewhere).await.is(201).id();

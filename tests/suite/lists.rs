@@ -252,14 +252,14 @@ on_both_engines! {
         let office = &ward.office;
         let code = with(unit("cell", &ward.ward), json!({"code": "K17", "cell_type": "school", "state": "planned"}));
         office.post("/v1/units", code).await.is(201);
-        let (member, round) = (ward.member(&ward.a).await, ward.round().await);
+        let (member, round, of_units) = (ward.member(&ward.a).await, ward.round().await, ward.round_of_units().await);
         for (collection, body) in [
             ("terms", json!({"unit_id": ward.a, "label": "2010–2015", "from": "2010-06-01", "to": "2015-06-01"})),
             ("positions", json!({"unit_id": ward.a, "member_id": member, "position_code": "cell_secretary", "from": "2010-06-01", "to": "2015-06-01", "basis": "elected"})),
             ("evaluation_schemes", with(scheme(&ward.a), json!({"subject_kind": "cadre", "valid_from": "2001-01-01", "valid_to": "2002-01-01"}))),
             ("evaluation_rounds", json!({"unit_id": ward.a, "scheme_id": ward.scheme, "year": 2199, "quarter": 3})),
             ("member_evaluations", json!({"unit_id": ward.a, "member_id": member, "round_id": round, "final_level": "good"})),
-            ("unit_evaluations", json!({"unit_id": ward.a, "round_id": round, "final_level": "poor"})),
+            ("unit_evaluations", json!({"unit_id": ward.a, "round_id": of_units, "final_level": "poor"})),
             ("reported_figures", with(figure(&ward.a), json!({"indicator_code": "cells.total", "measure": "cell", "status": "disputed"}))),
         ] {
             office.post(&format!("/v1/{collection}"), body).await.is(201);
@@ -271,10 +271,10 @@ on_both_engines! {
             (&format!("units?unit={}", ward.ward), 1), (&format!("units?unit={}&subtree=true", ward.ward), 4), (&format!("units?unit={ROOT}&subtree=true&kind=cell"), 3),
             ("terms?at=2010-06-01", 1), ("terms?at=2015-06-01", 0), ("terms?at=2010-05-31", 0),
             (&format!("positions?member_id={member}"), 1), ("positions?position_code=cell_secretary&at=2015-05-31", 1), ("positions?at=2015-06-01", 0),
-            ("evaluation_schemes?subject_kind=cadre", 1), ("evaluation_schemes?at=2001-12-31", 1), ("evaluation_schemes?at=2002-01-01", 0),
+            ("evaluation_schemes?subject_kind=cadre", 1), ("evaluation_schemes?at=2001-12-31", 3), ("evaluation_schemes?at=2002-01-01", 2), ("evaluation_schemes?at=1899-12-31", 0),
             ("evaluation_rounds?year=2199", 1), ("evaluation_rounds?quarter=3&state=draft", 1), (&format!("evaluation_rounds?scheme_id={}", ward.scheme), 2),
             (&format!("member_evaluations?round_id={round}&final_level=good&excluded=false"), 1), ("member_evaluations?excluded=true", 0),
-            (&format!("member_evaluations?member_id={member}"), 1), (&format!("unit_evaluations?round_id={round}&final_level=poor"), 1),
+            (&format!("member_evaluations?member_id={member}"), 1), (&format!("unit_evaluations?round_id={of_units}&final_level=poor"), 1),
             ("reported_figures?indicator_code=cells.total&measure=cell&status=disputed", 1), ("reported_figures?period_from=2013", 1), ("reported_figures?period_to=2013", 1),
         ] {
             let join = if query.contains('?') { '&' } else { '?' };

@@ -3,7 +3,7 @@
 
 use crate::support::http::Caller;
 use crate::support::on_both_engines;
-use crate::support::ward::{ROOT, Ward, change, stays};
+use crate::support::ward::{ROOT, Ward, change, in_cells, stays};
 use cell_records_client::types::Class::{self, Internal, Personal, Public, Sensitive};
 use cell_records_client::types::accounts::Role;
 use cell_records_server::store::registry::{KINDS, Kind};
@@ -269,7 +269,7 @@ on_both_engines! {
     async fn a_grant_only_reads_above_its_subtree_and_there_downward_types_only(server: empty) {
         let ward = server.ward().await;
         let cell = server.acting(Role::CommitteeOffice, &ward.a).await;
-        for kind in KINDS.iter().filter(|kind| kind.name != "member") {
+        for kind in KINDS.iter().filter(|kind| !in_cells(kind)) {
             let id = if kind.name == "unit" { ward.ward.clone() } else { ward.record(kind, &ward.ward).await.id() };
             let path = format!("/v1/{}/{id}", kind.plural);
             if !kind.downward {

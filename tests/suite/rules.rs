@@ -194,7 +194,7 @@ on_both_engines! {
         let level = |code: &str| json!({"code": code, "label_vi": "Mức", "label_en": "Level", "rank": 1});
         let post = |fields: Value| ward.office.post("/v1/evaluation_schemes", with(scheme(&ward.ward), fields));
         post(json!({
-            "levels": [level("good"), level("good")], "valid_to": "2012-01-01", "thresholds": [{"level": "best", "min_points": "90"}],
+            "levels": [level("good"), level("good")], "valid_to": "1900-01-01", "thresholds": [{"level": "best", "min_points": "90"}],
             "criteria": [{"code": "c1", "text": "Một", "max_points": "5"}, {"code": "c1", "text": "Hai", "max_points": "5"}],
         })).await.faults(&[
             ("/levels/1/code", "duplicate_code"), ("/criteria/1/code", "duplicate_code"), ("/thresholds/0/level", "level_not_in_scheme"), ("/valid_to", "dates_out_of_order"),

@@ -195,7 +195,7 @@ async fn of_records(server: &Server, ward: &Ward) -> usize {
         office.post("/v1/members", refused(json!({"unit_id": ward.ward, "official_date": "2004-01-01"}))),
         office.post("/v1/evaluation_schemes", {
             let mut body = scheme(&ward.ward);
-            body["valid_to"] = json!("2000-01-01");
+            body["valid_to"] = json!("1899-01-01");
             body
         }),
         office.post(&format!("{round}/advance"), json!({"to": "locked"})).header("if-match", "*"),

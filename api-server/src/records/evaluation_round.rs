@@ -1,5 +1,6 @@
 //! `evaluation_round`: columns, filters and rules, its steps included (docs/DOMAIN.md, Evaluations).
 
+use super::evaluation;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::policy;
@@ -8,14 +9,12 @@ use crate::store::rules::{self, Action, Change, Slice, Verb, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CAP_EXCEEDED, DATES_OUT_OF_ORDER, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
+    CAP_EXCEEDED, DATES_OUT_OF_ORDER, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED,
+    STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
-use cell_records_types::{
-    Advance, CapBase, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, RoundState,
-};
-use cell_records_types::{Label, SubjectKind, UnitEvaluation};
+use cell_records_types::{Advance, CapBase, EvaluationRound, EvaluationScheme, Label, RecordType, RoundState};
 use uuid::Uuid;
 
 impl Slice for EvaluationRound {
@@ -80,6 +79,12 @@ impl Slice for EvaluationRound {
         if change.action == Action::Update && change.changed(scheme) {
             verdict.fault("scheme_id", &SCHEME_FIXED);
         }
+        if change.action == Action::Create || change.changed(|round| (scheme(round), round.year, round.quarter)) {
+            let scheme = scheme(round).and_then(|id| set.live::<EvaluationScheme>(id));
+            if scheme.is_some_and(|scheme| evaluation::out_of_force(&scheme, round).is_some()) {
+                verdict.fault("year", &OUT_OF_FORCE);
+            }
+        }
         let same = |other: &EvaluationRound| (other.year, other.quarter) == (round.year, round.quarter);
         if set.others::<EvaluationRound>(of_scheme(round), round.id).any(|other| same(&other)) {
             verdict.conflict(ConflictReason::Unique, &ROUND_EXISTS);
@@ -100,11 +105,7 @@ fn of_scheme(round: &EvaluationRound) -> Lookup {
 
 /// How many results of a round there are at each final level, of what its scheme is about.
 fn results(scheme: &EvaluationScheme, round: Uuid) -> Count {
-    let kind = match scheme.subject_kind {
-        SubjectKind::Cell | SubjectKind::CommitteeCollective => UnitEvaluation::NAME,
-        _ => MemberEvaluation::NAME,
-    };
-    Count { kind, matching: ("round_id", round.into()), by: Some("final_level") }
+    Count { kind: evaluation::results_under(scheme), matching: ("round_id", round.into()), by: Some("final_level") }
 }
 
 /// One step of a round: forward by one, or back to `reviewing`.

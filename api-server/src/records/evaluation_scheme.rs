@@ -1,16 +1,20 @@
 //! `evaluation_scheme`: columns and rules (docs/DOMAIN.md, Evaluations).
 
+use super::evaluation::{out_of_force, results_under};
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::Search;
-use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, SCHEME_IN_USE};
+use crate::store::write_set::{FEW, Lookup, WriteSet};
+use cell_records_types::faults::{
+    DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE,
+};
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use uuid::Uuid;
 
 impl Slice for EvaluationScheme {
     const COLUMNS: &'static [Column] = &[
@@ -61,14 +65,26 @@ impl Slice for EvaluationScheme {
             }
         }
         let Some(before) = change.before.filter(|_| change.action == Action::Update) else { return };
-        let mut rounds = set.others::<EvaluationRound>(rounds(scheme), scheme.id);
-        let used = rounds.any(|round| round.state > RoundState::Draft);
-        if used {
+        let rounds: Vec<_> = set.others::<EvaluationRound>(rounds(scheme), scheme.id).collect();
+        let has_results = |round: &EvaluationRound| set.found(results(before, round.id)).next().is_some();
+        if rounds.iter().any(|round| round.state > RoundState::Draft || has_results(round)) {
             for name in changed(before, scheme) {
                 verdict.fault(name, &SCHEME_IN_USE);
             }
         }
+        if change.changed(|scheme| (scheme.valid_from, scheme.valid_to)) {
+            let left_out: BTreeSet<_> = rounds.iter().filter_map(|round| out_of_force(scheme, round)).collect();
+            for end in left_out {
+                verdict.fault(end, &OUT_OF_FORCE);
+            }
+        }
     }
+}
+
+/// Some of the results of a round under a scheme.
+fn results(scheme: &EvaluationScheme, round: Uuid) -> Lookup {
+    let kind = results_under(scheme);
+    Lookup { kind, child: None, matching: vec![("round_id", round.into())], limit: FEW }
 }
 
 fn rounds(scheme: &EvaluationScheme) -> Lookup {

@@ -1,5 +1,6 @@
 //! `member_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
+use super::evaluation;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
@@ -7,10 +8,12 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, LEVEL_NOT_IN_SCHEME, REQUIRED, ROUND_CLOSED, SCORE_MISMATCH,
+    CRITERION_NOT_IN_SCHEME, DUPLICATE_CODE, EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, REQUIRED, ROUND_CLOSED,
+    SCORE_MISMATCH, SUBJECT_ELSEWHERE,
 };
 use cell_records_types::sync::ConflictReason;
-use cell_records_types::{Decimal, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, SchemeCode};
+use cell_records_types::{Decimal, EvaluationScheme, Member, MemberEvaluation};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 impl Slice for MemberEvaluation {
@@ -45,46 +48,63 @@ impl Slice for MemberEvaluation {
     }
 
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
-        let rounds = [change.before.and_then(|before| before.round_id.id()), change.after.round_id.id()];
-        if !change.importing && is_closed(&rounds, set) {
+        if evaluation::is_closed(change, round, set) {
             return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
         }
         if change.action == Action::Delete {
             return;
         }
-        score(change, verdict);
+        let scheme = evaluation::scheme_of(round(&change.after), set);
+        score(change, scheme.as_deref(), verdict);
         let result = &change.after;
-        if result.excluded == Some(true) {
-            if result.excluded_reason.is_none() {
-                verdict.fault("excluded_reason", &REQUIRED);
-            }
-            if [&result.self_level, &result.cell_level, &result.proposed_level, &result.final_level]
-                .into_iter()
-                .any(Option::is_some)
-            {
-                verdict.fault("excluded", &EXCLUDED_WITH_LEVELS);
-            }
-        }
         let levels = [
             ("self_level", &result.self_level),
             ("cell_level", &result.cell_level),
             ("proposed_level", &result.proposed_level),
             ("final_level", &result.final_level),
         ];
-        check_levels(&levels, result.round_id.id(), set, verdict);
+        if result.excluded == Some(true) {
+            if result.excluded_reason.is_none() {
+                verdict.fault("excluded_reason", &REQUIRED);
+            }
+            if levels.iter().any(|(_, level)| level.is_some()) {
+                verdict.fault("excluded", &EXCLUDED_WITH_LEVELS);
+            }
+        }
+        if let Some(scheme) = scheme {
+            evaluation::check::<Self>(&levels, &scheme, verdict);
+        }
+        // The record stays where it is when the member moves on.
+        if change.changed(|result| result.member_id.id())
+            && let Some(member) = result.member_id.id().and_then(|member| set.live::<Member>(member))
+            && !counted(&member, result.unit_id)
+        {
+            verdict.fault("unit_id", &SUBJECT_ELSEWHERE);
+        }
         if set.others::<MemberEvaluation>(same_subject(result), result.id).next().is_some() {
             verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);
         }
     }
 }
 
-/// The score that follows from the sheet. The sum of a sheet that the caller does not read is nothing that it may learn:
-/// for such a caller the score is what was stored or sent.
-fn score(change: &mut Change<'_, MemberEvaluation>, verdict: &mut Verdict) {
+fn round(result: &MemberEvaluation) -> Option<Uuid> {
+    result.round_id.id()
+}
+
+/// Whether a member counts in a unit, or did.
+fn counted(member: &Member, unit: Uuid) -> bool {
+    let mut stays = member.unit_history.iter().flat_map(|stays| stays.iter());
+    member.unit_id == unit || stays.any(|stay| stay.unit_id.id() == Some(unit))
+}
+
+/// The score that follows from the sheet, whose criteria are the scheme's. A sheet that the caller does not read is
+/// nothing that it may learn of: for such a caller the score is what was stored or sent.
+fn score(change: &mut Change<'_, MemberEvaluation>, scheme: Option<&EvaluationScheme>, verdict: &mut Verdict) {
     let sent = change.importing || change.sent("score_sheet");
     if !sent && !change.may_learn("member_evaluation", change.after.unit_id, "score_sheet") {
         return;
     }
+    check_criteria(&change.after, scheme, verdict);
     let compared = sent || change.sent("score");
     // A score that was computed from the sheet follows the sheet.
     let computed = change.before.filter(|_| !change.sent("score"));
@@ -99,6 +119,20 @@ fn score(change: &mut Change<'_, MemberEvaluation>, verdict: &mut Verdict) {
     }
 }
 
+/// A score sheet names criteria of the scheme, where that lists any, and each of them once.
+fn check_criteria(result: &MemberEvaluation, scheme: Option<&EvaluationScheme>, verdict: &mut Verdict) {
+    let criteria = scheme.and_then(|scheme| scheme.criteria.as_ref()).filter(|criteria| !criteria.is_empty());
+    let mut seen = HashSet::new();
+    for (index, score) in result.score_sheet.iter().flat_map(|sheet| sheet.iter()).enumerate() {
+        let pointer = format!("score_sheet/{index}/criterion");
+        if criteria.is_some_and(|criteria| !criteria.iter().any(|one| one.code == score.criterion)) {
+            verdict.fault(&pointer, &CRITERION_NOT_IN_SCHEME);
+        } else if !seen.insert(&*score.criterion) {
+            verdict.fault(&pointer, &DUPLICATE_CODE);
+        }
+    }
+}
+
 /// The sum of the score sheet: nothing without a sheet, or inside when it is too large.
 fn sum(result: &MemberEvaluation) -> Option<Option<Decimal>> {
     let add = |sum: Decimal, points: Decimal| sum.checked_add(points);
@@ -109,34 +143,5 @@ fn sum(result: &MemberEvaluation) -> Option<Option<Decimal>> {
 }
 
 fn same_subject(result: &MemberEvaluation) -> Lookup {
-    Lookup::of::<MemberEvaluation>([
-        ("round_id", result.round_id.id().into()),
-        ("member_id", result.member_id.id().into()),
-    ])
-}
-
-/// Whether one of the rounds takes no more changes.
-pub(super) fn is_closed(rounds: &[Option<Uuid>], set: &WriteSet) -> bool {
-    let rounds = rounds.iter().flatten().filter_map(|round| set.live::<EvaluationRound>(*round));
-    // Every round is asked for, closed or not, so that all are loaded at once.
-    rounds.fold(false, |closed, round| closed | round.state.is_closed())
-}
-
-/// Every level must be one of the round's scheme.
-pub(super) fn check_levels(
-    levels: &[(&str, &Option<SchemeCode>)],
-    round: Option<Uuid>,
-    set: &WriteSet,
-    verdict: &mut Verdict,
-) {
-    let round = round.and_then(|round| set.live::<EvaluationRound>(round));
-    let scheme = round.and_then(|round| round.scheme_id.id()).and_then(|scheme| set.live::<EvaluationScheme>(scheme));
-    let Some(scheme) = scheme else { return };
-    for (field, level) in levels {
-        if let Some(level) = level
-            && !scheme.levels.iter().any(|one| one.code == *level)
-        {
-            verdict.fault(field, &LEVEL_NOT_IN_SCHEME);
-        }
-    }
+    Lookup::of::<MemberEvaluation>([("round_id", round(result).into()), ("member_id", result.member_id.id().into())])
 }

@@ -1,14 +1,15 @@
 //! `unit_evaluation`: columns, filters and rules (docs/DOMAIN.md, Evaluations).
 
-use super::member_evaluation::{check_levels, is_closed};
+use super::evaluation;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::UnitEvaluation;
-use cell_records_types::faults::{EVALUATION_EXISTS, ROUND_CLOSED};
+use cell_records_types::faults::{EVALUATION_EXISTS, ROUND_CLOSED, WRONG_SUBJECT};
 use cell_records_types::sync::ConflictReason;
+use cell_records_types::{SubjectKind, Unit, UnitEvaluation};
+use uuid::Uuid;
 
 impl Slice for UnitEvaluation {
     const COLUMNS: &'static [Column] = &[Column::new("round_id", Type::Id), Column::new("final_level", Type::Text)];
@@ -24,8 +25,7 @@ impl Slice for UnitEvaluation {
     }
 
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
-        let rounds = [change.before.and_then(|before| before.round_id.id()), change.after.round_id.id()];
-        if !change.importing && is_closed(&rounds, set) {
+        if evaluation::is_closed(change, round, set) {
             return verdict.conflict(ConflictReason::State, &ROUND_CLOSED);
         }
         if change.action == Action::Delete {
@@ -37,13 +37,23 @@ impl Slice for UnitEvaluation {
             ("proposed_level", &result.proposed_level),
             ("final_level", &result.final_level),
         ];
-        check_levels(&levels, result.round_id.id(), set, verdict);
+        if let Some(scheme) = evaluation::scheme_of(round(result), set) {
+            evaluation::check::<Self>(&levels, &scheme, verdict);
+            let for_cells = scheme.subject_kind == SubjectKind::Cell;
+            if for_cells && set.live::<Unit>(result.unit_id).is_some_and(|unit| !unit.kind.is_cell()) {
+                verdict.fault_about("unit_id", &WRONG_SUBJECT, scheme.subject_kind.words());
+            }
+        }
         if set.others::<UnitEvaluation>(same_subject(result), result.id).next().is_some() {
             verdict.conflict(ConflictReason::Unique, &EVALUATION_EXISTS);
         }
     }
 }
 
+fn round(result: &UnitEvaluation) -> Option<Uuid> {
+    result.round_id.id()
+}
+
 fn same_subject(result: &UnitEvaluation) -> Lookup {
-    Lookup::of::<UnitEvaluation>([("round_id", result.round_id.id().into()), ("unit_id", result.unit_id.into())])
+    Lookup::of::<UnitEvaluation>([("round_id", round(result).into()), ("unit_id", result.unit_id.into())])
 }

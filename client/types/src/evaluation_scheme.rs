@@ -118,7 +118,7 @@ object! {
 
 record! {
     /// Levels, criteria and cap of an evaluation, valid for a time.
-    /// Once a round beyond `draft` uses it, only `valid_to` and labels change.
+    /// Once a round beyond `draft`, or one with results, uses it, only `valid_to` and labels change.
     EvaluationScheme, EvaluationSchemeCreate, EvaluationSchemeUpdate = "evaluation_scheme" in "evaluation_schemes", "Bộ tiêu chí đánh giá" "Evaluation scheme" "Evaluation schemes",
     Internal, downward: true, display: [name] {
         required {

@@ -66,10 +66,14 @@ fault_codes! {
     NUMBER_TAKEN "number_taken" "Another member holds this number." "Số này đã thuộc đảng viên khác.";
     TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";
     OFFICE_TAKEN "office_taken" "The unit has this office filled already." "Chức vụ này của tổ chức đang có người giữ.";
-    SCHEME_IN_USE "scheme_in_use" "A round beyond draft uses the scheme: only valid_to and labels can be changed." "Đã có đợt đánh giá dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
+    SCHEME_IN_USE "scheme_in_use" "A round beyond draft, or one with results, uses the scheme: only valid_to and labels can be changed." "Đã có đợt đánh giá đang tiến hành hoặc có kết quả dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
     SCHEME_FIXED "scheme_fixed" "The scheme of a round cannot be changed; make another round." "Không đổi được bộ tiêu chí của đợt đánh giá; hãy lập đợt khác.";
     ROUND_EXISTS "round_exists" "The unit has a round of this scheme and period already." "Tổ chức đã có đợt đánh giá của bộ tiêu chí và kỳ này.";
+    OUT_OF_FORCE "out_of_force" "The scheme is not in force in the period of the round." "Bộ tiêu chí không có hiệu lực trong kỳ của đợt đánh giá.";
+    WRONG_SUBJECT "wrong_subject" "The round evaluates others: {}." "Đợt đánh giá dành cho đối tượng khác: {}.";
+    SUBJECT_ELSEWHERE "subject_elsewhere" "The subject does not belong to this unit." "Đối tượng không thuộc tổ chức này.";
     LEVEL_NOT_IN_SCHEME "level_not_in_scheme" "Not a level of the round's scheme." "Không phải mức xếp loại của bộ tiêu chí.";
+    CRITERION_NOT_IN_SCHEME "criterion_not_in_scheme" "Not a criterion of the round's scheme." "Không phải tiêu chí của bộ tiêu chí.";
     EVALUATION_EXISTS "evaluation_exists" "The round has a result for this subject already." "Đợt đánh giá đã có kết quả cho đối tượng này.";
     ROUND_CLOSED "round_closed" "The round is approved: nothing in it can be changed." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
     SCORE_MISMATCH "score_mismatch" "The score must be the sum of the score sheet." "Điểm phải bằng tổng của bảng điểm.";

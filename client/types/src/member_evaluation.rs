@@ -30,7 +30,7 @@ object! {
 }
 
 record! {
-    /// One member's result in a round. `unit_id` is the member's cell on the day it was made.
+    /// One member's result in a round. `unit_id` is the cell where the member counted: today's, unless an earlier one is named.
     MemberEvaluation, MemberEvaluationCreate, MemberEvaluationUpdate = "member_evaluation" in "member_evaluations", "Đánh giá, xếp loại đảng viên" "Member evaluation" "Member evaluations",
     Personal, downward: false, display: [member_id, round_id] {
         required {

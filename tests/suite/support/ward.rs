@@ -44,7 +44,7 @@ pub fn member(cell: &str) -> Value {
 pub fn scheme(unit: &str) -> Value {
     let level = |code: &str, rank: u32| json!({"code": code, "label_vi": code, "label_en": code, "rank": rank});
     json!({
-        "unit_id": unit, "name": format!("Bộ tiêu chí {}", number()), "subject_kind": "member", "valid_from": "2012-01-01",
+        "unit_id": unit, "name": format!("Bộ tiêu chí {}", number()), "subject_kind": "member", "valid_from": "1900-01-01",
         "levels": [level("excellent", 1), level("good", 2), level("poor", 3)],
     })
 }
@@ -80,19 +80,32 @@ impl Ward {
         self.office.post("/v1/members", member(cell)).await.is(201).id()
     }
 
-    /// A new round of the ward, in `draft`.
+    /// A new round of the ward for its members, in `draft`.
     pub async fn round(&self) -> String {
-        let round = json!({"unit_id": self.ward, "scheme_id": self.scheme, "year": self.year()});
+        self.round_under(&self.scheme).await
+    }
+
+    /// A new round of the ward under a scheme, in `draft`.
+    pub async fn round_under(&self, scheme: &str) -> String {
+        let round = json!({"unit_id": self.ward, "scheme_id": scheme, "year": self.year()});
         self.office.post("/v1/evaluation_rounds", round).await.is(201).id()
+    }
+
+    /// A new round of the ward for its units, with a scheme of its own.
+    pub async fn round_of_units(&self) -> String {
+        let mut scheme = scheme(&self.ward);
+        scheme["subject_kind"] = json!("committee_collective");
+        let scheme = self.office.post("/v1/evaluation_schemes", scheme).await.is(201).id();
+        self.round_under(&scheme).await
     }
 
     /// A body of a type that can be created in a unit: the type's sample, with references to records of this ward.
     pub async fn body(&self, kind: &Kind, cell: &str) -> Value {
-        // Members belong to cells only.
+        // Members belong to cells only, and with them what is of a member's cell.
         let home = if cell == self.ward { self.a.as_str() } else { cell };
         let Sample { create: mut body, distinct, .. } = kind.sample();
         if body.get("unit_id").is_some() {
-            body["unit_id"] = json!(if kind.name == "member" { home } else { cell });
+            body["unit_id"] = json!(if in_cells(kind) { home } else { cell });
         }
         let mut report = Report::new("");
         for field in kind.fields {
@@ -105,6 +118,7 @@ impl Ward {
             let to = match found.target {
                 "unit" => cell.to_owned(),
                 "evaluation_scheme" => self.scheme.clone(),
+                "evaluation_round" if kind.name == "unit_evaluation" => self.round_of_units().await,
                 other => {
                     let target = Kind::named(other).unwrap();
                     let unit = if target.downward { &self.ward } else { home };
@@ -149,4 +163,9 @@ pub fn change(kind: &Kind) -> (&'static str, Value) {
 /// Whether the records of a type never leave their unit: those that are read from below, and figures.
 pub fn stays(kind: &Kind) -> bool {
     kind.name != "unit" && (kind.downward || kind.name == "reported_figure")
+}
+
+/// Whether the records of a type belong to cells only.
+pub fn in_cells(kind: &Kind) -> bool {
+    matches!(kind.name, "member" | "member_evaluation")
 }

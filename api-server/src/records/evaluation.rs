@@ -1,0 +1,67 @@
+//! What results of members and of units have in common: their round, and the scheme that it applies (docs/DOMAIN.md,
+//! Evaluations).
+
+use crate::store::rules::{Change, Verdict};
+use crate::store::write_set::WriteSet;
+use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, WRONG_SUBJECT};
+use cell_records_types::{
+    Date, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, SchemeCode, SubjectKind, UnitEvaluation,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Whether a result is, or would be, in a round that takes no more changes.
+pub(super) fn is_closed<T>(change: &Change<'_, T>, round: impl Fn(&T) -> Option<Uuid>, set: &WriteSet) -> bool {
+    let rounds = [change.before.and_then(&round), round(&change.after)];
+    let rounds = rounds.into_iter().flatten().filter_map(|round| set.live::<EvaluationRound>(round));
+    // Every round is asked for, closed or not, so that all are loaded at once.
+    !change.importing && rounds.fold(false, |closed, round| closed | round.state.is_closed())
+}
+
+/// The scheme of a round.
+pub(super) fn scheme_of(round: Option<Uuid>, set: &WriteSet) -> Option<Arc<EvaluationScheme>> {
+    let round = set.live::<EvaluationRound>(round?)?;
+    set.live(round.scheme_id.id()?)
+}
+
+/// The record type of the results under a scheme.
+pub(super) fn results_under(scheme: &EvaluationScheme) -> &'static str {
+    match scheme.subject_kind {
+        SubjectKind::Cell | SubjectKind::CommitteeCollective => UnitEvaluation::NAME,
+        _ => MemberEvaluation::NAME,
+    }
+}
+
+/// A result is of the type that its scheme is for, and its levels are the scheme's.
+pub(super) fn check<T: RecordType>(
+    levels: &[(&str, &Option<SchemeCode>)],
+    scheme: &EvaluationScheme,
+    verdict: &mut Verdict,
+) {
+    if results_under(scheme) != T::NAME {
+        verdict.fault_about("round_id", &WRONG_SUBJECT, scheme.subject_kind.words());
+    }
+    for (field, level) in levels {
+        if let Some(level) = level
+            && !scheme.levels.iter().any(|one| one.code == *level)
+        {
+            verdict.fault(field, &LEVEL_NOT_IN_SCHEME);
+        }
+    }
+}
+
+/// Which end of a scheme's validity leaves out the whole period of a round; nothing when they meet.
+pub(super) fn out_of_force(scheme: &EvaluationScheme, round: &EvaluationRound) -> Option<&'static str> {
+    let (from, to) = period(round)?;
+    if to <= scheme.valid_from {
+        return Some("valid_from");
+    }
+    scheme.valid_to.is_some_and(|end| end <= from).then_some("valid_to")
+}
+
+/// The first day of a round's year or quarter, and the first after it.
+fn period(round: &EvaluationRound) -> Option<(Date, Date)> {
+    let (before, months) = round.quarter.map_or((0, 12), |quarter| ((quarter.0 - 1) * 3, 3));
+    let from = Date::new(i16::try_from(round.year.0).ok()?, 1, 1)?.plus_months(before);
+    Some((from, from.plus_months(months)))
+}
