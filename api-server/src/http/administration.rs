@@ -3,6 +3,8 @@
 //! checks come in the usual order (a refusal is confirmed by [`Who::judged`]), and again inside the write, where nothing
 //! changes any more.
 
+use super::idempotency;
+use super::tagged::Tagged;
 use crate::auth::caller::Who;
 use crate::db::{Db, DbError};
 use crate::error::{self, ApiError, ApiResult};
@@ -13,7 +15,7 @@ use crate::store::registry::UNIT;
 use crate::store::scope::{Actor, Grant, Scope};
 use crate::store::writer::{WriteError, WriteTx};
 use crate::store::{callers, grants};
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::accounts::{CallerKind, Role};
 use cell_records_types::faults::{OUTSIDE_YOUR_UNIT, REFERENCE_NOT_FOUND};
 use cell_records_types::{Ref, Reference, Unit};
@@ -68,6 +70,56 @@ pub async fn write<T: Send + 'static>(
         })
     });
     done.await?
+}
+
+/// What the work of a `POST` on accounts comes to.
+pub enum Made {
+    /// A new thing.
+    New(Tagged),
+    /// There is one already: nothing was done.
+    Known(Tagged),
+}
+
+/// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
+/// `again` reads it then. `body` is what the key belongs to, without secrets. A new thing is found below the request's path.
+///
+/// # Errors
+/// What the work refuses, or when there is no outcome.
+pub async fn once(
+    app: &App,
+    request: &HttpRequest,
+    who: &Who,
+    body: &[u8],
+    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, Made> + Send + 'static,
+    again: impl AsyncFnOnce(Uuid) -> ApiResult<Tagged>,
+) -> ApiResult<HttpResponse> {
+    let key = idempotency::key(request, body)?;
+    let once = write(app, who, move |tx, scope| {
+        Box::pin(async move {
+            let kept = match &key {
+                Some(key) => tx.kept(&scope, key).await?,
+                None => None,
+            };
+            if let Some(kept) = kept {
+                return Ok(Err(kept.map_err(ApiError::from)?));
+            }
+            let made = work(tx, scope.clone()).await?;
+            // Only an effect needs its key kept: what did nothing is decided anew by a repeat.
+            if let (Some(key), Made::New(thing)) = (&key, &made) {
+                tx.keep(&scope, key, thing.id).await?;
+            }
+            Ok(Ok(made))
+        })
+    });
+    let (thing, replayed) = match once.await? {
+        Ok(Made::Known(thing)) => return Ok(thing.answer(200).send(false)),
+        Ok(Made::New(thing)) => (thing, false),
+        Err(id) => (again(id).await?, true),
+    };
+    let place = ("location", format!("{}/{}", request.path(), thing.id));
+    let mut answer = thing.answer(201);
+    answer.headers.push(place);
+    Ok(answer.send(replayed))
 }
 
 /// The units that the caller administers, with all below them.

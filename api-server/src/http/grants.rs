@@ -1,8 +1,7 @@
 //! The grants of users and systems: `/v1/users/{id}/grants`, `/v1/systems/{id}/grants`. One code for both.
 
-use super::administration::{self, account, changeable, find, id, unit_below, visible};
+use super::administration::{self, Made, account, changeable, find, id, unit_below, visible};
 use super::body::JsonBody;
-use super::idempotency::{self, Made};
 use super::params::Params;
 use super::tagged::{self, Tagged};
 use super::{client, pages};
@@ -20,6 +19,7 @@ use cell_records_types::accounts::{CallerKind, Grant, GrantCreate, Role, UnitGra
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, ROLES_CONFLICT, UNKNOWN_CODE};
 use cell_records_types::pages::Page;
 use cell_records_types::phrases::Words;
+use serde_json::{Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -35,12 +35,27 @@ pub fn routes_below_units(config: &mut ServiceConfig<'_>) {
     config.service(list_unit_grants);
 }
 
+/// A grant of a user, as the document shows it.
+fn of_user() -> Value {
+    json!({
+        "id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office",
+        "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z",
+    })
+}
+
+/// A grant of a system, as the document shows it.
+fn of_system() -> Value {
+    json!({
+        "id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer",
+        "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z",
+        "fields": ["member.personal_id"],
+    })
+}
+
 /// The grants of a user, also those that are not in force now.
 ///
 /// Needs `administrator` over the user's unit.
-#[utoipa::path(tag = "users", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [
-    {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-]}))))]
+#[utoipa::path(tag = "users", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [of_user()]}))))]
 #[get("/v1/users/{id}/grants")]
 async fn list_user_grants(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     list(&app, &who, CallerKind::User, &id).await
@@ -49,9 +64,7 @@ async fn list_user_grants(app: App, who: Who, id: Path<String>) -> ApiResult<Htt
 /// The grants of a system, also those that are not in force now.
 ///
 /// Needs `administrator` over the system's unit.
-#[utoipa::path(tag = "systems", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [
-    {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-]}))))]
+#[utoipa::path(tag = "systems", responses((status = 200, description = "The grants", body = Page<Grant>, example = json!({"items": [of_system()]}))))]
 #[get("/v1/systems/{id}/grants")]
 async fn list_system_grants(app: App, who: Who, id: Path<String>) -> ApiResult<HttpResponse> {
     list(&app, &who, CallerKind::System, &id).await
@@ -72,11 +85,7 @@ async fn list(app: &App, who: &Who, kind: CallerKind, id: &str) -> ApiResult<Htt
 #[utoipa::path(tag = "users",
     request_body(content = GrantCreate, example = json!({"role": "committee_office", "unit_id": "ext:demo:ward"})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Added; `Location` says where", body = Grant, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-    )), (status = 200, description = "It is held already", body = Grant, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-    ))))]
+    responses((status = 201, description = "Added; `Location` says where", body = Grant, headers(("ETag" = String)), example = json!(of_user())), (status = 200, description = "It is held already", body = Grant, headers(("ETag" = String)), example = json!(of_user()))))]
 #[post("/v1/users/{id}/grants")]
 async fn create_user_grant(
     app: App,
@@ -97,11 +106,7 @@ async fn create_user_grant(
 #[utoipa::path(tag = "systems",
     request_body(content = GrantCreate, example = json!({"role": "exchange_peer", "unit_id": "ext:demo:ward", "fields": ["member.personal_id"]})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Added; `Location` says where", body = Grant, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
-    )), (status = 200, description = "It is held already", body = Grant, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z", "fields": ["member.personal_id"]}
-    ))))]
+    responses((status = 201, description = "Added; `Location` says where", body = Grant, headers(("ETag" = String)), example = json!(of_system())), (status = 200, description = "It is held already", body = Grant, headers(("ETag" = String)), example = json!(of_system()))))]
 #[post("/v1/systems/{id}/grants")]
 async fn create_system_grant(
     app: App,
@@ -146,12 +151,11 @@ async fn add(
     let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };
     let (by, epoch, holder) = (client::by(request, Some(who)), who.view.clock.epoch.clone(), account.id);
-    let given = idempotency::once(
+    let given = administration::once(
         app,
         request,
         who,
         &body.0,
-        request.path(),
         move |tx, scope| {
             Box::pin(async move {
                 let account = changeable(&scope, find(&mut tx.db(), kind, holder).await?)?;
@@ -180,9 +184,7 @@ async fn held(app: &App, who: &Who, account: Uuid, id: Uuid) -> ApiResult<Tagged
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users",
     params(("If-None-Match" = Option<String>, Header)),
-    responses((status = 304, description = "The copy is current"), (status = 200, description = "The grant", body = Grant, headers(("ETag" = String)), example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "committee_office", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-))))]
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The grant", body = Grant, headers(("ETag" = String)), example = json!(of_user()))))]
 #[get("/v1/users/{id}/grants/{grant}")]
 async fn get_user_grant(
     app: App,
@@ -198,9 +200,7 @@ async fn get_user_grant(
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems",
     params(("If-None-Match" = Option<String>, Header)),
-    responses((status = 304, description = "The copy is current"), (status = 200, description = "The grant", body = Grant, headers(("ETag" = String)), example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000002", "role": "exchange_peer", "unit_id": "00000000-0000-7000-8000-000000000001", "from": "2014-01-01T00:00:00.000000Z"}
-))))]
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The grant", body = Grant, headers(("ETag" = String)), example = json!(of_system()))))]
 #[get("/v1/systems/{id}/grants/{grant}")]
 async fn get_system_grant(
     app: App,

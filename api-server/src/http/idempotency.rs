@@ -1,7 +1,5 @@
 //! `Idempotency-Key`: what it belongs to, and what a repeat returns.
 
-use super::administration::{self, Work};
-use super::tagged::Tagged;
 use crate::auth::caller::Who;
 use crate::db::{Db, DbError};
 use crate::error::{ApiError, ApiResult, IDEMPOTENCY_KEY_REFUSED};
@@ -11,9 +9,8 @@ use crate::store::decide::Decided;
 use crate::store::items::Key;
 use crate::store::record::Stored;
 use crate::store::registry::{Kind, RecordKey};
-use crate::store::scope::Scope;
 use crate::store::secrets;
-use crate::store::writer::{Done, Kept, KeptItem, WriteTx};
+use crate::store::writer::{Done, Kept, KeptItem};
 use crate::store::{history, load};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
@@ -125,56 +122,4 @@ async fn candidates(db: &mut Db<'_>, kept: &Kept) -> Result<Vec<Stored>, DbError
         found.extend(load::find_records(db, kind, &ids, Class::Public).await?);
     }
     Ok(found)
-}
-
-/// What the work of a `POST` on accounts comes to.
-pub enum Made {
-    /// A new thing.
-    New(Tagged),
-    /// There is one already: nothing was done.
-    Known(Tagged),
-}
-
-/// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
-/// `again` reads it then. `body` is what the key belongs to, without secrets; `place` is where the new thing is found,
-/// up to its id.
-///
-/// # Errors
-/// What the work refuses, or when there is no outcome.
-pub async fn once(
-    app: &App,
-    request: &HttpRequest,
-    who: &Who,
-    body: &[u8],
-    place: &str,
-    work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, Made> + Send + 'static,
-    again: impl AsyncFnOnce(Uuid) -> ApiResult<Tagged>,
-) -> ApiResult<HttpResponse> {
-    let key = key(request, body)?;
-    let once = administration::write(app, who, move |tx, scope| {
-        Box::pin(async move {
-            let kept = match &key {
-                Some(key) => tx.kept(&scope, key).await?,
-                None => None,
-            };
-            if let Some(kept) = kept {
-                return Ok(Err(kept.map_err(ApiError::from)?));
-            }
-            let made = work(tx, scope.clone()).await?;
-            // Only an effect needs its key kept: what did nothing is decided anew by a repeat.
-            if let (Some(key), Made::New(thing)) = (&key, &made) {
-                tx.keep(&scope, key, thing.id).await?;
-            }
-            Ok(Ok(made))
-        })
-    });
-    let (thing, replayed) = match once.await? {
-        Ok(Made::Known(thing)) => return Ok(thing.answer(200).send(false)),
-        Ok(Made::New(thing)) => (thing, false),
-        Err(id) => (again(id).await?, true),
-    };
-    let place = ("location", format!("{place}/{}", thing.id));
-    let mut answer = thing.answer(201);
-    answer.headers.push(place);
-    Ok(answer.send(replayed))
 }

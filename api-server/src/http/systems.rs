@@ -1,8 +1,7 @@
 //! Systems, as administrators manage them: `/v1/systems`. Their tokens: `tokens.rs`; their grants: `grants.rs`.
 
-use super::administration::{account, administered, unit, unit_or_own, visible};
+use super::administration::{account, administered, unit_or_own, visible};
 use super::body::{self, JsonBody};
-use super::idempotency::{self, Made};
 use super::params::Params;
 use super::tagged::Tagged;
 use super::{client, pages, users};
@@ -15,11 +14,21 @@ use actix_web::{HttpRequest, HttpResponse, get, patch, post};
 use cell_records_types::accounts::{CallerKind, System, SystemCreate, SystemUpdate};
 use cell_records_types::faults::{NAME_TAKEN, SYSTEM_EXISTS};
 use cell_records_types::pages::Page;
+use serde_json::{Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list_systems).service(create_system).service(get_system).service(update_system);
+}
+
+/// A system, as the document shows it.
+fn example(version: i64, name: &str, disabled: bool) -> Value {
+    json!({
+        "id": "019a3c5e-0000-7000-8000-000000000004", "version": version, "code": "tinh-nghe-an", "name": name,
+        "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001",
+        "disabled": disabled, "created_at": "2014-01-01T00:00:00.000000Z",
+    })
 }
 
 /// The systems of the units that the caller administers, by code.
@@ -30,9 +39,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         ("limit" = i64, Query),
         ("cursor" = String, Query),
     ),
-    responses((status = 200, description = "A page", body = Page<System>, example = json!({"items": [
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 1, "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ]}))))]
+    responses((status = 200, description = "A page", body = Page<System>, example = json!({"items": [example(1, "Tỉnh Nghệ An", false)]}))))]
 #[get("/v1/systems")]
 async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = who.judged(&app, administered).await?;
@@ -55,9 +62,7 @@ async fn list_systems(app: App, who: Who, request: HttpRequest) -> ApiResult<Htt
 #[utoipa::path(tag = "systems",
     request_body(content = SystemCreate, example = json!({"name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ"})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Made; `Location` says where", body = System, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 1, "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ))))]
+    responses((status = 201, description = "Made; `Location` says where", body = System, headers(("ETag" = String)), example = json!(example(1, "Tỉnh Nghệ An", false)))))]
 #[post("/v1/systems")]
 async fn create_system(
     app: App,
@@ -74,11 +79,9 @@ async fn create_system(
         Some(code) => (code.to_string(), ("/code", &NAME_TAKEN)),
         None => (accounts::code_of(&form.name), ("/name", &SYSTEM_EXISTS)),
     };
-    let taken = move || ApiError::not_unique(taken.0, taken.1);
     if code == app.server_code {
-        return Err(taken());
+        return Err(ApiError::not_unique(taken.0, taken.1));
     }
-    let (by, epoch) = (client::by(&request, Some(&who)), who.view.clock.epoch.clone());
     let new = NewAccount {
         kind: CallerKind::System,
         name: code,
@@ -88,25 +91,7 @@ async fn create_system(
         contact: Some(form.contact.to_string()),
         purpose: Some(form.purpose.to_string()),
     };
-    let made = idempotency::once(
-        &app,
-        &request,
-        &who,
-        &body.0,
-        "/v1/systems",
-        move |tx, scope| {
-            Box::pin(async move {
-                unit(&scope, Some(home))?;
-                let system = accounts::insert(tx, &by, new).await?.ok_or_else(taken)?;
-                Ok(Made::New(Tagged::account(system, &epoch)))
-            })
-        },
-        async |id| {
-            let system = account(&app, &who, CallerKind::System, &id.to_string(), visible).await?;
-            Ok(Tagged::account(system, &who.view.clock.epoch))
-        },
-    );
-    made.await
+    users::make(&app, &who, &request, &body.0, new, taken).await
 }
 
 /// A system.
@@ -114,9 +99,7 @@ async fn create_system(
 /// Needs `administrator` over the system's unit.
 #[utoipa::path(tag = "systems",
     params(("If-None-Match" = Option<String>, Header)),
-    responses((status = 304, description = "The copy is current"), (status = 200, description = "The system", body = System, headers(("ETag" = String)), example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 1, "code": "tinh-nghe-an", "name": "Tỉnh Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-))))]
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The system", body = System, headers(("ETag" = String)), example = json!(example(1, "Tỉnh Nghệ An", false)))))]
 #[get("/v1/systems/{id}")]
 async fn get_system(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let system = account(&app, &who, CallerKind::System, &id, visible).await?;
@@ -130,9 +113,7 @@ async fn get_system(app: App, who: Who, request: HttpRequest, id: Path<String>) 
 #[utoipa::path(tag = "systems",
     params(("If-Match" = String, Header)),
     request_body(content = SystemUpdate, example = json!({"name": "Tỉnh ủy Nghệ An", "disabled": true})),
-    responses((status = 200, description = "As it is now", body = System, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000004", "version": 2, "code": "tinh-nghe-an", "name": "Tỉnh ủy Nghệ An", "contact": "cntt@nghean.vn", "purpose": "Đồng bộ hồ sơ", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": true, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ))))]
+    responses((status = 200, description = "As it is now", body = System, headers(("ETag" = String)), example = json!(example(2, "Tỉnh ủy Nghệ An", true)))))]
 #[patch("/v1/systems/{id}")]
 async fn update_system(
     app: App,

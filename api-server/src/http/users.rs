@@ -1,8 +1,7 @@
 //! Users, as administrators manage them: `/v1/users`, and the sessions of a user.
 
-use super::administration::{self, account, administered, changeable, find, id, unit, unit_or_own, visible};
+use super::administration::{self, Made, account, administered, changeable, find, id, unit, unit_or_own, visible};
 use super::body::{self, JsonBody};
-use super::idempotency::{self, Made};
 use super::params::Params;
 use super::records::query::words;
 use super::tagged::{self, Tagged};
@@ -17,9 +16,9 @@ use crate::store::{grants, sessions};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use cell_records_types::accounts::{CallerKind, Session, User, UserCreate, UserUpdate};
-use cell_records_types::faults::{INVALID_PASSWORD, NAME_TAKEN};
+use cell_records_types::faults::{FaultCode, INVALID_PASSWORD, NAME_TAKEN};
 use cell_records_types::pages::Page;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -27,6 +26,14 @@ use uuid::Uuid;
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(list_users).service(create_user).service(get_user).service(update_user);
     config.service(list_user_sessions).service(delete_user_sessions).service(delete_user_session);
+}
+
+/// A user, as the document shows it.
+fn example(version: i64, display_name: &str) -> Value {
+    json!({
+        "id": "019a3c5e-0000-7000-8000-000000000001", "version": version, "username": "nguyen-van-an", "display_name": display_name,
+        "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z",
+    })
 }
 
 /// The users of the units that the caller administers, by username.
@@ -38,9 +45,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         ("cursor" = String, Query),
         ("q" = String, Query, description = "Words that username and display name have, by their beginnings: at most 8, blind to case and diacritics. A page may then be short, even empty, and have a `next_cursor`."),
     ),
-    responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ]}))))]
+    responses((status = 200, description = "A page", body = Page<User>, example = json!({"items": [example(1, "Nguyễn Văn An")]}))))]
 #[get("/v1/users")]
 async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
     let roots = who.judged(&app, administered).await?;
@@ -65,9 +70,7 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 #[utoipa::path(tag = "users",
     request_body(content = UserCreate, example = json!({"username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "password": "con mèo ngồi trên mái nhà"})),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Made; `Location` says where", body = User, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ))))]
+    responses((status = 201, description = "Made; `Location` says where", body = User, headers(("ETag" = String)), example = json!(example(1, "Nguyễn Văn An")))))]
 #[post("/v1/users")]
 async fn create_user(
     app: App,
@@ -93,27 +96,7 @@ async fn create_user(
     let mut print = body.object()?;
     print.remove("password");
     let print = serde_json::to_vec(&print).unwrap_or_default();
-    let (by, epoch) = (client::by(&request, Some(&who)), who.view.clock.epoch.clone());
-    let made = idempotency::once(
-        &app,
-        &request,
-        &who,
-        &print,
-        "/v1/users",
-        move |tx, scope| {
-            Box::pin(async move {
-                unit(&scope, Some(home))?;
-                let user = accounts::insert(tx, &by, new).await?;
-                let user = user.ok_or_else(|| ApiError::not_unique("/username", &NAME_TAKEN))?;
-                Ok(Made::New(Tagged::account(user, &epoch)))
-            })
-        },
-        async |id| {
-            let user = account(&app, &who, CallerKind::User, &id.to_string(), visible).await?;
-            Ok(Tagged::account(user, &who.view.clock.epoch))
-        },
-    );
-    made.await
+    make(&app, &who, &request, &print, new, ("/username", &NAME_TAKEN)).await
 }
 
 /// A user.
@@ -121,9 +104,7 @@ async fn create_user(
 /// Needs `administrator` over the user's unit.
 #[utoipa::path(tag = "users",
     params(("If-None-Match" = Option<String>, Header)),
-    responses((status = 304, description = "The copy is current"), (status = 200, description = "The user", body = User, headers(("ETag" = String)), example = json!(
-    {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 1, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-))))]
+    responses((status = 304, description = "The copy is current"), (status = 200, description = "The user", body = User, headers(("ETag" = String)), example = json!(example(1, "Nguyễn Văn An")))))]
 #[get("/v1/users/{id}")]
 async fn get_user(app: App, who: Who, request: HttpRequest, id: Path<String>) -> ApiResult<HttpResponse> {
     let user = account(&app, &who, CallerKind::User, &id, visible).await?;
@@ -138,9 +119,7 @@ async fn get_user(app: App, who: Who, request: HttpRequest, id: Path<String>) ->
 #[utoipa::path(tag = "users",
     params(("If-Match" = String, Header)),
     request_body(content = UserUpdate, example = json!({"display_name": "Nguyễn Văn An (Văn phòng)"})),
-    responses((status = 200, description = "As it is now", body = User, headers(("ETag" = String)), example = json!(
-        {"id": "019a3c5e-0000-7000-8000-000000000001", "version": 2, "username": "nguyen-van-an", "display_name": "Nguyễn Văn An (Văn phòng)", "unit_id": "00000000-0000-7000-8000-000000000001", "disabled": false, "created_at": "2014-01-01T00:00:00.000000Z"}
-    ))))]
+    responses((status = 200, description = "As it is now", body = User, headers(("ETag" = String)), example = json!(example(2, "Nguyễn Văn An (Văn phòng)")))))]
 #[patch("/v1/users/{id}")]
 async fn update_user(
     app: App,
@@ -174,6 +153,41 @@ pub async fn hashed(app: &App, pointer: &str, password: &str, username: &str, un
         return Err(ApiError::fault(pointer, &INVALID_PASSWORD));
     }
     Ok(app.hasher.hash(password.to_owned()).await?)
+}
+
+/// Makes an account, once under the request's key, and answers with it. `print` is what the key belongs to; `taken` is
+/// what is wrong with the body when another account has the name.
+///
+/// # Errors
+/// `409` when the name is taken, `422` when the caller does not administer the unit.
+pub async fn make(
+    app: &App,
+    who: &Who,
+    request: &HttpRequest,
+    print: &[u8],
+    new: NewAccount,
+    taken: (&'static str, &'static FaultCode),
+) -> ApiResult<HttpResponse> {
+    let (by, epoch, kind) = (client::by(request, Some(who)), who.view.clock.epoch.clone(), new.kind.clone());
+    let made = administration::once(
+        app,
+        request,
+        who,
+        print,
+        move |tx, scope| {
+            Box::pin(async move {
+                unit(&scope, Some(new.unit))?;
+                let made = accounts::insert(tx, &by, new).await?;
+                let account = made.ok_or_else(|| ApiError::not_unique(taken.0, taken.1))?;
+                Ok(Made::New(Tagged::account(account, &epoch)))
+            })
+        },
+        async |id| {
+            let account = account(app, who, kind, &id.to_string(), visible).await?;
+            Ok(Tagged::account(account, &who.view.clock.epoch))
+        },
+    );
+    made.await
 }
 
 /// What a change of an account begins with: the account as it is, the version that the change builds on, and the body.
