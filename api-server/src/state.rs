@@ -64,7 +64,7 @@ pub struct App {
 impl App {
     /// One worker's part of a server.
     pub fn new(shared: Arc<Shared>) -> Self {
-        let reads = Rc::new(shared.database.reads());
+        let reads = Rc::new(Reads::of(&shared.database));
         App { shared, reads }
     }
 

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
 use cell_records_client::types::accounts::{CallerKind, Role};
 use cell_records_server::auth::jwt;
+use cell_records_server::auth::keys::LIFETIME;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ on_both_engines! {
         ];
         let now = cell_records_client::types::Timestamp::now().micros() / 1_000_000;
         let id = |name: &str| claims[name].as_str().unwrap().parse().unwrap();
-        forged.push(jwt::issue(keys, id("sub"), id("sid"), CallerKind::User, now - jwt::LIFETIME - 1).unwrap());
+        forged.push(jwt::issue(keys, id("sub"), id("sid"), CallerKind::User, now - LIFETIME - 1).unwrap());
         // Not signed, or by somebody else.
         for alg in ["none", "None", "HS256", "RS256", "ES256"] {
             let header = with(&header, "alg", json!(alg));

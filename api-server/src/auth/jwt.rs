@@ -1,14 +1,12 @@
 //! Access tokens: JWTs signed with Ed25519, 15 minutes. Only that algorithm is accepted.
 
-use super::keys::KeySet;
+use super::keys::{KeySet, LIFETIME};
 use cell_records_types::Timestamp;
 use cell_records_types::accounts::CallerKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Seconds that an access token lives.
-pub const LIFETIME: i64 = 15 * 60;
 /// Issuer and audience.
 const ISSUER: &str = "cell-records";
 /// `typ` of the header (RFC 9068).

@@ -37,8 +37,10 @@ impl fmt::Debug for MasterKey {
     }
 }
 
+/// Seconds that an access token lives.
+pub const LIFETIME: i64 = 15 * 60;
 /// For how long a replaced signing key still verifies: twice the lifetime of what it signed, in microseconds.
-const REPLACED_VERIFIES: i64 = 2 * super::jwt::LIFETIME * 1_000_000;
+const REPLACED_VERIFIES: i64 = 2 * LIFETIME * 1_000_000;
 
 /// The keys of a server.
 pub struct KeySet {

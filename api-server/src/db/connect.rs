@@ -1,6 +1,5 @@
 //! Opening databases: the URL, the settings of a connection, the writer's own. What workers read on is in `reads`.
 
-use super::reads::Reads;
 use super::{Db, DbError};
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::sqlite::SqliteConnection;
@@ -113,9 +112,9 @@ impl Database {
         }
     }
 
-    /// One worker's read connections. They belong to the thread and the runtime that uses them.
-    pub fn reads(&self) -> Reads {
-        Reads::of(self, self.workers)
+    /// How many workers read it.
+    pub(super) fn workers(&self) -> usize {
+        self.workers
     }
 
     /// Says that a commit is under way until the value is dropped. The writer holds it around each commit, and answers

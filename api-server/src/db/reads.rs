@@ -42,10 +42,10 @@ pub enum Reads {
 }
 
 impl Reads {
-    /// The read connections of one worker, where there are `workers`.
-    pub(super) fn of(database: &Database, workers: usize) -> Self {
+    /// The read connections of one worker. They belong to the thread and the runtime that uses them.
+    pub fn of(database: &Database) -> Self {
         match database.url() {
-            Url::Sqlite(path) => Reads::Lite(LiteReads::new(path, database.commits(), workers)),
+            Url::Sqlite(path) => Reads::Lite(LiteReads::new(path, database.commits(), database.workers())),
             Url::Postgres(url) => Reads::Pg(PgReads::new(url)),
         }
     }

@@ -3,7 +3,7 @@
 use super::body::FormBody;
 use super::login::{sign, tokens_response};
 use super::{client, idempotency};
-use crate::auth::jwt;
+use crate::auth::keys::LIFETIME;
 use crate::error::{self, ApiError, ApiResult};
 use crate::phrases;
 use crate::state::App;
@@ -60,7 +60,7 @@ async fn exchange_token(app: App, request: HttpRequest, body: Result<FormBody, A
     Ok(tokens_response().json(Tokens {
         access_token,
         token_type: "Bearer".into(),
-        expires_in: jwt::LIFETIME.min(left),
+        expires_in: LIFETIME.min(left),
         refresh_token: None,
     }))
 }

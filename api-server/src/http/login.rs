@@ -5,6 +5,7 @@ use super::params::Params;
 use super::{client, cookie, idempotency};
 use crate::auth::caller::{Who, know_signing_keys};
 use crate::auth::jwt;
+use crate::auth::keys::LIFETIME;
 use crate::auth::throttle::LoginAttempt;
 use crate::error::{self, ApiError, ApiResult};
 use crate::phrases;
@@ -149,8 +150,7 @@ pub async fn failed(
 async fn answer(app: &App, renewed: sessions::Renewed, carrier: Carrier) -> ApiResult<HttpResponse> {
     let view = app.view().await?;
     let access_token = sign(app, renewed.account, renewed.session, CallerKind::User, &view).await?;
-    let mut tokens =
-        Tokens { access_token, token_type: "Bearer".into(), expires_in: jwt::LIFETIME, refresh_token: None };
+    let mut tokens = Tokens { access_token, token_type: "Bearer".into(), expires_in: LIFETIME, refresh_token: None };
     let mut response = tokens_response();
     match carrier {
         Carrier::Body => tokens.refresh_token = Some(renewed.refresh_token),

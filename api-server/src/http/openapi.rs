@@ -8,12 +8,12 @@ pub mod headers;
 pub mod parameters;
 mod problem;
 mod schemas;
+mod types;
 
 pub use base::base;
 
 use super::files::StaticFile;
 use super::records::calls::method;
-use super::records::types::TypeTexts;
 use crate::error::ApiResult;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
@@ -21,6 +21,7 @@ use facts::Facts;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use std::collections::HashMap;
+use types::TypeTexts;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa_actix_web::service_config::ServiceConfig;

@@ -1,6 +1,5 @@
 //! One page of the feed, made in one read transaction; or why its cursor leads no further.
 
-use super::changes::tag;
 use super::cursor::{FeedCursor, Walk, short_batch, short_epoch};
 use super::page::{Envelope, FeedPage};
 use super::parameters::{Begin, FeedRequest};
@@ -60,7 +59,7 @@ impl Built {
             now: self.pull.view.now,
             unknown_units: &asked.unknown_units(&self.pull.scope),
         });
-        Ok(HttpResponse::Ok().insert_header(("etag", tag(&self.pull))).content_type("application/json").body(body))
+        Ok(HttpResponse::Ok().insert_header(("etag", self.pull.tag())).content_type("application/json").body(body))
     }
 }
 
@@ -127,6 +126,25 @@ pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &FeedRequest) -> 
         Ok(built) => Ok(built),
         Err((why, epoch, floor)) => Err(refuse(app, &why, epoch, floor).await),
     }
+}
+
+/// Whether the clock is at a cursor and the cursor's scope still holds: then there is nothing to say, and what is
+/// kept in memory is enough to know it. `fresh` asks the database for the clock; otherwise it may be a second old.
+pub async fn unchanged(app: &App, who: &Who, cursor: &FeedCursor, fresh: bool) -> ApiResult<Option<Pull>> {
+    if cursor.walk.is_some() {
+        return Ok(None);
+    }
+    let view = match fresh {
+        true => app.reads.single(async |db| app.live.confirm(db).await).await?,
+        false => app.view().await?,
+    };
+    if !cursor.is_at(&view.clock) {
+        return Ok(None);
+    }
+    let scope = app.live.kept_scope(&who.scope.actor, &who.identity.narrowing, &view);
+    let Some(scope) = scope else { return Ok(None) };
+    let pull = Pull::new(cursor.filter.clone(), scope, view);
+    Ok((pull.rev() == cursor.scope_rev).then_some(pull))
 }
 
 /// Whether a cursor is still valid.

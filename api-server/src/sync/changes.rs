@@ -2,10 +2,8 @@
 //! rights, is decided again for each page. The call is here; its parameters, the wait and the page have files of their
 //! own.
 
-use super::build::{Built, build};
-use super::cursor::FeedCursor;
+use super::build::{Built, build, unchanged};
 use super::parameters::{Begin, FeedRequest};
-use super::pull::{Pull, rev_text};
 use super::wait::wait;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
@@ -40,8 +38,8 @@ pub(super) async fn pull_changes(app: App, who: Who, request: HttpRequest) -> Ap
     let known = request.headers().contains_key("if-none-match") && asked.wait.is_zero();
     let mut built = match &asked.begin {
         Begin::After(cursor) => match unchanged(&app, &who, cursor, true).await? {
-            Some(pull) if known && etag::is_known(&request, &tag(&pull)) => {
-                return Ok(HttpResponse::NotModified().insert_header(("etag", tag(&pull))).finish());
+            Some(pull) if known && etag::is_known(&request, &pull.tag()) => {
+                return Ok(HttpResponse::NotModified().insert_header(("etag", pull.tag())).finish());
             }
             Some(pull) => Built::nothing(pull, cursor.clone(), &asked),
             None => build(&app, &who, &asked.begin, &asked).await?,
@@ -52,28 +50,4 @@ pub(super) async fn pull_changes(app: App, who: Who, request: HttpRequest) -> Ap
         built = wait(&app, &request, built, &asked).await?;
     }
     built.answer(&app, &asked)
-}
-
-/// Whether the clock is at a cursor and the cursor's scope still holds: then there is nothing to say, and what is
-/// kept in memory is enough to know it. `fresh` asks the database for the clock; otherwise it may be a second old.
-pub(super) async fn unchanged(app: &App, who: &Who, cursor: &FeedCursor, fresh: bool) -> ApiResult<Option<Pull>> {
-    if cursor.walk.is_some() {
-        return Ok(None);
-    }
-    let view = match fresh {
-        true => app.reads.single(async |db| app.live.confirm(db).await).await?,
-        false => app.view().await?,
-    };
-    if !cursor.is_at(&view.clock) {
-        return Ok(None);
-    }
-    let scope = app.live.kept_scope(&who.scope.actor, &who.identity.narrowing, &view);
-    let Some(scope) = scope else { return Ok(None) };
-    let pull = Pull::new(cursor.filter.clone(), scope, view);
-    Ok((pull.rev() == cursor.scope_rev).then_some(pull))
-}
-
-/// The entity tag of a page: any commit, and any change of the scope, makes another.
-pub(super) fn tag(pull: &Pull) -> String {
-    format!("W/\"{}-{}-{}\"", pull.view.clock.epoch, pull.view.clock.seq, rev_text(pull.rev()))
 }

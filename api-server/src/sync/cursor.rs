@@ -88,7 +88,7 @@ pub fn short_batch(seq: i64, batch: Uuid) -> [u8; 8] {
 }
 
 /// The first eight bytes.
-pub fn first_eight(bytes: &[u8]) -> [u8; 8] {
+fn first_eight(bytes: &[u8]) -> [u8; 8] {
     bytes.first_chunk().copied().unwrap_or_default()
 }
 

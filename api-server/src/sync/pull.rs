@@ -1,7 +1,6 @@
 //! What one pull reaches: the caller's grants cut with its filter, the ranges of the log that concern them, and the
 //! revision that changes whenever they do.
 
-use super::cursor::first_eight;
 use crate::store::live::View;
 use crate::store::log_ranges::Range;
 use crate::store::record::Stored;
@@ -118,6 +117,11 @@ impl Pull {
         self.rev
     }
 
+    /// The entity tag of a page: any commit, and any change of the scope, makes another.
+    pub fn tag(&self) -> String {
+        format!("W/\"{}-{}-{}\"", self.view.clock.epoch, self.view.clock.seq, rev_text(self.rev))
+    }
+
     fn hash(&self) -> [u8; 8] {
         let mut hash = Context::new(&SHA256);
         hash.update(&self.view.clock.policy_rev.to_be_bytes());
@@ -141,7 +145,7 @@ impl Pull {
             hash.update(unit.as_bytes());
             hash.update(&self.scope.tree.boundary(unit).to_be_bytes());
         }
-        first_eight(hash.finish().as_ref())
+        hash.finish().as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
 

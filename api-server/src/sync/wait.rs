@@ -2,8 +2,7 @@
 //! what they concerned, so a caller that they do not concern asks the database nothing; those of other servers, and
 //! changed rights, are seen at the next look.
 
-use super::build::{Built, build};
-use super::changes::unchanged;
+use super::build::{Built, build, unchanged};
 use super::cursor::{FeedCursor, short_batch};
 use super::parameters::{Begin, FeedRequest};
 use crate::auth::caller::Who;

@@ -1,11 +1,12 @@
 //! Parameters that many operations have, stated once among the components. An operation refers to one by having a
-//! parameter of its name without a description of its own.
+//! parameter of its name without a description of its own. And the schemas that parameters have.
 
-use crate::http::records::parts::{flag, number, one_of, reference, text, timestamp};
 use crate::http::records::query::{DEFAULT_LIMIT, MAX_LIMIT};
+use cell_records_types::{Reference, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use utoipa::ToSchema;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Required, Schema};
@@ -55,6 +56,36 @@ static SHARED: LazyLock<BTreeMap<&'static str, Parameter>> = LazyLock::new(|| {
     };
     ROWS.iter().map(parameter).collect()
 });
+
+/// The schema of a text.
+pub fn text() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+/// The schema of `true` or `false`.
+pub fn flag() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Boolean).into()
+}
+
+/// The schema of a whole number between bounds.
+pub fn number(low: i64, high: i64) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(low)).maximum(Some(high))
+}
+
+/// The schema of a timestamp.
+pub fn timestamp() -> RefOr<Schema> {
+    Ref::from_schema_name(Timestamp::name()).into()
+}
+
+/// The schema of a reference to a record.
+pub fn reference() -> RefOr<Schema> {
+    Ref::from_schema_name(Reference::name()).into()
+}
+
+/// The schema of one of some texts.
+pub fn one_of(values: impl IntoIterator<Item = String>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values))
+}
 
 fn uuid() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).into()

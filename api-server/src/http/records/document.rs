@@ -2,13 +2,10 @@
 //! ([`super::calls`]) says which of them belongs to which route.
 
 use super::examples::Examples;
-use super::parts::{
-    body, content, expand, filtered, negated, one_of, page_response, parameter, record_response, reference, several,
-    text,
-};
+use super::parts::{body, content, expand, filtered, negated, page_response, parameter, record_response, several};
 use super::query::MAX_WORDS;
 use super::read::MAX_IDS;
-use crate::http::openapi::parameters::shared;
+use crate::http::openapi::parameters::{one_of, reference, shared, text};
 use crate::store::list::{FEW_RECORDS, Group};
 use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;

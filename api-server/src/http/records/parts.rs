@@ -1,10 +1,11 @@
-//! The parts that the descriptions of calls are made of: schemas of parameters, bodies, answers.
+//! The parts that the descriptions of calls are made of: parameters, bodies, answers.
 
 use super::expand::Expandable;
 use crate::http::openapi::headers;
+use crate::http::openapi::parameters::{flag, one_of, reference, text};
 use crate::store::filter::{Filter, NULL, Takes};
 use crate::store::registry::Kind;
-use cell_records_types::{Date, PartialDate, Reference, Timestamp};
+use cell_records_types::{Date, PartialDate};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
@@ -20,36 +21,6 @@ pub fn parameter(name: &str, schema: RefOr<Schema>, description: &str) -> Parame
         .required(Required::False)
         .schema(Some(schema))
         .description(Some(description))
-}
-
-/// The schema of a text.
-pub fn text() -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::String).into()
-}
-
-/// The schema of `true` or `false`.
-pub fn flag() -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(Type::Boolean).into()
-}
-
-/// The schema of a whole number between bounds.
-pub fn number(low: i64, high: i64) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(low)).maximum(Some(high))
-}
-
-/// The schema of a timestamp.
-pub fn timestamp() -> RefOr<Schema> {
-    Ref::from_schema_name(Timestamp::name()).into()
-}
-
-/// The schema of a reference to a record.
-pub fn reference() -> RefOr<Schema> {
-    Ref::from_schema_name(Reference::name()).into()
-}
-
-/// The schema of one of some texts.
-pub fn one_of(values: impl IntoIterator<Item = String>) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values))
 }
 
 /// A parameter of several values, comma separated.

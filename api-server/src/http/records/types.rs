@@ -1,7 +1,6 @@
 //! What there is: the record types with the caller's rights, and the lists of codes. A front end can draw its tables and
 //! forms from these alone.
 
-use super::metadata;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
 use crate::http::etag;
@@ -10,7 +9,6 @@ use crate::http::openapi::Document;
 use crate::store::policy::{self, Rights};
 use crate::store::registry::{KINDS, Kind};
 use crate::store::scope::{Grant, Scope};
-use crate::store::secrets;
 use actix_web::http::header::ETAG;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
@@ -19,29 +17,7 @@ use cell_records_types::metadata::{CodeInfo, CodeListInfo, GrantPlace, RecordTyp
 use cell_records_types::pages::Page;
 use cell_records_types::record::ENVELOPE;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use utoipa::openapi::{RefOr, Schema};
-
-/// The record types as JSON text: of each what is the same for every caller, up to the place of the caller's rights.
-pub struct TypeTexts {
-    texts: Vec<String>,
-    digest: String,
-}
-
-impl TypeTexts {
-    /// Of the types that these schemas describe.
-    pub fn new(components: &BTreeMap<String, RefOr<Schema>>) -> Self {
-        let text = |one: &RecordTypeInfo| {
-            let whole = serde_json::to_string(one).unwrap_or_default();
-            // The rights come last, and are empty here.
-            whole.strip_suffix("[]}").map(str::to_owned).unwrap_or_default()
-        };
-        let texts: Vec<String> = metadata::record_types(components).iter().map(text).collect();
-        let digest = secrets::digest(texts.concat().as_bytes());
-        TypeTexts { texts, digest }
-    }
-}
 
 /// Every record type, with all that a front end needs to draw tables and forms.
 ///
