@@ -5,7 +5,7 @@ use crate::store::rules::{Change, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, WRONG_SUBJECT};
 use cell_records_types::{
-    Date, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, SchemeCode, SubjectKind, UnitEvaluation,
+    Date, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, Ref, SchemeCode, SubjectKind, UnitEvaluation,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -19,9 +19,8 @@ pub(super) fn is_closed<T>(change: &Change<'_, T>, round: impl Fn(&T) -> Option<
 }
 
 /// The scheme of a round.
-pub(super) fn scheme_of(round: Option<Uuid>, set: &WriteSet) -> Option<Arc<EvaluationScheme>> {
-    let round = set.live::<EvaluationRound>(round?)?;
-    set.live(round.scheme_id.id()?)
+pub(super) fn scheme_of(round: &Ref<EvaluationRound>, set: &WriteSet) -> Option<Arc<EvaluationScheme>> {
+    set.meant(&set.meant(round)?.scheme_id)
 }
 
 /// The record type of the results under a scheme.

@@ -2,15 +2,14 @@
 
 use super::evaluation;
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::policy;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Slice, Verb, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CAP_EXCEEDED, DATES_OUT_OF_ORDER, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED,
-    STATE_MOVE_NOT_ALLOWED,
+    CAP_EXCEEDED, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
@@ -25,10 +24,10 @@ impl Slice for EvaluationRound {
         Column::new("state", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "scheme_id", field: "scheme_id", test: Test::SharedReference("scheme_id", "evaluation_scheme") },
-        Filter { name: "year", field: "year", test: Test::Number("year") },
-        Filter { name: "quarter", field: "quarter", test: Test::Number("quarter") },
-        Filter { name: "state", field: "state", test: Test::Code("state", &RoundState::LIST) },
+        Filter::shared_reference("scheme_id", "evaluation_scheme"),
+        Filter::number("year"),
+        Filter::number("quarter"),
+        Filter::code("state", &RoundState::LIST),
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("year", &["year"])];
     const UNIT_INDEX: &'static [&'static str] = &["scheme_id"];
@@ -70,17 +69,13 @@ impl Slice for EvaluationRound {
             return;
         }
         let round = &change.after;
-        if let (Some(opened), Some(closed)) = (round.opened_on, round.closed_on)
-            && closed < opened
-        {
-            verdict.fault_about("closed_on", &DATES_OUT_OF_ORDER, rules::called::<EvaluationRound>("opened_on"));
-        }
+        verdict.not_before::<EvaluationRound>(("closed_on", round.closed_on), ("opened_on", round.opened_on));
         // Results name levels of the scheme.
         if change.action == Action::Update && change.changed(scheme) {
             verdict.fault("scheme_id", &SCHEME_FIXED);
         }
         if change.action == Action::Create || change.changed(|round| (scheme(round), round.year, round.quarter)) {
-            let scheme = scheme(round).and_then(|id| set.live::<EvaluationScheme>(id));
+            let scheme = set.meant(&round.scheme_id);
             if scheme.is_some_and(|scheme| evaluation::out_of_force(&scheme, round).is_some()) {
                 verdict.fault("year", &OUT_OF_FORCE);
             }
@@ -134,7 +129,7 @@ fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verd
 
 /// How many may be in the capped levels, and how many are.
 fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
-    let Some(scheme) = scheme(round).and_then(|id| set.live::<EvaluationScheme>(id)) else { return };
+    let Some(scheme) = set.meant(&round.scheme_id) else { return };
     let Some(cap) = &scheme.cap else { return };
     let level = |code: &str| scheme.levels.iter().find(|level| *level.code == *code);
     let capped_rank =

@@ -5,12 +5,10 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
-use crate::store::rules::{self, Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{FEW, Lookup, WriteSet};
-use cell_records_types::faults::{
-    DATES_OUT_OF_ORDER, DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE,
-};
+use cell_records_types::faults::{DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE};
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
 use std::collections::{BTreeSet, HashSet};
@@ -24,7 +22,7 @@ impl Slice for EvaluationScheme {
         Column::new("name_key", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "subject_kind", field: "subject_kind", test: Test::Code("subject_kind", &SubjectKind::LIST) },
+        Filter::code("subject_kind", &SubjectKind::LIST),
         Filter { name: "at", field: "valid_from", test: Test::DayIn("valid_from", "valid_to") },
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::narrow("valid_from", &["valid_from"])];
@@ -44,9 +42,7 @@ impl Slice for EvaluationScheme {
             return;
         }
         let scheme = &change.after;
-        if scheme.valid_to.is_some_and(|to| to <= scheme.valid_from) {
-            verdict.fault_about("valid_to", &DATES_OUT_OF_ORDER, rules::called::<EvaluationScheme>("valid_from"));
-        }
+        verdict.ends_after::<EvaluationScheme>(("valid_to", scheme.valid_to), ("valid_from", scheme.valid_from));
         let mut seen = HashSet::new();
         for (index, level) in scheme.levels.iter().enumerate() {
             if !seen.insert(&*level.code) {

@@ -9,9 +9,9 @@ use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION,
-    OPEN_POSITIONS, OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION,
-    STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
+    ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS, OUT_OF_RANGE,
+    POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
+    UNIT_SINCE_OUT_OF_RANGE,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
@@ -66,23 +66,11 @@ impl Slice for Member {
         },
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "status", field: "status", test: Test::Code("status", &MemberStatus::LIST) },
-        Filter { name: "sex", field: "sex", test: Test::Code("sex", &Sex::LIST) },
-        Filter {
-            name: "education_level",
-            field: "education_level",
-            test: Test::Code("education_level", &EducationLevel::LIST),
-        },
-        Filter {
-            name: "political_theory_level",
-            field: "political_theory_level",
-            test: Test::Code("political_theory_level", &PoliticalTheoryLevel::LIST),
-        },
-        Filter {
-            name: "employment_status",
-            field: "employment_status",
-            test: Test::Code("employment_status", &EmploymentStatus::LIST),
-        },
+        Filter::code("status", &MemberStatus::LIST),
+        Filter::code("sex", &Sex::LIST),
+        Filter::code("education_level", &EducationLevel::LIST),
+        Filter::code("political_theory_level", &PoliticalTheoryLevel::LIST),
+        Filter::code("employment_status", &EmploymentStatus::LIST),
         Filter { name: "birth_date_from", field: "birth_date", test: Test::DateFrom("birth_date") },
         Filter { name: "birth_date_to", field: "birth_date", test: Test::DateTo("birth_date") },
         Filter { name: "admission_from", field: "admission_date", test: Test::DateFrom("admission_date") },
@@ -289,9 +277,7 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if member.admission_date < member.birth_date.earliest().plus_years(AGE_OF_ADMISSION) {
         verdict.warn("admission_date", &UNDER_AGE);
     }
-    if member.left_on.is_some_and(|left| left < member.admission_date) {
-        verdict.fault_about("left_on", &DATES_OUT_OF_ORDER, rules::called::<Member>("admission_date"));
-    }
+    verdict.not_before::<Member>(("left_on", member.left_on), ("admission_date", Some(member.admission_date)));
     if let Some(official) = member.official_date {
         if official < member.admission_date {
             verdict.fault("official_date", &OFFICIAL_BEFORE_ADMISSION);

@@ -2,8 +2,7 @@
 
 use super::evaluation;
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
-use crate::store::record::Fields;
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -24,19 +23,14 @@ impl Slice for MemberEvaluation {
         Column::new("excluded", Type::Int),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "round_id", field: "round_id", test: Test::SharedReference("round_id", "evaluation_round") },
-        Filter { name: "member_id", field: "member_id", test: Test::Reference("member_id", "member") },
-        Filter { name: "final_level", field: "final_level", test: Test::Text("final_level") },
-        Filter { name: "excluded", field: "excluded", test: Test::Flag("excluded") },
+        Filter::shared_reference("round_id", "evaluation_round"),
+        Filter::reference("member_id", "member"),
+        Filter::text("final_level"),
+        Filter::flag("excluded"),
     ];
     const SORTS: &'static [Sort] = &[];
     const DEFAULTS: &'static [Default] = &[("excluded", Some("false"))];
-    const NEEDS: &'static [&'static str] = &[];
-
-    fn default_unit(fields: &Fields, set: &WriteSet) -> Option<Uuid> {
-        let member = fields.0.get("member_id")?.as_str()?.parse().ok()?;
-        set.live::<Member>(member).map(|member| member.unit_id)
-    }
+    const UNIT_OF: Option<&'static str> = Some("member_id");
 
     fn columns(&self) -> Vec<Value> {
         vec![
@@ -54,7 +48,7 @@ impl Slice for MemberEvaluation {
         if change.action == Action::Delete {
             return;
         }
-        let scheme = evaluation::scheme_of(round(&change.after), set);
+        let scheme = evaluation::scheme_of(&change.after.round_id, set);
         score(change, scheme.as_deref(), verdict);
         let result = &change.after;
         let levels = [
@@ -76,8 +70,7 @@ impl Slice for MemberEvaluation {
         }
         // The record stays where it is when the member moves on.
         if change.changed(|result| result.member_id.id())
-            && let Some(member) = result.member_id.id().and_then(|member| set.live::<Member>(member))
-            && !counted(&member, result.unit_id)
+            && set.meant(&result.member_id).is_some_and(|member| !counted(&member, result.unit_id))
         {
             verdict.fault("unit_id", &SUBJECT_ELSEWHERE);
         }

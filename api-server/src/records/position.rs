@@ -3,12 +3,11 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{self, Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::faults::{COMMITTEE_TOO_LARGE, DATES_OUT_OF_ORDER, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
+use cell_records_types::faults::{COMMITTEE_TOO_LARGE, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
 use cell_records_types::{CommitteeBody, Member, Position, PositionCode, RecordType, Unit};
-use uuid::Uuid;
 
 /// Most members of a cell committee; more is a warning (docs/DOMAIN.md, Positions).
 const LARGEST_CELL_COMMITTEE: usize = 7;
@@ -22,12 +21,8 @@ impl Slice for Position {
         Column::new("to_date", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "member_id", field: "member_id", test: Test::Reference("member_id", "member") },
-        Filter {
-            name: "position_code",
-            field: "position_code",
-            test: Test::Code("position_code", &PositionCode::LIST),
-        },
+        Filter::reference("member_id", "member"),
+        Filter::code("position_code", &PositionCode::LIST),
         Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
@@ -40,7 +35,7 @@ impl Slice for Position {
 
     fn columns(&self) -> Vec<Value> {
         vec![
-            member(self).into(),
+            self.member_id.id().into(),
             self.position_code.code().into(),
             self.body.as_ref().map(|body| body.code().to_owned()).into(),
             self.from.to_string().into(),
@@ -53,9 +48,7 @@ impl Slice for Position {
             return;
         }
         let position = &change.after;
-        if position.to.is_some_and(|to| to < position.from) {
-            verdict.fault_about("to", &DATES_OUT_OF_ORDER, rules::called::<Position>("from"));
-        }
+        verdict.not_before::<Position>(("to", position.to), ("from", Some(position.from)));
         if position.position_code.is_single() && position.to.is_none() {
             let mut others = set.others::<Position>(same_office(position), position.id);
             if others.any(|other| other.to.is_none()) {
@@ -63,9 +56,7 @@ impl Slice for Position {
             }
         }
         if position.body == Some(CommitteeBody::CellCommittee) {
-            let elsewhere = set
-                .live::<Member>(member(position).unwrap_or_default())
-                .is_some_and(|member| member.unit_id != position.unit_id);
+            let elsewhere = set.meant(&position.member_id).is_some_and(|member| member.unit_id != position.unit_id);
             let of_cell = set.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
             if elsewhere && of_cell {
                 verdict.warn("member_id", &NOT_A_MEMBER_HERE);
@@ -76,10 +67,6 @@ impl Slice for Position {
             }
         }
     }
-}
-
-fn member(position: &Position) -> Option<Uuid> {
-    position.member_id.id()
 }
 
 fn same_office(position: &Position) -> Lookup {

@@ -3,9 +3,9 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::WriteSet;
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, FIGURE_IS_FIXED, PERIOD_INVALID};
+use cell_records_types::faults::{FIGURE_IS_FIXED, PERIOD_INVALID};
 use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
 
 impl Slice for ReportedFigure {
@@ -16,9 +16,9 @@ impl Slice for ReportedFigure {
         Column::new("status", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "indicator_code", field: "indicator_code", test: Test::Text("indicator_code") },
-        Filter { name: "measure", field: "measure", test: Test::Code("measure", &Measure::LIST) },
-        Filter { name: "status", field: "status", test: Test::Code("status", &FigureStatus::LIST) },
+        Filter::text("indicator_code"),
+        Filter::code("measure", &Measure::LIST),
+        Filter::code("status", &FigureStatus::LIST),
         Filter { name: "period_from", field: "period_from", test: Test::DateFrom("period_from") },
         Filter { name: "period_to", field: "period_from", test: Test::DateTo("period_from") },
     ];
@@ -50,19 +50,10 @@ impl Slice for ReportedFigure {
         figure.qualifier.get_or_insert(Qualifier::Exact);
         figure.status.get_or_insert(FigureStatus::Recorded);
         let figure = &change.after;
+        verdict.not_before::<ReportedFigure>(("period_to", figure.period_to), ("period_from", figure.period_from));
         let period = match (figure.period_from, figure.period_to) {
             (None, None) => None,
-            (Some(from), Some(to)) => {
-                if to < from {
-                    verdict.fault_about(
-                        "period_to",
-                        &DATES_OUT_OF_ORDER,
-                        rules::called::<ReportedFigure>("period_from"),
-                    );
-                }
-                Some(true)
-            }
-            _ => Some(false),
+            (from, to) => Some(from.is_some() && to.is_some()),
         };
         let as_of = figure
             .as_of_precision

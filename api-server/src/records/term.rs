@@ -3,10 +3,10 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{self, Action, Change, Slice, Verdict};
+use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::Term;
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, TERMS_OVERLAP};
+use cell_records_types::faults::TERMS_OVERLAP;
 
 impl Slice for Term {
     const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
@@ -24,9 +24,7 @@ impl Slice for Term {
         if change.action == Action::Delete {
             return;
         }
-        if term.to.is_some_and(|to| to <= term.from) {
-            verdict.fault_about("to", &DATES_OUT_OF_ORDER, rules::called::<Term>("from"));
-        }
+        verdict.ends_after::<Term>(("to", term.to), ("from", term.from));
         let overlaps =
             |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);
         if set.others::<Term>(of_unit(term), term.id).any(|other| overlaps(&other)) {

@@ -8,8 +8,8 @@ use crate::store::search::Search;
 use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CODE_TAKEN, DATES_OUT_OF_ORDER, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE,
-    REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNIT_TOO_DEEP, UNKNOWN_FIELD,
+    CODE_TAKEN, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE, REFERENCE_NOT_FOUND, REQUIRED,
+    STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNIT_TOO_DEEP, UNKNOWN_FIELD,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::text::{order_key, words_key};
@@ -48,18 +48,17 @@ impl Slice for Unit {
         Column::new("other_names", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
-        Filter { name: "kind", field: "kind", test: Test::Code("kind", &UnitKind::LIST) },
-        Filter { name: "cell_type", field: "cell_type", test: Test::Code("cell_type", &CellType::LIST) },
-        Filter { name: "state", field: "state", test: Test::Code("state", &UnitState::LIST) },
-        Filter { name: "parent_id", field: "parent_id", test: Test::Reference("parent_id", "unit") },
+        Filter::code("kind", &UnitKind::LIST),
+        Filter::code("cell_type", &CellType::LIST),
+        Filter::code("state", &UnitState::LIST),
+        Filter::reference("parent_id", "unit"),
         Filter { name: "ancestors_of", field: "name", test: Test::Own(&ANCESTORS) },
-        Filter { name: "code", field: "code", test: Test::Text("code") },
+        Filter::text("code"),
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::indexed("code", &["code"])];
     const SEARCH: Option<Search> = Some(Search::own("name", &["name_key", "other_names"], true));
     const DEFAULTS: &'static [Default] =
         &[("parent_id", None), ("parent_since", None), ("state", Some("\"active\"")), ("cell_type", None)];
-    const NEEDS: &'static [&'static str] = &["parent_id"];
 
     fn columns(&self) -> Vec<Value> {
         vec![
@@ -196,11 +195,7 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     if now == UnitState::Dissolved && unit.dissolved_on.is_none() {
         verdict.fault("dissolved_on", &REQUIRED);
     }
-    if let (Some(established), Some(dissolved)) = (unit.established_on, unit.dissolved_on)
-        && dissolved < established
-    {
-        verdict.fault_about("dissolved_on", &DATES_OUT_OF_ORDER, rules::called::<Unit>("established_on"));
-    }
+    verdict.not_before::<Unit>(("dissolved_on", unit.dissolved_on), ("established_on", unit.established_on));
 }
 
 fn may_become(from: &UnitState, to: &UnitState) -> bool {

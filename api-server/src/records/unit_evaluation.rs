@@ -2,7 +2,7 @@
 
 use super::evaluation;
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -13,10 +13,8 @@ use uuid::Uuid;
 
 impl Slice for UnitEvaluation {
     const COLUMNS: &'static [Column] = &[Column::new("round_id", Type::Id), Column::new("final_level", Type::Text)];
-    const FILTERS: &'static [Filter] = &[
-        Filter { name: "round_id", field: "round_id", test: Test::SharedReference("round_id", "evaluation_round") },
-        Filter { name: "final_level", field: "final_level", test: Test::Text("final_level") },
-    ];
+    const FILTERS: &'static [Filter] =
+        &[Filter::shared_reference("round_id", "evaluation_round"), Filter::text("final_level")];
     const SORTS: &'static [Sort] = &[];
     const UNIT_INDEX: &'static [&'static str] = &["round_id"];
 
@@ -37,7 +35,7 @@ impl Slice for UnitEvaluation {
             ("proposed_level", &result.proposed_level),
             ("final_level", &result.final_level),
         ];
-        if let Some(scheme) = evaluation::scheme_of(round(result), set) {
+        if let Some(scheme) = evaluation::scheme_of(&result.round_id, set) {
             evaluation::check::<Self>(&levels, &scheme, verdict);
             let for_cells = scheme.subject_kind == SubjectKind::Cell;
             if for_cells && set.live::<Unit>(result.unit_id).is_some_and(|unit| !unit.kind.is_cell()) {

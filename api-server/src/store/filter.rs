@@ -30,6 +30,36 @@ pub struct Filter {
 pub const NULL: &str = "null";
 
 impl Filter {
+    /// By the codes of a field. Here and below, the field and its column have the name of the parameter.
+    pub const fn code(name: &'static str, list: &'static CodeList) -> Self {
+        Filter { name, field: name, test: Test::Code(name, list) }
+    }
+
+    /// By a text.
+    pub const fn text(name: &'static str) -> Self {
+        Filter { name, field: name, test: Test::Text(name) }
+    }
+
+    /// By a reference to a record of this type, to which few records point.
+    pub const fn reference(name: &'static str, target: &'static str) -> Self {
+        Filter { name, field: name, test: Test::Reference(name, target) }
+    }
+
+    /// The same where very many records may point to one.
+    pub const fn shared_reference(name: &'static str, target: &'static str) -> Self {
+        Filter { name, field: name, test: Test::SharedReference(name, target) }
+    }
+
+    /// By a whole number.
+    pub const fn number(name: &'static str) -> Self {
+        Filter { name, field: name, test: Test::Number(name) }
+    }
+
+    /// By `true` or `false`.
+    pub const fn flag(name: &'static str) -> Self {
+        Filter { name, field: name, test: Test::Flag(name) }
+    }
+
     /// What follows the name of a filter in that of its negation.
     pub const NOT: &str = "_not";
 

@@ -9,6 +9,7 @@ use super::search::Search;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types as types;
+use cell_records_types::fields::Shape;
 use cell_records_types::sync::MatchBy;
 use cell_records_types::{Class, FieldSpec, Label, Sample};
 use serde_json::Map;
@@ -102,7 +103,6 @@ pub struct Kind {
     pub revision: u32,
     /// Position in the registry: the order of a snapshot.
     pub order: usize,
-    default_unit: fn(&Fields, &WriteSet) -> Option<Uuid>,
     read: fn(&Stored) -> Option<Typed>,
     parse: fn(serde_json::Value) -> Option<Typed>,
     cut: fn(&Typed) -> CutBody,
@@ -114,8 +114,7 @@ pub struct Kind {
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     sample: fn() -> Sample,
     complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
-    /// What a create must name besides the required fields.
-    pub needs: &'static [&'static str],
+    unit_of: Option<&'static str>,
     schema_names: fn() -> [String; 3],
     schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
@@ -144,7 +143,6 @@ impl Kind {
             fills: T::FILLS,
             revision: T::REVISION,
             order,
-            default_unit: T::default_unit,
             read: Stored::read::<T>,
             parse: |value| serde_json::from_value::<T>(value).ok().map(|record| Arc::new(record) as Typed),
             cut: |typed| typed.downcast_ref::<T>().map(cut::typed).unwrap_or_default(),
@@ -156,7 +154,7 @@ impl Kind {
             decide: rules::decide::<T>,
             sample: T::sample,
             complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
-            needs: T::NEEDS,
+            unit_of: T::UNIT_OF,
             schema_names: || [T::name(), T::Create::name(), T::Update::name()].map(Cow::into_owned),
             schemas: |schemas| {
                 add_schemas::<T>(schemas);
@@ -205,9 +203,21 @@ impl Kind {
         (self.references)(record)
     }
 
-    /// The unit of a new record that names none.
+    /// What a create must name besides the required fields: where the record is put, unless that follows from another.
+    pub fn needs(&self) -> Option<&'static str> {
+        match self.unit_of {
+            Some(_) => None,
+            None if self.name == UNIT.name => Some("parent_id"),
+            None => Some("unit_id"),
+        }
+    }
+
+    /// The unit of a new record that names none, where it follows from a record that it refers to.
     pub fn default_unit(&self, fields: &Fields, set: &WriteSet) -> Option<Uuid> {
-        (self.default_unit)(fields, set)
+        let field = self.field(self.unit_of?)?;
+        let Shape::Reference(target) = field.shape else { return None };
+        let id = fields.0.get(field.name)?.as_str()?.parse().ok()?;
+        set.get(Kind::named(target)?, id).filter(|record| record.is_live()).map(|record| record.unit_id)
     }
 
     /// The look-ups that find the same record by a number among the fields that were sent.

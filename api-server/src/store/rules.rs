@@ -2,17 +2,17 @@
 //! verdict. Rules are pure: they ask the set of writes for what they want and may be asked twice.
 
 use super::filter::Filter;
-use super::record::{Fields, Stored, Typed};
+use super::record::{Stored, Typed};
 use super::registry::{ChildTable, Kind, Sort};
 use super::scope::Scope;
 use super::search::Search;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
-use cell_records_types::faults::{Fault, FaultCode};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode};
 use cell_records_types::fields::Part;
 use cell_records_types::phrases::{MOVE, Words};
 use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
-use cell_records_types::{Label, RecordType};
+use cell_records_types::{Date, Label, RecordType};
 use serde_json::Map;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -42,19 +42,14 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// What can be done with a record besides what every type has.
     const VERBS: &'static [Verb] = &[];
 
-    /// What a create must name besides the required fields: where the record is put, unless the type derives it.
-    const NEEDS: &'static [&'static str] = &["unit_id"];
+    /// The reference whose record's unit a new record belongs to when it names none; absent: it must name one.
+    const UNIT_OF: Option<&'static str> = None;
 
     /// Required fields that were added when there were records already, each with the JSON value that those have.
     const FILLS: &'static [(&'static str, &'static str)] = &[];
     /// Raised when a column or a child table gets another meaning under the same name and type: records are
     /// brought up to it (`reindex`).
     const REVISION: u32 = 1;
-
-    /// The unit of a new record that names none, where the type derives it by itself.
-    fn default_unit(_fields: &Fields, _set: &WriteSet) -> Option<Uuid> {
-        None
-    }
 
     /// The cells of [`Slice::COLUMNS`], in order.
     fn columns(&self) -> Vec<Value>;
@@ -183,6 +178,27 @@ impl Verdict {
     pub fn fault_about(&mut self, field: &str, code: &'static FaultCode, argument: impl Into<Words>) {
         let pointer = format!("{}/{field}", self.prefix);
         self.faults.push(Fault::new(pointer, code).about(argument));
+    }
+
+    /// Adds a fault at a date of `T` that is before another of its dates.
+    pub fn not_before<T: RecordType>(
+        &mut self,
+        (field, date): (&'static str, Option<Date>),
+        (first, bound): (&'static str, Option<Date>),
+    ) {
+        if date.zip(bound).is_some_and(|(date, bound)| date < bound) {
+            self.fault_about(field, &DATES_OUT_OF_ORDER, called::<T>(first));
+        }
+    }
+
+    /// The same for the end of a stretch of days, the first day that no longer counts: it has at least one day.
+    pub fn ends_after<T: RecordType>(
+        &mut self,
+        (field, end): (&'static str, Option<Date>),
+        begin: (&'static str, Date),
+    ) {
+        let last = end.map(|end| end.plus_days(-1));
+        self.not_before::<T>((field, last), (begin.0, Some(begin.1)));
     }
 
     /// Adds a warning at a field.

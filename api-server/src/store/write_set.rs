@@ -9,7 +9,7 @@ use super::record::Stored;
 use super::registry::{Kind, RecordKey};
 use super::rules::Slice;
 use super::tree::Tree;
-use cell_records_types::{Date, ExternalId, Timestamp};
+use cell_records_types::{Date, ExternalId, Ref, Timestamp};
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use lookup::{Shape, matches_of};
 use std::cell::{Cell, RefCell};
@@ -176,6 +176,11 @@ impl WriteSet {
     pub fn live<T: Slice>(&self, id: Uuid) -> Option<Arc<T>> {
         let kind = Kind::named(T::NAME)?;
         self.get(kind, id).filter(|record| record.is_live()).and_then(|record| record.typed::<T>())
+    }
+
+    /// The live record that a reference means.
+    pub fn meant<T: Slice>(&self, reference: &Ref<T>) -> Option<Arc<T>> {
+        self.live(reference.id()?)
     }
 
     /// Who holds an external id now.

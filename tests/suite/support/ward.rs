@@ -165,7 +165,7 @@ pub fn stays(kind: &Kind) -> bool {
     kind.name != "unit" && (kind.downward || kind.name == "reported_figure")
 }
 
-/// Whether the records of a type belong to cells only.
+/// Whether the records of a type belong to cells only: members, and what belongs to the cell of its member.
 pub fn in_cells(kind: &Kind) -> bool {
-    matches!(kind.name, "member" | "member_evaluation")
+    kind.name == "member" || kind.needs().is_none()
 }

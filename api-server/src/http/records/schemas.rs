@@ -31,7 +31,7 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
     }
     if let Some(body) = object(components, &create) {
         body.description = Some(format!("What `POST /v1/{}` takes.", kind.plural));
-        for name in kind.needs {
+        if let Some(name) = kind.needs() {
             require(body, name);
         }
     }
