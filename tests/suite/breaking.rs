@@ -17,7 +17,7 @@ fn released() -> Option<Value> {
 }
 
 fn document() -> Value {
-    serde_json::from_str(&cell_records_server::document().text()).unwrap()
+    serde_json::from_str(cell_records_server::document().text()).unwrap()
 }
 
 #[test]

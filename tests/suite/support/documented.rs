@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 /// The document.
 pub static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(&cell_records_server::document().text()).unwrap());
+    LazyLock::new(|| serde_json::from_str(cell_records_server::document().text()).unwrap());
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
