@@ -86,6 +86,8 @@ impl SyncSession<SqliteStore> {
     /// The network's, and those of the store; then nothing has changed.
     pub async fn repair(&mut self, differences: &[Difference]) -> Result<()> {
         let state = self.aligned()?;
+        // A load that goes on, or is to begin, puts everything right.
+        let Some(cursor) = state.cursor.clone().filter(|_| !state.in_snapshot) else { return Ok(()) };
         let mut page = match self.client.changes(&query(&state, 0)).await {
             // The next pull loads everything again.
             Err(error) if error.code() == Some("cursor_gone") => return Ok(()),
@@ -104,7 +106,7 @@ impl SyncSession<SqliteStore> {
         page.changes = differences.iter().map(change).collect();
         // A piece of the copy's own snapshot: what it says holds, whatever the version of the copy is.
         (page.phase, page.reset, page.snapshot_id) = (Phase::Snapshot, false, state.snapshot);
-        page.cursor = state.cursor.clone().unwrap_or_default();
+        page.cursor = cursor;
         page.server_time = state.synced_at.unwrap_or(page.server_time);
         self.fetch_own(&mut page).await?;
         self.store.apply(&page, &state)?;
