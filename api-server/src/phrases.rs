@@ -46,7 +46,7 @@ phrases! {
     CONTROL_CHARACTERS "Must not contain control characters." "Không được chứa ký tự điều khiển.";
     NUMBER_BETWEEN "Must be a whole number from {} to {}." "Phải là số nguyên từ {} đến {}.";
     ONE_OF "Must be one of: {}." "Phải là một trong: {}.";
-    SOME_OF "Must be one or several of: {}." "Phải là một hoặc nhiều mã trong: {}.";
+    SOME_OF "Must be one or several of: {}." "Phải là một hoặc nhiều trong: {}.";
     GROUPS "Must be one or two of: {}." "Phải là một hoặc hai trong: {}.";
     BOOLEAN "Must be true or false." "Phải là true hoặc false.";
     WHOLE_NUMBER "Must be a whole number." "Phải là số nguyên.";
@@ -60,7 +60,7 @@ phrases! {
     SORTS "Must be one of: {}; descending with - before it." "Phải là một trong: {}; thêm - ở trước để xếp giảm dần.";
     NEEDS_A_WORD "Must hold a word." "Phải có ít nhất một từ.";
     AT_MOST_WORDS "Must hold at most {} words." "Chỉ được có nhiều nhất {} từ.";
-    NO_SUCH_FIELD "Known: {}; there is no {}." "Các trường có: {}; không có {}.";
+    NO_SUCH_FIELD "Known: {}; there is no {}." "Chỉ có: {}; không có {}.";
     ONLY_WITHOUT_CURSOR "Only without a cursor." "Chỉ dùng khi không có con trỏ.";
     TOO_WIDE "A list by {} has at most {} units with at most {} records: narrow it with unit, or sort by id." "Chỉ sắp xếp được theo {} khi danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id.";
 }

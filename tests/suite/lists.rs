@@ -244,7 +244,7 @@ on_both_engines! {
         }
         // What is valid is named.
         let refused = ward.office.get("/v1/members?sex=woman").await;
-        assert!(refused.text.contains("male, female, unspecified"), "{}", refused.text);
+        assert!(refused.text.contains("Male (male), Female (female), Unspecified (unspecified)"), "{}", refused.text);
     }
 
     async fn the_other_types_are_filtered_too(server: empty) {

@@ -177,7 +177,7 @@ on_both_engines! {
         assert_eq!((same.status, again.status), (304, 200));
         for call in ["/v1/positions?expand=basis", &format!("{path}?expand=")] {
             let refused = ward.office.get(call).await.refused(400, "invalid_parameter");
-            assert!(refused.text.contains("member_id, term_id, unit_id"), "{}", refused.text);
+            assert!(refused.text.contains("Member (member_id), Term (term_id), Unit (unit_id)"), "{}", refused.text);
         }
     }
 

@@ -40,10 +40,10 @@ impl From<ListError> for ApiError {
     fn from(error: ListError) -> Self {
         match error {
             ListError::NotReadable(field) => {
-                ApiError::new(&error::FIELD_NOT_READABLE).detail(phrases::OF_FIELD.with(field))
+                ApiError::new(&error::FIELD_NOT_READABLE).detail(phrases::OF_FIELD.of(field))
             }
             ListError::TooWide(sort) => {
-                ApiError::parameter("sort", phrases::TOO_WIDE.with(sort).with(FEW_UNITS).with(FEW_RECORDS))
+                ApiError::parameter("sort", phrases::TOO_WIDE.of(sort).with(FEW_UNITS).with(FEW_RECORDS))
             }
             ListError::Database(error) => error.into(),
         }

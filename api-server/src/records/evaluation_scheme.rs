@@ -5,7 +5,7 @@ use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{FEW, Lookup, WriteSet};
 use cell_records_types::faults::{DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE};
@@ -65,7 +65,7 @@ impl Slice for EvaluationScheme {
         let has_results = |round: &EvaluationRound| set.found(results(before, round.id)).next().is_some();
         if rounds.iter().any(|round| round.state > RoundState::Draft || has_results(round)) {
             for name in changed(before, scheme) {
-                verdict.fault(name, &SCHEME_IN_USE);
+                verdict.fault_about(name, &SCHEME_IN_USE, rules::called::<EvaluationScheme>("valid_to"));
             }
         }
         if change.changed(|scheme| (scheme.valid_from, scheme.valid_to)) {

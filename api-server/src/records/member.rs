@@ -344,7 +344,7 @@ fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     let mut free_from: Option<Date> = None;
     for stay in member.unit_history.iter().flat_map(|stays| stays.iter()) {
         if stay.from >= stay.to || free_from.is_some_and(|free| stay.from < free) || stay.to > since {
-            return verdict.fault("unit_history", &STAYS_OVERLAP);
+            return verdict.fault_about("unit_history", &STAYS_OVERLAP, rules::called::<Member>("unit_since"));
         }
         free_from = Some(stay.to);
     }

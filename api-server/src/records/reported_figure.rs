@@ -3,9 +3,10 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{FIGURE_IS_FIXED, PERIOD_INVALID};
+use cell_records_types::phrases::PERIOD_OR_DATE;
 use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
 
 impl Slice for ReportedFigure {
@@ -66,7 +67,9 @@ impl Slice for ReportedFigure {
             _ => false,
         };
         if !valid {
-            verdict.fault("as_of_precision", &PERIOD_INVALID);
+            let called = rules::called::<ReportedFigure>;
+            let either = PERIOD_OR_DATE.of(called("period_from")).of(called("period_to")).of(called("as_of_precision"));
+            verdict.fault_about("as_of_precision", &PERIOD_INVALID, either);
         }
     }
 }

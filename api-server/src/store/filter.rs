@@ -188,8 +188,7 @@ impl Takes {
             Takes::Codes(list) => {
                 let codes: BTreeSet<&str> = text.split(',').map(str::trim).collect();
                 if !codes.iter().all(|code| list.codes.iter().any(|one| one.code == *code)) {
-                    let names: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
-                    return Err(phrases::SOME_OF.with(names.join(", ")));
+                    return Err(phrases::SOME_OF.of(list.words()));
                 }
                 codes.into_iter().map(Value::from).collect()
             }

@@ -11,7 +11,8 @@ use crate::db::schema::grants as g;
 use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
 use crate::on;
 use cell_records_types::accounts::{CallerKind, Role, UnitGrant};
-use cell_records_types::{Class, Timestamp};
+use cell_records_types::phrases::{self, Words};
+use cell_records_types::{Class, FieldSpec, Timestamp};
 use diesel::sql_types::{Nullable, Text};
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl};
 use serde_json::json;
@@ -39,13 +40,23 @@ impl NewGrant {
     }
 }
 
-/// The fields that a grant may add, as `type.field`.
-pub fn sensitive_fields() -> Vec<String> {
+/// The fields that a grant may add, and their names as it has them: `type.field`.
+fn sensitive() -> impl Iterator<Item = (&'static FieldSpec, String)> {
     let of_kind = |kind: &'static Kind| {
         let sensitive = kind.fields.iter().filter(|field| field.class == Class::Sensitive);
-        sensitive.map(|field| format!("{}.{}", kind.name, field.name))
+        sensitive.map(|field| (field, format!("{}.{}", kind.name, field.name)))
     };
-    KINDS.iter().flat_map(of_kind).collect()
+    KINDS.iter().flat_map(of_kind)
+}
+
+/// The names of the fields that a grant may add.
+pub fn sensitive_fields() -> Vec<String> {
+    sensitive().map(|(_, name)| name).collect()
+}
+
+/// The fields that a grant may add, for a message.
+pub fn sensitive_words() -> Words {
+    Words::list(sensitive().map(|(field, name)| field.label.named(&name))).or_where_long(&phrases::SENSITIVE_FIELDS)
 }
 
 /// Whether a grant may add this field.

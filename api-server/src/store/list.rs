@@ -22,6 +22,7 @@ use super::tree::ROOT;
 use crate::db::reads::Reads;
 use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Loads, Sql, Type, Value, Verbs};
 use crate::on;
+use cell_records_types::phrases::Words;
 use cell_records_types::{FieldSpec, Timestamp};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
@@ -58,9 +59,9 @@ pub type ListPosition = (Vec<Value>, Uuid);
 #[derive(Debug)]
 pub enum ListError {
     /// No grant reads this field.
-    NotReadable(&'static str),
+    NotReadable(Words),
     /// This sort needs a list of at most [`FEW_UNITS`] units and [`FEW_RECORDS`] records.
-    TooWide(&'static str),
+    TooWide(Words),
     /// The database failed.
     Database(DbError),
 }
@@ -112,11 +113,18 @@ impl List {
         asked.filter_map(|name| self.kind.field(name)).collect()
     }
 
+    /// Why the list cannot be sorted as it is asked for.
+    fn too_wide(&self) -> ListError {
+        let name = self.sort().name;
+        let sort = self.kind.any_field(name).map_or_else(|| Words::plain(name), FieldSpec::words);
+        ListError::TooWide(sort)
+    }
+
     /// The units where the caller may ask what depends on these fields.
     fn units(&self, scope: &Scope, fields: &[&'static FieldSpec]) -> Result<Units, ListError> {
         let readable = |kind: &'static Kind, field: &'static FieldSpec| {
             let nowhere = !scope.units(kind, &[]).is_empty() && scope.units(kind, &[field]).is_empty();
-            if nowhere { Err(ListError::NotReadable(field.name)) } else { Ok(()) }
+            if nowhere { Err(ListError::NotReadable(field.words())) } else { Ok(()) }
         };
         for field in fields {
             readable(self.kind, field)?;
@@ -136,8 +144,8 @@ impl List {
         }
         let everywhere = || scope.tree.subtree(ROOT, FEW_UNITS).map(Units::Few);
         match units {
-            Units::All => everywhere().ok_or(ListError::TooWide(self.sort().name)),
-            Units::Under(..) => Err(ListError::TooWide(self.sort().name)),
+            Units::All => everywhere().ok_or_else(|| self.too_wide()),
+            Units::Under(..) => Err(self.too_wide()),
             few => Ok(few),
         }
     }
@@ -196,7 +204,7 @@ impl List {
         }
         match self.sort().indexed {
             true => Ok(Units::Under(Vec::new(), few)),
-            false => Err(ListError::TooWide(self.sort().name)),
+            false => Err(self.too_wide()),
         }
     }
 

@@ -10,6 +10,8 @@ use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types as types;
 use cell_records_types::fields::Shape;
+use cell_records_types::phrases::{self, Words};
+use cell_records_types::record::ENVELOPE;
 use cell_records_types::sync::MatchBy;
 use cell_records_types::{Class, FieldSpec, Label, Sample};
 use serde_json::Map;
@@ -276,6 +278,16 @@ impl Kind {
     pub fn field(&self, name: &str) -> Option<&'static FieldSpec> {
         let all = || self.fields.iter().map(|field| (field.name, field)).collect();
         self.by_name.get_or_init(all).get(name).copied()
+    }
+
+    /// The same, among those that every record has, too.
+    pub fn any_field(&self, name: &str) -> Option<&'static FieldSpec> {
+        self.field(name).or_else(|| ENVELOPE.iter().find(|field| field.name == name))
+    }
+
+    /// The types for a message.
+    pub fn all_words() -> Words {
+        Words::list(KINDS.iter().map(|kind| kind.label.named(kind.name))).or_where_long(&phrases::TYPES)
     }
 
     /// Whether a field has a default.

@@ -173,8 +173,7 @@ fn number(params: &mut Params, name: &'static str, (low, high): (usize, usize), 
 }
 
 fn types(text: &str) -> Result<TypeSet, Words> {
-    let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let unknown = || phrases::SOME_OF.with(known());
+    let unknown = || phrases::SOME_OF.of(Kind::all_words());
     text.split(',').map(|name| Kind::named(name.trim()).ok_or_else(unknown)).collect()
 }
 

@@ -4,7 +4,7 @@
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::body::object;
 use crate::store::items::{Expected, Item};
-use crate::store::registry::{KINDS, Kind};
+use crate::store::registry::Kind;
 use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::fields::{Field, Shape, integer};
 use cell_records_types::phrases::{self, Words};
@@ -102,9 +102,7 @@ fn item(value: Value) -> Item {
     let kind = from.required::<Text<100>, String>("type");
     let known = kind.as_deref().and_then(Kind::named);
     if kind.is_some() && known.is_none() {
-        let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        let names = Words::plain(names.join(", "));
-        from.report.within("type", |report| report.fault_about(&faults::UNKNOWN_CODE, names));
+        from.report.within("type", |report| report.fault_about(&faults::UNKNOWN_CODE, Kind::all_words()));
     }
     let before = from.report.faults.len();
     let id = from.take::<Id, Reference>("id");

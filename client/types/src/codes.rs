@@ -2,6 +2,7 @@
 
 use crate::Label;
 use crate::fields::Shape;
+use crate::phrases::{self, Words};
 use std::borrow::Cow;
 
 /// An enum of the contract.
@@ -12,6 +13,20 @@ pub struct CodeList {
     pub name: &'static str,
     /// Its codes, in order.
     pub codes: &'static [Code],
+}
+
+impl CodeList {
+    /// Its codes for a message, each by its label; a long list by the label of the field that has it.
+    pub fn words(&self) -> Words {
+        let codes = self.codes.iter().map(|one| one.label.named(one.code));
+        Words::list(codes).or_where_long(phrases::CODES_OF.of(self.named()))
+    }
+
+    fn named(&self) -> Words {
+        let mut fields = crate::RECORD_TYPES.iter().flat_map(|one| one.fields);
+        let field = fields.find(|field| matches!(field.shape, Shape::Code(list) if list.name == self.name));
+        field.map_or_else(|| Words::plain(self.name), |field| field.label.named(self.name))
+    }
 }
 
 /// One code of a list.
@@ -125,8 +140,7 @@ macro_rules! codes {
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
                 let Some(text) = report.text(value) else { return };
                 if $name::from_code(text).is_none() {
-                    let codes = $crate::phrases::Words::plain([$($code),+].join(", "));
-                    report.fault_about(&$crate::faults::UNKNOWN_CODE, codes);
+                    report.fault_about(&$crate::faults::UNKNOWN_CODE, Self::LIST.words());
                 }
             }
         }

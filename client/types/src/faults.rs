@@ -40,15 +40,15 @@ fault_codes! {
     EMPTY "empty" "Must not be empty." "Không được để trống.";
     CONTROL_CHARACTER "control_character" "Must not contain control characters." "Không được chứa ký tự điều khiển.";
     OUT_OF_RANGE "out_of_range" "Must be {}." "Phải là {}.";
-    UNKNOWN_CODE "unknown_code" "Must be one of: {}." "Phải là một trong các mã: {}.";
+    UNKNOWN_CODE "unknown_code" "Must be one of: {}." "Phải là một trong: {}.";
     REFERENCE_INVALID "reference_invalid" "Must be a UUID or ext:<system>:<value>." "Phải là UUID hoặc ext:<hệ thống>:<giá trị>.";
     REFERENCE_NOT_FOUND "reference_not_found" "No record was found for this reference." "Không tìm thấy bản ghi được dẫn chiếu.";
     FIELD_NOT_WRITABLE "field_not_writable" "You may not write this field." "Bạn không có quyền ghi trường này.";
     READ_ONLY "read_only" "This field cannot be written; use the operation that changes it." "Không ghi trực tiếp được trường này; hãy dùng thao tác tương ứng.";
     DUPLICATE_CODE "duplicate_code" "This code is in the list twice." "Mã này lặp lại trong danh sách.";
-    IDENTITY_REQUIRED "identity_required" "Name an id or an external id, so that a repeat cannot double the record." "Cần có id hoặc mã ngoài để gửi lại không tạo bản ghi trùng.";
+    IDENTITY_REQUIRED "identity_required" "Name an id or an external id, so that a repeat cannot double the record." "Cần có mã bản ghi hoặc mã ngoài để gửi lại không tạo bản ghi trùng.";
     EXTERNAL_ID_TAKEN "external_id_taken" "Another record holds this external id." "Mã ngoài này đã thuộc bản ghi khác.";
-    ID_TAKEN "id_taken" "This id cannot be used." "Không dùng được id này.";
+    ID_TAKEN "id_taken" "This id cannot be used." "Không dùng được mã bản ghi này.";
     UNIT_CYCLE "unit_cycle" "A unit cannot be below itself." "Tổ chức không thể trực thuộc chính nó.";
     PARENT_SINCE_OUT_OF_RANGE "parent_since_out_of_range" "Must be between the previous date and today." "Phải nằm giữa ngày trước đó và hôm nay.";
     CODE_TAKEN "code_taken" "Another unit under the same parent has this code." "Tổ chức khác cùng cấp trên trực tiếp đã có mã này.";
@@ -62,11 +62,11 @@ fault_codes! {
     IN_THE_FUTURE "in_the_future" "Must not be in the future." "Không được là ngày trong tương lai.";
     OFFICIAL_BEFORE_ADMISSION "official_before_admission" "The official date is before the admission date." "Ngày chính thức trước ngày vào Đảng.";
     UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not be in the future." "Không được là ngày trong tương lai.";
-    STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by unit_since." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không chồng nhau và kết thúc trước unit_since.";
+    STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by “{}”." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không chồng nhau và kết thúc trước “{}”.";
     NUMBER_TAKEN "number_taken" "Another member holds this number." "Số này đã thuộc đảng viên khác.";
     TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";
     OFFICE_TAKEN "office_taken" "The unit has this office filled already." "Chức vụ này của tổ chức đang có người giữ.";
-    SCHEME_IN_USE "scheme_in_use" "A round beyond draft, or one with results, uses the scheme: only valid_to and labels can be changed." "Đã có đợt đánh giá đang tiến hành hoặc có kết quả dùng bộ tiêu chí: chỉ sửa được valid_to và nhãn.";
+    SCHEME_IN_USE "scheme_in_use" "A round beyond draft, or one with results, uses the scheme: only “{}” and labels can be changed." "Đã có đợt đánh giá đang tiến hành hoặc có kết quả dùng bộ tiêu chí: chỉ sửa được “{}” và nhãn.";
     SCHEME_FIXED "scheme_fixed" "The scheme of a round cannot be changed; make another round." "Không đổi được bộ tiêu chí của đợt đánh giá; hãy lập đợt khác.";
     ROUND_EXISTS "round_exists" "The unit has a round of this scheme and period already." "Tổ chức đã có đợt đánh giá của bộ tiêu chí và kỳ này.";
     OUT_OF_FORCE "out_of_force" "The scheme is not in force in the period of the round." "Bộ tiêu chí không có hiệu lực trong kỳ của đợt đánh giá.";
@@ -79,7 +79,7 @@ fault_codes! {
     SCORE_MISMATCH "score_mismatch" "The score must be the sum of the score sheet." "Điểm phải bằng tổng của bảng điểm.";
     EXCLUDED_WITH_LEVELS "excluded_with_levels" "An excluded subject has no levels." "Đối tượng không đánh giá thì không có mức xếp loại.";
     FIGURE_IS_FIXED "figure_is_fixed" "A reported figure cannot be edited; record a correction." "Số liệu đã báo cáo không sửa được; hãy ghi bản đính chính.";
-    PERIOD_INVALID "period_invalid" "Give period_from and period_to, or as_of_precision with the date that it allows." "Cần period_from và period_to, hoặc as_of_precision cùng ngày phù hợp.";
+    PERIOD_INVALID "period_invalid" "Give {}." "Cần có {}.";
     UNIT_FIXED "unit_fixed" "The unit of this record cannot be changed." "Không đổi được tổ chức của bản ghi này.";
     REASON_REQUIRED "reason_required" "A reason is required here: {}." "Cần nêu lý do: {}.";
     STILL_REFERENCED "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
@@ -147,16 +147,16 @@ impl Fault {
 
 /// Most faults that are reported, and kept, of one body or item.
 pub const MAX_FAULTS: usize = 50;
-/// Longest pointer and longest argument of a fault, in bytes: a pointer holds names as they were sent.
-const LONGEST_PART: usize = 200;
+/// Longest pointer of a fault, in bytes: it holds names as they were sent.
+const LONGEST_POINTER: usize = 200;
 
-/// The first [`MAX_FAULTS`] of them, pointers and arguments cut at 200 bytes: as much as is worth reading, and what an
-/// answer and a row of the database may grow to.
+/// The first [`MAX_FAULTS`] of them, pointers cut at 200 and arguments at 400 bytes: as much as is worth reading, and
+/// what an answer and a row of the database may grow to.
 pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.truncate(MAX_FAULTS);
     for fault in &mut faults {
-        fault.pointer.truncate(fault.pointer.floor_char_boundary(LONGEST_PART));
-        fault.argument.cut(LONGEST_PART);
+        fault.pointer.truncate(fault.pointer.floor_char_boundary(LONGEST_POINTER));
+        fault.argument.cut();
     }
     faults
 }
@@ -239,9 +239,24 @@ mod tests {
             bounded(vec![fault]).remove(0).argument.text(true).to_owned()
         };
         let list = |codes: usize| vec!["four"; codes].join(", ");
-        assert_eq!(cut(&list(33)), list(33));
-        assert_eq!(cut(&list(34)), format!("{}, …", list(32)));
-        assert_eq!(cut(&"đ".repeat(101)), format!("{}…", "đ".repeat(98)));
+        assert_eq!(cut(&list(67)), list(67));
+        assert_eq!(cut(&list(68)), format!("{}, …", list(66)));
+        assert_eq!(cut(&"đ".repeat(201)), format!("{}…", "đ".repeat(198)));
+    }
+
+    #[test]
+    fn a_code_is_named_by_its_label_and_a_long_list_by_where_it_is() {
+        let sex = crate::Sex::LIST.words();
+        assert_eq!(sex.text(true), "Nam (male), Nữ (female), Không xác định (unspecified)");
+        assert_eq!(sex.text(false), "Male (male), Female (female), Unspecified (unspecified)");
+        let ethnicity = crate::Ethnicity::LIST.words();
+        assert_eq!(ethnicity.text(true), "các mã của danh mục Dân tộc (ethnicity), xem GET /v1/code_lists");
+        for list in crate::codes::code_lists() {
+            let mut words = list.words();
+            let whole = words.clone();
+            words.cut();
+            assert_eq!(words, whole, "{}", list.name);
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub struct Phrase {
     pub vi: &'static str,
 }
 
+/// Longest text of words that are put into a message, in bytes: as much as is worth reading.
+const LONGEST: usize = 400;
+
 /// Words in both languages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Words {
@@ -30,6 +33,13 @@ impl Phrase {
     /// The phrase with words in the language of each text for its first `{}`.
     pub fn of(&'static self, words: impl Into<Words>) -> Words {
         Words::from(self).of(words)
+    }
+}
+
+impl Label {
+    /// The label with what programs say for it: `Nam (male)`.
+    pub fn named(self, name: &str) -> Words {
+        NAMED.of(self).with(name)
     }
 }
 
@@ -73,16 +83,22 @@ impl Words {
         Words { en: en.join(", "), vi: vi.join(", ") }
     }
 
+    /// These words, or where they are longer than a message should hold, others that say where to find them.
+    #[must_use]
+    pub fn or_where_long(self, elsewhere: impl Into<Words>) -> Self {
+        if self.en.len().max(self.vi.len()) > LONGEST { elsewhere.into() } else { self }
+    }
+
     /// In Vietnamese or English.
     pub fn text(&self, vietnamese: bool) -> &str {
         if vietnamese { &self.vi } else { &self.en }
     }
 
-    /// Cuts each text to so many bytes; one that is longer, such as a list of codes, behind a comma if it has one.
-    pub(crate) fn cut(&mut self, most: usize) {
+    /// Cuts each text to [`LONGEST`]; one that is longer, such as a list, behind a comma if it has one.
+    pub(crate) fn cut(&mut self) {
         for text in [&mut self.en, &mut self.vi] {
-            if text.len() > most {
-                text.truncate(text.floor_char_boundary(most.saturating_sub('…'.len_utf8())));
+            if text.len() > LONGEST {
+                text.truncate(text.floor_char_boundary(LONGEST - '…'.len_utf8()));
                 text.truncate(text.rfind(", ").map_or(text.len(), |comma| comma + 2));
                 text.push('…');
             }
@@ -158,6 +174,15 @@ phrases! {
     PROFILE_NUMBER "6 digits and 1 to 3 letters" "6 chữ số và 1 đến 3 chữ cái";
     READABLE_RECORD "a readable record" "một bản ghi đọc được";
     IN_400_DAYS "a time in the next 400 days" "một thời điểm trong 400 ngày tới";
+    PERIOD_OR_DATE "“{}” and “{}”, or “{}” with the date that it allows" "“{}” và “{}”, hoặc “{}” cùng ngày phù hợp";
+    GRANT_FROM "From" "Có hiệu lực từ";
+    // A label, and what programs say for it.
+    NAMED "{} ({})" "{} ({})";
+    // What is too long to be listed.
+    CODES_OF "the codes of the list {}, see GET /v1/code_lists" "các mã của danh mục {}, xem GET /v1/code_lists";
+    FIELDS_OF "the fields of {}, see GET /v1/record_types" "các trường của {}, xem GET /v1/record_types";
+    SENSITIVE_FIELDS "the sensitive fields of GET /v1/record_types" "các trường nhạy cảm của GET /v1/record_types";
+    TYPES "the types of GET /v1/record_types" "các loại của GET /v1/record_types";
     // From one code to another.
     MOVE "{} → {}" "{} → {}";
     GENERAL_EDUCATION "a class of 12 or 10, such as 12/12" "lớp của hệ 12 hoặc 10 năm, như 12/12";

@@ -3,6 +3,7 @@
 use crate::codes::Class;
 use crate::faults::Report;
 use crate::fields::{Field, Shape};
+use crate::phrases::Words;
 use crate::{List, Text, Timestamp, Uuid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -157,6 +158,13 @@ pub struct FieldSpec {
     pub shape: Shape,
     /// Normalises a value in place and reports its faults.
     pub check: fn(&mut Value, &mut Report),
+}
+
+impl FieldSpec {
+    /// The field for a message.
+    pub fn words(&self) -> Words {
+        self.label.named(self.name)
+    }
 }
 
 crate::object! {

@@ -40,7 +40,7 @@ pub async fn counts(
 }
 
 fn groups(kind: &'static Kind, text: &str) -> Result<Vec<Group>, Words> {
-    let wrong = || phrases::GROUPS.with(Group::of(kind).map(|group| group.name).collect::<Vec<_>>().join(", "));
+    let wrong = || phrases::GROUPS.of(Words::list(Group::of(kind).map(|group| group.words(kind))));
     let named = |name: &str| Group::of(kind).find(|group| group.name == name.trim()).ok_or_else(wrong);
     let mut by = Vec::new();
     for name in text.split(',') {

@@ -42,8 +42,9 @@ impl Expandable {
     /// Which there are, where one is named that there is not.
     pub fn list(kind: &'static Kind, text: &str) -> Result<Vec<Expandable>, Words> {
         let named = |name: &str| Expandable::of(kind).find(|one| one.name == name.trim());
-        let known = || Expandable::of(kind).map(|one| one.name).collect::<Vec<_>>().join(", ");
-        text.split(',').map(|name| named(name).ok_or_else(|| phrases::SOME_OF.with(known()))).collect()
+        let known =
+            || Words::list(Expandable::of(kind).filter_map(|one| kind.any_field(one.name)).map(FieldSpec::words));
+        text.split(',').map(|name| named(name).ok_or_else(|| phrases::SOME_OF.of(known()))).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use cell_records_types::metadata::{
     FieldInfo, FilterInfo, GroupInfo, PartInfo, RecordTypeInfo, SortInfo, ValueInfo, ValueType, VerbInfo,
 };
 use cell_records_types::record::{ENVELOPE, Group};
-use cell_records_types::{FieldSpec, Label, TypeInfo};
+use cell_records_types::{Label, TypeInfo};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use utoipa::openapi::{RefOr, Schema};
@@ -58,11 +58,6 @@ fn group(group: &Group) -> GroupInfo {
     GroupInfo { name: group.name.into(), label_vi: group.label.vi.into(), label_en: group.label.en.into() }
 }
 
-/// The declaration of a field, one of the envelope included.
-fn spec(kind: &Kind, name: &str) -> Option<&'static FieldSpec> {
-    kind.field(name).or_else(|| ENVELOPE.iter().find(|field| field.name == name))
-}
-
 /// The fields in the order of the form: the unit, the groups, what no group names, and the envelope.
 fn fields(kind: &Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<FieldInfo> {
     let (first, last) = (groups.first().unwrap_or(&ENVELOPE_GROUP), groups.last().unwrap_or(&ENVELOPE_GROUP));
@@ -80,7 +75,7 @@ fn fields(kind: &Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<
         .chain(below.into_iter().chain(envelope).map(|name| (name, &ENVELOPE_GROUP)));
     let required = |name: &str| create["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
     let field = |(index, (name, group)): (usize, (&'static str, &Group))| {
-        let (spec, schema) = (spec(kind, name)?, property(schema, name));
+        let (spec, schema) = (kind.any_field(name)?, property(schema, name));
         let default = kind.defaults.iter().find(|(field, _)| *field == name).map(|(_, value)| value);
         Some(FieldInfo {
             name: name.into(),
@@ -166,7 +161,7 @@ fn value(shape: &Shape, schema: &Value) -> ValueInfo {
 }
 
 fn filter(kind: &Kind, filter: &Filter) -> FilterInfo {
-    let field = spec(kind, filter.field).map_or(Label { vi: "", en: "" }, |field| field.label);
+    let field = kind.any_field(filter.field).map_or(Label { vi: "", en: "" }, |field| field.label);
     let (label_vi, label_en) = filter.label(field);
     let takes = filter.test.takes();
     let shape = match takes {
@@ -194,7 +189,7 @@ fn filter(kind: &Kind, filter: &Filter) -> FilterInfo {
 
 fn sorts(kind: &Kind) -> Vec<SortInfo> {
     let sort = |name: &'static str, everywhere| {
-        let label = spec(kind, name)?.label;
+        let label = kind.any_field(name)?.label;
         Some(SortInfo { name: name.into(), label_vi: label.vi.into(), label_en: label.en.into(), everywhere })
     };
     kind.sorts.iter().chain(&COMMON_SORTS).filter_map(|one| sort(one.name, one.indexed)).collect()

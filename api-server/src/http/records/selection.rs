@@ -8,7 +8,8 @@ use crate::phrases;
 use crate::store::record::{Stored, show};
 use crate::store::registry::Kind;
 use crate::store::scope::Scope;
-use cell_records_types::phrases::Words;
+use cell_records_types::FieldSpec;
+use cell_records_types::phrases::{FIELDS_OF, Words};
 use cell_records_types::record::ENVELOPE;
 use serde_json::{Map, Value};
 
@@ -93,12 +94,11 @@ impl Selection {
 /// The fields that were named, and those that a record always has.
 fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
     let named = || text.split(',').map(str::trim);
-    let known = || ENVELOPE.iter().chain(kind.fields).map(|field| field.name);
-    match named().find(|name| !known().any(|known| known == *name)) {
+    match named().find(|name| kind.any_field(name).is_none()) {
         None => Ok(ALWAYS.into_iter().chain(named()).map(str::to_owned).collect()),
         Some(name) => {
-            let known: Vec<&str> = known().collect();
-            Err(phrases::NO_SUCH_FIELD.with(known.join(", ")).with(name))
+            let known = Words::list(ENVELOPE.iter().chain(kind.fields).map(FieldSpec::words));
+            Err(phrases::NO_SUCH_FIELD.of(known.or_where_long(FIELDS_OF.of(kind.label))).with(name))
         }
     }
 }

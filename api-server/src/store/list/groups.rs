@@ -6,6 +6,7 @@ use crate::db::{Guid, Id, Sql, Type, Value};
 use crate::store::filter::Filter;
 use crate::store::registry::Kind;
 use crate::store::scope::Scope;
+use cell_records_types::phrases::Words;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 /// Most groups of a count.
@@ -28,6 +29,12 @@ impl Group {
             Some(Group { name: filter.name, filter: Some(filter), column: filter.test.column()? })
         });
         filters.chain([Group { name: "unit_id", filter: None, column: "unit_id" }])
+    }
+
+    /// The group for a message.
+    pub fn words(&self, kind: &Kind) -> Words {
+        let field = self.filter.map_or(self.name, |filter| filter.field);
+        kind.any_field(field).map_or_else(|| Words::plain(self.name), |field| field.label.named(self.name))
     }
 
     /// The cells of the column, each in the place of its type.
