@@ -188,7 +188,7 @@ impl Client {
         self.without_account(Call::plain_post(&["v1", "auth", "login"]).json(login)?).await
     }
 
-    /// Spends a refresh token for new tokens. It works once; a second use more than 30 seconds later
+    /// Spends a refresh token for new tokens. Within 30 seconds of its first use it works three more times; a later use
     /// ends the session.
     ///
     /// # Errors

@@ -21,7 +21,8 @@ object! {
     /// A refresh, or a logout.
     pub struct RefreshToken {
         required {
-            /// The refresh token: `crr_…`. Works once; a second use more than 30 seconds later ends the session.
+            /// The refresh token: `crr_…`. Its first use replaces it. Within 30 seconds of that it works three more times;
+            /// a later use ends the session.
             refresh_token: Text<100>,
         }
         optional {}
