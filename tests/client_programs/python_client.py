@@ -14,14 +14,14 @@ from cell_records_client.models import (
     ChangeUpsert,
     ErrorCode,
     ListMembersCount,
-    ListMembersStatusItem,
     Login,
     Member,
     MemberCreate,
     MemberPage,
+    MemberStatus,
     MemberUpdate,
     Problem,
-    PullChangesTypesItem,
+    RecordTypeName,
     Sex,
     Tokens,
 )
@@ -43,7 +43,7 @@ following = {}
 while following is not None:
     page = list_members.sync(
         client=client,
-        status=[ListMembersStatusItem.OFFICIAL, ListMembersStatusItem.PROBATIONARY],
+        status=[MemberStatus.OFFICIAL, MemberStatus.PROBATIONARY],
         sex=[Sex.FEMALE],
         limit=200,
         count=ListMembersCount.EXACT,
@@ -114,7 +114,7 @@ def pull(**parameters):
             return page.cursor
 
 
-cursor = pull(types=[PullChangesTypesItem.MEMBER])
+cursor = pull(types=[RecordTypeName.MEMBER])
 assert copy[member.id] == 3
 
 current = get_member.sync_detailed(str(member.id), client=client)

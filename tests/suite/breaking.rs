@@ -62,6 +62,7 @@ fn small() -> Value {
             "Fish": {"type": "object"},
             "CatCreate": {"type": "object", "required": ["name"], "properties": {
                 "name": {"type": "string", "maxLength": 100}, "age": {"type": ["integer", "null"]},
+                "tail": {"type": "boolean", "default": true},
             }},
         }},
     })
@@ -95,6 +96,8 @@ fn each_kind_of_breaking_change_is_found() {
         (format!("{CREATE}/properties/age"), Value::Null, "the property age is gone"),
         (format!("{CREATE}/properties/age/type"), json!("integer"), "its type was"),
         (format!("{CREATE}/properties/age/enum"), json!([1, 2]), "it takes some values only"),
+        (format!("{CREATE}/properties/tail/default"), json!(false), "its default was true"),
+        (format!("{CREATE}/properties/tail/default"), Value::Null, "its default was true"),
         (CREATE.to_owned(), Value::Null, "the schema is gone"),
     ];
     for (pointer, value, said) in changes {

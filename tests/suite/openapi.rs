@@ -3,7 +3,7 @@
 use crate::support::documented::{DOCUMENT, operations, resolved};
 use crate::support::on_both_engines;
 use cell_records_server::store::registry::KINDS;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Whether it has an example anywhere.
 fn has_example(part: &Value) -> bool {
@@ -108,6 +108,49 @@ fn everything_that_is_stated_among_the_components_is_used() {
             assert!(DOCUMENT.to_string().contains(&reference), "{reference}");
         }
     }
+}
+
+#[test]
+fn what_a_body_may_leave_out_has_its_default_in_the_schema() {
+    let property = |schema: &str, name: &str| &DOCUMENT["components"]["schemas"][schema]["properties"][name];
+    let mut checked = 0;
+    for kind in &KINDS {
+        let [answer, create, update] = kind.schema_names();
+        for (name, text) in kind.defaults.iter().filter_map(|(name, text)| Some((*name, (*text)?))) {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(property(&create, name)["default"], value, "{create}.{name}");
+            for other in [&answer, &update] {
+                assert_eq!(property(other, name)["default"], Value::Null, "{other}.{name}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 5);
+    for (schema, name, value) in [
+        ("PushBatch", "mode", json!("record")),
+        ("PushBatch", "return", json!("minimal")),
+        ("PushBatch", "on_possible_duplicate", json!("store")),
+        ("PushBatch", "dry_run", json!(false)),
+        ("PushItem", "replace", json!(false)),
+        ("Rotation", "overlap_seconds", json!(86_400)),
+    ] {
+        assert_eq!(property(schema, name)["default"], value, "{schema}.{name}");
+    }
+}
+
+#[test]
+fn the_names_of_the_record_types_are_listed_once() {
+    fn count(value: &Value, of: &Value) -> usize {
+        let inside: usize = match value {
+            Value::Object(map) => map.values().map(|value| count(value, of)).sum(),
+            Value::Array(list) => list.iter().map(|value| count(value, of)).sum(),
+            _ => 0,
+        };
+        inside + usize::from(value == of)
+    }
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    assert_eq!(DOCUMENT["components"]["schemas"]["RecordTypeName"]["enum"], json!(names));
+    assert_eq!(count(&DOCUMENT, &json!(names)), 1);
 }
 
 on_both_engines! {

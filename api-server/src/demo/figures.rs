@@ -186,7 +186,8 @@ fn figure(indicator: &str, when: When, value: Decimal, measure: Measure, words: 
 
 fn dimensions(of: Dimensions) -> Option<cell_records_types::Dimensions> {
     let map = of.iter().map(|(name, values)| {
-        ((*name).to_owned(), values.iter().map(|value| cell_records_types::Text::from(*value)).collect())
+        let values: Vec<_> = values.iter().map(|value| cell_records_types::Text::from(*value)).collect();
+        ((*name).to_owned(), values.into())
     });
     (!of.is_empty()).then(|| map.collect())
 }

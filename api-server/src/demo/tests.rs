@@ -147,7 +147,11 @@ fn the_figures_stay_as_they_are_printed() {
     let value = |code: &str, year: Option<&str>, dimension: Option<&str>| -> Vec<String> {
         let fits = figures.iter().filter(|figure| {
             let starts = figure.period_from.map(|from| from.to_string());
-            let own = figure.dimensions.iter().flat_map(|of| of.values().flatten()).map(|text| text.to_string());
+            let own = figure
+                .dimensions
+                .iter()
+                .flat_map(|of| of.values().flat_map(|list| list.iter()))
+                .map(|text| text.to_string());
             *figure.indicator_code == *code
                 && year.is_none_or(|year| starts.is_some_and(|from| from.starts_with(year)))
                 && own.collect::<Vec<_>>() == dimension.map(str::to_owned).into_iter().collect::<Vec<_>>()

@@ -38,6 +38,7 @@ pub struct Document {
 /// Adds to each operation what follows from its shape: shared parameters, headers, errors.
 fn complete(api: &mut utoipa::openapi::OpenApi) {
     let components = api.components.get_or_insert_default();
+    problem::add(components);
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
             parameters::share(path, operation);

@@ -14,19 +14,15 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use cell_records_types::Timestamp;
-use cell_records_types::accounts::{CallerKind, IssuedToken, Rotation, Token, TokenCreate};
+use cell_records_types::accounts::{CallerKind, IssuedToken, Overlap, Rotation, Token, TokenCreate};
 use cell_records_types::faults::{EMPTY, Fault, OUT_OF_RANGE, REFERENCE_NOT_FOUND};
 use cell_records_types::pages::Page;
-use cell_records_types::phrases::{IN_400_DAYS, Words};
+use cell_records_types::phrases::IN_400_DAYS;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 /// How long a token lives by default: 365 days, in microseconds.
 const LIFETIME: i64 = 365 * 86_400 * 1_000_000;
-/// How long the old secret works after a rotation by default: one day, in seconds.
-const OVERLAP: i32 = 86_400;
-/// The longest overlap of a rotation: seven days, in seconds.
-const LONGEST_OVERLAP: i32 = 604_800;
 
 /// Registers the routes of this file.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -159,14 +155,10 @@ async fn rotate_token(
     idempotency::refuse(&request)?;
     let body = body?;
     let form = if body.0.is_empty() { None } else { Some(body.form::<Rotation>()?.0) };
-    let (overlap, end) =
-        form.map_or((OVERLAP, None), |form| (form.overlap_seconds.unwrap_or(OVERLAP), form.expires_at));
-    let mut faults: Vec<Fault> = end.and_then(|end| end_fault(end, who.view.now)).into_iter().collect();
-    if overlap > LONGEST_OVERLAP {
-        faults.push(Fault::new("/overlap_seconds", &OUT_OF_RANGE).about(Words::plain("0 – 604800")));
-    }
-    if !faults.is_empty() {
-        return Err(ApiError::invalid(faults));
+    let Rotation { overlap_seconds, expires_at: end, .. } = form.unwrap_or_else(Rotation::new);
+    let Overlap(overlap) = overlap_seconds.unwrap_or_default();
+    if let Some(fault) = end.and_then(|end| end_fault(end, who.view.now)) {
+        return Err(ApiError::invalid(vec![fault]));
     }
     let by = client::by(&request, Some(&who));
     let rotated = administration::write(&app, &who, move |tx, scope| {

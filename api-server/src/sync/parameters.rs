@@ -79,8 +79,14 @@ impl IntoParams for FeedRequest {
         let types = one_of(KINDS.iter().map(|kind| kind.name.to_owned()));
         vec![
             parameter("cursor", text(), "Where the last page ended; absent on the first call.").build(),
-            several("types", types.into(), "Record types; absent: all that the caller reads.").build(),
-            several("units", reference(), "Up to 8 units, each with all below it; absent: the whole scope.").build(),
+            several("types", types.into(), None, "Record types; absent: all that the caller reads.").build(),
+            several(
+                "units",
+                reference(),
+                Some(MAX_UNITS),
+                "Up to 8 units, each with all below it; absent: the whole scope.",
+            )
+            .build(),
             parameter("limit", number(LIMIT_BETWEEN, LIMIT).into(), "Most changes of the page.").build(),
             parameter("max_bytes", number(MAX_BYTES_BETWEEN, MAX_BYTES).into(), "Largest page, in bytes.").build(),
             parameter(

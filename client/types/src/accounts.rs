@@ -61,6 +61,7 @@ pub struct Grant {
     pub until: Option<Timestamp>,
     /// Sensitive fields that it adds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Text<100>>, max_items = 50))]
     pub fields: Vec<String>,
 }
 
@@ -77,6 +78,7 @@ pub struct UnitGrant {
     /// Username, or the system's code.
     pub account_name: String,
     /// Name of the person or the system.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text<100>))]
     pub display_name: String,
     /// The role.
     pub role: Role,
@@ -90,6 +92,7 @@ pub struct UnitGrant {
     pub until: Option<Timestamp>,
     /// Sensitive fields that it adds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Text<100>>, max_items = 50))]
     pub fields: Vec<String>,
 }
 
@@ -138,10 +141,13 @@ pub struct User {
     /// The account's id.
     pub id: Uuid,
     /// From 1, plus 1 with each change.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i64,
     /// Login name.
+    #[cfg_attr(feature = "openapi", schema(value_type = Username))]
     pub username: String,
     /// Name shown to others.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text<100>))]
     pub display_name: String,
     /// The unit that the account belongs to.
     pub unit_id: Uuid,
@@ -211,14 +217,19 @@ pub struct System {
     /// The account's id.
     pub id: Uuid,
     /// From 1, plus 1 with each change.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i64,
     /// Unique code: the `system` of its external ids.
+    #[cfg_attr(feature = "openapi", schema(value_type = SystemCode))]
     pub code: String,
     /// Name of the system.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text<100>))]
     pub name: String,
     /// Contact for questions about it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text))]
     pub contact: String,
     /// What it exchanges data for.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text<500>))]
     pub purpose: String,
     /// The unit that the account belongs to.
     pub unit_id: Uuid,
@@ -248,6 +259,7 @@ pub struct Me {
     /// Username, or the system's code.
     pub name: String,
     /// Name shown to others.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text<100>))]
     pub display_name: String,
     /// The unit that the account belongs to.
     pub unit_id: Uuid,
@@ -282,6 +294,7 @@ pub struct RoleRights {
 pub struct TypeRights {
     /// Name of the record type.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
     pub kind: String,
     /// Reads up to this class. A newer server may have more classes.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Class))]
@@ -304,6 +317,7 @@ pub struct TypeRights {
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct AuditEvent {
     /// Position in the log.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub seq: i64,
     /// When.
     pub at: Timestamp,

@@ -179,8 +179,9 @@ impl Class {
 /// Every enum of the contract, for `GET /v1/code_lists`: of the rights and of sync, then of the fields of the record types.
 pub fn code_lists() -> Vec<CodeList> {
     use crate::accounts::{CallerKind, Role};
+    use crate::pages::HistoryOp;
     use crate::sync::{ConflictReason, ItemStatus, Phase, PushMode, PushOp, PushReturn, RemoveReason};
-    let mut lists = vec![Class::LIST, Role::LIST, CallerKind::LIST];
+    let mut lists = vec![Class::LIST, Role::LIST, CallerKind::LIST, HistoryOp::LIST];
     lists.extend([PushMode::LIST, PushOp::LIST, PushReturn::LIST, ItemStatus::LIST, ConflictReason::LIST]);
     lists.extend([Phase::LIST, RemoveReason::LIST]);
     for field in crate::RECORD_TYPES.iter().flat_map(|one| one.fields) {

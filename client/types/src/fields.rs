@@ -67,7 +67,7 @@ pub fn integer(value: &Value, low: i64, high: i64, report: &mut Report) {
 }
 
 /// Names to lists of texts, such as the dimensions of a figure: at most 10 names of 20 texts.
-impl<const MAX: usize> Field for BTreeMap<String, Vec<crate::Text<MAX>>> {
+impl<const MAX: usize> Field for BTreeMap<String, crate::List<crate::Text<MAX>, 20>> {
     const SHAPE: Shape = Shape::Names(&crate::List::<crate::Text<MAX>, 20>::SHAPE);
 
     fn check(value: &mut Value, report: &mut Report) {

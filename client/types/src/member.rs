@@ -279,7 +279,7 @@ record! {
             profile_number: ProfileNumber = Sensitive, "Số lý lịch đảng viên" "Profile number",
             /// Party cards, at most 10.
             card_numbers: List<Card, 10> = Sensitive, "Thẻ đảng viên" "Party cards",
-            /// Status of the membership; default `probationary`.
+            /// Status of the membership.
             status: MemberStatus, "Tình trạng đảng viên" "Status",
             /// When the member left; required with a status that means so.
             left_on: Date, "Ngày thôi tính vào đảng số" "Left on",
@@ -293,9 +293,9 @@ record! {
             party_age_reason: Text, "Lý do tính tuổi đảng từ ngày khác" "Reason for another start of the Party age",
             /// Last class finished, `n/12` or `n/10`.
             education_general: GeneralEducation, "Giáo dục phổ thông" "General education",
-            /// Highest level of education; default `unknown`.
+            /// Highest level of education.
             education_level: EducationLevel, "Trình độ học vấn" "Level of education",
-            /// Level of political theory; default `unknown`.
+            /// Level of political theory.
             political_theory_level: PoliticalTheoryLevel, "Lý luận chính trị" "Level of political theory",
             /// Professional qualification.
             professional_qualification: Text, "Chuyên môn, nghiệp vụ" "Professional qualification",
@@ -319,7 +319,7 @@ record! {
             readmission_of: Ref<Member>, "Hồ sơ trước khi kết nạp lại" "Earlier membership",
             /// Since when the member counts in this unit; default: the admission's date, at a move today.
             unit_since: Date, "Sinh hoạt tại chi bộ từ ngày" "In this cell since",
-            /// How this stay began; default `admission`, at a move `correction`.
+            /// How this stay began; at a move it is `correction` unless another is sent.
             unit_via: StayVia, "Hình thức về chi bộ" "How this stay began",
             /// Earlier stays, in order, not overlapping, at most 100. A move adds the old stay by itself.
             unit_history: List<Stay, 100>, "Quá trình sinh hoạt đảng" "Earlier stays",

@@ -11,6 +11,7 @@ use serde_json::Value;
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct RecordTypeInfo {
     /// Name on the wire: `member`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
     pub name: String,
     /// Path of its collection: `/v1/members`.
     pub collection: String,
@@ -23,6 +24,7 @@ pub struct RecordTypeInfo {
     /// What a record is, in English.
     pub description: String,
     /// The class of a record's being there at all.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Class))]
     pub class: String,
     /// Whether it is also readable, up to its class, from the units below its unit.
     pub downward: bool,
@@ -83,10 +85,12 @@ pub struct FieldInfo {
     /// What it says of the record, in English.
     pub description: String,
     /// Position in the form, from 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub order: u32,
     /// The group of the form that it is in.
     pub group: String,
     /// How closely it is held.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Class))]
     pub class: String,
     /// Whether a create must have it.
     pub required: bool,
@@ -174,7 +178,7 @@ pub struct ValueInfo {
     pub code_list: Option<String>,
     /// The record type that a reference is to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName, nullable = false))]
     pub refers_to: Option<String>,
     /// The fields of an object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -250,6 +254,7 @@ pub struct VerbInfo {
     /// Whether it must name the version that it builds on, in `If-Match`.
     pub if_match: bool,
     /// The roles that may do it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::accounts::Role>))]
     pub roles: Vec<String>,
     /// What else it asks, in Vietnamese.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,6 +275,7 @@ pub struct VerbInfo {
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct RightsInfo {
     /// The role of the grants.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::accounts::Role))]
     pub role: String,
     /// Where: each grant covers its unit and all below it.
     pub grants: Vec<GrantPlace>,

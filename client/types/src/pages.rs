@@ -41,6 +41,7 @@ pub struct Expanded {
     pub id: Uuid,
     /// Name of its type.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
     pub record_type: String,
     /// What people call it, in the language asked for: its name, say. Absent where it has no such thing, or the caller
     /// does not read it.
@@ -125,15 +126,27 @@ pub struct CountedGroup {
     pub count: i64,
 }
 
+crate::codes! {
+    /// What a write did to its record.
+    pub open enum HistoryOp = "history_op" {
+        Create = "create" "Thêm" "Created";
+        Update = "update" "Sửa" "Changed";
+        Move = "move" "Chuyển sang tổ chức khác" "Moved to another unit";
+        Delete = "delete" "Xóa" "Deleted";
+        Restore = "restore" "Khôi phục" "Restored";
+    }
+}
+
 /// One version in a record's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct HistoryEntry {
     /// The version that this write made.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i64,
-    /// What it did: `create`, `update`, `move`, `delete`, `restore`.
-    pub op: String,
+    /// What it did.
+    pub op: HistoryOp,
     /// When.
     pub at: crate::Timestamp,
     /// Who: the user's or system's id; absent for the local operator.
@@ -146,11 +159,11 @@ pub struct HistoryEntry {
     pub actor_kind: Option<crate::accounts::CallerKind>,
     /// The writer's display name, where the caller sees the unit that its account belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Text<100>, nullable = false))]
     pub actor_name: Option<String>,
     /// The system that it came from, by code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Text<40>, nullable = false))]
     pub origin: Option<String>,
     /// The request that wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +195,7 @@ pub mod openapi {
         ));
         let total = number
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(0))
             .description(Some("How many items the whole list has, when `count=exact` was asked."));
         ObjectBuilder::new()
             .description(Some("One page of a list."))

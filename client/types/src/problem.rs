@@ -14,6 +14,7 @@ pub struct Problem {
     /// The kind in words, in the language asked for.
     pub title: String,
     /// The HTTP status.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     pub status: u16,
     /// What happened here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

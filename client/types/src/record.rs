@@ -52,6 +52,24 @@ pub struct Sample {
     pub distinct: &'static [&'static str],
 }
 
+/// The name of a record type, as the API document lists them all. On the wire it is a text: a newer service has more types.
+#[cfg(feature = "openapi")]
+pub struct RecordTypeName;
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for RecordTypeName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .description(Some("Name of a record type."))
+            .enum_values(Some(crate::RECORD_TYPES.iter().map(|one| one.name)))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for RecordTypeName {}
+
 /// What is known of a record type without its Rust type: an entry of [`RECORD_TYPES`](crate::RECORD_TYPES).
 #[derive(Debug, Clone, Copy)]
 pub struct TypeInfo {
@@ -220,6 +238,7 @@ macro_rules! record {
             #[serde(rename = "type")]
             pub record_type: String,
             /// From 1, plus 1 with each write that changes something.
+            #[cfg_attr(feature = "openapi", schema(minimum = 1))]
             pub version: i64,
             /// The unit that the record belongs to.
             pub unit_id: $crate::Uuid,

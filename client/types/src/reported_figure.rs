@@ -1,6 +1,6 @@
 //! `reported_figure`: a number as somebody reported it, never repaired (docs/DOMAIN.md, Reported figures).
 
-use crate::{Date, Decimal, PartialDate, Ref, Text, Unit, codes, filters, form, record, whole_number};
+use crate::{Date, Decimal, List, PartialDate, Ref, Text, Unit, codes, filters, form, record, whole_number};
 use std::collections::BTreeMap;
 
 codes! {
@@ -63,7 +63,7 @@ whole_number! {
 }
 
 /// Names of dimensions to their values, such as `{"cell_type": ["enterprise", "cooperative"]}`.
-pub type Dimensions = BTreeMap<String, Vec<Text<200>>>;
+pub type Dimensions = BTreeMap<String, List<Text<200>, 20>>;
 
 record! {
     /// A number as somebody reported it. It is never edited: a correction is a new record.
@@ -89,7 +89,7 @@ record! {
             as_of_precision: DatePrecision, "Độ chính xác của ngày" "Precision of the date",
             /// What it is broken down by.
             dimensions: Dimensions, "Phân tổ" "Dimensions",
-            /// How exactly it was given; default `exact`.
+            /// How exactly it was given.
             qualifier: Qualifier, "Mức độ chính xác của số liệu" "Qualifier",
             /// Decimals as printed.
             decimals_printed: Places, "Số chữ số thập phân" "Decimals as printed",
@@ -105,7 +105,7 @@ record! {
             reported_by_unit_id: Ref<Unit>, "Tổ chức báo cáo" "Reported by",
             /// When it was reported.
             reported_on: Date, "Ngày báo cáo" "Reported on",
-            /// Its status; default `recorded`.
+            /// Its status.
             status: FigureStatus, "Tình trạng số liệu" "Status",
             /// The figure that takes its place.
             superseded_by_id: Ref<ReportedFigure>, "Số liệu thay thế" "Superseded by",

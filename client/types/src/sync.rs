@@ -42,12 +42,15 @@ pub struct SyncInfo {
     /// Schema dates that the server supports.
     pub schema: Vec<String>,
     /// Record types that the caller may read, in the order of a snapshot.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::record::RecordTypeName>))]
     pub types: Vec<String>,
     /// Limits of a call.
     pub limits: SyncLimits,
     /// Days that a cursor stays good, by age only.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub retention_days: i64,
     /// Days that the response under an `Idempotency-Key` is stored.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub idempotency_key_days: i64,
     /// Who is calling, and the grants that hold now.
     pub caller: crate::accounts::Me,

@@ -138,6 +138,10 @@ impl<'d> Comparison<'d> {
         self.types(at, &texts(&old["type"]), &texts(&new["type"]), way);
         self.codes(at, old, new, way);
         if way == Way::Request {
+            // Who leaves it out gets another value.
+            if !old["default"].is_null() && old["default"] != new["default"] {
+                self.breaks(at, format!("its default was {}", old["default"]));
+            }
             self.bounds(at, old, new);
         }
         for part in ["allOf", "oneOf", "anyOf"] {

@@ -57,6 +57,18 @@ static LISTED: LazyLock<Vec<Listed>> = LazyLock::new(|| {
     all
 });
 
+/// Asserts that the document has the code of every fault and warning of an answer, and of the items of a push.
+#[track_caller]
+pub fn check_faults(request: &str, body: &Value) {
+    let listed = DOCUMENT["components"]["schemas"]["FaultCode"]["enum"].as_array().unwrap();
+    let list = |of: &Value, name: &str| of[name].as_array().cloned().unwrap_or_default();
+    for part in [body.clone()].into_iter().chain(list(body, "items")) {
+        for fault in ["errors", "warnings"].iter().flat_map(|name| list(&part, name)) {
+            assert!(listed.contains(&fault["code"]), "{request}: {fault} is not in the API document");
+        }
+    }
+}
+
 /// What only bodies are refused for; one may also be sent to where the document has none.
 const OF_BODIES: [&str; 5] = ["bad_request", "invalid_json", "too_slow", "too_large", "unsupported_media_type"];
 

@@ -226,6 +226,7 @@ impl Call {
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         assert!(status != 500 || self.may_fail, "{}: {text}", self.what);
         documented::check(&self.what, status, body["code"].as_str().unwrap_or_default());
+        documented::check_faults(&self.what, &body);
         Reply { what: self.what, status, headers, text, body }
     }
 }

@@ -1,6 +1,6 @@
 //! What the document begins with: what the service is, how to log in, its parts in the order in which to read them.
 
-use super::{headers, parameters, problem};
+use super::{headers, parameters};
 use crate::store::registry::KINDS;
 use cell_records_types::pages::{Expanded, HistoryEntry, Page};
 use utoipa::OpenApi;
@@ -56,7 +56,6 @@ impl utoipa::Modify for Shared {
         components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth2));
         headers::add(components);
         parameters::add(components);
-        problem::add(components);
     }
 }
 

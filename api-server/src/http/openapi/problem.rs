@@ -1,36 +1,57 @@
 //! The schema of the one body of errors: the fields that every error has, and what single codes add.
 
-use crate::error::ERROR_CODES;
+use crate::error::{
+    ERROR_CODES, ErrorCode, FORBIDDEN, GONE, INVALID_HEADER, INVALID_PARAMETER, NOT_FOUND, STALE_VERSION,
+};
 use cell_records_types::Timestamp;
+use cell_records_types::faults::FAULT_CODES;
 use cell_records_types::problem::{Problem, ProblemFault};
-use cell_records_types::sync::{Candidate, ItemResult};
+use cell_records_types::record::RecordTypeName;
+use cell_records_types::sync::{Candidate, ItemResult, MAX_CANDIDATES, MAX_PUSH_ITEMS};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, RefBuilder, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The codes of errors.
 const CODE: &str = "ErrorCode";
+/// The codes of faults.
+const FAULT_CODE: &str = "FaultCode";
 /// A record that prevents a deletion.
 const RECORD_NAME: &str = "RecordName";
 
+/// The errors that are the code of a fault, too: of a parameter or header, and of an item of a push.
+const FAULTS_OF_ERRORS: [&ErrorCode; 6] =
+    [&INVALID_PARAMETER, &INVALID_HEADER, &NOT_FOUND, &FORBIDDEN, &GONE, &STALE_VERSION];
+
 /// Adds the schema and those that it refers to.
 pub fn add(components: &mut Components) {
-    let RefOr::T(Schema::Object(mut problem)) = Problem::schema() else { return };
-    let code =
-        RefBuilder::new().ref_location_from_schema_name(CODE).description(Some("For a program. Stable.")).build();
-    problem.properties.insert("code".into(), code.into());
+    let (RefOr::T(Schema::Object(mut problem)), RefOr::T(Schema::Object(mut fault))) =
+        (Problem::schema(), ProblemFault::schema())
+    else {
+        return;
+    };
+    let code = |name: &str| {
+        RefBuilder::new().ref_location_from_schema_name(name).description(Some("For a program. Stable.")).build()
+    };
+    problem.properties.insert("code".into(), code(CODE).into());
+    fault.properties.insert("code".into(), code(FAULT_CODE).into());
     problem.properties.extend(additions().into_iter().map(|(name, schema)| (name.to_owned(), schema)));
     let codes =
         text().description(Some("What went wrong.")).enum_values(Some(ERROR_CODES.iter().map(|code| code.code)));
+    let of_errors = FAULTS_OF_ERRORS.iter().map(|code| code.code);
+    let fault_codes = text()
+        .description(Some("What is wrong in one place."))
+        .enum_values(Some(FAULT_CODES.iter().map(|code| code.code).chain(of_errors)));
     let record = ObjectBuilder::new()
         .description(Some("A record, by its type and id."))
-        .property("type", text())
+        .property("type", Ref::from_schema_name(RecordTypeName::name()))
         .property("id", uuid())
         .required("type")
         .required("id");
     components.schemas.insert(Problem::name().into_owned(), problem.into());
-    components.schemas.insert(ProblemFault::name().into_owned(), ProblemFault::schema());
+    components.schemas.insert(ProblemFault::name().into_owned(), fault.into());
     components.schemas.insert(CODE.into(), codes.into());
+    components.schemas.insert(FAULT_CODE.into(), fault_codes.into());
     components.schemas.insert(RECORD_NAME.into(), record.into());
 }
 
@@ -89,6 +110,7 @@ fn additions() -> [(&'static str, RefOr<Schema>); 14] {
             "items",
             ArrayBuilder::new()
                 .items(Ref::from_schema_name(ItemResult::name()))
+                .max_items(Some(MAX_PUSH_ITEMS))
                 .description(Some("`push_refused`: the outcome of each item."))
                 .into(),
         ),
@@ -96,6 +118,7 @@ fn additions() -> [(&'static str, RefOr<Schema>); 14] {
             "candidates",
             ArrayBuilder::new()
                 .items(Ref::from_schema_name(Candidate::name()))
+                .max_items(Some(MAX_CANDIDATES))
                 .description(Some("`invalid`: the records that the body may double, of those that the caller sees."))
                 .into(),
         ),
@@ -114,7 +137,8 @@ fn text() -> ObjectBuilder {
 }
 
 fn number() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
 }
 
 fn uuid() -> ObjectBuilder {

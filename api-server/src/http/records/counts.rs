@@ -16,7 +16,7 @@ use cell_records_types::phrases::Words;
 use serde_json::Value;
 
 /// Most fields that a count groups by.
-const MAX_FIELDS: usize = 2;
+pub const MAX_FIELDS: usize = 2;
 
 /// `GET /v1/{types}/counts`
 pub async fn counts(

@@ -1,6 +1,7 @@
 //! The descriptions of the calls that every record type has, made from the registry. The table of the calls
 //! ([`super::calls`]) says which of them belongs to which route.
 
+use super::counts::MAX_FIELDS;
 use super::examples::Examples;
 use super::parts::{body, content, expand, filtered, negated, page_response, parameter, record_response, several};
 use super::query::MAX_WORDS;
@@ -72,7 +73,7 @@ pub fn list(kind: &'static Kind, examples: &Examples) -> Operation {
     )
     .parameter(parameter("sort", one_of(sorts).into(), &orders))
     .parameter(expand(kind))
-    .parameter(several("ids", reference(), &ids).build());
+    .parameter(several("ids", reference(), Some(MAX_IDS), &ids).build());
     let example = json!({"items": [examples.record.clone()]});
     asked(kind, operation).response("200", page_response(&kind.page_name(), example)).build()
 }
@@ -105,7 +106,8 @@ fn asked(kind: &Kind, mut operation: OperationBuilder) -> OperationBuilder {
 /// `GET /v1/{types}/counts`
 pub fn counts(kind: &'static Kind, _: &Examples) -> Operation {
     let names = one_of(Group::of(kind).map(|group| group.name.to_owned()));
-    let by = several("group_by", names.into(), "The fields to group by, one or two.").required(Required::True);
+    let by = several("group_by", names.into(), Some(MAX_FIELDS), "The fields to group by, one or two.")
+        .required(Required::True);
     let operation = operation(
         kind,
         "count",

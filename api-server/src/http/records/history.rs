@@ -15,7 +15,7 @@ use crate::store::registry::UNIT;
 use actix_web::http::header::LINK;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
-use cell_records_types::pages::{HistoryEntry, Page};
+use cell_records_types::pages::{HistoryEntry, HistoryOp, Page};
 use cell_records_types::{Class, Uuid};
 use std::collections::{BTreeSet, HashMap};
 
@@ -91,7 +91,7 @@ fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<Histor
     let view = RecordView::of(&who.scope, record)?;
     Some(HistoryEntry {
         version: record.version,
-        op: version.op.clone(),
+        op: HistoryOp::from_code(&version.op).unwrap_or_else(|| HistoryOp::Unknown(version.op.clone())),
         at: record.updated_at,
         actor: version.actor,
         actor_kind: None,

@@ -23,9 +23,9 @@ pub fn parameter(name: &str, schema: RefOr<Schema>, description: &str) -> Parame
         .description(Some(description))
 }
 
-/// A parameter of several values, comma separated.
-pub fn several(name: &str, of: RefOr<Schema>, description: &str) -> ParameterBuilder {
-    let values = ArrayBuilder::new().items(of).min_items(Some(1));
+/// A parameter of several values, comma separated; `most` where there is a limit.
+pub fn several(name: &str, of: RefOr<Schema>, most: Option<usize>, description: &str) -> ParameterBuilder {
+    let values = ArrayBuilder::new().items(of).min_items(Some(1)).max_items(most);
     parameter(name, values.into(), description).style(Some(ParameterStyle::Form)).explode(Some(false))
 }
 
@@ -42,11 +42,14 @@ pub fn negated(kind: &Kind, filter: &Filter) -> Option<Parameter> {
 }
 
 fn tested(kind: &Kind, filter: &Filter, name: &str, description: &str) -> Parameter {
-    let takes_null = filter.takes_null(kind);
+    let or_null = |schema: RefOr<Schema>| match filter.takes_null(kind) {
+        true => AnyOfBuilder::new().item(schema).item(one_of([NULL.to_owned()])).into(),
+        false => schema,
+    };
     let schema = match filter.test.takes() {
         Takes::Codes(list) => {
-            let codes = list.codes.iter().map(|code| code.code).chain(takes_null.then_some(NULL));
-            return several(name, one_of(codes.map(str::to_owned)).into(), description).build();
+            let codes = one_of(list.codes.iter().map(|code| code.code.to_owned()));
+            return several(name, or_null(codes.into()), None, description).build();
         }
         Takes::Number => ObjectBuilder::new().schema_type(Type::Integer).into(),
         Takes::Flag => flag(),
@@ -57,18 +60,14 @@ fn tested(kind: &Kind, filter: &Filter, name: &str, description: &str) -> Parame
         // A text may be `null` anyway.
         Takes::Text => return parameter(name, text(), description).build(),
     };
-    let schema = match takes_null {
-        true => AnyOfBuilder::new().item(schema).item(one_of([NULL.to_owned()])).into(),
-        false => schema,
-    };
-    parameter(name, schema, description).build()
+    parameter(name, or_null(schema), description).build()
 }
 
 /// The parameter `expand`.
 pub fn expand(kind: &'static Kind) -> Parameter {
     let names = one_of(Expandable::of(kind).map(|one| one.name.to_owned()));
     let what = "References that are followed, one level: `expanded` then has the display text of each record that the caller sees.";
-    several("expand", names.into(), what).build()
+    several("expand", names.into(), None, what).build()
 }
 
 /// An answer of one record: its schema and the example of the same name. It has an `ETag`.

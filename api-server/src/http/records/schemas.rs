@@ -6,7 +6,8 @@ use crate::store::list::Group;
 use crate::store::registry::Kind;
 use cell_records_types::pages::{self, Expanded};
 use cell_records_types::problem::ProblemFault;
-use cell_records_types::sync::Candidate;
+use cell_records_types::sync::{Candidate, MAX_CANDIDATES};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
@@ -23,9 +24,12 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
             .items(Ref::from_schema_name(ProblemFault::name()))
             .description(Some("Only in the answer to a write: it is stored, but somebody should check this."));
         record.properties.insert("warnings".into(), warnings.into());
-        let candidates = ArrayBuilder::new().items(Ref::from_schema_name(Candidate::name())).description(Some(
-            "Only in the answer to a write: the records that it may double, of those that the caller sees.",
-        ));
+        let candidates = ArrayBuilder::new()
+            .items(Ref::from_schema_name(Candidate::name()))
+            .max_items(Some(MAX_CANDIDATES))
+            .description(Some(
+                "Only in the answer to a write: the records that it may double, of those that the caller sees.",
+            ));
         record.properties.insert("candidates".into(), candidates.into());
         record.properties.insert("expanded".into(), expanded("Only of a read with `expand`").into());
     }
@@ -33,6 +37,9 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
         body.description = Some(format!("What `POST /v1/{}` takes.", kind.plural));
         if let Some(name) = kind.needs() {
             require(body, name);
+        }
+        for (name, value) in kind.defaults.iter().filter_map(|(name, text)| Some((*name, (*text)?))) {
+            set_default(body, name, serde_json::from_str(value).ok());
         }
     }
     if let Some(patch) = object(components, &update) {
@@ -104,5 +111,14 @@ fn require(body: &mut Object, name: &str) {
         && !value_or_null.items.is_empty()
     {
         *property = value_or_null.items.remove(0);
+    }
+}
+
+/// Says what a create gets that does not have a property.
+fn set_default(body: &mut Object, name: &str, value: Option<Value>) {
+    match body.properties.get_mut(name) {
+        Some(RefOr::T(Schema::OneOf(value_or_null))) => value_or_null.default = value,
+        Some(RefOr::T(Schema::Object(property))) => property.default = value,
+        _ => {}
     }
 }

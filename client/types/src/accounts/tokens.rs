@@ -47,6 +47,7 @@ object! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenExchange {
     /// Always `client_credentials`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^client_credentials$"))]
     pub grant_type: String,
     /// The system's code; it may come by HTTP Basic instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,8 +75,9 @@ pub struct Tokens {
     /// Always `Bearer`.
     pub token_type: String,
     /// Seconds that the access token lives.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub expires_in: i64,
-    /// Renews the access token, once. Absent for systems.
+    /// Renews the access token, and is replaced by that. Absent for systems.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub refresh_token: Option<String>,
@@ -146,6 +148,7 @@ pub struct Token {
     /// The token's id.
     pub id: Uuid,
     /// What it is for.
+    #[cfg_attr(feature = "openapi", schema(value_type = Text<100>))]
     pub name: String,
     /// The first characters of the secret, to recognise it.
     pub prefix: String,
@@ -167,13 +170,26 @@ pub struct Token {
     pub grants: Option<Vec<Uuid>>,
 }
 
+crate::whole_number! {
+    /// Seconds that the secret before a rotation still works: at most 7 days.
+    pub struct Overlap = 0..=604_800;
+}
+
+impl Default for Overlap {
+    /// One day.
+    fn default() -> Self {
+        Overlap(86_400)
+    }
+}
+
 object! {
     /// How a token is rotated.
     pub struct Rotation {
         required {}
         optional {
-            /// How long the old secret still works: 0 to 604,800 seconds (7 days); default one day.
-            overlap_seconds: i32,
+            /// How long the old secret still works, in seconds: at most 7 days.
+            #[cfg_attr(feature = "openapi", schema(default = Overlap::default))]
+            overlap_seconds: Overlap,
             /// When the new secret ends; default: as the old one.
             expires_at: Timestamp,
         }

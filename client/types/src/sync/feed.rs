@@ -29,6 +29,7 @@ pub struct ChangesPage {
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub snapshot_id: Option<Uuid>,
     /// The changes, in order.
+    #[cfg_attr(feature = "openapi", schema(max_items = 2_000))]
     pub changes: Vec<Change>,
     /// Where the next page begins. Save it in the transaction that applies the changes.
     pub cursor: String,
@@ -38,7 +39,7 @@ pub struct ChangesPage {
     /// to go, not how many changes will come: rows of other types than asked for count, and a record that changed
     /// three times comes once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000, nullable = false))]
     pub behind: Option<i64>,
     /// Whether `behind` was cut at 10,000.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -67,10 +68,12 @@ pub enum Change {
     Upsert {
         /// Name of the record type.
         #[serde(rename = "type")]
+        #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
         kind: String,
         /// The record.
         id: Uuid,
         /// Its version.
+        #[cfg_attr(feature = "openapi", schema(minimum = 1))]
         version: i64,
         /// Its unit.
         unit_id: Uuid,
@@ -89,20 +92,24 @@ pub enum Change {
     Own {
         /// Name of the record type.
         #[serde(rename = "type")]
+        #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
         kind: String,
         /// The record.
         id: Uuid,
         /// Its version.
+        #[cfg_attr(feature = "openapi", schema(minimum = 1))]
         version: i64,
     },
     /// The record is deleted, or is no longer in the caller's scope.
     Remove {
         /// Name of the record type.
         #[serde(rename = "type")]
+        #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
         kind: String,
         /// The record.
         id: Uuid,
         /// The version that took it away.
+        #[cfg_attr(feature = "openapi", schema(minimum = 1))]
         version: i64,
         /// Why.
         reason: RemoveReason,

@@ -49,6 +49,7 @@ pub struct Candidate {
     /// Its id.
     pub id: Uuid,
     /// Its version.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i64,
     /// What the two have in common.
     pub matched_by: MatchBy,

@@ -39,27 +39,32 @@ codes! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PushBatch {
-    /// What happens when an item is refused; default `record`.
+    /// What happens when an item is refused.
     #[serde(default = "push_mode")]
+    #[cfg_attr(feature = "openapi", schema(default = push_mode))]
     pub mode: PushMode,
     /// Whether everything runs and nothing is stored.
     #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(default = bool::default))]
     pub dry_run: bool,
     /// The epoch that the caller knows: a different one is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Text<100>, nullable = false))]
     pub epoch: Option<String>,
     /// The schema date of the items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Text<40>, nullable = false))]
     pub schema: Option<String>,
-    /// How much to return; default `minimal`.
+    /// How much to return.
     #[serde(default = "push_return", rename = "return")]
+    #[cfg_attr(feature = "openapi", schema(default = push_return))]
     pub answer: PushReturn,
-    /// What happens to an item that may double a record; default `store`.
+    /// What happens to an item that may double a record.
     #[serde(default = "on_possible_duplicate")]
+    #[cfg_attr(feature = "openapi", schema(default = on_possible_duplicate))]
     pub on_possible_duplicate: OnPossibleDuplicate,
     /// The items, 1 to 1,000.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 1_000))]
     pub items: Vec<PushItem>,
 }
 
@@ -97,12 +102,13 @@ impl PushBatch {
 pub struct PushItem {
     /// A name by which other items of the batch refer to this record (`ref:<name>`).
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Text<100>, nullable = false))]
     pub name: Option<String>,
     /// What it does.
     pub op: PushOp,
     /// Name of the record type.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
     pub kind: String,
     /// The record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,11 +116,11 @@ pub struct PushItem {
     pub id: Option<Reference>,
     /// Ids that other systems give; with an `upsert` without `id` they name the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(max_items = 20, nullable = false))]
     pub external_ids: Option<Vec<crate::ExternalId>>,
     /// The version that the caller built on; a different one is a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, nullable = false))]
     pub if_version: Option<i64>,
     /// A merge patch: `unit_id` and the type's own fields.
     #[serde(default)]
@@ -122,10 +128,12 @@ pub struct PushItem {
     pub fields: Map<String, Value>,
     /// Whether absent fields are cleared too (those that the caller may write and that have no default).
     #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(default = bool::default))]
     pub replace: bool,
     /// Of an `upsert`: by what it finds the record that it means, where no record has its external ids. A number of its
     /// fields takes the one record that has it; `name_birth` only names candidates.
     #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 5))]
     pub match_by: Vec<MatchBy>,
     /// The sender's own time of the change. It is checked for its form, decides nothing and is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +146,7 @@ pub struct PushItem {
     /// The systems that relayed it. With this server's own code among them, or with more than 4 codes, the item is
     /// `skipped_own_origin`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::Text<40>>, max_items = 100))]
     pub via: Vec<String>,
 }
 
@@ -260,6 +269,7 @@ pub struct PushAnswer {
     /// Items by status.
     pub summary: std::collections::BTreeMap<String, i64>,
     /// One result an item, in the order of the batch.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 1_000))]
     pub items: Vec<ItemResult>,
 }
 
@@ -269,6 +279,7 @@ pub struct PushAnswer {
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
 pub struct ItemResult {
     /// Position in the batch, from 0.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 999))]
     pub index: usize,
     /// The item's own name.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -282,7 +293,7 @@ pub struct ItemResult {
     pub status: ItemStatus,
     /// The record's version after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, nullable = false))]
     pub version: Option<i64>,
     /// Whether the caller now knows this version whole: what it sent is what is stored, or this response has the
     /// record. A feed with `own=brief` sends such a version without its body.
@@ -297,6 +308,7 @@ pub struct ItemResult {
     pub warnings: Vec<ProblemFault>,
     /// The records that it may double, among those that the caller sees: at most 20, the surest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 20))]
     pub candidates: Vec<Candidate>,
     /// All faults of the item; pointers are relative to the item.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -346,7 +358,7 @@ pub struct Conflict {
     pub reason: ConflictReason,
     /// The current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, nullable = false))]
     pub current_version: Option<i64>,
     /// The fields of the item that differ from the current record, among those that the caller may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
