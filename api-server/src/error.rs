@@ -91,7 +91,11 @@ impl ErrorCode {
 pub fn missing(right: &str) -> Words {
     let (kind, verb) = right.split_once(':').unwrap_or((right, ""));
     let about = TypeInfo::named(kind).map_or_else(|| Words::plain(kind), |kind| kind.label.into());
-    let phrase = if verb == "approve" { &phrases::MISSING_APPROVAL } else { &phrases::MISSING_WRITE };
+    let phrase = match verb {
+        "approve" => &phrases::MISSING_APPROVAL,
+        "move" => &phrases::MISSING_MOVE,
+        _ => &phrases::MISSING_WRITE,
+    };
     phrase.of(about).with(right)
 }
 

@@ -9,6 +9,7 @@ phrases! {
     TAKES_NO_WRITES "The database takes no writes." "Cơ sở dữ liệu không nhận thao tác ghi.";
     MISSING_WRITE "The right to write is missing: {} ({})." "Thiếu quyền ghi: {} ({}).";
     MISSING_APPROVAL "The right to approve is missing: {} ({})." "Thiếu quyền phê duyệt: {} ({}).";
+    MISSING_MOVE "Only who reads as much where the record is as where it would go may move it: {} ({})." "Chỉ người đọc được tại nơi đi mọi nội dung đọc được tại nơi đến mới được chuyển bản ghi: {} ({}).";
     MISSING_ROLE "This needs a role: {}." "Thao tác này cần vai trò: {}.";
     OF_TYPE "Type: {} ({})." "Loại: {} ({}).";
     OF_FIELD "Field: {}." "Trường: {}.";

@@ -40,6 +40,7 @@ mod lost_commits;
 mod members;
 mod metadata;
 mod model;
+mod moved_rights;
 mod moves;
 mod next_year;
 mod openapi;

@@ -22,8 +22,9 @@ on_both_engines! {
         body["health_note"] = json!("Khỏe");
         body["phone"] = json!("+84912345678");
         let id = ward.office.post("/v1/members", body).await.is(201).id();
-        // In the cell where the record would go it writes sensitive fields, in the one where the record is it does not.
-        let grants = [(Role::ExchangePeer, reference(&ward.a)), (Role::CommitteeOffice, reference(&ward.b))];
+        // In the cell where the record would go it writes sensitive fields, in the one where the record is it only reads them.
+        let here = [Role::ExchangePeer, Role::CommitteeLead].map(|role| (role, reference(&ward.a)));
+        let grants = [&here[..], &[(Role::CommitteeOffice, reference(&ward.b))]].concat();
         let peer = server.peer("city", &grants).await;
         let taken = format!(
             "INSERT INTO external_ids (system, type, value, record_id) VALUES ('city', 'member', 'M-1', {})",

@@ -198,6 +198,12 @@ impl Scope {
         self.reads(kind, unit).is_some_and(|reads| reads >= class) || self.named_fields(kind, unit).contains(&field)
     }
 
+    /// Whether the caller reads of a type in one unit no more than in another, by class and by name.
+    pub fn reads_no_more(&self, kind: &Kind, there: Uuid, here: Uuid) -> bool {
+        self.reads(kind, here) <= self.reads(kind, there)
+            && self.named_fields(kind, here).into_iter().all(|field| self.reads_field(kind, there, field))
+    }
+
     /// Whether any grant adds named fields: only then a body is parsed to leave fields out.
     pub fn has_named_fields(&self) -> bool {
         self.grants.iter().any(|grant| !grant.fields.is_empty())

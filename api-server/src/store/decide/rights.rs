@@ -6,7 +6,7 @@ use super::merge::Draft;
 use super::target::{Sent, Target};
 use crate::store::items::Item;
 use crate::store::record::Stored;
-use crate::store::registry::UNIT;
+use crate::store::registry::{KINDS, Kind, UNIT};
 use crate::store::rules::Action;
 use crate::store::scope::{Scope, Writes};
 use crate::store::write_set::WriteSet;
@@ -115,7 +115,25 @@ impl<'a> Rights<'a> {
         } else {
             known.into_iter().all(may)
         };
-        if allowed { Ok(()) } else { Err(format!("{}:write", kind.name)) }
+        if !allowed {
+            return Err(format!("{}:write", kind.name));
+        }
+        if self.would_show_more() { Err(format!("{}:move", kind.name)) } else { Ok(()) }
+    }
+
+    /// Whether it moves the record, or with a unit all that is in it, to where the caller reads more: the move would show
+    /// what it may not read where that is.
+    fn would_show_more(&self) -> bool {
+        let Some(before) = self.target.before.as_deref().filter(|_| self.draft.action == Action::Update) else {
+            return false;
+        };
+        let shows_more = |kind: &Kind, to: Uuid| !self.scope.reads_no_more(kind, before.unit_id, to);
+        if self.item.kind.name != UNIT.name {
+            let to = self.draft.unit_id;
+            return to != before.unit_id && !to.is_nil() && shows_more(self.item.kind, to);
+        }
+        let under = self.draft.parent.filter(|under| Some(*under) != parent(before));
+        under.is_some_and(|under| KINDS.iter().any(|kind| shows_more(kind, under)))
     }
 
     /// Fields that were sent and may not be written; without a place, there is no right to ask. Returns the names of the
