@@ -1,6 +1,6 @@
 //! What names a record: its type with its id, and the ids that other systems gave it.
 
-use crate::support::http::reference;
+use crate::support::http::{Caller, reference};
 use crate::support::items::{delete, figure, item, member};
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, unit};
@@ -60,6 +60,47 @@ on_both_engines! {
         }
         let coded = admin.patch(&path, "*", json!({"code": "CB-1"})).await.is(200);
         assert_eq!((&coded.body["code"], &coded.body["external_ids"]), (&json!("CB-1"), &ids(&ward.office.code)));
+    }
+
+    async fn a_write_sets_the_ids_of_the_systems_that_it_names_and_leaves_others(server: empty) {
+        let ward = server.ward().await;
+        let (one, other) = (server.acting(Role::ExchangePeer, &ward.ward).await, server.acting(Role::ExchangePeer, &ward.ward).await);
+        let path = format!("/v1/members/{}", ward.member(&ward.a).await);
+        let id = |system: &str, value: &str| json!({"system": system, "value": value});
+        for system in [&one, &other] {
+            system.patch(&path, "*", json!({"external_ids": [id(&system.code, "1")]})).await.is(200);
+        }
+        let admin = server.administrator().await;
+        let user = json!({"username": "van-phong", "display_name": "Văn phòng", "password": "con mèo trên mái nhà"});
+        let user = admin.post("/v1/users", user).await.is(201).id();
+        admin.post(&format!("/v1/users/{user}/grants"), json!({"role": "committee_office", "unit_id": ward.ward})).await.is(201);
+        let person = server.logged_in("van-phong", "con mèo trên mái nhà").await;
+        let set = async |caller: &Caller, ids: Value| {
+            let mut after = caller.patch(&path, "*", json!({"external_ids": ids})).await.is(200).body["external_ids"].clone();
+            after.as_array_mut().unwrap().sort_by_key(ToString::to_string);
+            after
+        };
+        let sorted = |mut ids: Vec<Value>| {
+            ids.sort_by_key(ToString::to_string);
+            json!(ids)
+        };
+        // A person corrects the id of one system; that of the other stays, and so does one that a third gets.
+        assert_eq!(set(&person, json!([id(&one.code, "2")])).await, sorted(vec![id(&one.code, "2"), id(&other.code, "1")]));
+        let third = set(&person, json!([id(&ward.office.code, "9")])).await;
+        assert_eq!(third, sorted(vec![id(&one.code, "2"), id(&other.code, "1"), id(&ward.office.code, "9")]));
+        // A system sets its own; the entries of others that it sends with it change nothing.
+        let own = set(&one, json!([id(&one.code, "3"), id(&one.code, "4"), id(&other.code, "1")])).await;
+        assert_eq!(own, sorted(vec![id(&one.code, "3"), id(&one.code, "4"), id(&other.code, "1"), id(&ward.office.code, "9")]));
+        assert_eq!(set(&one, json!([id(&other.code, "1")])).await, own);
+        // An empty list takes away what its sender may write: a system's own entries, of a person all.
+        assert_eq!(set(&one, json!([])).await, sorted(vec![id(&other.code, "1"), id(&ward.office.code, "9")]));
+        assert_eq!(set(&person, Value::Null).await, json!([]));
+        // A create that is repeated takes nothing away.
+        let mut body = crate::support::ward::member(&ward.a);
+        (body["id"], body["external_ids"]) = (json!(Uuid::now_v7()), json!([]));
+        let made = person.post("/v1/members", body.clone()).await.is(201);
+        other.patch(&format!("/v1/members/{}", made.id()), "*", json!({"external_ids": [id(&other.code, "5")]})).await.is(200);
+        assert_eq!(person.post("/v1/members", body).await.is(200).body["external_ids"], json!([id(&other.code, "5")]));
     }
 
     async fn an_external_id_is_one_however_it_is_composed(server: empty) {

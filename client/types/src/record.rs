@@ -295,7 +295,8 @@ macro_rules! record {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[cfg_attr(feature = "openapi", schema(nullable = false))]
             pub unit_id: Option<$crate::Ref<$crate::Unit>>,
-            /// Replaces the entries of the systems that the caller may write.
+            /// Sets the entries of the systems that it names, and leaves those of others. An empty list takes all away that
+            /// the caller may write: of a system its own, of a person those of every system.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             #[cfg_attr(feature = "openapi", schema(nullable = false))]
             pub external_ids: Option<$crate::List<$crate::ExternalId, 20>>,

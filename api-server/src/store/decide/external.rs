@@ -8,10 +8,12 @@ use crate::store::registry::Kind;
 use crate::store::scope::Actor;
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{self, Fault};
+use cell_records_types::sync::PushOp;
 use cell_records_types::{ExternalId, Reference};
 use uuid::Uuid;
 
-/// The external ids after the write: entries of systems that the caller may not write stay as they are.
+/// The external ids after the write. It sets the entries of the systems that it names, and leaves those of others; an empty
+/// list takes all away that the caller may write: of a system its own, of a person those of every system.
 pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut Vec<Fault>) -> Vec<ExternalId> {
     // Those of a create, too, that is repeated: others may have added theirs since.
     let held = target.before.as_ref().map(|before| before.external()).unwrap_or_default();
@@ -33,7 +35,10 @@ pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut V
         _ => None,
     };
     let writable = |system: &str| own.is_none_or(|own| own == system);
-    let mut result: Vec<ExternalId> = held.iter().filter(|one| !writable(&one.system)).cloned().collect();
+    // At a create there is nothing to take away: one that is repeated leaves what others have added since.
+    let takes_all = sent.is_empty() && item.op != PushOp::Create;
+    let is_set = |system: &str| writable(system) && (takes_all || sent.iter().any(|one| *one.system == *system));
+    let mut result: Vec<ExternalId> = held.iter().filter(|one| !is_set(&one.system)).cloned().collect();
     for (index, one) in sent.into_iter().enumerate() {
         let mut at_system = |code| faults.push(Fault::new(format!("/external_ids/{index}/system"), code));
         if !writable(&one.system) {
