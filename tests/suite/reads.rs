@@ -276,25 +276,39 @@ on_both_engines! {
         ward.office.get(path).await.refused(422, "too_many_groups");
     }
 
-    async fn history_names_the_writer_to_who_sees_its_unit(server: empty) {
+    async fn history_names_the_writer_to_who_shares_a_unit_with_it(server: empty) {
         let ward = server.ward().await;
-        let [left, right] = ["provincial_committee", "provincial_committee"].map(|kind| unit(kind, ROOT));
-        let left = ward.office.post("/v1/units", left).await.is(201).id();
-        let right = ward.office.post("/v1/units", right).await.is(201).id();
-        ward.office.patch(&format!("/v1/units/{}", ward.ward), "*", json!({"parent_id": left})).await.is(200);
+        let province = ward.office.post("/v1/units", unit("provincial_committee", ROOT)).await.is(201).id();
+        ward.office.patch(&format!("/v1/units/{}", ward.ward), "*", json!({"parent_id": province})).await.is(200);
         let admin = server.administrator().await;
-        let user = json!({"username": "tinh", "display_name": "Văn phòng Tỉnh ủy", "password": "con mèo ngồi trên mái nhà", "unit_id": left});
+        let user = json!({"username": "tinh", "display_name": "Văn phòng Tỉnh ủy", "password": "con mèo ngồi trên mái nhà", "unit_id": province});
         let id = admin.post("/v1/users", user).await.is(201).id();
-        admin.post(&format!("/v1/users/{id}/grants"), json!({"role": "committee_office", "unit_id": left})).await.is(201);
+        admin.post(&format!("/v1/users/{id}/grants"), json!({"role": "committee_office", "unit_id": province})).await.is(201);
         let writer = server.logged_in("tinh", "con mèo ngồi trên mái nhà").await;
-        let path = format!("/v1/members/{}/history", writer.post("/v1/members", member(&ward.a)).await.is(201).id());
-        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
-        let written = secretary.get(&path).await.is(200).body["items"][0].clone();
-        assert_eq!((&written["actor"], &written["actor_kind"], &written["actor_name"]), (&json!(id), &json!("user"), &json!("Văn phòng Tỉnh ủy")));
-        // The ward goes to another province: who works in the former one is nothing to its cells.
-        ward.office.patch(&format!("/v1/units/{}", ward.ward), "*", json!({"parent_id": right})).await.is(200);
-        let written = secretary.get(&path).await.is(200).body["items"][0].clone();
-        assert_eq!((&written["actor"], written.get("actor_kind"), written.get("actor_name")), (&json!(id), None, None));
-        assert_eq!(ward.office.get(&path).await.is(200).body["items"][0]["actor_name"], "Văn phòng Tỉnh ủy");
+        let person = format!("/v1/members/{}/history", writer.post("/v1/members", member(&ward.a)).await.is(201).id());
+        let cell = format!("/v1/units/{}", ward.a);
+        writer.patch(&cell, "*", json!({"address": "Khối 1"})).await.is(200);
+        let cell = format!("{cell}/history");
+        // Whoever holds a grant over the writer's unit; the office and the lead of the record, who are shown who sees it; itself.
+        let mut given = vec![writer, ward.office.clone()];
+        for (role, unit) in [(Role::CommitteeOffice, &ward.a), (Role::CommitteeLead, &ward.ward), (Role::CellSecretary, &province)] {
+            given.push(server.acting(role, unit).await);
+        }
+        let mut kept = Vec::new();
+        for (role, unit) in [(Role::CellSecretary, &ward.a), (Role::ExchangePeer, &ward.ward)] {
+            kept.push(server.acting(role, unit).await);
+        }
+        let reader = server.acting(Role::FrontendReader, &ward.a).await;
+        let named = |entry: &Value| (entry["actor"].clone(), entry["actor_kind"].clone(), entry["actor_name"].clone());
+        for (callers, name) in [(given, Some("Văn phòng Tỉnh ủy")), (kept, None)] {
+            for caller in &callers {
+                for path in [&person, &cell] {
+                    let written = caller.get(path).await.is(200).body["items"][0].clone();
+                    assert_eq!(named(&written), (json!(id), json!(name.map(|_| "user")), json!(name)), "{written}");
+                }
+            }
+        }
+        let written = reader.get(&cell).await.is(200).body["items"][0].clone();
+        assert_eq!(named(&written), (json!(id), Value::Null, Value::Null));
     }
 }

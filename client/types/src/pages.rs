@@ -153,11 +153,12 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub actor: Option<Uuid>,
-    /// What the writer is, where the caller sees the unit that its account belongs to.
+    /// What the writer is, where a grant of the caller covers the unit of its account, or the caller is office or lead over
+    /// the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub actor_kind: Option<crate::accounts::CallerKind>,
-    /// The writer's display name, where the caller sees the unit that its account belongs to.
+    /// The writer's display name, where `actor_kind` is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Text<100>, nullable = false))]
     pub actor_name: Option<String>,

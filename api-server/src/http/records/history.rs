@@ -11,10 +11,10 @@ use crate::state::App;
 use crate::store::accounts::{self, Account};
 use crate::store::history::{self, Version};
 use crate::store::record::Stored;
-use crate::store::registry::UNIT;
 use actix_web::http::header::LINK;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
+use cell_records_types::accounts::Role;
 use cell_records_types::pages::{HistoryEntry, HistoryOp, Page};
 use cell_records_types::{Class, Uuid};
 use std::collections::{BTreeSet, HashMap};
@@ -40,7 +40,7 @@ pub async fn list(
     params.end()?;
     let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
     let (mut items, next) = versions(&app, &who, &record, wanted.after, limit).await?;
-    name_writers(&app, &who, &mut items).await?;
+    name_writers(&app, &who, record.unit_id, &mut items).await?;
     let next = next.and_then(|below| wanted.next(&app, &who, below));
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
@@ -103,17 +103,20 @@ fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<Histor
     })
 }
 
-/// Says of each writer what it is and what it is called, where the caller sees the unit that its account belongs to: who
-/// works in other units is nothing that it may learn.
-async fn name_writers(app: &App, who: &Who, items: &mut [HistoryEntry]) -> ApiResult<()> {
+/// Says of each writer what it is and what it is called, where the caller shares a unit with it: a grant of the caller
+/// covers the unit of the writer's account, or the caller is office or lead over the record, to whom all who see it are
+/// named anyway (`GET /v1/units/{id}/grants`). To others who works above them or elsewhere is not said.
+async fn name_writers(app: &App, who: &Who, unit: Uuid, items: &mut [HistoryEntry]) -> ApiResult<()> {
     let ids: BTreeSet<Uuid> = items.iter().filter_map(|entry| entry.actor).collect();
     if ids.is_empty() {
         return Ok(());
     }
     let ids: Vec<Uuid> = ids.into_iter().collect();
     let writers = app.reads.single(async |db| accounts::by_ids(db, &ids).await).await?;
-    let seen = writers.iter().filter(|writer| who.scope.reads(UNIT, writer.unit).is_some());
-    let seen: HashMap<Uuid, &Account> = seen.map(|writer| (writer.id, writer)).collect();
+    let leads = who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead));
+    let shared =
+        |writer: &&Account| leads || writer.id == who.identity.account || who.scope.holds(writer.unit, |_| true);
+    let seen: HashMap<Uuid, &Account> = writers.iter().filter(shared).map(|writer| (writer.id, writer)).collect();
     for entry in items {
         if let Some(writer) = entry.actor.and_then(|actor| seen.get(&actor)) {
             entry.actor_kind = Some(writer.kind.clone());
