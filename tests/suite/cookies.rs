@@ -4,6 +4,8 @@ use crate::support::Server;
 use crate::support::http::{Call, Reply};
 use crate::support::on_both_engines;
 use crate::support::server::PASSWORD;
+use crate::support::ward::ROOT;
+use cell_records_client::types::accounts::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -80,6 +82,31 @@ on_both_engines! {
         with_cookie(server, "/v1/auth/refresh", &cookie).await.refused(401, "refresh_failed");
         // What is over already is no error, and goes, too.
         assert!(with_cookie(server, "/v1/auth/logout", &cookie).await.is(204).header("set-cookie").contains("Max-Age=0"));
+    }
+
+    async fn a_logout_with_a_token_that_is_over_ends_the_session_of_the_caller(server: empty) {
+        let dead = login(server).await;
+        let cookie = cookie(&dead);
+        with_cookie(server, "/v1/auth/logout", &cookie).await.is(204);
+        let live = login(server).await;
+        let caller = server.bearer(live.body["access_token"].as_str());
+        let logout = || caller.verb("/v1/auth/logout");
+        let ended = logout().header("cookie", &cookie).header("x-requested-with", "fetch").await.is(204);
+        assert!(ended.header("set-cookie").contains("Max-Age=0"));
+        caller.becomes("/v1/me", 401).await;
+        // Both are over: that is no error, and the cookie goes all the same.
+        let again = logout().header("cookie", &cookie).header("x-requested-with", "fetch").await.is(204);
+        assert!(again.header("set-cookie").contains("Max-Age=0"));
+        // So it is with a refresh token in the body. A system has no session that could end.
+        let other = login(server).await;
+        let caller = server.bearer(other.body["access_token"].as_str());
+        let spent = json!({"refresh_token": cookie.split_once('=').unwrap().1});
+        let system = server.acting(Role::FrontendReader, ROOT).await;
+        system.post("/v1/auth/logout", spent.clone()).await.is(204);
+        system.get("/v1/me").await.is(200);
+        caller.get("/v1/me").await.is(200);
+        caller.post("/v1/auth/logout", spent).await.is(204);
+        caller.becomes("/v1/me", 401).await;
     }
 
     async fn a_token_in_a_body_counts_as_before_beside_a_cookie(server: empty) {

@@ -211,9 +211,10 @@ async fn refresh_session(app: App, request: HttpRequest, body: Result<SmallBody,
 
 /// Ends a session.
 ///
-/// That of the refresh token in the body or, without a body, that of the cookie, which is taken away, or of the access
-/// token that the request is sent with. Its tokens stop working within a second. A refresh token that is not valid any
-/// more is no error. With the cookie the header `X-Requested-With` is required.
+/// That of the refresh token in the body or, without a body, that of the cookie, which is taken away. Without either, or
+/// where that one is over already, the session of the access token that the request is sent with. Its tokens stop working
+/// within a second. A token that is not valid any more is no error. With the cookie the header `X-Requested-With` is
+/// required.
 #[utoipa::path(
     tag = "login", security((), ("bearer" = [])),
     params(
@@ -230,23 +231,36 @@ async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError
         if who.identity.kind != CallerKind::User {
             return Err(ApiError::new(&error::FORBIDDEN).detail(&phrases::SYSTEM_HAS_NO_SESSION));
         }
-        let (by, identity) = (client::by(&request, Some(&who)), who.identity);
-        let ended = app.writer.accounts(move |tx| {
-            Box::pin(async move {
-                sessions::end_one(tx, &by, "logout", identity.account, identity.unit, identity.session).await
-            })
-        });
-        ended.await?;
+        end_session(&app, &request, who).await?;
         return Ok(HttpResponse::NoContent().finish());
     };
     let now = app.view().await?.now;
     if app.reads.single(async |db| sessions::is_live(db, &secret, now).await).await? {
         let by = client::by(&request, None);
         app.writer.accounts(move |tx| Box::pin(async move { sessions::log_out(tx, &by, &secret).await })).await?;
+    } else {
+        // A refresh token that is over says nothing of the session that the caller is in.
+        match Who::extract(&request).await {
+            Ok(who) => end_session(&app, &request, who).await?,
+            Err(error) if error.code == &error::UNAUTHENTICATED => {}
+            Err(error) => return Err(error),
+        }
     }
     let mut response = HttpResponse::NoContent();
     if carrier == Carrier::Cookie {
         response.insert_header(cookie::without());
     }
     Ok(response.finish())
+}
+
+/// Ends the session of an access token; that of a system belongs to none.
+async fn end_session(app: &App, request: &HttpRequest, who: Who) -> ApiResult<()> {
+    let (by, identity) = (client::by(request, Some(&who)), who.identity);
+    let ended = app.writer.accounts(move |tx| {
+        Box::pin(async move {
+            sessions::end_one(tx, &by, "logout", identity.account, identity.unit, identity.session).await
+        })
+    });
+    ended.await?;
+    Ok(())
 }
