@@ -28,6 +28,7 @@ mod every_type;
 mod examples;
 mod first_bodies;
 mod first_match;
+mod front;
 mod history;
 mod idempotency;
 mod identities;

@@ -21,9 +21,12 @@ const NAMES: [&str; 8] = [
     "favicon-32x32.png",
 ];
 
+/// The style that is in Swagger UI's logo.
+const LOGO: &str = ".logo_small_svg__cls-2{fill:#fff}.logo_small_svg__cls-3{fill:#85ea2d}";
+
 static FILES: LazyLock<Vec<(&str, StaticFile)>> = LazyLock::new(|| {
-    // The tags in their order, closed; a token that was given stays for a reload.
-    let config = Config::from("/openapi.json").persist_authorization(true).doc_expansion("none");
+    // The tags in their order, closed; a token that was given stays for a reload. Nobody else is asked about the document.
+    let config = Config::from("/openapi.json").persist_authorization(true).doc_expansion("none").validator_url("none");
     let config = Arc::new(config);
     let file = |name| {
         let found = utoipa_swagger_ui::serve(name, config.clone()).ok().flatten()?;
@@ -31,8 +34,12 @@ static FILES: LazyLock<Vec<(&str, StaticFile)>> = LazyLock::new(|| {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
-        let bytes = if name == NAMES[0] { titled(&bytes) } else { bytes };
-        Some((name, StaticFile::new(found.content_type, bytes)))
+        let is_page = name == NAMES[0];
+        let file = match is_page {
+            true => StaticFile::page(found.content_type, titled(&bytes), &[LOGO]),
+            false => StaticFile::new(found.content_type, bytes),
+        };
+        Some((name, file))
     };
     NAMES.into_iter().filter_map(file).collect()
 });

@@ -5,9 +5,14 @@ use crate::error::{ApiError, ApiResult, NOT_ACCEPTABLE};
 use crate::http::etag;
 use crate::phrases;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{AcceptEncoding, CONTENT_ENCODING, ETAG, Encoding, Header, VARY};
+use actix_web::http::header::{
+    AcceptEncoding, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, Encoding, Header, REFERRER_POLICY, VARY,
+};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::convert::Infallible;
@@ -25,6 +30,8 @@ static CODINGS: [Encoding; 2] = [Encoding::gzip(), Encoding::identity()];
 pub struct StaticFile {
     content_type: String,
     tag: String,
+    /// Of a page: what a browser may load for it.
+    policy: Option<String>,
     plain: Bytes,
     gzip: OnceCell<Bytes>,
 }
@@ -33,7 +40,20 @@ impl StaticFile {
     /// A file of this type.
     pub fn new(content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         let plain = bytes.into();
-        StaticFile { content_type: content_type.into(), tag: etag::of_bytes(&plain), plain, gzip: OnceCell::new() }
+        let tag = etag::of_bytes(&plain);
+        StaticFile { content_type: content_type.into(), tag, policy: None, plain, gzip: OnceCell::new() }
+    }
+
+    /// A page for browsers: it may load files of this server only, and no other page may show it in a frame. Of styles that
+    /// are no files it may have these; a browser knows them by what they are.
+    pub fn page(content_type: impl Into<String>, bytes: impl Into<Bytes>, styles: &[&str]) -> Self {
+        let hash = |style: &&str| BASE64_STANDARD.encode(digest::digest(&digest::SHA256, style.as_bytes()));
+        let styles: String = styles.iter().map(|style| format!(" 'sha256-{}'", hash(style))).collect();
+        let policy = format!(
+            "default-src 'self'; style-src 'self'{styles}; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+             form-action 'self'; frame-ancestors 'none'"
+        );
+        StaticFile { policy: Some(policy), ..StaticFile::new(content_type, bytes) }
     }
 
     /// Its content.
@@ -55,7 +75,12 @@ impl StaticFile {
         let gzip = if coding == Encoding::gzip() { self.gzip().await } else { None };
         // That it is `identity` is said too, or the answer would be compressed again for each request.
         let (coding, bytes) = gzip.map_or_else(|| ("identity", self.plain.clone()), |gzip| ("gzip", gzip));
-        Ok(HttpResponse::Ok()
+        let mut response = HttpResponse::Ok();
+        if let Some(policy) = &self.policy {
+            response.insert_header((CONTENT_SECURITY_POLICY, policy.as_str()));
+            response.insert_header((REFERRER_POLICY, "same-origin"));
+        }
+        Ok(response
             .content_type(self.content_type.as_str())
             .insert_header((CONTENT_ENCODING, coding))
             .insert_header((ETAG, self.tag.as_str()))

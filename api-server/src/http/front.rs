@@ -67,8 +67,9 @@ static PROBLEM: LazyLock<HashMap<&str, StaticFile>> = LazyLock::new(|| {
     ADVICE.iter().map(problem).collect()
 });
 
-static GUIDE: LazyLock<HashMap<&str, StaticFile>> =
-    LazyLock::new(|| GUIDES.iter().map(|(name, .., text)| (*name, StaticFile::new(TEXT, linked(text)))).collect());
+static GUIDE: LazyLock<HashMap<&str, StaticFile>> = LazyLock::new(|| {
+    GUIDES.iter().map(|(name, .., text)| (*name, StaticFile::page(TEXT, linked(text), &[]))).collect()
+});
 
 /// A guide whose links to other files lead to the guides of this server, or nowhere.
 fn linked(text: &str) -> String {
@@ -88,15 +89,17 @@ fn linked(text: &str) -> String {
     linked
 }
 
+const STYLE: &str = "body{font:1rem/1.5 system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem}i{color:#555}\
+                     td{padding:.2rem .6rem;vertical-align:top}";
+
 /// A page. What is put into it is written by the program.
 fn page(title: &str, body: &str) -> StaticFile {
     let text = format!(
         "<!doctype html><html lang=\"vi\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width\">\
-         <style>body{{font:1rem/1.5 system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem}}i{{color:#555}}\
-         td{{padding:.2rem .6rem;vertical-align:top}}</style></head><body>{body}</body></html>"
+         <style>{STYLE}</style></head><body>{body}</body></html>"
     );
-    StaticFile::new(HTML, text)
+    StaticFile::page(HTML, text, &[STYLE])
 }
 
 /// A text with what stands between backticks as code.
@@ -110,6 +113,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     config.map(|config| {
         config
             .service(web::resource("/").route(web::get().to(front)))
+            .service(web::redirect("/favicon.ico", "/docs/favicon-32x32.png"))
             .service(web::redirect("/problems/", "/problems"))
             .service(web::redirect("/guides", "/"))
             .service(web::resource("/problems").route(web::get().to(problems)))
