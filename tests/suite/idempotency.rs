@@ -160,6 +160,32 @@ on_both_engines! {
         under(admin.post("/v1/units", unit("cell", ROOT)), "unit").await.refused(403, "forbidden");
     }
 
+    async fn a_repeat_gets_the_grant_or_account_of_the_first_run_though_it_is_another_by_now(server: empty) {
+        let admin = server.administrator().await;
+        let user = json!({"username": "thu-ky", "display_name": "Thư ký", "password": "con mèo trên mái nhà"});
+        let made = under(admin.post("/v1/users", user.clone()), "user").await.is(201);
+        let system = json!({"name": "Tỉnh", "contact": "a", "purpose": "b"});
+        let peer = under(admin.post("/v1/systems", system.clone()), "system").await.is(201);
+        let peers = format!("/v1/systems/{}", peer.id());
+        for account in [format!("/v1/users/{}", made.id()), peers.clone()] {
+            let grants = format!("{account}/grants");
+            let grant = || under(admin.post(&grants, json!({"role": "frontend_reader", "unit_id": ROOT})), &account);
+            let first = grant().await.is(201);
+            admin.delete(&format!("{grants}/{}", first.id()), "*").await.is(204);
+            let again = grant().await.is(201);
+            assert_eq!((&again.text, again.header("location"), again.etag()), (&first.text, first.header("location"), first.etag()));
+            assert_eq!(again.header("idempotent-replayed"), "true");
+            // It is not given again.
+            assert_eq!(admin.get(&grants).await.is(200).body["items"], json!([]));
+        }
+        admin.patch(&format!("/v1/users/{}", made.id()), "*", json!({"display_name": "Người khác"})).await.is(200);
+        admin.patch(&peers, "*", json!({"contact": "c"})).await.is(200);
+        for (path, body, first) in [("/v1/users", user, made), ("/v1/systems", system, peer)] {
+            let again = under(admin.post(path, body), path.strip_prefix("/v1/").unwrap().trim_end_matches('s')).await.is(201);
+            assert_eq!((&again.text, again.etag()), (&first.text, first.etag()));
+        }
+    }
+
     async fn no_value_of_a_record_is_kept_under_a_key(server: empty) {
         let ward = server.ward().await;
         let mut body = member(&ward.a);

@@ -80,8 +80,9 @@ pub enum Made {
     Known(Tagged),
 }
 
-/// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat is answered with the thing as
-/// `again` reads it then. `body` is what the key belongs to, without secrets. A new thing is found below the request's path.
+/// Runs the work of a `POST` on accounts once under its key, where it has one. A repeat gets the thing as it was made,
+/// though it may be gone by then. `body` is what the key belongs to, without secrets. A new thing is found below the
+/// request's path.
 ///
 /// # Errors
 /// What the work refuses, or when there is no outcome.
@@ -91,7 +92,6 @@ pub async fn once(
     who: &Who,
     body: &[u8],
     work: impl for<'a> FnOnce(&'a mut WriteTx<'_>, Scope) -> Work<'a, Made> + Send + 'static,
-    again: impl AsyncFnOnce(Uuid) -> ApiResult<Tagged>,
 ) -> ApiResult<HttpResponse> {
     let key = idempotency::key(request, body)?;
     let once = write(app, who, move |tx, scope| {
@@ -106,7 +106,7 @@ pub async fn once(
             let made = work(tx, scope.clone()).await?;
             // Only an effect needs its key kept: what did nothing is decided anew by a repeat.
             if let (Some(key), Made::New(thing)) = (&key, &made) {
-                tx.keep(&scope, key, thing.id).await?;
+                tx.keep(&scope, key, &thing.kept()).await?;
             }
             Ok(Ok(made))
         })
@@ -114,7 +114,10 @@ pub async fn once(
     let (thing, replayed) = match once.await? {
         Ok(Made::Known(thing)) => return Ok(thing.answer(200).send(false)),
         Ok(Made::New(thing)) => (thing, false),
-        Err(id) => (again(id).await?, true),
+        Err(kept) => {
+            let thing = Tagged::of_kept(&kept, &who.view.clock.epoch);
+            (thing.ok_or_else(|| ApiError::new(&error::INTERNAL))?, true)
+        }
     };
     let place = ("location", format!("{}/{}", request.path(), thing.id));
     let mut answer = thing.answer(201);

@@ -150,24 +150,17 @@ async fn add(
     let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };
     let (by, epoch, holder) = (client::by(request, Some(who)), who.view.clock.epoch.clone(), account.id);
-    let given = administration::once(
-        app,
-        request,
-        who,
-        &body.0,
-        move |tx, scope| {
-            Box::pin(async move {
-                let account = changeable(&scope, find(&mut tx.db(), kind, holder).await?)?;
-                unit_below(&scope, &account, Some(place))?;
-                match grants::add(tx, &by, &account, new).await? {
-                    Added::New(grant) => Ok(Made::New(Tagged::grant(grant, &epoch))),
-                    Added::Held(grant) => Ok(Made::Known(Tagged::grant(grant, &epoch))),
-                    Added::Conflict => Err(ApiError::fault("/role", &ROLES_CONFLICT).into()),
-                }
-            })
-        },
-        async |id| held(app, who, holder, id).await,
-    );
+    let given = administration::once(app, request, who, &body.0, move |tx, scope| {
+        Box::pin(async move {
+            let account = changeable(&scope, find(&mut tx.db(), kind, holder).await?)?;
+            unit_below(&scope, &account, Some(place))?;
+            match grants::add(tx, &by, &account, new).await? {
+                Added::New(grant) => Ok(Made::New(Tagged::grant(grant, &epoch))),
+                Added::Held(grant) => Ok(Made::Known(Tagged::grant(grant, &epoch))),
+                Added::Conflict => Err(ApiError::fault("/role", &ROLES_CONFLICT).into()),
+            }
+        })
+    });
     given.await
 }
 

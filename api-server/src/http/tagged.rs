@@ -12,7 +12,7 @@ use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::accounts::CallerKind;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The version of every grant: none ever changes.
@@ -48,6 +48,17 @@ impl Tagged {
     fn new(id: Uuid, version: i64, epoch: &str, shown: &impl Serialize) -> Self {
         let body = serde_json::to_string(shown).unwrap_or_default();
         Tagged { id, version, tag: etag::of_version(version, epoch), body }
+    }
+
+    /// As it is kept for a repeat of the request that made it.
+    pub fn kept(&self) -> String {
+        json!([self.id, self.version, self.body]).to_string()
+    }
+
+    /// What was kept; nothing when it does not read.
+    pub fn of_kept(kept: &str, epoch: &str) -> Option<Self> {
+        let (id, version, body) = serde_json::from_str(kept).ok()?;
+        Some(Tagged { id, version, tag: etag::of_version(version, epoch), body })
     }
 
     /// Refuses a write that builds on another version.

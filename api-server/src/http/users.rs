@@ -168,25 +168,15 @@ pub async fn make(
     new: NewAccount,
     taken: (&'static str, &'static FaultCode),
 ) -> ApiResult<HttpResponse> {
-    let (by, epoch, kind) = (client::by(request, Some(who)), who.view.clock.epoch.clone(), new.kind.clone());
-    let made = administration::once(
-        app,
-        request,
-        who,
-        print,
-        move |tx, scope| {
-            Box::pin(async move {
-                unit(&scope, Some(new.unit))?;
-                let made = accounts::insert(tx, &by, new).await?;
-                let account = made.ok_or_else(|| ApiError::not_unique(taken.0, taken.1))?;
-                Ok(Made::New(Tagged::account(account, &epoch)))
-            })
-        },
-        async |id| {
-            let account = account(app, who, kind, &id.to_string(), visible).await?;
-            Ok(Tagged::account(account, &who.view.clock.epoch))
-        },
-    );
+    let (by, epoch) = (client::by(request, Some(who)), who.view.clock.epoch.clone());
+    let made = administration::once(app, request, who, print, move |tx, scope| {
+        Box::pin(async move {
+            unit(&scope, Some(new.unit))?;
+            let made = accounts::insert(tx, &by, new).await?;
+            let account = made.ok_or_else(|| ApiError::not_unique(taken.0, taken.1))?;
+            Ok(Made::New(Tagged::account(account, &epoch)))
+        })
+    });
     made.await
 }
 

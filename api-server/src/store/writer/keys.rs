@@ -1,6 +1,6 @@
-//! What is kept under an `Idempotency-Key`: for records the status, id and version of each item, for accounts where the
-//! new thing is. Never a body, so nothing that is secret or sensitive; a repeat builds the rest from the log, under the
-//! rights that its caller has then.
+//! What is kept under an `Idempotency-Key`. For records the status, id and version of each item, and no value of one: a
+//! repeat builds the rest from the log, under the rights that its caller has then. For accounts and grants the answer,
+//! which holds nothing that is secret, for they have no log.
 
 use crate::db::{At, Cell, Column, Db, DbError, Find, Guid, Id, Rows, Type, Value, Write, engine};
 use crate::find;
@@ -189,28 +189,25 @@ pub(super) fn rows(kept: &[(Uuid, &Key, String)], now: Timestamp) -> Rows<'stati
     rows
 }
 
-/// The thing that was made under a key, or why the key cannot be used.
+/// What a caller's key keeps of the thing that was made, or why the key cannot be used.
 pub(super) async fn find_made(
     db: &mut Db<'_>,
     actor: &Actor,
     key: &Key,
-) -> Result<Option<Result<Uuid, WriteError>>, DbError> {
+) -> Result<Option<Result<String, WriteError>>, DbError> {
     let found = find(db, &[(owner(actor), key)]).await?.into_values().next();
-    Ok(found.map(|(print, made)| {
-        let made = made.parse().ok().filter(|_| print == key.fingerprint);
-        made.ok_or(WriteError::KeyReused)
-    }))
+    Ok(found.map(|(print, made)| if print == key.fingerprint { Ok(made) } else { Err(WriteError::KeyReused) }))
 }
 
-/// Keeps the id of the thing that was made under a key.
+/// Keeps under a key what is to be known of the thing that was made.
 pub(super) async fn keep_made(
     db: &mut Db<'_>,
     actor: &Actor,
     key: &Key,
-    id: Uuid,
+    made: &str,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    engine::write_all(db, &[rows(&[(owner(actor), key, id.to_string())], now)]).await
+    engine::write_all(db, &[rows(&[(owner(actor), key, made.to_owned())], now)]).await
 }
 
 #[cfg(test)]

@@ -147,21 +147,21 @@ impl WriteTx<'_> {
         }
     }
 
-    /// The id of the thing that was made under a caller's key, or why the key cannot be used.
+    /// What is kept of the thing that was made under a caller's key, or why the key cannot be used.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn kept(&mut self, scope: &Scope, key: &Key) -> Result<Option<Result<Uuid, WriteError>>, DbError> {
+    pub async fn kept(&mut self, scope: &Scope, key: &Key) -> Result<Option<Result<String, WriteError>>, DbError> {
         keys::find_made(&mut self.db(), &scope.actor, key).await
     }
 
-    /// Keeps under a caller's key the id of the thing that was made.
+    /// Keeps under a caller's key what a repeat is answered from.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn keep(&mut self, scope: &Scope, key: &Key, id: Uuid) -> Result<(), DbError> {
+    pub async fn keep(&mut self, scope: &Scope, key: &Key, made: &str) -> Result<(), DbError> {
         let now = self.now;
-        keys::keep_made(&mut self.db(), &scope.actor, key, id, now).await
+        keys::keep_made(&mut self.db(), &scope.actor, key, made, now).await
     }
 }
 
