@@ -1,8 +1,11 @@
 //! What is not understood, too large, of the wrong form or in the wrong place: answered, in both languages, and
 //! nothing of it stored.
 
+use crate::support::documented::operations;
 use crate::support::on_both_engines;
-use crate::support::ward::member;
+use crate::support::ward::{ROOT, member};
+use cell_records_client::types::accounts::Role;
+use cell_records_server::store::registry::KINDS;
 use reqwest::Method;
 use serde_json::json;
 
@@ -74,6 +77,51 @@ on_both_engines! {
         }
         // A head is a read without its body.
         ward.office.call(Method::HEAD, "/v1/members").await;
+    }
+
+    async fn every_operation_refuses_a_parameter_that_it_does_not_take(server: empty) {
+        let ward = server.ward().await;
+        let admin = server.administrator().await;
+        let system = format!("/v1/systems/{}", ward.office.id);
+        let token = admin.get(&format!("{system}/tokens")).await.is(200).body["items"][0]["id"].clone();
+        let user = json!({"username": "ai-do", "display_name": "Ai đó", "password": "con mèo trên mái nhà"});
+        let user = format!("/v1/users/{}", admin.post("/v1/users", user).await.is(201).id());
+        let grants = |account: &str| format!("{account}/grants");
+        let grant = admin.post(&grants(&user), json!({"role": "frontend_reader", "unit_id": ward.a})).await.is(201).id();
+        let given = admin.get(&grants(&system)).await.is(200).body["items"][0]["id"].clone();
+        server.login("ai-do", "con mèo trên mái nhà").await.is(200);
+        let session = admin.get(&format!("{user}/sessions")).await.is(200).body["items"][0]["id"].clone();
+        let auditor = server.acting(Role::Auditor, ROOT).await;
+        for (name, _) in operations().into_iter().filter(|(name, _)| name.contains(" /v1/")) {
+            let (method, path) = name.split_once(' ').unwrap();
+            let kind = KINDS.iter().find(|kind| path.split('/').nth(2) == Some(kind.plural));
+            let path = match kind {
+                Some(kind) if path.contains("{id}") => path.replace("{id}", &ward.record(kind, &ward.a).await.id()),
+                _ => path.replace("/v1/users/{id}", &user).replace("/v1/systems/{id}", &system),
+            };
+            let of_system = path.starts_with(&system);
+            let path = path.replace("{grant}", if of_system { given.as_str().unwrap() } else { &grant });
+            let path = path.replace("{token}", token.as_str().unwrap()).replace("{session}", session.as_str().unwrap());
+            let caller = match path.as_str() {
+                _ if kind.is_some() => &ward.office,
+                "/v1/audit_events" => &auditor,
+                path if path.starts_with("/v1/users") || path.starts_with("/v1/systems") || path.starts_with("/v1/me") => &admin,
+                _ => &ward.office,
+            };
+            let call = caller.call(method.to_uppercase().parse().unwrap(), &format!("{path}?shoe_size=42"));
+            let call = match path.as_str() {
+                "/v1/auth/token" => call.body("application/x-www-form-urlencoded", "grant_type=client_credentials"),
+                path if path.ends_with("/advance") => call.json(json!({"to": "self_rating"})),
+                _ => call.json(json!({})),
+            };
+            let answer = call.header("if-match", "*").await.refused(400, "invalid_parameter");
+            let named = answer.body["errors"].as_array().unwrap().iter().any(|one| one["pointer"] == "shoe_size");
+            assert!(named, "{name}: {}", answer.text);
+        }
+        // Nothing of it was done.
+        admin.get(&format!("{user}/grants/{grant}")).await.is(200);
+        admin.get("/v1/me/sessions").await.is(200);
+        ward.office.get("/v1/me").await.is(200);
     }
 
     async fn problems_are_in_vietnamese_where_that_is_preferred(server: empty) {

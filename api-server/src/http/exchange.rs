@@ -2,6 +2,7 @@
 
 use super::body::FormBody;
 use super::login::{sign, tokens_response};
+use super::params::Params;
 use super::{client, idempotency};
 use crate::auth::keys::LIFETIME;
 use crate::error::{self, ApiError, ApiResult};
@@ -36,6 +37,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 #[post("/v1/auth/token")]
 async fn exchange_token(app: App, request: HttpRequest, body: Result<FormBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
+    Params::of(&request)?.end()?;
     let form = TokenForm::read(&body?)?;
     let refused = || ApiError::new(&error::UNAUTHENTICATED).with("error", "invalid_client");
     let (code, secret) = form.credentials(&request).ok_or_else(refused)?;

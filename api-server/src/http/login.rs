@@ -197,6 +197,7 @@ pub fn tokens_response() -> HttpResponseBuilder {
 #[post("/v1/auth/refresh")]
 async fn refresh_session(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
     idempotency::refuse(&request)?;
+    Params::of(&request)?.end()?;
     let refused = || ApiError::new(&error::REFRESH_FAILED);
     let (secret, carrier) = sent(&request, body?)?.ok_or_else(refused)?;
     let now = app.view().await?.now;
@@ -226,6 +227,7 @@ async fn refresh_session(app: App, request: HttpRequest, body: Result<SmallBody,
 )]
 #[post("/v1/auth/logout")]
 async fn logout(app: App, request: HttpRequest, body: Result<SmallBody, ApiError>) -> ApiResult<HttpResponse> {
+    Params::of(&request)?.end()?;
     let Some((secret, carrier)) = sent(&request, body?)? else {
         let who = Who::extract(&request).await?;
         if who.identity.kind != CallerKind::User {

@@ -15,6 +15,7 @@ pub use base::base;
 use super::files::StaticFile;
 use super::records::calls::method;
 use crate::error::ApiResult;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use facts::Facts;
@@ -23,7 +24,7 @@ use serde_json::ser::PrettyFormatter;
 use std::collections::HashMap;
 use types::TypeTexts;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The document as it is served at `/openapi.json`, and what the server itself reads in it. The tree that it is made from
@@ -32,6 +33,8 @@ pub struct Document {
     file: StaticFile,
     /// The methods of each path, as `Allow` names them.
     methods: HashMap<String, String>,
+    /// The methods of each path whose operations take no query.
+    without_query: HashMap<String, Vec<Method>>,
     types: TypeTexts,
 }
 
@@ -83,6 +86,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
+/// Whether an operation takes parameters in its query.
+fn has_a_query(operation: &Operation) -> bool {
+    let mut taken = operation.parameters.iter().flatten().filter_map(parameters::resolved);
+    taken.any(|one| one.parameter_in == ParameterIn::Query)
+}
+
 /// A document as it is served and committed: a line a value, for reviews, and one space a level, for its size.
 pub fn text(document: &impl Serialize) -> String {
     let mut text = Vec::new();
@@ -100,11 +109,15 @@ impl Document {
         schemas::finish(&mut api);
         let file = StaticFile::new("application/json", text(&api));
         let types = TypeTexts::new(&api.components.unwrap_or_default().schemas);
-        let of_path = |(path, mut item): (String, PathItem)| {
-            let methods: Vec<String> = operations(&mut item).map(|(name, _)| method(&name).to_string()).collect();
-            (path, methods.join(", "))
-        };
-        Document { file, methods: api.paths.paths.into_iter().map(of_path).collect(), types }
+        let (mut methods, mut without_query) = (HashMap::new(), HashMap::new());
+        for (path, mut item) in api.paths.paths {
+            let all: Vec<(Method, bool)> =
+                operations(&mut item).map(|(name, operation)| (method(&name), has_a_query(operation))).collect();
+            let names: Vec<&str> = all.iter().map(|(method, _)| method.as_str()).collect();
+            methods.insert(path.clone(), names.join(", "));
+            without_query.insert(path, all.into_iter().filter(|(_, has)| !has).map(|(method, _)| method).collect());
+        }
+        Document { file, methods, without_query, types }
     }
 
     /// The document as JSON text.
@@ -115,6 +128,11 @@ impl Document {
     /// The methods of a path, as `Allow` names them.
     pub fn methods(&self, pattern: &str) -> Option<&str> {
         self.methods.get(pattern).map(String::as_str)
+    }
+
+    /// Whether an operation takes parameters in its query. Of what is not in the document nothing is said: that it does.
+    pub fn takes_a_query(&self, method: &Method, pattern: &str) -> bool {
+        self.without_query.get(pattern).is_none_or(|methods| !methods.contains(method))
     }
 
     /// What `GET /v1/record_types` says to every caller.

@@ -1,12 +1,16 @@
-//! The caller as an argument of handlers: from the `Authorization` header of a request.
+//! The caller as an argument of handlers: from the `Authorization` header of a request. Once it is known, a query is
+//! refused that the operation does not take.
 
 use super::RequestId;
 use super::edge::{CallerId, TokenExpires};
+use super::openapi::Document;
+use super::params::Params;
 use crate::auth::caller::{Who, authenticate};
 use crate::error::{ApiError, UNAUTHENTICATED};
 use crate::state::App;
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use std::pin::Pin;
 
@@ -31,9 +35,20 @@ impl FromRequest for Who {
             {
                 request.extensions_mut().insert(TokenExpires(end));
             }
+            if !takes_its_query(&request) {
+                Params::of(&request)?.end()?;
+            }
             Ok(who)
         })
     }
+}
+
+/// Whether a request has no query, or one that its operation reads: others have no handler that would refuse it.
+fn takes_its_query(request: &HttpRequest) -> bool {
+    let document = request.app_data::<Data<Document>>();
+    let pattern = document.and_then(|_| request.resource_map().match_pattern(request.path()));
+    request.query_string().is_empty()
+        || document.zip(pattern).is_none_or(|(document, pattern)| document.takes_a_query(request.method(), &pattern))
 }
 
 fn bearer(header: &str) -> Option<&str> {

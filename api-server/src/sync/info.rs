@@ -5,11 +5,10 @@ use super::pull::MAX_UNITS;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
 use crate::http::me;
-use crate::http::params::Params;
 use crate::state::App;
 use crate::store::registry::KINDS;
 use crate::store::writer::KEYS_KEPT_DAYS;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpResponse, get};
 use cell_records_types::sync::{
     MAX_PULL_LIMIT, MAX_PUSH_BYTES, MAX_PUSH_ITEMS, MAX_PUSH_VALUES, SCHEMA, SyncInfo, SyncLimits,
 };
@@ -30,8 +29,7 @@ const RETENTION_DAYS: i64 = 400;
         "server_code": "ward", "server_time": "2026-11-20T08:00:00.000000Z"})),
 ))]
 #[get("/v1/sync")]
-pub(super) async fn get_sync_info(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
-    Params::of(&request)?.end()?;
+pub(super) async fn get_sync_info(app: App, who: Who) -> ApiResult<HttpResponse> {
     let types = KINDS.iter().filter(|kind| who.scope.most(kind).is_some()).map(|kind| kind.name.to_owned());
     Ok(HttpResponse::Ok().json(SyncInfo {
         protocol: vec!["1".into()],

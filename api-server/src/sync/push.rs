@@ -6,7 +6,6 @@ use crate::error::{self, ApiError, ApiResult, ErrorCode};
 use crate::http::body::LargeBody;
 use crate::http::edge::wants_vietnamese;
 use crate::http::idempotency::{self, Answer};
-use crate::http::params::Params;
 use crate::http::share::share;
 use crate::state::App;
 use crate::store::decide::{Decided, Refusal};
@@ -66,7 +65,6 @@ pub(super) async fn push_changes(
     request: HttpRequest,
     body: Result<LargeBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    Params::of(&request)?.end()?;
     let bytes = body?.0;
     let key = idempotency::key(&request, &bytes)?.ok_or_else(|| ApiError::new(&error::IDEMPOTENCY_KEY_REQUIRED))?;
     let length = bytes.len();

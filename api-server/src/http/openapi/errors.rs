@@ -20,7 +20,8 @@ static RULES: &[Rule] = &[
     (|it| it.is_write(),                    &[&OUTCOME_UNKNOWN]),
     // What it takes.
     (|it| it.has(ParameterIn::Path),        &[&NOT_FOUND]),
-    (|it| it.has(ParameterIn::Query),       &[&INVALID_PARAMETER]),
+    // One that it does not take is refused.
+    (|it| it.path.starts_with("/v1/"),      &[&INVALID_PARAMETER]),
     (|it| it.takes("cursor"),               &[&CURSOR_INVALID, &CURSOR_FILTER_MISMATCH, &CURSOR_FOREIGN]),
     (|it| it.has_body(),                    &[&BAD_REQUEST, &TOO_SLOW, &TOO_LARGE, &UNSUPPORTED_MEDIA_TYPE]),
     (|it| it.has_json(),                    &[&INVALID_JSON, &INVALID]),
@@ -47,9 +48,8 @@ static RULES: &[Rule] = &[
     (|it| it.is("/v1/auth/refresh"),        &[&REFRESH_FAILED]),
     (|it| it.takes("cell_records_refresh"), &[&CSRF_HEADER_MISSING]),
     (|it| it.is("/v1/me/password"),         &[&TOO_MANY_ATTEMPTS, &CONFLICT]),
-    (|it| it.is("/v1/sync"),                &[&INVALID_PARAMETER]),
     (|it| it.is("/v1/sync/changes"),        &[&CURSOR_GONE]),
-    (|it| it.is("/v1/sync/push"),           &[&INVALID_PARAMETER, &EPOCH_CHANGED, &PUSH_REFUSED, &TOO_LARGE_FOR_ONE_WRITE]),
+    (|it| it.is("/v1/sync/push"),           &[&EPOCH_CHANGED, &PUSH_REFUSED, &TOO_LARGE_FOR_ONE_WRITE]),
     (|it| (it.is("/v1/users") || it.is("/v1/systems")) && it.is_write(), &[&NOT_UNIQUE]),
     (|it| it.is("/v1/users/{id}") && it.is_write(), &[&LAST_ADMINISTRATOR]),
     (|it| it.is("/v1/users/{id}/grants/{grant}") && it.is_write(), &[&LAST_ADMINISTRATOR]),
