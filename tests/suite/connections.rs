@@ -70,7 +70,7 @@ on_both_engines! {
         let mut other = server.running.shared.database.open().await.unwrap();
         let before = server.database.sessions();
         engine::begin_write(&mut other.db()).await.unwrap();
-        engine::take_time(&mut other.db()).await.unwrap();
+        engine::take_time(&mut other.db(), 1_000).await.unwrap();
         Clock::read(&mut other.db(), true).await.unwrap();
         let begun = Instant::now();
         push().await.refused(503, "unavailable");
@@ -94,7 +94,7 @@ on_both_engines! {
         let mut other = server.running.shared.database.open().await.unwrap();
         for cancelled in [true, false] {
             engine::begin_write(&mut other.db()).await.unwrap();
-            engine::take_time(&mut other.db()).await.unwrap();
+            engine::take_time(&mut other.db(), 1_000).await.unwrap();
             engine::batch(&mut other.db(), "LOCK TABLE members IN ACCESS EXCLUSIVE MODE").await.unwrap();
             let cancel = async {
                 let begun = Instant::now();

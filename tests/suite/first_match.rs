@@ -14,11 +14,10 @@ async fn pushed(caller: &Caller, batch: &Value) -> Vec<Value> {
     answer.body["items"].as_array().unwrap().clone()
 }
 
-/// The same of any number of items, some at a time: the build that is tested is slow, and PostgreSQL ends a transaction in
-/// which nothing comes for 5 seconds.
+/// The same of any number of items, as many at a time as a push may have.
 async fn all_pushed(caller: &Caller, items: &[Value], more: Value) -> Vec<Value> {
     let mut results = Vec::new();
-    for some in items.chunks(200) {
+    for some in items.chunks(1_000) {
         let mut batch = json!({"items": some});
         batch.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         results.extend(pushed(caller, &batch).await);

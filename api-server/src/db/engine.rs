@@ -30,12 +30,16 @@ pub async fn begin_write(db: &mut Db<'_>) -> QueryResult<()> {
     }
 }
 
-/// Lets a write that has begun think for longer than others between two statements: a large set is decided in memory,
-/// and PostgreSQL cuts off who idles in a transaction.
-pub async fn take_time(db: &mut Db<'_>) -> QueryResult<()> {
+/// Lets a write that has begun take longer than others between two statements: a set is decided in memory, all of it at
+/// once, and PostgreSQL cuts off who idles in a transaction. An item takes well under a millisecond; this is enough on a
+/// machine that has much else to do.
+pub async fn take_time(db: &mut Db<'_>, items: usize) -> QueryResult<()> {
     match db {
         Db::Lite(_) => Ok(()),
-        Db::Pg(_) => batch(db, "SET LOCAL idle_in_transaction_session_timeout = '60s'").await,
+        Db::Pg(_) => {
+            let limit = 5_000 + 25 * items;
+            batch(db, &format!("SET LOCAL idle_in_transaction_session_timeout = {limit}")).await
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 /// At most so many commands in one set.
 const SET_COMMANDS: usize = 256;
 /// At most so many items in one set, but for a single command.
-pub(super) const SET_ITEMS: usize = 1_000;
+const SET_ITEMS: usize = 1_000;
 /// At most so many bytes of requests in one set.
 const SET_BYTES: usize = 8 * 1024 * 1024;
 /// How long the writer waits, at most, for callers that it has just answered.

@@ -1,6 +1,6 @@
 //! What happens to a set: decide until nothing is missing, write, commit, answer.
 
-use super::gather::{SET_ITEMS, Waiting, gather, linger};
+use super::gather::{Waiting, gather, linger};
 use super::keys;
 use super::refused::{self, Attempt, TRIES};
 use super::set::{DecidedSet, Decider};
@@ -28,6 +28,9 @@ use uuid::Uuid;
 
 /// How often a set is decided, at most: each time rules may ask for what they only now know of.
 const ROUNDS: usize = 32;
+
+/// A set of at most so many items is decided in no time; a larger one says beforehand how long it may take.
+const FEW_ITEMS: usize = 100;
 
 /// After a write found no space, the server says so for this long, unless a write succeeds before. A write that changes
 /// nothing fits into the space that is there: that it succeeds says nothing of the next one. Not for longer, because
@@ -281,8 +284,9 @@ impl Worker {
         attempt: &Attempt,
     ) -> Result<(DecidedSet, WriteSet), Failure> {
         let mut db = own.db();
-        if commands.iter().map(|command| command.items.len()).sum::<usize>() > SET_ITEMS {
-            engine::take_time(&mut db).await?;
+        let items: usize = commands.iter().map(|command| command.items.len()).sum();
+        if items > FEW_ITEMS {
+            engine::take_time(&mut db, items).await?;
         }
         let view = self.live.learn(&mut db, clock.clone(), At::from(now), Instant::now()).await?;
         self.decider.refresh(&mut db, view.rights, commands, now).await?;
