@@ -141,6 +141,16 @@ on_both_engines! {
         let renewed = with_cookie(server, "/v1/auth/refresh", &cookie).header("origin", origin).await.is(200);
         assert_eq!((renewed.header("access-control-allow-origin"), renewed.header("access-control-allow-credentials")), (origin, "true"));
         assert!(renewed.header("access-control-expose-headers").to_lowercase().contains("etag"));
+        // What a cache between must tell apart: the origin, the caller and the language.
+        let caller = server.bearer(renewed.body["access_token"].as_str());
+        for codings in ["identity", "gzip"] {
+            let answer = caller.get("/v1/units").header("origin", origin).header("accept-encoding", codings).await.is(200);
+            let lines = answer.headers.get_all("vary").iter().map(|line| line.to_str().unwrap().to_lowercase());
+            let vary: Vec<String> = lines.flat_map(|line| line.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()).collect();
+            for name in ["origin", "authorization", "accept-language"] {
+                assert!(vary.iter().any(|one| one == name), "{codings}: {vary:?}");
+            }
+        }
         server.running.handle.stop(false).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Pages by key: nothing skipped, nothing doubled; cursors that belong to their caller and query.
 
+use crate::support::http::over;
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, member};
 use cell_records_client::types::accounts::Role;
@@ -75,6 +76,26 @@ on_both_engines! {
         }
         // It reveals nothing of what is in it.
         assert!(!cursor.to_lowercase().contains("nguy") && cursor.is_ascii());
+    }
+
+    async fn the_total_of_a_list_is_that_of_the_rights_of_its_caller(server: empty) {
+        let ward = server.ward().await;
+        for cell in [&ward.a, &ward.a, &ward.b, &ward.b] {
+            ward.member(cell).await;
+        }
+        let caller = server.granted(vec![over(Role::CellSecretary, &ward.a), over(Role::CellSecretary, &ward.b)]).await;
+        let first = caller.get("/v1/members?limit=1&count=exact&sort=id").await.is(200);
+        let next = format!("/v1/members?cursor={}", first.body["next_cursor"].as_str().unwrap());
+        // What it was is kept while others write.
+        ward.member(&ward.a).await;
+        assert_eq!((&first.body["total"], &caller.get(&next).await.is(200).body["total"]), (&json!(4), &json!(4)));
+        // With fewer rights it is counted anew: how many there are elsewhere is not said.
+        let (admin, grants) = (server.administrator().await, format!("/v1/systems/{}/grants", caller.id));
+        let held = admin.get(&grants).await.is(200).body["items"].clone();
+        let lost = held.as_array().unwrap().iter().find(|grant| grant["unit_id"] == ward.b.as_str()).unwrap();
+        admin.delete(&format!("{grants}/{}", lost["id"].as_str().unwrap()), "*").await.is(204);
+        caller.becomes(&format!("/v1/members/{}", ward.member(&ward.b).await), 404).await;
+        assert_eq!(caller.get(&next).await.is(200).body["total"], 3);
     }
 
     async fn the_last_page_has_no_cursor_and_a_list_of_nothing_is_empty(server: empty) {
