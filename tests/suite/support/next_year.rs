@@ -76,7 +76,7 @@ async fn passed_on(http: &reqwest::Client, target: &str, request: &Request) -> R
         _ if status >= 400 => refusal(&mut body),
         _ if method != "GET" => {
             let written = body.as_object_mut().filter(|body| body.contains_key("version"));
-            written.into_iter().for_each(|body| warn(body));
+            written.into_iter().for_each(warn);
         }
         _ => {}
     }
