@@ -3,7 +3,8 @@
 use crate::codes;
 
 codes! {
-    /// Ethnic groups, by the numbers of the General Statistics Office (decision 1019/QĐ-TCTK of 2008).
+    /// Ethnic groups, by the numbers of the General Statistics Office (decision 1019/QĐ-TCTK of 2008; those of decision
+    /// 121-TCTK/PPCĐ of 1979 are others).
     pub open enum Ethnicity = "ethnicity" {
         Kinh = "01" "Kinh" "Kinh";
         Tay = "02" "Tày" "Tay";
@@ -66,7 +67,7 @@ codes! {
 }
 
 codes! {
-    /// Religions: those that the State has recognised, as the census counts them.
+    /// Religions: those that the State has recognised, as the census of 2019 counts them.
     pub open enum Religion = "religion" {
         None = "none" "Không" "None";
         Buddhism = "buddhism" "Phật giáo" "Buddhism";
@@ -91,19 +92,19 @@ codes! {
 }
 
 codes! {
-    /// Groups that are entitled to benefits, after the Ordinance 02/2020/UBTVQH14 on people of merit.
+    /// Groups that are entitled to benefits, after article 3 of the Ordinance 02/2020/UBTVQH14 on people of merit.
     pub open enum PolicyCategory = "policy_category" {
         None = "none" "Không thuộc diện chính sách" "None";
         RevolutionaryBefore1945 = "revolutionary_before_1945" "Hoạt động cách mạng trước ngày 01/01/1945" "Active in the revolution before 1 January 1945";
-        RevolutionaryOf1945 = "revolutionary_of_1945" "Hoạt động cách mạng từ ngày 01/01/1945 đến Tổng khởi nghĩa tháng Tám năm 1945" "Active in the revolution from 1 January 1945 to the August Uprising";
+        RevolutionaryOf1945 = "revolutionary_of_1945" "Hoạt động cách mạng từ ngày 01/01/1945 đến ngày khởi nghĩa tháng Tám năm 1945" "Active in the revolution from 1 January 1945 to the August Uprising";
         HeroicMother = "heroic_mother" "Bà mẹ Việt Nam anh hùng" "Heroic Vietnamese Mother";
         ArmedForcesHero = "armed_forces_hero" "Anh hùng Lực lượng vũ trang nhân dân" "Hero of the People's Armed Forces";
         WartimeLabourHero = "wartime_labour_hero" "Anh hùng Lao động trong thời kỳ kháng chiến" "Hero of Labour in the resistance";
         WarInvalid = "war_invalid" "Thương binh, người hưởng chính sách như thương binh" "War invalid, or treated as one";
         SickSoldier = "sick_soldier" "Bệnh binh" "Sick soldier";
         ToxicChemicals = "toxic_chemicals" "Hoạt động kháng chiến bị nhiễm chất độc hóa học" "Exposed to toxic chemicals in the resistance";
-        Imprisoned = "imprisoned" "Hoạt động cách mạng, kháng chiến bị địch bắt tù, đày" "Imprisoned or exiled by the enemy";
-        Resistance = "resistance" "Hoạt động kháng chiến, làm nghĩa vụ quốc tế" "Active in the resistance or on international duty";
+        Imprisoned = "imprisoned" "Hoạt động cách mạng, kháng chiến, bảo vệ Tổ quốc, làm nghĩa vụ quốc tế bị địch bắt tù, đày" "Imprisoned or exiled by the enemy";
+        Resistance = "resistance" "Hoạt động kháng chiến giải phóng dân tộc, bảo vệ Tổ quốc, làm nghĩa vụ quốc tế" "Active in the resistance, in defence of the country or on international duty";
         HelpedRevolution = "helped_revolution" "Có công giúp đỡ cách mạng" "Helped the revolution";
         MartyrFamily = "martyr_family" "Thân nhân liệt sĩ" "Family of a martyr";
         MeritFamily = "merit_family" "Thân nhân người có công khác" "Family of another person of merit";
