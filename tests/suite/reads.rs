@@ -177,7 +177,44 @@ on_both_engines! {
         assert_eq!((same.status, again.status), (304, 200));
         for call in ["/v1/positions?expand=basis", &format!("{path}?expand=")] {
             let refused = ward.office.get(call).await.refused(400, "invalid_parameter");
-            assert!(refused.text.contains("Member (member_id), Term (term_id), Unit (unit_id)"), "{}", refused.text);
+            assert!(refused.text.contains("Unit (unit_id), Member (member_id), Term (term_id)"), "{}", refused.text);
+        }
+    }
+
+    async fn what_has_no_name_is_called_by_the_records_that_it_refers_to(server: empty) {
+        let ward = server.ward().await;
+        let mut rounds = Vec::new();
+        for subject in ["member", "cell"] {
+            let mut rules = scheme(&ward.ward);
+            rules.as_object_mut().unwrap().extend([("name".into(), json!("Xếp loại 2014")), ("subject_kind".into(), json!(subject))]);
+            let rules = ward.office.post("/v1/evaluation_schemes", rules).await.is(201).id();
+            let round = json!({"unit_id": ward.ward, "scheme_id": rules, "year": 2014, "quarter": 3});
+            rounds.push(ward.office.post("/v1/evaluation_rounds", round).await.is(201).id());
+        }
+        let [round, of_cells] = rounds.try_into().unwrap();
+        let person = named(&ward, &ward.a, "Hoàng Thị Lan").await;
+        let result = ward.office.post("/v1/member_evaluations", json!({"member_id": person, "round_id": round})).await.is(201).id();
+        let of_cell = ward.office.post("/v1/unit_evaluations", json!({"unit_id": ward.a, "round_id": of_cells})).await.is(201).id();
+        let office = ward.office.post("/v1/positions", position(&person, &ward.a)).await.is(201).id();
+        let cell = ward.office.get(&format!("/v1/units/{}", ward.a)).await.is(200).body["name"].as_str().unwrap().to_owned();
+        // Who is judged has left for a cell that the secretary does not see.
+        ward.office.patch(&format!("/v1/members/{person}"), "*", json!({"unit_id": ward.b})).await.is(200);
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        let (lan, when) = ("Hoàng Thị Lan, ".to_owned(), "2014, 3, Xếp loại 2014");
+        for (caller, lan) in [(&ward.office, &lan), (&secretary, &String::new())] {
+            for (path, id, display) in [
+                ("member_evaluations", &result, format!("{lan}{when}")), ("unit_evaluations", &of_cell, format!("{cell}, {when}")),
+                ("evaluation_rounds", &round, when.to_owned()), ("positions", &office, format!("Khác, {lan}").trim_end_matches(", ").to_owned()),
+            ] {
+                for call in [format!("/v1/{path}?ids={id}&expand=id"), format!("/v1/{path}/{id}?expand=id&fields=id")] {
+                    let read = caller.get(&call).header("accept-language", "vi").await.is(200);
+                    let expanded = read.body["expanded"].as_object().unwrap();
+                    assert_eq!((expanded.len(), &expanded[id]["display"]), (1, &json!(display)), "{call}: {}", read.text);
+                }
+            }
+            let listed = caller.get(&format!("/v1/member_evaluations?ids={result}&expand=round_id,unit_id")).await.is(200);
+            assert_eq!(listed.body["expanded"][&round]["display"], when, "{}", listed.text);
+            assert_eq!(listed.body["expanded"].as_object().unwrap().len(), 2, "{}", listed.text);
         }
     }
 

@@ -143,6 +143,22 @@ mod tests {
     }
 
     #[test]
+    fn no_display_text_leads_back_to_its_own_type() {
+        for (at, one) in RECORD_TYPES.iter().enumerate() {
+            for field in one.fields.iter().filter(|field| one.display.contains(&field.name)) {
+                if let fields::Shape::Reference(target) = field.shape {
+                    assert!(
+                        RECORD_TYPES.iter().take(at).any(|earlier| earlier.name == target),
+                        "{}.{}",
+                        one.name,
+                        field.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_a_group_names_is_a_field_and_in_no_other_group() {
         for one in RECORD_TYPES {
             let grouped: Vec<_> = one.groups.iter().flat_map(|group| group.fields).collect();

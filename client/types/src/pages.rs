@@ -16,8 +16,8 @@ pub struct Page<T> {
     /// How many items the whole list has, when `count=exact` was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
-    /// The records that the items refer to, by id, with their display texts, when `expand` was asked. What the caller does not see
-    /// is absent. Lists of records only.
+    /// The records that `expand` leads to, by id, with their display texts. What the caller does not see is absent. Lists
+    /// of records only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expanded: Option<BTreeMap<Uuid, Expanded>>,
     /// Why the list is empty, for people, when it is so because of the caller's rights. Lists of records only.
@@ -32,7 +32,7 @@ impl<T> Page<T> {
     }
 }
 
-/// A record that another one refers to, by its display text.
+/// A record by its display text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
@@ -43,8 +43,8 @@ pub struct Expanded {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName))]
     pub record_type: String,
-    /// What people call it, in the language asked for: its name, say. Absent where it has no such thing, or the caller
-    /// does not read it.
+    /// What people call it, in the language asked for: its name, say, or the display texts of what it refers to. Absent
+    /// where the caller reads none of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub display: Option<String>,
@@ -69,7 +69,7 @@ pub struct ListQuery {
     pub count: bool,
     /// Only these fields, comma separated; `id`, `type` and `version` are always there.
     pub fields: Option<String>,
-    /// References, comma separated: the display texts of their records are beside the items.
+    /// References, or `id`, comma separated: the display texts of their records, or of the items, are beside the items.
     pub expand: Option<String>,
     /// These records, in this order: at most 200 UUIDs or `ext:<system>:<value>`, comma separated. Goes with `fields` and
     /// `expand` only.

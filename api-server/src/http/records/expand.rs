@@ -1,5 +1,5 @@
-//! `expand`: the display texts of the records that an answer's records refer to, one level deep, each as its caller may read
-//! it. They are beside the records, which stay as they are.
+//! `expand`: the display texts of the records that an answer's records refer to, and of these themselves, each as its caller
+//! may read it. They are beside the records, which stay as they are.
 
 use super::view::RecordView;
 use crate::db::engine::all_at_once;
@@ -7,8 +7,7 @@ use crate::error::ApiResult;
 use crate::phrases;
 use crate::state::App;
 use crate::store::load::find_records;
-use crate::store::record::Stored;
-use crate::store::registry::Kind;
+use crate::store::registry::{Kind, RecordKey};
 use crate::store::scope::Scope;
 use cell_records_types::codes::Code;
 use cell_records_types::fields::Shape;
@@ -21,7 +20,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// A reference that `expand` may name: every field that is one, and `unit_id`.
+/// What `expand` may name: every field that is a reference, `unit_id`, and `id`, which leads to the record itself.
 #[derive(Clone, Copy)]
 pub struct Expandable {
     /// The field.
@@ -30,10 +29,10 @@ pub struct Expandable {
 }
 
 impl Expandable {
-    /// The references of a type.
+    /// Those of a type.
     pub fn of(kind: &'static Kind) -> impl Iterator<Item = Expandable> {
-        let fields = kind.fields.iter().chain(ENVELOPE);
-        fields.filter_map(|field| Some(Expandable { name: field.name, target: target(field)? }))
+        let fields = ENVELOPE.iter().chain(kind.fields);
+        fields.filter_map(move |field| Some(Expandable { name: field.name, target: target(kind, field)? }))
     }
 
     /// Those that a parameter names.
@@ -48,28 +47,28 @@ impl Expandable {
     }
 }
 
-/// The type that a field refers to, where it is a reference.
-fn target(field: &FieldSpec) -> Option<&'static Kind> {
+/// The type of the record that a field leads to.
+fn target(kind: &'static Kind, field: &FieldSpec) -> Option<&'static Kind> {
     match field.shape {
         Shape::Reference(target) => Kind::named(target),
-        _ => None,
+        _ => (field.name == "id").then_some(kind),
     }
 }
 
-/// The records that an answer's records refer to: their ids, by the position of their type.
+/// Records by the position of their type: those that an answer's records lead to.
 #[derive(Default)]
 pub struct Expansion(BTreeMap<usize, BTreeSet<Uuid>>);
 
 impl Expansion {
-    /// Notes what these references of a record lead to. The record is as its caller reads it: what it does not read, it
+    /// Notes what these fields of a record lead to. The record is as its caller reads it: what it does not read, it
     /// does not follow.
-    pub fn note(&mut self, references: &[Expandable], record: &str) {
-        if references.is_empty() {
+    pub fn note(&mut self, fields: &[Expandable], record: &str) {
+        if fields.is_empty() {
             return;
         }
-        let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(record).unwrap_or_default();
-        for Expandable { name, target } in references {
-            let id = fields.get(name).and_then(|value| serde_json::from_str::<Uuid>(value.get()).ok());
+        let values: BTreeMap<&str, &RawValue> = serde_json::from_str(record).unwrap_or_default();
+        for Expandable { name, target } in fields {
+            let id = values.get(name).and_then(|value| serde_json::from_str::<Uuid>(value.get()).ok());
             if let Some(id) = id {
                 self.0.entry(target.order).or_default().insert(id);
             }
@@ -77,54 +76,81 @@ impl Expansion {
     }
 
     /// The member `expanded`, with its name: of each record that the caller sees its id, its type, and its display
-    /// text. One statement a type.
+    /// text. One statement a type and step.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn member(self, app: &App, scope: &Scope, vietnamese: bool) -> ApiResult<String> {
-        let parts: Vec<(&'static Kind, Class, Vec<Uuid>)> = self
-            .0
-            .into_iter()
-            .filter_map(|(order, ids)| {
-                let kind = Kind::at(order)?;
-                // No more is read than the display text needs, and of that no more than the caller reads anywhere.
-                let class = kind.display.iter().filter_map(|name| kind.field(name)).map(|field| field.class).max();
-                let most = scope.most(kind)?;
-                // While bodies are cut by other classes, it may be in any part.
-                let class = if scope.recut { most } else { class.unwrap_or(kind.class).min(most) };
-                Some((kind, class, ids.into_iter().collect()))
-            })
-            .collect();
-        let read = async |db: &mut crate::db::Db<'_>| {
-            all_at_once(db, &parts, async |db, (kind, class, ids)| find_records(db, kind, ids, *class).await).await
-        };
-        let found = app.reads.single(read).await?;
-        let live = found.iter().flatten().filter(|record| record.is_live());
-        let shown = live.filter_map(|record| Some((record.id, expanded(scope, record, vietnamese)?)));
+        let mut seen = Seen::default();
+        seen.read(app, scope, &self).await?;
+        let keys = self.0.iter().flat_map(|(order, ids)| ids.iter().map(|id| (*order, *id)));
+        let shown = keys.filter_map(|key| Some((key.1, seen.expanded(key, vietnamese)?)));
         let shown: BTreeMap<Uuid, Expanded> = shown.collect();
         Ok(format!(r#""expanded":{}"#, serde_json::to_string(&shown).unwrap_or_else(|_| "{}".into())))
     }
 }
 
-/// What an answer says of a record that it refers to.
-fn expanded(scope: &Scope, record: &Stored, vietnamese: bool) -> Option<Expanded> {
-    let fields: Map<String, Value> =
-        serde_json::from_str(&RecordView::of(scope, record)?.text(record)).unwrap_or_default();
-    let values = record
-        .kind
-        .display
-        .iter()
-        .filter_map(|name| displayed(record.kind.field(name)?, fields.get(*name)?, vietnamese));
-    let display = values.collect::<Vec<String>>().join(", ");
-    let display = Some(display).filter(|display| !display.is_empty());
-    Some(Expanded { id: record.id, record_type: record.kind.name.into(), display })
+/// Records as their caller reads them.
+#[derive(Default)]
+struct Seen(BTreeMap<RecordKey, Map<String, Value>>);
+
+impl Seen {
+    /// Reads records, and then those by whose display texts they are shown: a result of an evaluation by its member and
+    /// its round, the round by its scheme. No display text leads back to its own type, so that this ends.
+    async fn read(&mut self, app: &App, scope: &Scope, wanted: &Expansion) -> ApiResult<()> {
+        let part = |(order, ids): (&usize, &BTreeSet<Uuid>)| {
+            let kind = Kind::at(*order)?;
+            // No more is read than the display text needs, and of that no more than the caller reads anywhere.
+            let class = kind.display.iter().filter_map(|name| kind.field(name)).map(|field| field.class).max();
+            let most = scope.most(kind)?;
+            // While bodies are cut by other classes, it may be in any part.
+            let class = if scope.recut { most } else { class.unwrap_or(kind.class).min(most) };
+            let ids: Vec<Uuid> = ids.iter().copied().filter(|id| !self.0.contains_key(&(*order, *id))).collect();
+            (!ids.is_empty()).then_some((kind, class, ids))
+        };
+        let parts: Vec<(&'static Kind, Class, Vec<Uuid>)> = wanted.0.iter().filter_map(part).collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let read = async |db: &mut crate::db::Db<'_>| {
+            all_at_once(db, &parts, async |db, (kind, class, ids)| find_records(db, kind, ids, *class).await).await
+        };
+        let found = app.reads.single(read).await?;
+        let mut next = Expansion::default();
+        for ((kind, ..), records) in parts.iter().zip(found) {
+            let led_to: Vec<Expandable> = Expandable::of(kind).filter(|one| kind.display.contains(&one.name)).collect();
+            for record in records.iter().filter(|record| record.is_live()) {
+                let Some(view) = RecordView::of(scope, record) else { continue };
+                let text = view.text(record);
+                next.note(&led_to, &text);
+                self.0.insert(record.key(), serde_json::from_str(&text).unwrap_or_default());
+            }
+        }
+        Box::pin(self.read(app, scope, &next)).await
+    }
+
+    /// What an answer says of a record.
+    fn expanded(&self, key: RecordKey, vietnamese: bool) -> Option<Expanded> {
+        let (kind, fields) = (Kind::at(key.0)?, self.0.get(&key)?);
+        let value = |name: &&'static str| {
+            let value = fields.get(*name)?;
+            match Expandable::of(kind).find(|one| one.name == *name) {
+                Some(Expandable { target, .. }) => {
+                    self.expanded((target.order, value.as_str()?.parse().ok()?), vietnamese)?.display
+                }
+                None => displayed(kind.field(name)?, value, vietnamese),
+            }
+        };
+        let display = kind.display.iter().filter_map(value).collect::<Vec<String>>().join(", ");
+        let display = Some(display).filter(|display| !display.is_empty());
+        Some(Expanded { id: key.1, record_type: kind.name.into(), display })
+    }
 }
 
-/// A value as people read it; nothing of a reference, which would lead further.
+/// A value as people read it.
 fn displayed(field: &FieldSpec, value: &Value, vietnamese: bool) -> Option<String> {
     let label = |code: &Code| if vietnamese { code.label.vi } else { code.label.en }.to_owned();
     match (field.shape, value) {
-        (Shape::Reference(_), _) => None,
         (Shape::Code(list), Value::String(code)) => {
             let known = list.codes.iter().find(|one| one.code == *code);
             Some(known.map_or_else(|| code.clone(), label))

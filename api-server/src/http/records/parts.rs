@@ -66,7 +66,8 @@ fn tested(kind: &Kind, filter: &Filter, name: &str, description: &str) -> Parame
 /// The parameter `expand`.
 pub fn expand(kind: &'static Kind) -> Parameter {
     let names = one_of(Expandable::of(kind).map(|one| one.name.to_owned()));
-    let what = "References that are followed, one level: `expanded` then has the display text of each record that the caller sees.";
+    let what = "References that are followed, one level: `expanded` then has the display text of each record that the caller sees. \
+                `id` is the record itself.";
     several("expand", names.into(), None, what).build()
 }
 

@@ -57,8 +57,7 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
 
 /// The display texts of the records that others refer to.
 fn expanded(when: &str) -> ObjectBuilder {
-    let what =
-        "by id, the records that are referred to, with their display texts. What the caller does not see is absent.";
+    let what = "by id, the records that it leads to, with their display texts. What the caller does not see is absent.";
     ObjectBuilder::new()
         .additional_properties(Some(Ref::from_schema_name(Expanded::name())))
         .description(Some(format!("{when}: {what}")))
