@@ -1,9 +1,10 @@
 //! What the service says of its record types is true, and enough to draw their tables and forms from.
 
-use crate::support::http::over;
+use crate::support::http::{over, with_fields};
 use crate::support::on_both_engines;
+use cell_records_client::types::Uuid;
 use cell_records_client::types::accounts::Role;
-use cell_records_client::types::metadata::{PartInfo, RecordTypeInfo, ValueInfo};
+use cell_records_client::types::metadata::{PartInfo, RecordTypeInfo, ValueInfo, ValueType};
 use cell_records_client::types::record::ENVELOPE;
 use cell_records_server::store::registry::KINDS;
 use serde_json::{Map, Value, json};
@@ -78,7 +79,7 @@ on_both_engines! {
         assert!(again.text.is_empty());
         let lists = peer.get("/v1/code_lists").await.is(200);
         peer.get("/v1/code_lists").header("if-none-match", lists.etag()).await.is(304);
-        server.admin().systems().create_grant(peer.id.parse().unwrap(), &over(Role::CellSecretary, &ward.a)).await.unwrap();
+        server.admin().systems().create_grant(peer.id.parse().unwrap(), &over(Role::CommitteeOffice, &ward.a)).await.unwrap();
         let start = std::time::Instant::now();
         while peer.get("/v1/record_types").header("if-none-match", first.etag()).await.status == 304 {
             assert!(start.elapsed() < std::time::Duration::from_secs(5), "a new grant shows nowhere");
@@ -92,27 +93,83 @@ on_both_engines! {
             let types = caller.get("/v1/record_types").await.is(200).body;
             let types: Vec<RecordTypeInfo> = serde_json::from_value(types["items"].clone()).unwrap();
             for (one, kind) in types.iter().zip(&KINDS) {
-                let Some(rights) = one.rights.first() else {
+                let here = [ward.ward.parse::<Uuid>().unwrap()];
+                let places = one.fields.iter().flat_map(|field| [&field.readable_in, &field.writable_in]);
+                assert!(places.chain(one.verbs.iter().map(|verb| &verb.allowed_in)).all(|place| place.is_empty() || **place == here));
+                let reads = one.fields.iter().filter(|field| !field.readable_in.is_empty());
+                let told: BTreeSet<&str> = reads.map(|field| field.name.as_str()).collect();
+                if told.is_empty() {
                     caller.get(&one.collection).await.refused(403, "type_not_readable");
                     continue;
-                };
-                assert_eq!((one.rights.len(), rights.grants[0].unit_id.to_string()), (1, ward.ward.clone()));
+                }
                 let made = ward.record(kind, &ward.a).await;
                 let path = format!("{}/{}", one.collection, made.id());
                 let shown = caller.get(&path).await.is(200);
-                let told: BTreeSet<&str> = rights.reads.iter().map(String::as_str).collect();
                 let all = made.body.as_object().unwrap();
                 let expected: BTreeSet<&str> = names(all).intersection(&told).copied().collect();
                 assert_eq!(names(shown.body.as_object().unwrap()), expected, "{role} {}", one.name);
                 for field in one.fields.iter().filter(|field| !field.managed && all.contains_key(&field.name)) {
                     let patch = json!({&field.name: all[&field.name]});
                     let refused = caller.patch(&format!("{path}?dry_run=true"), "*", patch).await;
-                    let may = rights.writes.contains(&field.name);
+                    let may = !field.writable_in.is_empty();
                     let is_refused = refused.status == 403 || refused.text.contains("field_not_writable");
                     assert_eq!(is_refused, !may, "{role} {}.{}: {}", one.name, field.name, refused.text);
                 }
+                for verb in &one.verbs {
+                    assert_eq!(verb.roles.iter().any(|one| one == role.code()), !verb.allowed_in.is_empty(), "{role} {} {}", one.name, verb.name);
+                }
             }
         }
+    }
+
+    async fn each_field_tells_the_outermost_units_where_its_caller_reads_and_writes_it(server: empty) {
+        let ward = server.ward().await;
+        let [all, a, b] = [&ward.ward, &ward.a, &ward.b].map(|unit| unit.parse::<Uuid>().unwrap());
+        let caller = server.granted(vec![
+            over(Role::CellSecretary, &ward.ward), over(Role::CommitteeOffice, &ward.a), with_fields(Role::ExchangePeer, &ward.b, &["member.religion"]),
+        ]).await;
+        let types = caller.get("/v1/record_types").await.is(200).body;
+        let types: Vec<RecordTypeInfo> = serde_json::from_value(types["items"].clone()).unwrap();
+        let member = types.iter().find(|one| one.name == "member").unwrap();
+        let both = BTreeSet::from([a, b]);
+        for (name, reads, writes) in [
+            ("full_name", BTreeSet::from([all]), both.clone()), ("religion", both.clone(), BTreeSet::from([a])),
+            ("ethnicity", BTreeSet::from([a]), BTreeSet::from([a])), ("unit_id", BTreeSet::from([all]), both.clone()),
+            ("version", BTreeSet::from([all]), BTreeSet::new()),
+        ] {
+            let field = member.fields.iter().find(|field| field.name == name).unwrap();
+            let told = [&field.readable_in, &field.writable_in].map(|units| units.iter().copied().collect::<BTreeSet<_>>());
+            assert_eq!(told, [reads, writes], "{name}");
+        }
+        assert!(member.verbs.iter().all(|verb| verb.allowed_in.iter().copied().collect::<BTreeSet<_>>() == both), "{:?}", member.verbs);
+    }
+
+    async fn a_code_of_a_list_that_a_record_has_tells_where_the_list_is(server: empty) {
+        let types = server.admin().record_types().await.unwrap().items;
+        let named = |name: &str| types.iter().find(|one| one.name == name).unwrap();
+        let mut told = BTreeSet::new();
+        for one in &types {
+            for field in &one.fields {
+                let mut values = vec![(field.name.as_str(), &field.value)];
+                each_part(&field.value, &mut |part| values.push((&part.name, &part.value)));
+                for (name, value) in values.into_iter().filter(|(_, value)| value.kind == ValueType::Code && value.code_list.is_none()) {
+                    let options = value.options.as_ref().unwrap();
+                    let reference = |at: &str, name: &String| {
+                        let field = named(at).fields.iter().find(|field| field.name == *name).unwrap();
+                        field.value.refers_to.clone().unwrap()
+                    };
+                    let holder = options.from.iter().fold(one.name.clone(), |at, name| reference(&at, name));
+                    let list = named(&holder).fields.iter().find(|field| field.name == options.list).unwrap();
+                    let parts: Vec<&String> = list.value.items.as_ref().unwrap().fields.iter().map(|part| &part.name).collect();
+                    assert!([&options.code, &options.label_vi, &options.label_en].iter().all(|name| parts.contains(name)), "{options:?}");
+                    told.insert(format!("{}.{name} {} {}.{}", one.name, options.from.join("."), holder, options.list));
+                }
+            }
+        }
+        let of = |one: &str, level: &str| format!("{one}.{level}_level round_id.scheme_id evaluation_scheme.levels");
+        let mut expected: BTreeSet<String> = ["self", "proposed", "final"].iter().flat_map(|level| [of("member_evaluation", level), of("unit_evaluation", level)]).collect();
+        expected.extend([of("member_evaluation", "cell"), "evaluation_scheme.level  evaluation_scheme.levels".into()]);
+        assert_eq!(told, expected);
     }
 
     async fn a_create_without_a_field_gets_the_default_that_is_told(server: empty) {

@@ -1,6 +1,6 @@
 //! Each grant for its own subtree, never a mixture; sensitive fields by name; a filter reveals nothing.
 
-use crate::support::http::{Caller, over};
+use crate::support::http::{Caller, over, with_fields};
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, change, member};
 use cell_records_client::types::Class;
@@ -9,12 +9,6 @@ use cell_records_server::store::filter::Test;
 use cell_records_server::store::registry::{KINDS, Kind};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-/// A grant that adds sensitive fields.
-fn with_fields(role: Role, unit: &str, fields: &[&str]) -> GrantCreate {
-    let fields: Vec<_> = fields.iter().map(|field| (*field).into()).collect();
-    GrantCreate { fields: Some(fields.into()), ..over(role, unit) }
-}
 
 fn ids(items: &[Value]) -> Vec<&str> {
     items.iter().map(|item| item["id"].as_str().unwrap()).collect()

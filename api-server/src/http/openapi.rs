@@ -8,7 +8,7 @@ pub mod headers;
 pub mod parameters;
 mod problem;
 mod schemas;
-mod types;
+pub mod types;
 
 pub use base::base;
 
@@ -22,7 +22,7 @@ use facts::Facts;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use std::collections::HashMap;
-use types::TypeTexts;
+use types::TypeText;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -35,7 +35,7 @@ pub struct Document {
     methods: HashMap<String, String>,
     /// The methods of each path whose operations take no query.
     without_query: HashMap<String, Vec<Method>>,
-    types: TypeTexts,
+    types: Vec<TypeText>,
 }
 
 /// Adds to each operation what follows from its shape: shared parameters, headers, errors.
@@ -108,7 +108,7 @@ impl Document {
         complete(&mut api);
         schemas::finish(&mut api);
         let file = StaticFile::new("application/json", text(&api));
-        let types = TypeTexts::new(&api.components.unwrap_or_default().schemas);
+        let types = types::texts(&api.components.unwrap_or_default().schemas);
         let (mut methods, mut without_query) = (HashMap::new(), HashMap::new());
         for (path, mut item) in api.paths.paths {
             let all: Vec<(Method, bool)> =
@@ -136,7 +136,7 @@ impl Document {
     }
 
     /// What `GET /v1/record_types` says to every caller.
-    pub fn types(&self) -> &TypeTexts {
+    pub fn types(&self) -> &[TypeText] {
         &self.types
     }
 }

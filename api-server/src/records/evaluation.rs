@@ -5,7 +5,7 @@ use crate::store::rules::{Change, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, WRONG_SUBJECT};
 use cell_records_types::{
-    Date, EvaluationRound, EvaluationScheme, MemberEvaluation, RecordType, Ref, SchemeCode, SubjectKind, UnitEvaluation,
+    Date, EvaluationRound, EvaluationScheme, LevelCode, MemberEvaluation, RecordType, Ref, SubjectKind, UnitEvaluation,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(super) fn results_under(scheme: &EvaluationScheme) -> &'static str {
 
 /// A result is of the type that its scheme is for, and its levels are the scheme's.
 pub(super) fn check<T: RecordType>(
-    levels: &[(&str, &Option<SchemeCode>)],
+    levels: &[(&str, &Option<LevelCode>)],
     scheme: &EvaluationScheme,
     verdict: &mut Verdict,
 ) {
@@ -42,7 +42,7 @@ pub(super) fn check<T: RecordType>(
     }
     for (field, level) in levels {
         if let Some(level) = level
-            && !scheme.levels.iter().any(|one| one.code == *level)
+            && !scheme.levels.iter().any(|one| *one.code == **level)
         {
             verdict.fault(field, &LEVEL_NOT_IN_SCHEME);
         }

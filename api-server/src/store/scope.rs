@@ -161,6 +161,14 @@ impl Scope {
         })
     }
 
+    /// The grants that write the type, with what each lets its holder write.
+    pub fn writers<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = (&'a Grant, Rights)> {
+        self.grants.iter().filter_map(move |grant| {
+            let rights = policy::rights(&grant.role, kind.name)?;
+            rights.writes.is_some().then_some((grant, rights))
+        })
+    }
+
     /// Up to which class the caller reads a record of this type in this unit; nothing when it does not see it.
     pub fn reads(&self, kind: &Kind, unit: Uuid) -> Option<Class> {
         if self.is_operator() {
@@ -211,11 +219,8 @@ impl Scope {
 
     /// What the caller may write of this type in this unit. Above a grant's subtree it only reads.
     pub fn writes(&self, kind: &Kind, unit: Uuid) -> Writes {
-        let rights = self.grants.iter().filter_map(|grant| {
-            let rights = policy::rights(&grant.role, kind.name)?;
-            (rights.writes.is_some() && self.tree.covers(grant.unit, unit)).then_some(rights)
-        });
-        Writes { rights: rights.collect(), operator: self.is_operator() }
+        let covering = self.writers(kind).filter(|(grant, _)| self.tree.covers(grant.unit, unit));
+        Writes { rights: covering.map(|(_, rights)| rights).collect(), operator: self.is_operator() }
     }
 
     /// Whether the caller holds a role over a unit.
@@ -237,17 +242,30 @@ impl Scope {
         if self.is_operator() {
             return Units::All;
         }
-        let mut roots = Vec::new();
         let mut above = BTreeSet::new();
-        for (grant, class) in self.readers(kind) {
-            if fields.iter().all(|field| field.class <= class || grant.names(kind, field.name)) {
-                roots.push(grant.unit);
-            }
-            if kind.downward && fields.iter().all(|field| field.class <= kind.class) {
-                above.extend(self.tree.ancestors(grant.unit).skip(1));
-            }
+        if kind.downward && fields.iter().all(|field| field.class <= kind.class) {
+            above.extend(self.readers(kind).flat_map(|(grant, _)| self.tree.ancestors(grant.unit).skip(1)));
         }
-        self.gather(roots, above)
+        self.gather(self.reads_under(kind, fields), above)
+    }
+
+    /// The units under which the caller reads all these fields of records of this type: of its grants, the outermost.
+    pub fn reads_under(&self, kind: &Kind, fields: &[&FieldSpec]) -> Vec<Uuid> {
+        let reads =
+            |grant: &Grant, class| fields.iter().all(|field| field.class <= class || grant.names(kind, field.name));
+        self.outermost(self.readers(kind).filter(|(grant, class)| reads(grant, *class)).map(|(grant, _)| grant.unit))
+    }
+
+    /// The units under which the caller's rights to write records of this type are such: of its grants, the outermost.
+    pub fn writes_under(&self, kind: &Kind, such: impl Fn(&Rights) -> bool) -> Vec<Uuid> {
+        self.outermost(self.writers(kind).filter(|(_, rights)| such(rights)).map(|(grant, _)| grant.unit))
+    }
+
+    /// These units, but none that is under another of them: it adds nothing.
+    fn outermost(&self, units: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+        let all: BTreeSet<Uuid> = units.collect();
+        let is_under = |unit: Uuid| self.tree.ancestors(unit).skip(1).any(|above| all.contains(&above));
+        all.iter().copied().filter(|unit| !is_under(*unit)).collect()
     }
 
     /// Of these units, a unit, or with `subtree` those under it too.
@@ -270,13 +288,8 @@ impl Scope {
         }
     }
 
-    /// The units under the roots, with some single ones.
-    pub fn gather(&self, mut roots: Vec<Uuid>, single: BTreeSet<Uuid>) -> Units {
-        roots.sort_unstable();
-        roots.dedup();
-        // A root under another root adds nothing.
-        let all = roots.clone();
-        roots.retain(|root| !self.tree.ancestors(*root).skip(1).any(|above| all.contains(&above)));
+    /// The units under roots of which none is under another one, with some single units.
+    fn gather(&self, roots: Vec<Uuid>, single: BTreeSet<Uuid>) -> Units {
         if roots.iter().any(|root| self.tree.parent(*root).is_none() && self.tree.contains(*root)) {
             return Units::All;
         }

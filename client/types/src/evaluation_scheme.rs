@@ -1,5 +1,6 @@
 //! `evaluation_scheme`: levels, criteria and cap of an evaluation, valid for a time (docs/DOMAIN.md, Evaluations).
 
+use crate::fields::Choice;
 use crate::{Date, Decimal, List, Text, codes, filters, form, object, record, whole_number};
 
 codes! {
@@ -37,8 +38,20 @@ codes! {
 
 form! {
     /// A code inside a scheme.
-    pub struct SchemeCode = &crate::phrases::SCHEME_CODE, "^[a-z0-9_]{1,40}$", "excellent",
-    |text| (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    pub struct SchemeCode = &crate::phrases::SCHEME_CODE, "^[a-z0-9_]{1,40}$", "excellent", |text| is_code(text);
+}
+
+form! {
+    /// The code of a level of the scheme.
+    pub struct LevelCode = &crate::phrases::SCHEME_CODE, "^[a-z0-9_]{1,40}$", "excellent", of &LEVELS, |text| is_code(text);
+}
+
+const LEVELS: Choice =
+    Choice { of: "evaluation_scheme", list: "levels", code: "code", label_vi: "label_vi", label_en: "label_en" };
+
+fn is_code(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=40).contains(&text.len()) && text.bytes().all(fits)
 }
 
 whole_number! {
@@ -92,7 +105,7 @@ object! {
     pub struct Threshold {
         required {
             /// Code of the level.
-            level: SchemeCode, "Mức xếp loại" "Level",
+            level: LevelCode, "Mức xếp loại" "Level",
             /// Fewest points.
             min_points: Decimal, "Điểm tối thiểu" "Fewest points",
         }

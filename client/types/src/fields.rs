@@ -3,7 +3,7 @@
 
 mod shape;
 
-pub use shape::Shape;
+pub use shape::{Choice, Shape};
 
 use crate::Label;
 use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_FORMAT, WRONG_TYPE};
@@ -202,10 +202,13 @@ pub const fn plain(name: &'static str) -> &'static str {
     }
 }
 
-/// Declares a text of a fixed form: its test and how the form is named in faults.
+/// Declares a text of a fixed form: how the form is named in faults, its pattern, an example, for a code of a list that a
+/// record has its [`Choice`](fields::Choice), and its test.
 #[macro_export]
 macro_rules! form {
-    ($(#[$meta:meta])* pub struct $name:ident = $format:expr, $pattern:literal, $example:literal, |$text:ident| $test:expr;) => {
+    (@shape $pattern:literal) => { $crate::fields::Shape::Form($pattern) };
+    (@shape $pattern:literal $choice:expr) => { $crate::fields::Shape::Choice($choice) };
+    ($(#[$meta:meta])* pub struct $name:ident = $format:expr, $pattern:literal, $example:literal, $(of $choice:expr,)? |$text:ident| $test:expr;) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
@@ -225,7 +228,7 @@ macro_rules! form {
         }
 
         impl $crate::fields::Field for $name {
-            const SHAPE: $crate::fields::Shape = $crate::fields::Shape::Form($pattern);
+            const SHAPE: $crate::fields::Shape = $crate::form!(@shape $pattern $($choice)?);
 
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
                 let Some($text) = report.text(value).map(str::trim) else { return };

@@ -1,6 +1,6 @@
 //! `member_evaluation`: one member's result in a round (docs/DOMAIN.md, Evaluations).
 
-use crate::evaluation_scheme::SchemeCode;
+use crate::evaluation_scheme::{LevelCode, SchemeCode};
 use crate::{Date, Decimal, EvaluationRound, List, Member, Ref, Text, codes, filters, object, record};
 
 codes! {
@@ -41,13 +41,13 @@ record! {
         }
         optional {
             /// The member's own rating: a level of the scheme.
-            self_level: SchemeCode, "Mức tự xếp loại" "Own rating",
+            self_level: LevelCode, "Mức tự xếp loại" "Own rating",
             /// The cell's.
-            cell_level: SchemeCode, "Mức chi bộ xếp loại" "The cell's rating",
+            cell_level: LevelCode, "Mức chi bộ xếp loại" "The cell's rating",
             /// What was proposed.
-            proposed_level: SchemeCode, "Mức đề nghị" "Proposed level",
+            proposed_level: LevelCode, "Mức đề nghị" "Proposed level",
             /// What was decided.
-            final_level: SchemeCode, "Mức được quyết định" "Final level",
+            final_level: LevelCode, "Mức được quyết định" "Final level",
             /// Points in all.
             score: Decimal, "Tổng điểm" "Score",
             /// Points by criterion, at most 200; their sum is `score`.

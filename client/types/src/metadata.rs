@@ -26,15 +26,14 @@ pub struct RecordTypeInfo {
     /// The class of a record's being there at all.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Class))]
     pub class: String,
-    /// Whether it is also readable, up to its class, from the units below its unit.
+    /// Whether it is also readable, up to its class, from the units below its unit: so much of it is also read in the
+    /// units above those of `readable_in`.
     pub downward: bool,
     /// The fields whose values, in this order, are the display text of a record: in a list, or where another refers to it. A
     /// reference among them is shown by the display text of its own record.
     pub display: Vec<String>,
     /// The groups of its form, in order.
     pub groups: Vec<GroupInfo>,
-    /// Its fields, in the order of its form.
-    pub fields: Vec<FieldInfo>,
     /// The parameters that filter its list.
     pub filters: Vec<FilterInfo>,
     /// What its list may be sorted by.
@@ -43,8 +42,6 @@ pub struct RecordTypeInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub search: Option<String>,
-    /// What can be done with a record besides reading it.
-    pub verbs: Vec<VerbInfo>,
     /// JSON Schema of a record. It refers to nothing outside itself, as the next two.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub schema: Value,
@@ -54,8 +51,10 @@ pub struct RecordTypeInfo {
     /// JSON Schema of what a merge patch takes.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub update_schema: Value,
-    /// What the caller reads and writes, and where. Empty: the caller sees no record of the type.
-    pub rights: Vec<RightsInfo>,
+    /// Its fields, in the order of its form.
+    pub fields: Vec<FieldInfo>,
+    /// What can be done with a record besides reading it.
+    pub verbs: Vec<VerbInfo>,
 }
 
 /// A group of fields of a form.
@@ -104,6 +103,10 @@ pub struct FieldInfo {
     pub computed: bool,
     /// What its values look like.
     pub value: ValueInfo,
+    /// Where the caller reads it: in these units and in all below them. Nowhere: the caller does not see it.
+    pub readable_in: Vec<Uuid>,
+    /// Where the caller writes it: in these units and in all below them.
+    pub writable_in: Vec<Uuid>,
 }
 
 /// A field of a nested object, or of the body of a verb.
@@ -172,10 +175,14 @@ pub struct ValueInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub maximum: Option<i64>,
-    /// The list that a code is of.
+    /// The list that a code is of; a code without one is of `options`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub code_list: Option<String>,
+    /// Where the list of a code is that a record has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub options: Option<OptionsInfo>,
     /// The record type that a reference is to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = crate::record::RecordTypeName, nullable = false))]
@@ -192,6 +199,24 @@ pub struct ValueInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub max_items: Option<u32>,
+}
+
+/// Where the codes are that a value can be: each item of a list of a record is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct OptionsInfo {
+    /// The references that lead to the record that has the list: the first is a field of the record that has the value, each
+    /// next one a field of the record before. Empty: it is the same record.
+    pub from: Vec<String>,
+    /// The field that is the list.
+    pub list: String,
+    /// The field of its items that is the code.
+    pub code: String,
+    /// The field of its items that is the Vietnamese label.
+    pub label_vi: String,
+    /// The field of its items that is the English label.
+    pub label_en: String,
 }
 
 /// A parameter that filters a list.
@@ -256,6 +281,8 @@ pub struct VerbInfo {
     /// The roles that may do it.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::accounts::Role>))]
     pub roles: Vec<String>,
+    /// Where the caller may do it: in these units and in all below them.
+    pub allowed_in: Vec<Uuid>,
     /// What else it asks, in Vietnamese.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -267,35 +294,6 @@ pub struct VerbInfo {
     /// The fields of its body. A create and an update take the type's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<PartInfo>,
-}
-
-/// What some grants of the caller let it read and write of a type, under the units of these grants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
-pub struct RightsInfo {
-    /// The role of the grants.
-    #[cfg_attr(feature = "openapi", schema(value_type = crate::accounts::Role))]
-    pub role: String,
-    /// Where: each grant covers its unit and all below it.
-    pub grants: Vec<GrantPlace>,
-    /// Names of the fields that it reads there.
-    pub reads: Vec<String>,
-    /// Names of the fields that it writes there.
-    pub writes: Vec<String>,
-    /// Whether it makes, deletes and restores records there.
-    pub creates: bool,
-}
-
-/// A grant and the unit whose subtree it covers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
-pub struct GrantPlace {
-    /// The grant's id.
-    pub id: Uuid,
-    /// The unit.
-    pub unit_id: Uuid,
 }
 
 /// An enum of the contract.

@@ -1,6 +1,6 @@
 //! `unit_evaluation`: one unit's result in a round (docs/DOMAIN.md, Evaluations).
 
-use crate::evaluation_scheme::SchemeCode;
+use crate::evaluation_scheme::LevelCode;
 use crate::{Date, Decimal, EvaluationRound, Ref, Text, filters, record};
 
 record! {
@@ -13,11 +13,11 @@ record! {
         }
         optional {
             /// The unit's own rating: a level of the scheme.
-            self_level: SchemeCode, "Mức tự xếp loại" "Own rating",
+            self_level: LevelCode, "Mức tự xếp loại" "Own rating",
             /// What was proposed.
-            proposed_level: SchemeCode, "Mức đề nghị" "Proposed level",
+            proposed_level: LevelCode, "Mức đề nghị" "Proposed level",
             /// What was decided.
-            final_level: SchemeCode, "Mức được quyết định" "Final level",
+            final_level: LevelCode, "Mức được quyết định" "Final level",
             /// Points in all.
             score: Decimal, "Tổng điểm" "Score",
             /// Reasons.

@@ -36,6 +36,12 @@ pub fn over(role: Role, unit: &str) -> GrantCreate {
     GrantCreate { role, unit_id: reference(unit), from: None, until: None, fields: None }
 }
 
+/// A role over a unit that also reads these sensitive fields.
+pub fn with_fields(role: Role, unit: &str, fields: &[&str]) -> GrantCreate {
+    let fields: Vec<_> = fields.iter().map(|field| (*field).into()).collect();
+    GrantCreate { fields: Some(fields.into()), ..over(role, unit) }
+}
+
 /// A reference to a unit from its text.
 pub fn reference(unit: &str) -> Ref<Unit> {
     Ref::from(unit.parse::<cell_records_client::types::Reference>().unwrap())

@@ -1,29 +1,28 @@
 //! What `GET /v1/record_types` says to every caller, made once of the document's schemas.
 
 use crate::http::records::metadata;
-use crate::store::secrets;
-use cell_records_types::metadata::RecordTypeInfo;
+use cell_records_types::metadata::{FieldInfo, RecordTypeInfo, VerbInfo};
 use std::collections::BTreeMap;
+use std::mem;
 use utoipa::openapi::{RefOr, Schema};
 
-/// The record types as JSON text: of each what is the same for every caller, up to the place of the caller's rights.
-pub struct TypeTexts {
-    /// A text a type.
-    pub texts: Vec<String>,
-    /// Of all of them.
-    pub digest: String,
+/// A record type as JSON text up to its fields and verbs, which say where a caller has them.
+pub struct TypeText {
+    /// The text, up to the value of the member `fields`. Behind that only `verbs` follows.
+    pub text: String,
+    /// The fields, of nobody yet.
+    pub fields: Vec<FieldInfo>,
+    /// The verbs, of nobody yet.
+    pub verbs: Vec<VerbInfo>,
 }
 
-impl TypeTexts {
-    /// Of the types that these schemas describe.
-    pub fn new(components: &BTreeMap<String, RefOr<Schema>>) -> Self {
-        let text = |one: &RecordTypeInfo| {
-            let whole = serde_json::to_string(one).unwrap_or_default();
-            // The rights come last, and are empty here.
-            whole.strip_suffix("[]}").map(str::to_owned).unwrap_or_default()
-        };
-        let texts: Vec<String> = metadata::record_types(components).iter().map(text).collect();
-        let digest = secrets::digest(texts.concat().as_bytes());
-        TypeTexts { texts, digest }
-    }
+/// The record types that these schemas describe.
+pub fn texts(components: &BTreeMap<String, RefOr<Schema>>) -> Vec<TypeText> {
+    let text = |mut one: RecordTypeInfo| {
+        let (fields, verbs) = (mem::take(&mut one.fields), mem::take(&mut one.verbs));
+        let whole = serde_json::to_string(&one).unwrap_or_default();
+        let text = whole.strip_suffix(r#"[],"verbs":[]}"#).map(str::to_owned).unwrap_or_default();
+        TypeText { text, fields, verbs }
+    };
+    metadata::record_types(components).into_iter().map(text).collect()
 }

@@ -2,12 +2,12 @@
 //! the API document. What the caller may do is added by each answer ([`super::types`]).
 
 use crate::store::filter::{Filter, Takes};
-use crate::store::policy;
+use crate::store::policy::{self, Rights};
 use crate::store::registry::{COMMON_SORTS, KINDS, Kind, UNIT};
 use cell_records_types::accounts::Role;
-use cell_records_types::fields::{Part, Shape};
+use cell_records_types::fields::{Choice, Part, Shape};
 use cell_records_types::metadata::{
-    FieldInfo, FilterInfo, GroupInfo, PartInfo, RecordTypeInfo, SortInfo, ValueInfo, ValueType, VerbInfo,
+    FieldInfo, FilterInfo, GroupInfo, OptionsInfo, PartInfo, RecordTypeInfo, SortInfo, ValueInfo, ValueType, VerbInfo,
 };
 use cell_records_types::record::{ENVELOPE, Group};
 use cell_records_types::{Label, TypeInfo};
@@ -27,7 +27,7 @@ pub fn record_types(components: &BTreeMap<String, RefOr<Schema>>) -> Vec<RecordT
     KINDS.iter().map(|kind| record_type(kind, &schemas)).collect()
 }
 
-fn record_type(kind: &Kind, schemas: &Schemas) -> RecordTypeInfo {
+fn record_type(kind: &'static Kind, schemas: &Schemas) -> RecordTypeInfo {
     let [schema, create_schema, update_schema] = kind.schema_names().map(|name| schemas.standalone(&name));
     let groups = TypeInfo::named(kind.name).map_or(&[][..], |one| one.groups);
     let owned = |text: &str| text.to_owned();
@@ -50,7 +50,6 @@ fn record_type(kind: &Kind, schemas: &Schemas) -> RecordTypeInfo {
         schema,
         create_schema,
         update_schema,
-        rights: Vec::new(),
     }
 }
 
@@ -59,7 +58,7 @@ fn group(group: &Group) -> GroupInfo {
 }
 
 /// The fields in the order of the form: the unit, the groups, what no group names, and the envelope.
-fn fields(kind: &Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<FieldInfo> {
+fn fields(kind: &'static Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<FieldInfo> {
     let (first, last) = (groups.first().unwrap_or(&ENVELOPE_GROUP), groups.last().unwrap_or(&ENVELOPE_GROUP));
     let grouped = groups.iter().flat_map(|group| group.fields.iter().map(move |name| (*name, group)));
     let is_grouped = |name: &str| groups.iter().any(|group| group.fields.contains(&name));
@@ -89,7 +88,9 @@ fn fields(kind: &Kind, groups: &[Group], schema: &Value, create: &Value) -> Vec<
             managed: spec.managed || below == Some(name),
             default: default.and_then(|value| serde_json::from_str((*value)?).ok()),
             computed: default.is_some_and(Option::is_none),
-            value: value(&spec.shape, schema),
+            value: value(kind, &spec.shape, schema),
+            readable_in: Vec::new(),
+            writable_in: Vec::new(),
         })
     };
     order.enumerate().filter_map(field).collect()
@@ -104,7 +105,7 @@ fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
     schema.get("properties").and_then(|all| all.get(name)).unwrap_or(&Value::Null)
 }
 
-fn part(part: &Part, schema: &Value) -> PartInfo {
+fn part(kind: &'static Kind, part: &Part, schema: &Value) -> PartInfo {
     let its = property(schema, part.name);
     PartInfo {
         name: part.name.into(),
@@ -112,21 +113,22 @@ fn part(part: &Part, schema: &Value) -> PartInfo {
         label_en: part.label.en.into(),
         description: description(its),
         required: part.required,
-        value: value(&part.shape, its),
+        value: value(kind, &part.shape, its),
     }
 }
 
-/// What values of a shape look like. Their schema has the descriptions of their parts.
-fn value(shape: &Shape, schema: &Value) -> ValueInfo {
+/// What values of a shape look like in records of a type. Their schema has the descriptions of their parts.
+fn value(kind: &'static Kind, shape: &Shape, schema: &Value) -> ValueInfo {
     let small = |size: usize| Some(u32::try_from(size).unwrap_or(u32::MAX));
-    let of = |kind: ValueType| ValueInfo {
-        kind,
+    let of = |value: ValueType| ValueInfo {
+        kind: value,
         max_length: None,
         multiline: false,
         pattern: None,
         minimum: None,
         maximum: None,
         code_list: None,
+        options: None,
         refers_to: None,
         fields: Vec::new(),
         items: None,
@@ -145,22 +147,47 @@ fn value(shape: &Shape, schema: &Value) -> ValueInfo {
         Shape::Timestamp => of(ValueType::Timestamp),
         Shape::Uuid => of(ValueType::Uuid),
         Shape::Code(list) => ValueInfo { code_list: Some(list.name.into()), ..of(ValueType::Code) },
-        Shape::Reference(kind) => ValueInfo { refers_to: Some(kind.into()), ..of(ValueType::Reference) },
+        Shape::Choice(choice) => ValueInfo { options: options(kind, choice), ..of(ValueType::Code) },
+        Shape::Reference(target) => ValueInfo { refers_to: Some(target.into()), ..of(ValueType::Reference) },
         Shape::Object(parts) => {
-            ValueInfo { fields: parts.iter().map(|one| part(one, schema)).collect(), ..of(ValueType::Object) }
+            ValueInfo { fields: parts.iter().map(|one| part(kind, one, schema)).collect(), ..of(ValueType::Object) }
         }
         Shape::List { of: item, most } => {
-            let items = Some(Box::new(value(item, &schema["items"])));
+            let items = Some(Box::new(value(kind, item, &schema["items"])));
             ValueInfo { items, max_items: small(most), ..of(ValueType::List) }
         }
         Shape::Names(values) => {
-            let items = Some(Box::new(value(values, &schema["additionalProperties"])));
+            let items = Some(Box::new(value(kind, values, &schema["additionalProperties"])));
             ValueInfo { items, ..of(ValueType::Names) }
         }
     }
 }
 
-fn filter(kind: &Kind, filter: &Filter) -> FilterInfo {
+/// Where a code is chosen from, as it is found from records of a type.
+fn options(kind: &'static Kind, choice: &Choice) -> Option<OptionsInfo> {
+    Some(OptionsInfo {
+        from: way(kind, choice.of)?.into_iter().map(str::to_owned).collect(),
+        list: choice.list.into(),
+        code: choice.code.into(),
+        label_vi: choice.label_vi.into(),
+        label_en: choice.label_en.into(),
+    })
+}
+
+/// The references that lead from records of a type to one of another type. Those that lead further refer to types before
+/// their own.
+fn way(kind: &'static Kind, to: &str) -> Option<Vec<&'static str>> {
+    if kind.name == to {
+        return Some(Vec::new());
+    }
+    kind.fields.iter().find_map(|field| {
+        let Shape::Reference(target) = field.shape else { return None };
+        let rest = way(Kind::named(target).filter(|target| target.order < kind.order)?, to)?;
+        Some([field.name].into_iter().chain(rest).collect())
+    })
+}
+
+fn filter(kind: &'static Kind, filter: &Filter) -> FilterInfo {
     let field = kind.any_field(filter.field).map_or(Label { vi: "", en: "" }, |field| field.label);
     let (label_vi, label_en) = filter.label(field);
     let takes = filter.test.takes();
@@ -180,7 +207,7 @@ fn filter(kind: &Kind, filter: &Filter) -> FilterInfo {
         label_en,
         description: filter.test.description(),
         field: filter.field.into(),
-        value: value(&shape, &Value::Null),
+        value: value(kind, &shape, &Value::Null),
         many: matches!(takes, Takes::Codes(_)),
         null: filter.takes_null(kind),
         negation: filter.negation(),
@@ -196,7 +223,7 @@ fn sorts(kind: &Kind) -> Vec<SortInfo> {
 }
 
 /// What every type has, and what is its own.
-fn verbs(kind: &Kind, schemas: &Schemas) -> Vec<VerbInfo> {
+fn verbs(kind: &'static Kind, schemas: &Schemas) -> Vec<VerbInfo> {
     let verb = |name: &str, label: Label, method: &str, path: &str| VerbInfo {
         name: name.into(),
         label_vi: label.vi.into(),
@@ -204,7 +231,8 @@ fn verbs(kind: &Kind, schemas: &Schemas) -> Vec<VerbInfo> {
         method: method.into(),
         path: format!("/v1/{}{path}", kind.plural),
         if_match: false,
-        roles: roles(kind, policy::Rights::creates),
+        roles: roles(kind, name),
+        allowed_in: Vec::new(),
         note_vi: None,
         note_en: None,
         body: Vec::new(),
@@ -213,10 +241,9 @@ fn verbs(kind: &Kind, schemas: &Schemas) -> Vec<VerbInfo> {
         if_match: true,
         ..verb(name, label, method, path)
     };
-    let update = of_record("update", Label { vi: "Sửa", en: "Change" }, "PATCH", "/{id}");
     let mut all = vec![
         verb("create", Label { vi: "Thêm", en: "Add" }, "POST", ""),
-        VerbInfo { roles: roles(kind, |rights| rights.writes.is_some()), ..update },
+        of_record("update", Label { vi: "Sửa", en: "Change" }, "PATCH", "/{id}"),
         of_record("delete", Label { vi: "Xóa", en: "Delete" }, "DELETE", "/{id}"),
         verb("restore", Label { vi: "Khôi phục", en: "Restore" }, "POST", "/{id}/restore"),
     ];
@@ -226,16 +253,24 @@ fn verbs(kind: &Kind, schemas: &Schemas) -> Vec<VerbInfo> {
         VerbInfo {
             note_vi: Some(own.note.vi.into()),
             note_en: Some(own.note.en.into()),
-            body: own.parts.iter().map(|one| part(one, &schema)).collect(),
+            body: own.parts.iter().map(|one| part(kind, one, &schema)).collect(),
             ..call
         }
     }));
     all
 }
 
-/// The roles whose rights over the type are such.
-fn roles(kind: &Kind, such: impl Fn(&policy::Rights) -> bool) -> Vec<String> {
-    let may = |role: &&Role| policy::rights(role, kind.name).is_some_and(|rights| such(&rights));
+/// Whether somebody with these rights may do it.
+pub fn allows(rights: &Rights, verb: &str) -> bool {
+    match verb {
+        "update" => rights.writes.is_some(),
+        _ => rights.creates(),
+    }
+}
+
+/// The roles that may do it with records of a type.
+fn roles(kind: &Kind, verb: &str) -> Vec<String> {
+    let may = |role: &&Role| policy::rights(role, kind.name).is_some_and(|rights| allows(&rights, verb));
     Role::ALL.iter().filter(may).map(|role| role.code().to_owned()).collect()
 }
 

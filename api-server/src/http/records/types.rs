@@ -1,27 +1,29 @@
 //! What there is: the record types with the caller's rights, and the lists of codes. A front end can draw its tables and
 //! forms from these alone.
 
+use super::metadata;
 use crate::auth::caller::Who;
 use crate::error::ApiResult;
 use crate::http::etag;
 use crate::http::files::StaticFile;
 use crate::http::openapi::Document;
-use crate::store::policy::{self, Rights};
+use crate::http::openapi::types::TypeText;
+use crate::store::policy::Rights;
 use crate::store::registry::{KINDS, Kind};
-use crate::store::scope::{Grant, Scope};
+use crate::store::scope::Scope;
 use actix_web::http::header::ETAG;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::codes;
-use cell_records_types::metadata::{CodeInfo, CodeListInfo, GrantPlace, RecordTypeInfo, RightsInfo};
+use cell_records_types::metadata::{CodeInfo, CodeListInfo, RecordTypeInfo};
 use cell_records_types::pages::Page;
-use cell_records_types::record::ENVELOPE;
 use serde_json::json;
 use std::sync::LazyLock;
 
 /// Every record type, with all that a front end needs to draw tables and forms.
 ///
-/// Labels, fields, groups, filters, sorts, verbs and JSON Schemas, and what the caller reads and writes where.
+/// Labels, fields, groups, filters, sorts, verbs and JSON Schemas. Each field says where the caller reads and writes it, each
+/// verb where it may be done: in units of the caller's grants and all below them, of units one below another only the upper.
 #[utoipa::path(
     tag = "types",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),
@@ -34,6 +36,7 @@ use std::sync::LazyLock;
                 "name": "label", "label_vi": "Tên nhiệm kỳ", "label_en": "Label", "description": "Label, such as `2010–2015`.", "order": 2,
                 "group": "term", "class": "internal", "required": true, "managed": false, "computed": false,
                 "value": {"type": "text", "max_length": 200},
+                "readable_in": ["00000000-0000-7000-8000-000000000001"], "writable_in": ["00000000-0000-7000-8000-000000000001"],
             }],
             "filters": [{
                 "name": "at", "label_vi": "Tại ngày", "label_en": "On the day", "description": "Holding on this date.", "field": "from",
@@ -42,61 +45,44 @@ use std::sync::LazyLock;
             "sorts": [{"name": "from", "label_vi": "Bắt đầu từ ngày", "label_en": "From", "everywhere": false}],
             "verbs": [{
                 "name": "create", "label_vi": "Thêm", "label_en": "Add", "method": "POST", "path": "/v1/terms", "if_match": false,
-                "roles": ["committee_office", "committee_lead", "exchange_peer"],
+                "roles": ["committee_office", "committee_lead", "exchange_peer"], "allowed_in": ["00000000-0000-7000-8000-000000000001"],
             }],
             "schema": {"type": "object"}, "create_schema": {"type": "object"}, "update_schema": {"type": "object"},
-            "rights": [{
-                "role": "committee_office", "reads": ["label"], "writes": ["label"], "creates": true,
-                "grants": [{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "unit_id": "00000000-0000-7000-8000-000000000001"}],
-            }],
         }]})),
         (status = 304, description = "The copy is current"),
     )
 )]
 #[get("/v1/record_types")]
 pub async fn list_record_types(who: Who, document: Data<Document>, request: HttpRequest) -> ApiResult<HttpResponse> {
-    let types = document.types();
-    let rights = KINDS.iter().map(|kind| serde_json::to_string(&rights(kind, &who.scope)).unwrap_or_default());
-    let rights: Vec<String> = rights.collect();
-    let tag = etag::of_bytes((types.digest.clone() + &rights.concat()).as_bytes());
+    let types = KINDS.iter().zip(document.types()).map(|(kind, one)| of_caller(kind, one, &who.scope));
+    let body = format!(r#"{{"items":[{}]}}"#, types.collect::<Vec<String>>().join(","));
+    let tag = etag::of_bytes(body.as_bytes());
     if etag::is_known(&request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
-    let items: Vec<String> =
-        types.texts.iter().zip(&rights).map(|(text, rights)| format!("{text}{rights}}}")).collect();
-    let body = format!(r#"{{"items":[{}]}}"#, items.join(","));
     Ok(HttpResponse::Ok().insert_header((ETAG, tag)).content_type("application/json").body(body))
 }
 
-/// What the caller's grants let it read and write of a type: grants of one role that add the same fields are one entry.
-fn rights(kind: &Kind, scope: &Scope) -> Vec<RightsInfo> {
-    let mut alike: Vec<(Vec<&Grant>, Rights)> = Vec::new();
-    for grant in &scope.grants {
-        let Some(rights) = policy::rights(&grant.role, kind.name) else { continue };
-        let same = |(known, _): &&mut (Vec<&Grant>, Rights)| {
-            known.first().is_some_and(|one| one.role == grant.role && one.fields == grant.fields)
-        };
-        match alike.iter_mut().find(same) {
-            Some((grants, _)) => grants.push(grant),
-            None => alike.push((vec![grant], rights)),
+/// A type with where the caller reads and writes its fields, and where it may do what.
+fn of_caller(kind: &Kind, one: &TypeText, scope: &Scope) -> String {
+    let (mut fields, mut verbs) = (one.fields.clone(), one.verbs.clone());
+    for field in &mut fields {
+        let Some(spec) = kind.any_field(&field.name) else { continue };
+        field.readable_in = scope.reads_under(kind, &[spec]);
+        let is_own = kind.field(spec.name).is_some();
+        // The unit and the external ids are of the record as a whole.
+        let writes =
+            |rights: &Rights| if is_own { rights.writes_field(spec.name, spec.class) } else { rights.creates() };
+        if !field.managed {
+            field.writable_in = scope.writes_under(kind, writes);
         }
     }
-    alike.into_iter().filter_map(|(grants, rights)| entry(kind, &grants, &rights)).collect()
-}
-
-fn entry(kind: &Kind, grants: &[&Grant], rights: &Rights) -> Option<RightsInfo> {
-    let first = grants.first()?;
-    let envelope = || ENVELOPE.iter().map(|field| field.name);
-    let reads = kind.fields.iter().filter(|field| field.class <= rights.reads || first.names(kind, field.name));
-    let writes = kind.fields.iter().filter(|field| !field.managed && rights.writes_field(field.name, field.class));
-    let moves = ENVELOPE.iter().filter(|field| !field.managed && rights.creates());
-    Some(RightsInfo {
-        role: first.role.code().into(),
-        grants: grants.iter().map(|grant| GrantPlace { id: grant.id, unit_id: grant.unit }).collect(),
-        reads: envelope().chain(reads.map(|field| field.name)).map(str::to_owned).collect(),
-        writes: moves.chain(writes).map(|field| field.name.to_owned()).collect(),
-        creates: rights.creates(),
-    })
+    for verb in &mut verbs {
+        verb.allowed_in = scope.writes_under(kind, |rights| metadata::allows(rights, &verb.name));
+    }
+    let json = |all: serde_json::Result<String>| all.unwrap_or_else(|_| "[]".into());
+    let (fields, verbs) = (json(serde_json::to_string(&fields)), json(serde_json::to_string(&verbs)));
+    format!(r#"{}{fields},"verbs":{verbs}}}"#, one.text)
 }
 
 /// Every enum with its codes and their Vietnamese and English labels.

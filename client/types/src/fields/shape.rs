@@ -26,6 +26,8 @@ pub enum Shape {
     Uuid,
     /// A code of a list.
     Code(&'static CodeList),
+    /// A code of a list that a record has.
+    Choice(&'static Choice),
     /// A reference to a record of this type.
     Reference(&'static str),
     /// An object of these parts.
@@ -39,6 +41,22 @@ pub enum Shape {
     },
     /// Names to lists of values.
     Names(&'static Shape),
+}
+
+/// A list of a record, from which a code is chosen: of the record that has the code, or of one that this leads to by its
+/// references.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    /// The type of the record that has the list.
+    pub of: &'static str,
+    /// The field that is the list.
+    pub list: &'static str,
+    /// The field of its items that is the code.
+    pub code: &'static str,
+    /// The field of its items that is the Vietnamese label.
+    pub label_vi: &'static str,
+    /// The field of its items that is the English label.
+    pub label_en: &'static str,
 }
 
 impl Shape {
