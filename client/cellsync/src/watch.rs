@@ -24,6 +24,8 @@ pub async fn run(settings: &Profiled, choice: Choice, exec: Option<&str>) -> Res
     let (mut some, mut first) = (Vec::new(), true);
     loop {
         let event = tokio::select! {
+            // In this order: the signals are listened for before the first event is handled.
+            biased;
             stopped = &mut stop => return stopped.map(|()| End::Done),
             event = events.try_next() => event?,
         };
