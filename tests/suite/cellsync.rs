@@ -234,7 +234,7 @@ on_both_engines! {
         let (_, out, _) = ran(cellsync(), &["check", "--json"]).await;
         let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((lines.len(), &lines[0]["types"]["term"]["differing"]), (4, &json!(1)));
-        // It is mended where it stands: no snapshot is taken.
+        // It is repaired in place: no snapshot is taken.
         let place = || SqliteStore::open(&store).unwrap().state().unwrap();
         let (snapshot, generation) = (place().snapshot, place().generation);
         let (status, out, err) = ran(cellsync(), &["check", "--repair"]).await;

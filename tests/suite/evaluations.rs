@@ -1,11 +1,11 @@
 //! Evaluation rounds: their steps and who takes them, their results, and that what is closed stays.
 
 use crate::support::http::{Caller, Reply, reference};
-use crate::support::items::{item, member};
+use crate::support::items::{delete, item, member, update};
 use crate::support::on_both_engines;
 use crate::support::ward::{scheme, unit};
 use cell_records_client::types::accounts::Role;
-use cell_records_client::types::sync::PushOp;
+use cell_records_client::types::sync::{ItemStatus, PushBatch, PushOp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -213,6 +213,25 @@ on_both_engines! {
         ward.office.patch(&path, "*", change.clone()).await.faults(&[("/subject_kind", "scheme_in_use"), ("/levels", "scheme_in_use")]);
         ward.office.delete(&result, "*").await.is(204);
         ward.office.patch(&path, "*", change).await.is(200);
+    }
+
+    async fn a_scheme_is_in_use_until_its_last_result_is_gone(server: empty) {
+        let ward = server.ward().await;
+        let peer = server.peer("city", &[(Role::ExchangePeer, reference(&ward.ward))]).await;
+        let round = ward.round().await;
+        let (people, results): (Vec<Uuid>, Vec<Uuid>) = (0..25).map(|_| (Uuid::now_v7(), Uuid::now_v7())).unzip();
+        let person = |id: &Uuid| member(*id, &ward.a, &format!("Hoàng Thị {id}"));
+        let result = |(id, person): (&Uuid, &Uuid)| {
+            let fields = json!({"round_id": round, "member_id": person, "self_level": "good"});
+            item(PushOp::Create, "member_evaluation", *id, fields)
+        };
+        peer.write(people.iter().map(person).chain(results.iter().zip(&people).map(result)).collect()).await;
+        let change = update("evaluation_scheme", ward.scheme.parse().unwrap(), 1, json!({"subject_kind": "cadre"}));
+        for (gone, status) in [(24, ItemStatus::Invalid), (25, ItemStatus::Updated)] {
+            let deletes = results.iter().take(gone).map(|id| delete("member_evaluation", *id, 1));
+            let answer = peer.push_batch(&PushBatch { dry_run: true, ..PushBatch::new(deletes.chain([change.clone()]).collect()) }).await;
+            assert_eq!(answer.items[gone].status, status, "{:?}", answer.items[gone]);
+        }
     }
 
     async fn a_result_is_made_in_a_cell_where_the_member_counts_or_did(server: empty) {

@@ -1,6 +1,6 @@
 //! What a front end reads in few calls: named records, names beside references, counts by groups, who wrote what.
 
-use crate::support::http::{Caller, reference};
+use crate::support::http::{Caller, over, reference};
 use crate::support::items;
 use crate::support::on_both_engines;
 use crate::support::ward::{ROOT, Ward, member, scheme, unit};
@@ -347,5 +347,13 @@ on_both_engines! {
         }
         let written = reader.get(&cell).await.is(200).body["items"][0].clone();
         assert_eq!(named(&written), (json!(id), Value::Null, Value::Null));
+
+        // Where a record was moved, each version is judged by the unit that it was in.
+        let next = server.granted(vec![over(Role::CommitteeLead, &ward.a), over(Role::ExchangePeer, &ward.b)]).await;
+        let moved = ward.office.post("/v1/members", member(&ward.b)).await.is(201).id();
+        ward.office.patch(&format!("/v1/members/{moved}"), "*", json!({"unit_id": ward.a})).await.is(200);
+        let items = next.get(&format!("/v1/members/{moved}/history")).await.is(200).body["items"].clone();
+        assert_eq!((&items[0]["op"], items[0]["actor_name"].is_string()), (&json!("move"), true), "{items}");
+        assert_eq!((&items[1]["op"], &items[1]["actor_name"]), (&json!("create"), &Value::Null), "{items}");
     }
 }

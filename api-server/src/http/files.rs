@@ -45,7 +45,7 @@ impl StaticFile {
     }
 
     /// A page for browsers: it may load files of this server only, and no other page may show it in a frame. Of styles that
-    /// are no files it may have these; a browser knows them by what they are.
+    /// are no files it may have these, named by their SHA-256 hashes.
     pub fn page(content_type: impl Into<String>, bytes: impl Into<Bytes>, styles: &[&str]) -> Self {
         let hash = |style: &&str| BASE64_STANDARD.encode(digest::digest(&digest::SHA256, style.as_bytes()));
         let styles: String = styles.iter().map(|style| format!(" 'sha256-{}'", hash(style))).collect();

@@ -30,8 +30,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Logs a user in.
 ///
 /// The access token lives 15 minutes. The refresh token renews it, and is replaced by that; the session ends 30 days
-/// after its last refresh. With `cookie=true`, for a page in a browser, the refresh token is not in the answer but in a cookie that no
-/// script reads, and that `refresh` and `logout` take. After 5 failed logins at one account an address must wait before it
+/// after its last refresh. With `cookie=true`, for a page in a browser, the refresh token is not in the answer but in a cookie
+/// that no script reads, and that `refresh` and `logout` take. After 5 failed logins at one account an address must wait before it
 /// tries that account again; after 20 at any accounts, before it tries one that has not logged in from there: `429` with
 /// `Retry-After`.
 #[utoipa::path(

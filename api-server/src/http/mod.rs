@@ -41,6 +41,6 @@ pub struct RequestId(pub String);
 /// The methods of the route that a request's path belongs to, from the document; nothing: there is no such route.
 fn allowed_methods(request: &HttpRequest) -> Option<HeaderValue> {
     let document = request.app_data::<actix_web::web::Data<openapi::Document>>()?;
-    let pattern = request.resource_map().match_pattern(request.path())?;
-    document.methods(&pattern).and_then(|methods| HeaderValue::from_str(methods).ok())
+    let pattern = request.match_pattern()?;
+    document.methods(&pattern).and_then(|methods| HeaderValue::from_str(&methods).ok())
 }

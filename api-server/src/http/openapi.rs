@@ -31,10 +31,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// is many times as large, and is not kept.
 pub struct Document {
     file: StaticFile,
-    /// The methods of each path, as `Allow` names them.
-    methods: HashMap<String, String>,
-    /// The methods of each path whose operations take no query.
-    without_query: HashMap<String, Vec<Method>>,
+    /// The methods of each path, and whether they take parameters in the query.
+    methods: HashMap<String, Vec<(Method, bool)>>,
     types: Vec<TypeText>,
 }
 
@@ -109,15 +107,11 @@ impl Document {
         schemas::finish(&mut api);
         let file = StaticFile::new("application/json", text(&api));
         let types = types::texts(&api.components.unwrap_or_default().schemas);
-        let (mut methods, mut without_query) = (HashMap::new(), HashMap::new());
-        for (path, mut item) in api.paths.paths {
-            let all: Vec<(Method, bool)> =
-                operations(&mut item).map(|(name, operation)| (method(&name), has_a_query(operation))).collect();
-            let names: Vec<&str> = all.iter().map(|(method, _)| method.as_str()).collect();
-            methods.insert(path.clone(), names.join(", "));
-            without_query.insert(path, all.into_iter().filter(|(_, has)| !has).map(|(method, _)| method).collect());
-        }
-        Document { file, methods, without_query, types }
+        let of_path = |(path, mut item): (String, PathItem)| {
+            let methods = operations(&mut item).map(|(name, operation)| (method(&name), has_a_query(operation)));
+            (path, methods.collect())
+        };
+        Document { file, methods: api.paths.paths.into_iter().map(of_path).collect(), types }
     }
 
     /// The document as JSON text.
@@ -126,13 +120,15 @@ impl Document {
     }
 
     /// The methods of a path, as `Allow` names them.
-    pub fn methods(&self, pattern: &str) -> Option<&str> {
-        self.methods.get(pattern).map(String::as_str)
+    pub fn methods(&self, pattern: &str) -> Option<String> {
+        let methods: Vec<&str> = self.methods.get(pattern)?.iter().map(|(method, _)| method.as_str()).collect();
+        Some(methods.join(", "))
     }
 
-    /// Whether an operation takes parameters in its query. Of what is not in the document nothing is said: that it does.
+    /// Whether an operation takes parameters in its query. One that is not in the document counts as taking some.
     pub fn takes_a_query(&self, method: &Method, pattern: &str) -> bool {
-        self.without_query.get(pattern).is_none_or(|methods| !methods.contains(method))
+        let found = self.methods.get(pattern).and_then(|methods| methods.iter().find(|(one, _)| one == method));
+        found.is_none_or(|(_, has_a_query)| *has_a_query)
     }
 
     /// What `GET /v1/record_types` says to every caller.

@@ -45,10 +45,11 @@ impl FromRequest for Who {
 
 /// Whether a request has no query, or one that its operation reads: others have no handler that would refuse it.
 fn takes_its_query(request: &HttpRequest) -> bool {
-    let document = request.app_data::<Data<Document>>();
-    let pattern = document.and_then(|_| request.resource_map().match_pattern(request.path()));
-    request.query_string().is_empty()
-        || document.zip(pattern).is_none_or(|(document, pattern)| document.takes_a_query(request.method(), &pattern))
+    if request.query_string().is_empty() {
+        return true;
+    }
+    let known = request.app_data::<Data<Document>>().zip(request.match_pattern());
+    known.is_none_or(|(document, pattern)| document.takes_a_query(request.method(), &pattern))
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -20,7 +20,7 @@ pub(super) fn is_closed<T>(change: &Change<'_, T>, round: impl Fn(&T) -> Option<
 
 /// The scheme of a round.
 pub(super) fn scheme_of(round: &Ref<EvaluationRound>, set: &WriteSet) -> Option<Arc<EvaluationScheme>> {
-    set.meant(&set.meant(round)?.scheme_id)
+    set.target(&set.target(round)?.scheme_id)
 }
 
 /// The record type of the results under a scheme.

@@ -75,7 +75,7 @@ impl Slice for EvaluationRound {
             verdict.fault("scheme_id", &SCHEME_FIXED);
         }
         if change.action == Action::Create || change.changed(|round| (scheme(round), round.year, round.quarter)) {
-            let scheme = set.meant(&round.scheme_id);
+            let scheme = set.target(&round.scheme_id);
             if scheme.is_some_and(|scheme| evaluation::out_of_force(&scheme, round).is_some()) {
                 verdict.fault("year", &OUT_OF_FORCE);
             }
@@ -129,7 +129,7 @@ fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verd
 
 /// How many may be in the capped levels, and how many are.
 fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
-    let Some(scheme) = set.meant(&round.scheme_id) else { return };
+    let Some(scheme) = set.target(&round.scheme_id) else { return };
     let Some(cap) = &scheme.cap else { return };
     let level = |code: &str| scheme.levels.iter().find(|level| *level.code == *code);
     let capped_rank =

@@ -1,18 +1,17 @@
 //! `evaluation_scheme`: columns and rules (docs/DOMAIN.md, Evaluations).
 
-use super::evaluation::{out_of_force, results_under};
+use super::evaluation::out_of_force;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::record::Fields;
-use crate::store::registry::Sort;
+use crate::store::registry::{Kind, Sort};
 use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::Search;
-use crate::store::write_set::{FEW, Lookup, WriteSet};
+use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE};
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
 use std::collections::{BTreeSet, HashSet};
-use uuid::Uuid;
 
 impl Slice for EvaluationScheme {
     const COLUMNS: &'static [Column] = &[
@@ -61,26 +60,28 @@ impl Slice for EvaluationScheme {
             }
         }
         let Some(before) = change.before.filter(|_| change.action == Action::Update) else { return };
+        let changed: Vec<&str> = changed(before, scheme).collect();
+        let validity_changed = change.changed(|scheme| (scheme.valid_from, scheme.valid_to));
+        if changed.is_empty() && !validity_changed {
+            return;
+        }
         let rounds: Vec<_> = set.others::<EvaluationRound>(rounds(scheme), scheme.id).collect();
-        let has_results = |round: &EvaluationRound| set.found(results(before, round.id)).next().is_some();
-        if rounds.iter().any(|round| round.state > RoundState::Draft || has_results(round)) {
-            for name in changed(before, scheme) {
+        // What refers to a round are its results.
+        let has_results =
+            |round| Kind::named(EvaluationRound::NAME).is_some_and(|kind| set.is_referenced((kind.order, round)));
+        let is_used = rounds.iter().any(|round| round.state > RoundState::Draft || has_results(round.id));
+        if is_used {
+            for name in changed {
                 verdict.fault_about(name, &SCHEME_IN_USE, rules::called::<EvaluationScheme>("valid_to"));
             }
         }
-        if change.changed(|scheme| (scheme.valid_from, scheme.valid_to)) {
+        if validity_changed {
             let left_out: BTreeSet<_> = rounds.iter().filter_map(|round| out_of_force(scheme, round)).collect();
             for end in left_out {
                 verdict.fault(end, &OUT_OF_FORCE);
             }
         }
     }
-}
-
-/// Some of the results of a round under a scheme.
-fn results(scheme: &EvaluationScheme, round: Uuid) -> Lookup {
-    let kind = results_under(scheme);
-    Lookup { kind, child: None, matching: vec![("round_id", round.into())], limit: FEW }
 }
 
 fn rounds(scheme: &EvaluationScheme) -> Lookup {

@@ -70,7 +70,7 @@ impl Slice for MemberEvaluation {
         }
         // The record stays where it is when the member moves on.
         if change.changed(|result| result.member_id.id())
-            && set.meant(&result.member_id).is_some_and(|member| !counted(&member, result.unit_id))
+            && set.target(&result.member_id).is_some_and(|member| !counted(&member, result.unit_id))
         {
             verdict.fault("unit_id", &SUBJECT_ELSEWHERE);
         }

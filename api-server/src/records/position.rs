@@ -56,7 +56,7 @@ impl Slice for Position {
             }
         }
         if position.body == Some(CommitteeBody::CellCommittee) {
-            let elsewhere = set.meant(&position.member_id).is_some_and(|member| member.unit_id != position.unit_id);
+            let elsewhere = set.target(&position.member_id).is_some_and(|member| member.unit_id != position.unit_id);
             let of_cell = set.live::<Unit>(position.unit_id).is_some_and(|unit| unit.kind.is_cell());
             if elsewhere && of_cell {
                 verdict.warn("member_id", &NOT_A_MEMBER_HERE);

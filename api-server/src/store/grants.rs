@@ -56,7 +56,7 @@ pub fn sensitive_fields() -> Vec<String> {
 
 /// The fields that a grant may add, for a message.
 pub fn sensitive_words() -> Words {
-    Words::list(sensitive().map(|(field, name)| field.label.named(&name))).or_where_long(&phrases::SENSITIVE_FIELDS)
+    Words::list(sensitive().map(|(field, name)| field.label.named(&name))).or_where_long(|| &phrases::SENSITIVE_FIELDS)
 }
 
 /// Whether a grant may add this field.

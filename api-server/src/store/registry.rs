@@ -287,7 +287,7 @@ impl Kind {
 
     /// The types for a message.
     pub fn all_words() -> Words {
-        Words::list(KINDS.iter().map(|kind| kind.label.named(kind.name))).or_where_long(&phrases::TYPES)
+        Words::list(KINDS.iter().map(|kind| kind.label.named(kind.name))).or_where_long(|| &phrases::TYPES)
     }
 
     /// Whether a field has a default.

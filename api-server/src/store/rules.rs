@@ -186,19 +186,22 @@ impl Verdict {
         (field, date): (&'static str, Option<Date>),
         (first, bound): (&'static str, Option<Date>),
     ) {
-        if date.zip(bound).is_some_and(|(date, bound)| date < bound) {
-            self.fault_about(field, &DATES_OUT_OF_ORDER, called::<T>(first));
-        }
+        self.out_of_order::<T>(field, first, date.zip(bound).is_some_and(|(date, bound)| date < bound));
     }
 
     /// The same for the end of a stretch of days, the first day that no longer counts: it has at least one day.
     pub fn ends_after<T: RecordType>(
         &mut self,
         (field, end): (&'static str, Option<Date>),
-        begin: (&'static str, Date),
+        (first, begin): (&'static str, Date),
     ) {
-        let last = end.map(|end| end.plus_days(-1));
-        self.not_before::<T>((field, last), (begin.0, Some(begin.1)));
+        self.out_of_order::<T>(field, first, end.is_some_and(|end| end <= begin));
+    }
+
+    fn out_of_order<T: RecordType>(&mut self, field: &'static str, first: &'static str, is_wrong: bool) {
+        if is_wrong {
+            self.fault_about(field, &DATES_OUT_OF_ORDER, called::<T>(first));
+        }
     }
 
     /// Adds a warning at a field.

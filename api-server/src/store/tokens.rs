@@ -49,11 +49,15 @@ pub async fn issue(tx: &mut WriteTx<'_>, by: &By, system: &Account, new: NewToke
     );
     on!(&mut tx.db(), c => diesel::insert_into(t::table).values(row).run(c))?;
     tx.rights_changed();
-    let detail = json!({
-        "account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": only(&new.narrowing),
-        "replaces": new.replaces,
-    });
-    let action = if new.replaces.is_some() { "token_rotated" } else { "token_issued" };
+    let mut detail =
+        json!({"account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": only(&new.narrowing)});
+    let action = match new.replaces {
+        Some(old) => {
+            detail["replaces"] = json!(old);
+            "token_rotated"
+        }
+        None => "token_issued",
+    };
     audit::record(tx, by, action, Some(id), system.unit, detail).await?;
     Ok(IssuedToken { id, token: secret, expires_at: new.expires_at })
 }

@@ -179,7 +179,7 @@ impl WriteSet {
     }
 
     /// The live record that a reference means.
-    pub fn meant<T: Slice>(&self, reference: &Ref<T>) -> Option<Arc<T>> {
+    pub fn target<T: Slice>(&self, reference: &Ref<T>) -> Option<Arc<T>> {
         self.live(reference.id()?)
     }
 

@@ -114,13 +114,17 @@ fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings, command: Command) -> Result<End> {
+    // A shell asks for it at its start, whatever the profile says.
+    if let Command::Completions { shell } = command {
+        return completions(shell);
+    }
     let settings = settings.profiled()?;
-    let ended = ran(&settings, command).await;
+    let ended = dispatch(&settings, command).await;
     settings.warn();
     ended
 }
 
-async fn ran(settings: &Profiled, command: Command) -> Result<End> {
+async fn dispatch(settings: &Profiled, command: Command) -> Result<End> {
     match command {
         Command::Pull { choice } => pull::run(settings, choice).await,
         Command::Push { file, again } => push::run(settings, file.as_deref(), again).await,
@@ -131,11 +135,13 @@ async fn ran(settings: &Profiled, command: Command) -> Result<End> {
         Command::Match(arguments) => first_match::run(settings, &arguments).await,
         Command::Check { repair } => check::run(settings, repair).await,
         Command::Export(arguments) => export::run(settings, &arguments),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "cellsync", &mut script);
-            output::print(String::from_utf8_lossy(&script).trim_end())?;
-            Ok(End::Done)
-        }
+        Command::Completions { shell } => completions(shell),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<End> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "cellsync", &mut script);
+    output::print(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(End::Done)
 }

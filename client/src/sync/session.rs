@@ -310,7 +310,7 @@ async fn fetch(client: &Client, kind: &str, id: Uuid, version: i64) -> Result<Ch
         Err(error) if error.status() == Some(410) => {
             Ok(Change::Remove { kind, id, version, reason: RemoveReason::Deleted })
         }
-        Err(error) if error.status() == Some(404) => {
+        Err(error) if error.status() == Some(404) || error.code() == Some("type_not_readable") => {
             Ok(Change::Remove { kind, id, version, reason: RemoveReason::OutOfScope })
         }
         Err(error) => Err(error),

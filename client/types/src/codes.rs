@@ -19,7 +19,7 @@ impl CodeList {
     /// Its codes for a message, each by its label; a long list by the label of the field that has it.
     pub fn words(&self) -> Words {
         let codes = self.codes.iter().map(|one| one.label.named(one.code));
-        Words::list(codes).or_where_long(phrases::CODES_OF.of(self.named()))
+        Words::list(codes).or_where_long(|| phrases::CODES_OF.of(self.named()))
     }
 
     fn named(&self) -> Words {

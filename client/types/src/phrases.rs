@@ -85,8 +85,8 @@ impl Words {
 
     /// These words, or where they are longer than a message should hold, others that say where to find them.
     #[must_use]
-    pub fn or_where_long(self, elsewhere: impl Into<Words>) -> Self {
-        if self.en.len().max(self.vi.len()) > LONGEST { elsewhere.into() } else { self }
+    pub fn or_where_long<W: Into<Words>>(self, elsewhere: impl FnOnce() -> W) -> Self {
+        if self.en.len().max(self.vi.len()) > LONGEST { elsewhere().into() } else { self }
     }
 
     /// In Vietnamese or English.

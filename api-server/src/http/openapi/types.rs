@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::mem;
 use utoipa::openapi::{RefOr, Schema};
 
-/// A record type as JSON text up to its fields and verbs, which say where a caller has them.
+/// A record type: as text what is the same for every caller, and what says where a caller may use it.
 pub struct TypeText {
-    /// The text, up to the value of the member `fields`. Behind that only `verbs` follows.
+    /// The JSON object without `fields` and `verbs`, and without the brace at its end.
     pub text: String,
-    /// The fields, of nobody yet.
+    /// The fields; `readable_in` and `writable_in` are empty.
     pub fields: Vec<FieldInfo>,
-    /// The verbs, of nobody yet.
+    /// The verbs; `allowed_in` is empty.
     pub verbs: Vec<VerbInfo>,
 }
 
@@ -20,8 +20,13 @@ pub struct TypeText {
 pub fn texts(components: &BTreeMap<String, RefOr<Schema>>) -> Vec<TypeText> {
     let text = |mut one: RecordTypeInfo| {
         let (fields, verbs) = (mem::take(&mut one.fields), mem::take(&mut one.verbs));
-        let whole = serde_json::to_string(&one).unwrap_or_default();
-        let text = whole.strip_suffix(r#"[],"verbs":[]}"#).map(str::to_owned).unwrap_or_default();
+        let mut rest = serde_json::to_value(&one).unwrap_or_default();
+        for name in ["fields", "verbs"] {
+            rest.as_object_mut().and_then(|rest| rest.remove(name));
+        }
+        let mut text = rest.to_string();
+        // The brace at its end.
+        text.pop();
         TypeText { text, fields, verbs }
     };
     metadata::record_types(components).into_iter().map(text).collect()

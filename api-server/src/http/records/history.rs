@@ -39,8 +39,8 @@ pub async fn list(
     let wanted = pages::PageRequest::<i64>::of(&mut params, &app, &who, query)?;
     params.end()?;
     let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
-    let (mut items, next) = versions(&app, &who, &record, wanted.after, limit).await?;
-    name_writers(&app, &who, record.unit_id, &mut items).await?;
+    let (items, next) = versions(&app, &who, &record, wanted.after, limit).await?;
+    let items = name_writers(&app, &who, items).await?;
     let next = next.and_then(|below| wanted.next(&app, &who, below));
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
@@ -52,7 +52,7 @@ pub async fn list(
     Ok(response.json(Page::new(items, next)))
 }
 
-/// A page of versions below a row of the log, and the row that the next page begins below, if there is one. It ends early
+/// A page of versions, each with the unit of its record then, below a row of the log, and the row that the next page begins below, if there is one. It ends early
 /// where its bodies are large.
 async fn versions(
     app: &App,
@@ -60,7 +60,7 @@ async fn versions(
     record: &Stored,
     mut below: Option<i64>,
     limit: usize,
-) -> ApiResult<(Vec<HistoryEntry>, Option<i64>)> {
+) -> ApiResult<(Vec<(Uuid, HistoryEntry)>, Option<i64>)> {
     let (mut items, mut left, mut bytes) = (Vec::new(), limit, 0);
     loop {
         let size = left.min(VERSIONS_AT_ONCE);
@@ -69,7 +69,7 @@ async fn versions(
         let versions = app.reads.single(async |db| history::versions(db, record, below, rows).await).await?;
         for (index, version) in versions.iter().take(size).enumerate() {
             let before = versions.get(index + 1).map(|before| &before.record);
-            items.extend(entry(who, version, before));
+            items.extend(entry(who, version, before).map(|entry| (version.record.unit_id, entry)));
             (below, left) = (Some(version.seq), left - 1);
             bytes += version.record.body.0.iter().map(String::len).sum::<usize>();
             if before.is_none() {
@@ -104,24 +104,25 @@ fn entry(who: &Who, version: &Version, before: Option<&Stored>) -> Option<Histor
 }
 
 /// Says of each writer what it is and what it is called, where the caller shares a unit with it: a grant of the caller
-/// covers the unit of the writer's account, or the caller is office or lead over the record, to whom all who see it are
-/// named anyway (`GET /v1/units/{id}/grants`). To others who works above them or elsewhere is not said.
-async fn name_writers(app: &App, who: &Who, unit: Uuid, items: &mut [HistoryEntry]) -> ApiResult<()> {
-    let ids: BTreeSet<Uuid> = items.iter().filter_map(|entry| entry.actor).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
+/// covers the unit of the writer's account, or the caller is office or lead over the unit that the record belonged to when it
+/// was written (decision 9). To others who works above them or elsewhere is not said.
+async fn name_writers(app: &App, who: &Who, items: Vec<(Uuid, HistoryEntry)>) -> ApiResult<Vec<HistoryEntry>> {
+    let ids: BTreeSet<Uuid> = items.iter().filter_map(|(_, entry)| entry.actor).collect();
     let ids: Vec<Uuid> = ids.into_iter().collect();
-    let writers = app.reads.single(async |db| accounts::by_ids(db, &ids).await).await?;
-    let leads = who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead));
-    let shared =
-        |writer: &&Account| leads || writer.id == who.identity.account || who.scope.holds(writer.unit, |_| true);
-    let seen: HashMap<Uuid, &Account> = writers.iter().filter(shared).map(|writer| (writer.id, writer)).collect();
-    for entry in items {
-        if let Some(writer) = entry.actor.and_then(|actor| seen.get(&actor)) {
+    let writers = match ids.is_empty() {
+        true => Vec::new(),
+        false => app.reads.single(async |db| accounts::by_ids(db, &ids).await).await?,
+    };
+    let writers: HashMap<Uuid, &Account> = writers.iter().map(|writer| (writer.id, writer)).collect();
+    let leads = |unit| who.scope.holds(unit, |role| matches!(role, Role::CommitteeOffice | Role::CommitteeLead));
+    let named = |(unit, mut entry): (Uuid, HistoryEntry)| {
+        if let Some(writer) = entry.actor.and_then(|actor| writers.get(&actor))
+            && (writer.id == who.identity.account || who.scope.holds(writer.unit, |_| true) || leads(unit))
+        {
             entry.actor_kind = Some(writer.kind.clone());
             entry.actor_name = Some(writer.display_name.clone());
         }
-    }
-    Ok(())
+        entry
+    };
+    Ok(items.into_iter().map(named).collect())
 }

@@ -98,7 +98,7 @@ fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
         None => Ok(ALWAYS.into_iter().chain(named()).map(str::to_owned).collect()),
         Some(name) => {
             let known = Words::list(ENVELOPE.iter().chain(kind.fields).map(FieldSpec::words));
-            Err(phrases::NO_SUCH_FIELD.of(known.or_where_long(FIELDS_OF.of(kind.label))).with(name))
+            Err(phrases::NO_SUCH_FIELD.of(known.or_where_long(|| FIELDS_OF.of(kind.label))).with(name))
         }
     }
 }

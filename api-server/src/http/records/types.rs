@@ -82,7 +82,7 @@ fn of_caller(kind: &Kind, one: &TypeText, scope: &Scope) -> String {
     }
     let json = |all: serde_json::Result<String>| all.unwrap_or_else(|_| "[]".into());
     let (fields, verbs) = (json(serde_json::to_string(&fields)), json(serde_json::to_string(&verbs)));
-    format!(r#"{}{fields},"verbs":{verbs}}}"#, one.text)
+    format!(r#"{},"fields":{fields},"verbs":{verbs}}}"#, one.text)
 }
 
 /// Every enum with its codes and their Vietnamese and English labels.

@@ -29,7 +29,7 @@ use uuid::Uuid;
 /// How often a set is decided, at most: each time rules may ask for what they only now know of.
 const ROUNDS: usize = 32;
 
-/// A set of at most so many items is decided in no time; a larger one says beforehand how long it may take.
+/// A set of at most so many items is decided within the default limit; a larger one says beforehand how long it may take.
 const FEW_ITEMS: usize = 100;
 
 /// After a write found no space, the server says so for this long, unless a write succeeds before. A write that changes

@@ -45,16 +45,24 @@ pub(super) async fn a_cursor_that_is_gone_leads_to_a_snapshot_and_a_sweep<S: Cop
 }
 
 pub(super) async fn own_writes_that_the_copy_lacks_are_fetched<S: CopyStore>(mut store: S) {
-    let before = [upsert(1, 2, "known"), upsert(2, 1, "behind"), upsert(3, 1, "deleted"), upsert(4, 1, "hidden")];
+    let before = [
+        upsert(1, 2, "known"),
+        upsert(2, 1, "behind"),
+        upsert(3, 1, "deleted"),
+        upsert(4, 1, "hidden"),
+        upsert(6, 1, "hidden"),
+    ];
     apply(&mut store, page(None, false, &before, "a", false));
     let server = TestServer::start(|_, seen| {
         let last = seen.line.rsplit('/').next().unwrap();
         match Uuid::try_parse(last) {
             Ok(asked) if asked == id(3) => Reply::problem(410, "gone"),
             Ok(asked) if asked == id(4) => Reply::problem(404, "not_found"),
+            Ok(asked) if asked == id(6) => Reply::problem(403, "type_not_readable"),
             Ok(asked) => Reply::json(record(asked.as_u128() - id(0).as_u128(), 9, "fetched")),
             Err(_) => {
-                Reply::json(page(None, false, &[own(1, 2), own(2, 2), own(3, 2), own(4, 2), own(5, 1)], "b", false))
+                let own = [own(1, 2), own(2, 2), own(3, 2), own(4, 2), own(5, 1), own(6, 2)];
+                Reply::json(page(None, false, &own, "b", false))
             }
         }
     });
@@ -65,7 +73,7 @@ pub(super) async fn own_writes_that_the_copy_lacks_are_fetched<S: CopyStore>(mut
     let mut lines = server.lines();
     assert!(lines.remove(0).contains("own=brief"));
     lines.sort();
-    assert_eq!(lines, [2, 3, 4, 5].map(|number| format!("GET /v1/members/{}", id(number))));
+    assert_eq!(lines, [2, 3, 4, 5, 6].map(|number| format!("GET /v1/members/{}", id(number))));
 }
 
 pub(super) async fn another_filter_begins_anew<S: CopyStore>(mut store: S) {

@@ -8,7 +8,7 @@ use crate::sync::store::{CopyStore, broken};
 use cell_records_types::sync::{Change, ChangesPage, Phase, RemoveReason};
 use rusqlite::{Connection, params};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// A copy beside what the server has for its account and filter.
@@ -38,7 +38,7 @@ pub struct Sides {
 
 /// A record whose version is not the same on both sides.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Difference {
     /// Name of the record type.
     #[serde(rename = "type")]
@@ -57,8 +57,8 @@ pub struct Difference {
 const PAGE: u32 = 2_000;
 
 impl SyncSession<SqliteStore> {
-    /// Compares the versions of all records with the server's, once both are current. What is written meanwhile does not
-    /// count. `each` gets the number of changes of every page.
+    /// Compares the versions of all records with the server's, twice, and returns what differed both times: what is written
+    /// meanwhile does not count. `each` gets the number of changes of every page.
     ///
     /// The server sends everything once more. Ids, versions and units of it go into a temporary table beside the copy, so
     /// that only what differs takes memory.
@@ -67,16 +67,24 @@ impl SyncSession<SqliteStore> {
     /// Those of [`SyncSession::pull_until_current`].
     pub async fn compare(&mut self, mut each: impl FnMut(usize)) -> Result<Comparison> {
         self.pull_until_current(|_| ()).await?;
-        let (mut cursor, mut before) = (None, None);
-        loop {
-            self.list(&mut cursor, &mut each).await?;
-            self.pull_until_current(|_| ()).await?;
-            let found = self.store.comparison()?;
-            if found.differences.is_empty() || before.as_ref() == Some(&found.differences) {
-                return Ok(found);
-            }
-            before = Some(found.differences);
+        let mut cursor = None;
+        let mut found = self.compare_once(&mut cursor, &mut each, |_| true).await?;
+        if !found.differences.is_empty() {
+            let first: HashSet<Difference> = found.differences.into_iter().collect();
+            found = self.compare_once(&mut cursor, &mut each, |one| first.contains(one)).await?;
         }
+        Ok(found)
+    }
+
+    async fn compare_once(
+        &mut self,
+        cursor: &mut Option<String>,
+        each: &mut impl FnMut(usize),
+        counted: impl Fn(&Difference) -> bool,
+    ) -> Result<Comparison> {
+        self.list(cursor, each).await?;
+        self.pull_until_current(|_| ()).await?;
+        self.store.comparison(counted)
     }
 
     /// Puts the copy right where it differs: fetches each record that the server has, one by one, and removes the others. The
@@ -143,7 +151,7 @@ const LISTED: &str = "
         PRIMARY KEY (type, id)) WITHOUT ROWID";
 
 impl SqliteStore {
-    /// Notes what a page says of the server. It writes beside the copy, and keeps nobody from it.
+    /// Notes what a page says of the server. It writes beside the copy, and does not lock it.
     fn list(&mut self, page: &ChangesPage) -> Result<()> {
         let mut note = || -> Tried<()> {
             let tx = self.db.transaction()?;
@@ -169,9 +177,10 @@ impl SqliteStore {
         note().map_err(broken)
     }
 
-    fn comparison(&self) -> Result<Comparison> {
+    fn comparison(&self, counted: impl Fn(&Difference) -> bool) -> Result<Comparison> {
         self.read(|db| {
             let mut found = Comparison { differences: differences(db)?, ..Comparison::default() };
+            found.differences.retain(counted);
             for one in &found.differences {
                 found.types.entry(one.kind.clone()).or_default().differing += 1;
                 found.units.entry(one.unit_id).or_default().differing += 1;
