@@ -215,6 +215,21 @@ on_both_engines! {
         ward.office.patch(&path, "*", change).await.is(200);
     }
 
+    async fn a_round_and_its_results_are_at_or_below_what_they_refer_to(server: empty) {
+        let ward = server.ward().await;
+        let below = ward.office.post("/v1/evaluation_schemes", scheme(&ward.a)).await.is(201).id();
+        let round = |unit: &str, scheme: &str| json!({"unit_id": unit, "scheme_id": scheme, "year": 2014});
+        let post = async |body: Value| ward.office.post("/v1/evaluation_rounds", body).await;
+        for unit in [&ward.ward, &ward.b] {
+            post(round(unit, &below)).await.faults(&[("/scheme_id", "not_above")]);
+        }
+        let round = post(round(&ward.a, &below)).await.is(201).id();
+        let (near, far) = (ward.member(&ward.a).await, ward.member(&ward.b).await);
+        let result = |person: &str| json!({"round_id": round, "member_id": person});
+        ward.office.post("/v1/member_evaluations", result(&near)).await.is(201);
+        ward.office.post("/v1/member_evaluations", result(&far)).await.faults(&[("/round_id", "not_above")]);
+    }
+
     async fn a_scheme_is_in_use_until_its_last_result_is_gone(server: empty) {
         let ward = server.ward().await;
         let peer = server.peer("city", &[(Role::ExchangePeer, reference(&ward.ward))]).await;

@@ -95,6 +95,12 @@ on_both_engines! {
         // An empty list takes away what its sender may write: a system's own entries, of a person all.
         assert_eq!(set(&one, json!([])).await, sorted(vec![id(&other.code, "1"), id(&ward.office.code, "9")]));
         assert_eq!(set(&person, Value::Null).await, json!([]));
+        // All together are as many as a list may have.
+        let many = |system: &Caller, count: usize| (0..count).map(|n| id(&system.code, &format!("n{n}"))).collect::<Vec<_>>();
+        assert_eq!(set(&one, json!(many(&one, 20))).await.as_array().unwrap().len(), 20);
+        other.patch(&path, "*", json!({"external_ids": many(&other, 1)})).await.faults(&[("/external_ids", "out_of_range")]);
+        set(&one, json!(many(&one, 19))).await;
+        assert_eq!(set(&other, json!(many(&other, 1))).await.as_array().unwrap().len(), 20);
         // A create that is repeated takes nothing away.
         let mut body = crate::support::ward::member(&ward.a);
         (body["id"], body["external_ids"]) = (json!(Uuid::now_v7()), json!([]));

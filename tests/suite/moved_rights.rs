@@ -50,6 +50,23 @@ on_both_engines! {
         assert_eq!(caller.get(&path).await.is(200).body.get("personal_id"), None);
     }
 
+    async fn a_token_moves_nothing_to_where_another_token_of_its_account_reads_more(server: empty) {
+        let ward = server.ward().await;
+        let (from, to) = (over(Role::ExchangePeer, &ward.a), over(Role::ExchangePeer, &ward.b));
+        let fields: Vec<_> = ["member.ethnicity"].into_iter().map(Into::into).collect();
+        let named = GrantCreate { fields: Some(fields.into()), ..to.clone() };
+        let caller = server.granted(vec![from, to, named]).await;
+        let me = caller.get("/v1/me").await.is(200).body;
+        let plain: Vec<_> = me["grants"].as_array().unwrap().iter().filter(|grant| grant.get("fields").is_none()).map(|grant| &grant["id"]).collect();
+        let admin = server.administrator().await;
+        let path = format!("/v1/systems/{}/tokens", caller.id);
+        let narrow = admin.post(&path, json!({"name": "narrow", "grants": plain})).await.is(201).body;
+        let narrow = server.bearer(narrow["token"].as_str());
+        let person = format!("/v1/members/{}", ward.member(&ward.a).await);
+        narrow.patch(&person, "*", json!({"unit_id": ward.b})).await.refused(403, "forbidden");
+        narrow.patch(&person, "*", json!({"occupation_current": "Giáo viên"})).await.is(200);
+    }
+
     async fn a_unit_takes_nothing_to_where_its_mover_reads_more_of_it(server: empty) {
         let ward = server.ward().await;
         let place = |name: &str| json!({"kind": "grassroots_committee", "name": name, "parent_id": crate::support::ward::ROOT});

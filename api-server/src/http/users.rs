@@ -66,7 +66,8 @@ async fn list_users(app: App, who: Who, request: HttpRequest) -> ApiResult<HttpR
 
 /// Makes a user, without rights yet: grants are given one by one.
 ///
-/// Needs `administrator` over the unit. A repeat under the same `Idempotency-Key` gets the same answer.
+/// Needs `administrator` over the unit. A repeat under the same `Idempotency-Key` gets the same answer; its password is not
+/// compared, and the first one stays.
 #[utoipa::path(tag = "users",
     request_body(content = UserCreate, example = json!({"username": "nguyen-van-an", "display_name": "Nguyễn Văn An", "password": "con mèo ngồi trên mái nhà"})),
     params(("Idempotency-Key" = Option<String>, Header)),

@@ -3,7 +3,7 @@
 
 use crate::store::rules::{Change, Verdict};
 use crate::store::write_set::WriteSet;
-use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, WRONG_SUBJECT};
+use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, NOT_ABOVE, WRONG_SUBJECT};
 use cell_records_types::{
     Date, EvaluationRound, EvaluationScheme, LevelCode, MemberEvaluation, RecordType, Ref, SubjectKind, UnitEvaluation,
 };
@@ -16,6 +16,21 @@ pub(super) fn is_closed<T>(change: &Change<'_, T>, round: impl Fn(&T) -> Option<
     let rounds = rounds.into_iter().flatten().filter_map(|round| set.live::<EvaluationRound>(round));
     // Every round is asked for, closed or not, so that all are loaded at once.
     !change.importing && rounds.fold(false, |closed, round| closed | round.state.is_closed())
+}
+
+/// A result is made in the unit of its round or below it: whoever sees the result sees the round, and its scheme.
+pub(super) fn check_round<T>(
+    change: &Change<'_, T>,
+    unit: Uuid,
+    round: impl Fn(&T) -> Option<Uuid>,
+    set: &WriteSet,
+    verdict: &mut Verdict,
+) {
+    let made = round(&change.after).filter(|_| change.changed(&round));
+    let above = made.and_then(|round| set.live::<EvaluationRound>(round));
+    if above.is_some_and(|above| !set.tree.covers(above.unit_id, unit)) {
+        verdict.fault("round_id", &NOT_ABOVE);
+    }
 }
 
 /// The scheme of a round.

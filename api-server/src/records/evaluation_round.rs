@@ -9,7 +9,8 @@ use crate::store::rules::{self, Action, Change, Slice, Verb, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CAP_EXCEEDED, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED, STATE_MOVE_NOT_ALLOWED,
+    CAP_EXCEEDED, NOT_ABOVE, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED,
+    STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
@@ -76,8 +77,14 @@ impl Slice for EvaluationRound {
         }
         if change.action == Action::Create || change.changed(|round| (scheme(round), round.year, round.quarter)) {
             let scheme = set.target(&round.scheme_id);
-            if scheme.is_some_and(|scheme| evaluation::out_of_force(&scheme, round).is_some()) {
+            if scheme.as_ref().is_some_and(|scheme| evaluation::out_of_force(scheme, round).is_some()) {
                 verdict.fault("year", &OUT_OF_FORCE);
+            }
+            // Then whoever sees the round sees its scheme.
+            if change.action == Action::Create
+                && scheme.is_some_and(|scheme| !set.tree.covers(scheme.unit_id, round.unit_id))
+            {
+                verdict.fault("scheme_id", &NOT_ABOVE);
             }
         }
         let same = |other: &EvaluationRound| (other.year, other.quarter) == (round.year, round.quarter);

@@ -48,6 +48,7 @@ impl Slice for MemberEvaluation {
         if change.action == Action::Delete {
             return;
         }
+        evaluation::check_round(change, change.after.unit_id, round, set, verdict);
         let scheme = evaluation::scheme_of(&change.after.round_id, set);
         score(change, scheme.as_deref(), verdict);
         let result = &change.after;

@@ -29,6 +29,7 @@ impl Slice for UnitEvaluation {
         if change.action == Action::Delete {
             return;
         }
+        evaluation::check_round(change, change.after.unit_id, round, set, verdict);
         let result = &change.after;
         let levels = [
             ("self_level", &result.self_level),

@@ -98,6 +98,8 @@ pub struct Scope {
     pub actor: Actor,
     /// The grants that hold, each judged for itself.
     pub grants: Vec<Grant>,
+    /// Those of its account that hold too, and that its token does not let through.
+    withheld: Vec<Grant>,
     /// The tree.
     pub tree: Arc<Tree>,
     /// Whether stored bodies may be cut by other classes than today's, so that they are cut again before they are
@@ -132,20 +134,26 @@ impl Writes {
 impl Scope {
     /// A caller's scope at an instant: of its account's grants those that hold, as far as its token lets them through.
     pub fn new(actor: Actor, grants: &[Grant], narrowing: &Narrowing, now: Timestamp, tree: Arc<Tree>) -> Self {
-        let held = |grant: &&Grant| grant.holds(now) && tree.contains(grant.unit) && narrowing.lets_through(grant);
-        let grants = grants.iter().filter(held).cloned().collect();
-        Scope { actor, grants, tree, recut: false }
+        let held = grants.iter().filter(|grant| grant.holds(now) && tree.contains(grant.unit)).cloned();
+        let (grants, withheld) = held.partition(|grant| narrowing.lets_through(grant));
+        Scope { actor, grants, withheld, tree, recut: false }
     }
 
     /// The local operator's: everything.
     pub fn operator(tree: Arc<Tree>) -> Self {
-        Scope { actor: Actor::Operator, grants: Vec::new(), tree, recut: false }
+        Scope { actor: Actor::Operator, grants: Vec::new(), withheld: Vec::new(), tree, recut: false }
     }
 
     /// The same over records that were last brought up to the registry that the clock row names.
     #[must_use]
     pub fn of_registry(self, clock: &Clock) -> Self {
         Scope { recut: !Fingerprint::current().is_of(clock), ..self }
+    }
+
+    /// The scope of the whole account, whatever the token is narrowed to.
+    pub fn of_account(&self) -> Scope {
+        let grants = self.grants.iter().chain(&self.withheld).cloned().collect();
+        Scope { grants, withheld: Vec::new(), ..self.clone() }
     }
 
     /// Whether this is the local operator.

@@ -70,6 +70,7 @@ fault_codes! {
     SCHEME_FIXED "scheme_fixed" "The scheme of a round cannot be changed; make another round." "Không đổi được bộ tiêu chí của đợt đánh giá; hãy lập đợt khác.";
     ROUND_EXISTS "round_exists" "The unit has a round of this scheme and period already." "Tổ chức đã có đợt đánh giá của bộ tiêu chí và kỳ này.";
     OUT_OF_FORCE "out_of_force" "The scheme is not in force in the period of the round." "Bộ tiêu chí không có hiệu lực trong kỳ của đợt đánh giá.";
+    NOT_ABOVE "not_above" "Must belong to the same unit or to one above it." "Phải thuộc cùng tổ chức hoặc tổ chức cấp trên.";
     WRONG_SUBJECT "wrong_subject" "The round evaluates others: {}." "Đợt đánh giá dành cho đối tượng khác: {}.";
     SUBJECT_ELSEWHERE "subject_elsewhere" "The subject does not belong to this unit." "Đối tượng không thuộc tổ chức này.";
     LEVEL_NOT_IN_SCHEME "level_not_in_scheme" "Not a level of the round's scheme." "Không phải mức xếp loại của bộ tiêu chí.";

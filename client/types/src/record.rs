@@ -199,8 +199,11 @@ crate::object! {
     }
 }
 
-/// The external ids of a record: at most 20.
-pub type ExternalIds = List<ExternalId, 20>;
+/// Most external ids of a record.
+pub const MAX_EXTERNAL_IDS: usize = 20;
+
+/// The external ids of a record: at most [`MAX_EXTERNAL_IDS`].
+pub type ExternalIds = List<ExternalId, MAX_EXTERNAL_IDS>;
 
 /// Tells a patch's "cleared" (`null`) from its "untouched" (absent).
 pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(

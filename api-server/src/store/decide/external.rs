@@ -8,6 +8,8 @@ use crate::store::registry::Kind;
 use crate::store::scope::Actor;
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{self, Fault};
+use cell_records_types::phrases;
+use cell_records_types::record::MAX_EXTERNAL_IDS;
 use cell_records_types::sync::PushOp;
 use cell_records_types::{ExternalId, Reference};
 use uuid::Uuid;
@@ -50,6 +52,11 @@ pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut V
         } else if !result.contains(&one) {
             result.push(one);
         }
+    }
+    // Those of others count too, though they are not shown to be at fault.
+    if result.len() > MAX_EXTERNAL_IDS.max(held.len()) {
+        let most = phrases::LIST_AT_MOST.with(MAX_EXTERNAL_IDS);
+        faults.push(Fault::new("/external_ids", &faults::OUT_OF_RANGE).about(most));
     }
     result
 }

@@ -121,13 +121,13 @@ impl<'a> Rights<'a> {
         if self.would_show_more() { Err(format!("{}:move", kind.name)) } else { Ok(()) }
     }
 
-    /// Whether it moves the record, or with a unit all that is in it, to where the caller reads more: the move would show
-    /// what it may not read where that is.
+    /// Whether it moves the record, or with a unit all that is in it, to where the caller's account reads more, also by
+    /// another token: the move would show what it may not read where that is.
     fn would_show_more(&self) -> bool {
         let Some(before) = self.target.before.as_deref().filter(|_| self.draft.action == Action::Update) else {
             return false;
         };
-        let shows_more = |kind: &Kind, to: Uuid| !self.scope.reads_no_more(kind, before.unit_id, to);
+        let shows_more = |kind: &Kind, to: Uuid| !self.scope.of_account().reads_no_more(kind, before.unit_id, to);
         if self.item.kind.name != UNIT.name {
             let to = self.draft.unit_id;
             return to != before.unit_id && !to.is_nil() && shows_more(self.item.kind, to);
