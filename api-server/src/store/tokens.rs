@@ -51,13 +51,10 @@ pub async fn issue(tx: &mut WriteTx<'_>, by: &By, system: &Account, new: NewToke
     tx.rights_changed();
     let mut detail =
         json!({"account": system.id, "name": new.name, "expires_at": new.expires_at, "grants": only(&new.narrowing)});
-    let action = match new.replaces {
-        Some(old) => {
-            detail["replaces"] = json!(old);
-            "token_rotated"
-        }
-        None => "token_issued",
-    };
+    if let (Some(detail), Some(old)) = (detail.as_object_mut(), new.replaces) {
+        detail.insert("replaces".into(), json!(old));
+    }
+    let action = if new.replaces.is_some() { "token_rotated" } else { "token_issued" };
     audit::record(tx, by, action, Some(id), system.unit, detail).await?;
     Ok(IssuedToken { id, token: secret, expires_at: new.expires_at })
 }
