@@ -1,7 +1,7 @@
 //! `cellsync match`: two systems that hold the same people, from the trial over a person's decision to the first push.
 
 use crate::cellsync::{cellsync, ran};
-use crate::support::http::Caller;
+use crate::support::http::{Caller, with_fields};
 use crate::support::on_both_engines;
 use crate::support::ward::member;
 use cell_records_client::types::accounts::Role;
@@ -104,6 +104,25 @@ on_both_engines! {
         }
         ids.sort();
         assert_eq!(ids, [vec!["C-1", "T-1"], vec!["C-2", "T-2"], vec!["T-3"], vec!["T-4"]]);
+    }
+
+    async fn the_people_of_the_guide_are_matched_and_pushed_with_a_number_that_may_only_be_read(server: demo) {
+        let peer = server.granted(vec![with_fields(Role::ExchangePeer, "ext:demo:ward", &["member.profile_number"])]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let cellsync = || cellsync(server, peer.token.as_ref().unwrap(), Path::new(&at("copy.sqlite")));
+        let (people, pairs) = (at("people.ndjson"), at("pairs.csv"));
+        let guide = include_str!("../../docs/SYNC.md").lines().filter(|line| line.contains(r#""id":"ext:thanh-pho-vinh:100"#));
+        let lines: Vec<String> = guide.map(|line| line.replace("thanh-pho-vinh", &peer.code)).collect();
+        std::fs::write(&people, lines.join("\n")).unwrap();
+        let (status, out, err) = ran(cellsync(), &["match", &people, "--out", &pairs]).await;
+        assert!(status == 1 && out.contains("matched 3 people: 0 known, 1 exact, 1 unclear, 1 new, 0 refused"), "{out}{err}");
+        let decided = std::fs::read_to_string(&pairs).unwrap().replace("\n,unclear,", "\nyes,unclear,");
+        std::fs::write(&pairs, decided).unwrap();
+        let (status, out, err) = ran(cellsync(), &["match", &people, "--apply", &pairs]).await;
+        assert!(status == 0 && out.contains("applied 2 pairs: 2 written, 0 there already, 0 refused"), "{out}{err}");
+        let (status, out, err) = ran(cellsync(), &["push", &people]).await;
+        assert!(status == 0 && out.contains("pushed 3 items: 3 accepted, 0 conflicts, 0 invalid, 0 blocked, 0 still waiting"), "{out}{err}");
     }
 
     async fn a_pair_whose_record_has_changed_since_is_refused(server: empty) {

@@ -239,6 +239,36 @@ on_both_engines! {
         }
     }
 
+    async fn a_field_that_may_only_be_read_is_sent_as_it_is_stored_or_refused(server: empty) {
+        let ward = server.ward().await;
+        let mut body = member(&ward.a);
+        (body["personal_id"], body["ethnicity"]) = (json!("040180000005"), json!("01"));
+        let id = ward.office.post("/v1/members", body.clone()).await.is(201).id();
+        // Another person has the number, by a mistake of an office that does not see the first.
+        let mut other = member(&ward.b);
+        other["personal_id"] = body["personal_id"].clone();
+        server.acting(Role::CommitteeOffice, &ward.b).await.post("/v1/members", other).await.is(201);
+        let peer = server.granted(vec![with_fields(Role::ExchangePeer, &ward.ward, &["member.personal_id", "position.vote_result"])]).await;
+        let path = format!("/v1/members/{id}");
+        let patched = peer.patch(&path, "*", json!({"personal_id": "040180000005", "occupation_current": "Giáo viên"})).await.is(200);
+        assert_eq!((&patched.body["version"], &patched.body["occupation_current"]), (&json!(2), &json!("Giáo viên")));
+        // No version is made, and the number is compared with nobody else's.
+        assert_eq!(peer.patch(&path, "*", json!({"personal_id": "040180000005"})).await.is(200).body["version"], 2);
+        for value in [json!("040180000006"), json!(null)] {
+            peer.patch(&path, "*", json!({"personal_id": value})).await.faults(&[("/personal_id", "field_not_writable")]);
+        }
+        peer.patch(&path, "*", json!({"ethnicity": "01"})).await.faults(&[("/ethnicity", "field_not_writable")]);
+        peer.post("/v1/members", body).await.is(422);
+
+        let mut body = ward.body(Kind::named("position").unwrap(), &ward.a).await;
+        body["vote_result"] = json!({"for": 7, "total": 9});
+        let path = format!("/v1/positions/{}", ward.office.post("/v1/positions", body).await.is(201).id());
+        assert_eq!(peer.patch(&path, "*", json!({"vote_result": {"total": 9}})).await.is(200).body["version"], 1);
+        for part in [json!({"total": 8}), json!({"for": null}), json!(null)] {
+            peer.patch(&path, "*", json!({"vote_result": part})).await.faults(&[("/vote_result", "field_not_writable")]);
+        }
+    }
+
     async fn a_score_is_not_computed_for_who_does_not_read_the_sheet(server: empty) {
         let ward = server.ward().await;
         let peer = server.acting(Role::ExchangePeer, &ward.ward).await;

@@ -140,15 +140,12 @@ fn fields(
     let is_managed = |spec: &FieldSpec| spec.managed && !item.managed && !context.scope.is_operator();
     let base = target.base(item.op);
     let mut fields = base.map(|base| base.fields()).unwrap_or_default();
-    let sent = match item.references.is_empty() {
-        true => Cow::Borrowed(&item.fields),
-        false => Cow::Owned(resolved(item, target)),
-    };
+    let sent = resolved(item, target);
     let mut report = Report::new(item.prefix);
     for (name, value) in &*sent {
         let Some(spec) = item.kind.field(name) else { continue };
         if is_managed(spec) || !may_write(spec) {
-            // Refused later. It is not compared with what is stored, and no rule judges it, for either could tell what
+            // Refused later, unless it is as stored and the caller reads it. No rule judges it, for that could tell what
             // the caller may not read.
             continue;
         }
@@ -185,8 +182,23 @@ fn fields(
     fields
 }
 
+/// Whether a field was sent as the record has it.
+pub fn is_as_stored(item: &Item, target: &Target, name: &str) -> bool {
+    let Some(base) = target.base(item.op) else { return false };
+    let (stored, sent) = (base.fields(), resolved(item, target));
+    match (sent.get(name), stored.0.get(name)) {
+        (None, _) => false,
+        (Some(Value::Null), stored) => stored.is_none(),
+        (Some(Value::Object(patch)), stored) => stored == Some(&merged(stored, patch)),
+        (sent, stored) => sent == stored,
+    }
+}
+
 /// The fields that were sent, references as ids.
-fn resolved(item: &Item, target: &Target) -> Map<String, Value> {
+fn resolved<'a>(item: &'a Item, target: &Target) -> Cow<'a, Map<String, Value>> {
+    if item.references.is_empty() {
+        return Cow::Borrowed(&item.fields);
+    }
     let mut whole = Value::Object(item.fields.clone());
     for (found, id) in item.references.iter().zip(&target.references) {
         let pointer = found.pointer.strip_prefix(item.prefix).unwrap_or(&found.pointer);
@@ -195,8 +207,8 @@ fn resolved(item: &Item, target: &Target) -> Map<String, Value> {
         }
     }
     match whole {
-        Value::Object(sent) => sent,
-        _ => Map::new(),
+        Value::Object(sent) => Cow::Owned(sent),
+        _ => Cow::default(),
     }
 }
 

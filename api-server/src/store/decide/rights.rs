@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::matching::Matched;
-use super::merge::Draft;
+use super::merge::{self, Draft};
 use super::target::{Sent, Target};
 use crate::store::items::Item;
 use crate::store::record::Stored;
@@ -136,8 +136,9 @@ impl<'a> Rights<'a> {
         under.is_some_and(|under| KINDS.iter().any(|kind| shows_more(kind, under)))
     }
 
-    /// Fields that were sent and may not be written; without a place, there is no right to ask. Returns the names of the
-    /// others, of which alone rules are told that they were sent: of these they would judge what is stored.
+    /// Fields that were sent and may not be written: faults, but for those that change nothing. Without a place, there is
+    /// no right to ask. Returns the names of the others, of which alone rules are told that they were sent: of these they
+    /// would judge what is stored.
     pub fn fields(&self, placed: bool, faults: &mut Vec<Fault>) -> Cow<'a, [String]> {
         let Rights { item, target, draft, scope } = self;
         let home = self.home();
@@ -145,19 +146,18 @@ impl<'a> Rights<'a> {
         units.dedup();
         let placed = placed && (target.before.is_some() || scope.is_operator() || scope.reads(UNIT, home).is_some());
         let writes: Vec<_> = units.iter().map(|unit| scope.writes(item.kind, *unit)).collect();
-        let mut refused = Vec::new();
+        let mut unwritten = Vec::new();
         for name in &item.sent {
             let Some(spec) = item.kind.field(name) else { continue };
             let code = if spec.managed && !item.managed && !scope.is_operator() {
-                &faults::READ_ONLY
-            } else if placed && !writes.iter().all(|writes| writes.field(name, spec.class)) && !self.is_matched_by(name)
-            {
-                &faults::FIELD_NOT_WRITABLE
+                Some(&faults::READ_ONLY)
+            } else if placed && !writes.iter().all(|writes| writes.field(name, spec.class)) {
+                (!self.repeats(name)).then_some(&faults::FIELD_NOT_WRITABLE)
             } else {
                 continue;
             };
-            faults.push(Fault::new(format!("{}/{name}", item.prefix), code));
-            refused.push(name);
+            faults.extend(code.map(|code| Fault::new(format!("{}/{name}", item.prefix), code)));
+            unwritten.push(name);
         }
         // External ids identify the whole record: who may write single fields only does not set them.
         let gives_its_id = item.external_ids.is_some() || matches!(target.matched, Matched::One(..));
@@ -165,22 +165,26 @@ impl<'a> Rights<'a> {
         if identified && placed && !writes.iter().all(Writes::whole) {
             faults.push(Fault::new("/external_ids", &faults::FIELD_NOT_WRITABLE));
         }
-        match refused.is_empty() {
+        match unwritten.is_empty() {
             true => Cow::Borrowed(&item.sent),
-            false => Cow::Owned(item.sent.iter().filter(|name| !refused.contains(name)).cloned().collect()),
+            false => Cow::Owned(item.sent.iter().filter(|name| !unwritten.contains(name)).cloned().collect()),
         }
     }
 
-    /// Whether the item only says by these numbers which record it means: the record has them, and the caller reads them
-    /// there.
-    fn is_matched_by(&self, name: &str) -> bool {
+    /// Whether a field was sent as the record has it, or only says by its numbers which record is meant. That writes
+    /// nothing, and shows nothing where the caller reads it.
+    fn repeats(&self, name: &str) -> bool {
         let Rights { item, target, scope, .. } = self;
-        let by = item.match_by.iter().find(|by| by.is_number() && by.field() == Some(name));
-        let (Some(by), Some(before)) = (by, &target.before) else { return false };
+        let Some(base) = target.base(item.op) else { return false };
+        scope.reads_field(item.kind, base.unit_id, name)
+            && (merge::is_as_stored(item, target, name) || self.is_matched_by(name, base))
+    }
+
+    fn is_matched_by(&self, name: &str, base: &Stored) -> bool {
+        let item = self.item;
+        let Some(by) = item.match_by.iter().find(|by| by.is_number() && by.field() == Some(name)) else { return false };
         let numbers = item.kind.same(&item.fields, by);
-        scope.reads_field(item.kind, before.unit_id, name)
-            && !numbers.is_empty()
-            && numbers.iter().all(|number| number.finds(before))
+        !numbers.is_empty() && numbers.iter().all(|number| number.finds(base))
     }
 
     /// Where the rights for fields are asked: the unit after, or a new unit's parent.

@@ -122,7 +122,8 @@ pub struct PushItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, nullable = false))]
     pub if_version: Option<i64>,
-    /// A merge patch: `unit_id` and the type's own fields.
+    /// A merge patch: `unit_id` and the type's own fields. A field that the caller reads and may not write is sent as it is
+    /// stored, or not at all.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub fields: Map<String, Value>,
