@@ -164,6 +164,35 @@ on_both_engines! {
         assert_eq!(ran(cellsync(), &["pull"]).await.0, 1);
     }
 
+    async fn a_choice_of_types_keeps_the_units_and_a_choice_of_units_the_types(server: demo) {
+        let city = server.peer("city", &ward()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let (store, config) = (folder.path().join("copy.sqlite"), folder.path().join("config.toml"));
+        std::fs::write(&config, "[profile.cell]\nunits = [\"ext:demo:cell-01\"]\n").unwrap();
+        let cellsync = || {
+            let mut command = cellsync(server, &city.token.token, &store);
+            command.env("CELLSYNC_CONFIG", &config);
+            command
+        };
+        let held = || {
+            let store = SqliteStore::open(&store).unwrap();
+            (store.state().unwrap().filter, store.counts().unwrap())
+        };
+        let counted = async |kind: &str| {
+            let list = format!("/v1/{kind}?unit=ext:demo:cell-01&subtree=true&count=exact&limit=1");
+            city.get(&list, &[]).await.body["total"].as_i64().unwrap()
+        };
+        assert_eq!(ran(cellsync(), &["pull", "--profile", "cell", "--types", "member"]).await.0, 0);
+        let (filter, counts) = held();
+        assert_eq!((filter.types, filter.units), (vec!["member".to_owned()], vec!["ext:demo:cell-01".to_owned()]));
+        assert_eq!(counts, [("member".to_owned(), counted("members").await)].into());
+        // What the copy was begun with stays too, without a profile.
+        assert_eq!(ran(cellsync(), &["pull", "--types", "position", "--yes"]).await.0, 0);
+        assert_eq!(held().1, [("position".to_owned(), counted("positions").await)].into());
+        assert_eq!(ran(cellsync(), &["pull", "--units", "ext:demo:ward", "--yes"]).await.0, 0);
+        assert_eq!(held().1.keys().collect::<Vec<_>>(), ["position"]);
+    }
+
     async fn a_refused_item_is_shown_beside_the_record_that_its_external_id_names(server: demo) {
         let city = server.peer("city", &ward()).await;
         let folder = tempfile::tempdir().unwrap();

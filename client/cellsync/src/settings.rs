@@ -43,11 +43,11 @@ pub struct Settings {
 #[derive(Args)]
 pub struct Choice {
     /// Record types to hold, comma separated; default: as the profile says or the copy was begun, else all that the token
-    /// may read. Another choice loads the copy again, and needs --yes.
+    /// may read. Another choice loads the copy again, and needs --yes. The units stay as they are.
     #[arg(long, value_delimiter = ',', value_name = "TYPE,…")]
     types: Vec<String>,
     /// Units to hold, each with all below it, comma separated: UUIDs or `ext:SYSTEM:VALUE`, at most 8; default: as the
-    /// profile says or the copy was begun, else the token's whole scope.
+    /// profile says or the copy was begun, else the token's whole scope. The types stay as they are.
     #[arg(long, value_delimiter = ',', value_name = "UNIT,…")]
     units: Vec<String>,
     /// Load the copy again for another choice than it was begun with. What is not chosen is removed from it.
@@ -196,12 +196,16 @@ impl Profiled {
         Ok(SyncSession::new(self.client()?, self.open()?))
     }
 
-    /// A session that holds what the command line chooses, else the profile, else the copy.
+    /// A session that holds what the command line chooses, else the profile, else the copy: types and units each for
+    /// themselves.
     pub fn choosing(&self, choice: Choice) -> Result<(SyncSession<SqliteStore>, Filter)> {
         let session = self.session()?;
         let State { filter: held, synced_at, .. } = session.store().state()?;
-        let chosen = [Filter { types: choice.types, units: choice.units }, self.filter.clone()];
-        let filter = chosen.into_iter().find(|filter| *filter != Filter::default()).unwrap_or_else(|| held.clone());
+        let first = |places: [&Vec<String>; 3]| places.into_iter().find(|names| !names.is_empty()).cloned();
+        let filter = Filter {
+            types: first([&choice.types, &self.filter.types, &held.types]).unwrap_or_default(),
+            units: first([&choice.units, &self.filter.units, &held.units]).unwrap_or_default(),
+        };
         if filter != held && synced_at.is_some() && !choice.yes {
             bail!(
                 "{} holds another choice ({}) than this one ({}): --yes loads it again, and removes what is not chosen",
