@@ -3,11 +3,12 @@
 use crate::push::ward;
 use crate::support::actors::DAY;
 use crate::support::copies::{assert_same, held, visible};
+use crate::support::http::over;
 use crate::support::items::{item, update};
 use crate::support::{Server, on_both_engines};
 use cell_records_client::sync::{BatchLimits, CopyStore, Outbox, SqliteStore};
 use cell_records_client::types::Timestamp;
-use cell_records_client::types::accounts::TokenCreate;
+use cell_records_client::types::accounts::{Role, TokenCreate};
 use cell_records_client::types::sync::{PushItem, PushOp};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -77,7 +78,9 @@ on_both_engines! {
         }
         assert_eq!(ran(cellsync(), &["conflicts", "1", "--take", "current"]).await.0, 0);
         assert_eq!(ran(cellsync(), &["conflicts", "2", "--take", "mine"]).await.0, 0);
-        // What is invalid has no other side.
+        // What is invalid has no other side, and a version that is not known is not named.
+        let (_, out, _) = ran(cellsync(), &["conflicts", "3"]).await;
+        assert!(out.starts_with("3  since 2") && !out.contains("version: "), "{out}");
         assert_eq!(ran(cellsync(), &["conflicts", "3", "--take", "current"]).await.0, 2);
         assert_eq!(ran(cellsync(), &["conflicts", "3", "--drop"]).await.0, 0);
         let (status, _, err) = ran(cellsync(), &["conflicts", "3", "--drop"]).await;
@@ -193,6 +196,24 @@ on_both_engines! {
         assert_eq!(held().1.keys().collect::<Vec<_>>(), ["position"]);
     }
 
+    async fn that_a_token_has_no_grant_is_said(server: demo) {
+        let city = server.peer("city", &[]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("copy.sqlite");
+        let cellsync = || cellsync(server, &city.token.token, &store);
+        let (status, out, err) = ran(cellsync(), &["pull"]).await;
+        assert!(status == 1 && out.contains("0 records held"), "{out}");
+        assert_eq!(err, "WARNING: the token has no grant: ask the administrator\n");
+        let (status, _, err) = ran(cellsync(), &["pull", "--json"]).await;
+        let said: Value = serde_json::from_str(&err).unwrap();
+        assert_eq!((status, said), (1, json!({"warning": "the token has no grant: ask the administrator"})));
+        // With a grant a copy may be empty for another reason.
+        server.grant(&city, over(Role::ExchangePeer, "ext:demo:ward")).await;
+        let (status, out, err) = ran(cellsync(), &["pull", "--units", "ext:demo:wadr", "--yes"]).await;
+        assert_eq!((status, err), (1, String::new()), "{out}");
+        assert!(out.contains("0 records held") && out.contains("not found  ext:demo:wadr"), "{out}");
+    }
+
     async fn a_refused_item_is_shown_beside_the_record_that_its_external_id_names(server: demo) {
         let city = server.peer("city", &ward()).await;
         let folder = tempfile::tempdir().unwrap();
@@ -208,7 +229,7 @@ on_both_engines! {
         assert_eq!(ran(cellsync(), &push).await.0, 1);
         let held = city.get("/v1/members/ext:demo:member-0011", &[]).await.body["birth_date"].clone();
         let (_, out, _) = ran(cellsync(), &["conflicts", "1"]).await;
-        assert!(out.contains("the copy has 1") && out.contains(&format!("current  {held} (the copy's)")), "{out}");
+        assert!(out.contains("\nversion: mine was built on 1, the copy has 1\n") && out.contains(&format!("current  {held} (the copy's)")), "{out}");
     }
 
     async fn what_is_wrong_with_the_server_or_the_token_is_said(server: empty) {
@@ -315,8 +336,16 @@ on_both_engines! {
             command.env("CELLSYNC_CONFIG", at("config.toml")).env("CELLSYNC_PROFILE", "city");
             command
         };
+        #[cfg(unix)]
+        for (mode, is_open) in [(0o644, true), (0o600, false)] {
+            std::fs::set_permissions(at("token"), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            let (status, _, err) = ran(cellsync(), &["whoami"]).await;
+            assert_eq!((status, err.contains("others may read") && err.contains("chmod 600")), (0, is_open), "{err}");
+        }
         let (status, out, err) = ran(cellsync(), &["whoami"]).await;
-        assert!(status == 0 && out.contains("account  system city") && out.contains("grant    exchange_peer of"), "{out}{err}");
+        let unit = city.get("/v1/units/ext:demo:ward", &[]).await.body;
+        let grant = format!("grant    exchange_peer of {} ({}) and all below", unit["name"].as_str().unwrap(), unit["id"].as_str().unwrap());
+        assert!(status == 0 && out.contains("account  system city") && out.contains(&grant), "{out}{err}");
         let (_, out, _) = ran(cellsync(), &["pull", "--json"]).await;
         let pulled: Value = serde_json::from_str(&out).unwrap();
         assert!(pulled["held"] == pulled["stored"] && pulled["current"] == true, "{out}");

@@ -89,14 +89,13 @@ fn show(store: &SqliteStore, refused: &Refused, json: bool) -> Result<End> {
     }
     print(format_args!("{}  since {}  {}", refused.number, refused.at, words(refused)))?;
     let said = refused.result.conflict.as_ref().and_then(|conflict| conflict.current_version);
-    let version = |version: Option<i64>| version.map_or("-".to_owned(), |version| version.to_string());
     let held_version = held.as_ref().map(|held| held.version);
-    print(format_args!(
-        "version: mine was built on {}, current {}, the copy has {}",
-        version(refused.item.if_version),
-        version(said),
-        version(held_version)
-    ))?;
+    let versions = [("mine was built on", refused.item.if_version), ("current", said), ("the copy has", held_version)];
+    let known: Vec<String> =
+        versions.iter().filter_map(|(whose, version)| Some(format!("{whose} {}", (*version)?))).collect();
+    if !known.is_empty() {
+        print(format_args!("version: {}", known.join(", ")))?;
+    }
     for (field, mine) in &refused.item.fields {
         print(format_args!("{field}"))?;
         print(format_args!("  mine     {mine}"))?;

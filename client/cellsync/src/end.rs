@@ -23,7 +23,7 @@ pub enum End {
 pub const HELP: &str = "Exit status:
   0  done
   1  done, and somebody must look: items were refused, pairs are unclear, a chosen unit is not
-     found, or the copy differs from the server
+     found, the token has no grant, or the copy differs from the server
   2  wrong arguments or settings; nothing was done
   3  the server was not reached, or could not work; the same command may succeed later
   4  the server does not take the token, or it lacks a right

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -17,6 +18,15 @@ pub fn print(line: impl Display) -> Result<()> {
 /// Prints an object in one line.
 pub fn print_json(object: &impl Serialize) -> Result<()> {
     print(serde_json::to_string(object)?)
+}
+
+/// Says on standard error what somebody should know: a line, or with `--json` an object.
+pub fn warn(json: bool, text: &str, object: &Value) {
+    if json {
+        eprintln!("{object}");
+    } else {
+        eprintln!("WARNING: {text}");
+    }
 }
 
 /// A number for people.

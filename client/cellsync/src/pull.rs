@@ -1,7 +1,7 @@
 //! `cellsync pull`: the copy is made current.
 
 use crate::end::End;
-use crate::output::{counted, print, print_json, progress, shown, whole};
+use crate::output::{counted, print, print_json, progress, shown, warn, whole};
 use crate::report::{changes, not_found};
 use crate::settings::{Choice, Profiled};
 use anyhow::Result;
@@ -11,6 +11,9 @@ use cell_records_client::types::{self, RecordType};
 use cell_records_client::{Client, Error};
 use indicatif::HumanCount;
 use serde_json::json;
+
+/// Why a copy is empty, and what to do about it.
+const NO_GRANT: &str = "the token has no grant: ask the administrator";
 
 pub async fn run(settings: &Profiled, choice: Choice) -> Result<End> {
     let (mut session, filter) = settings.choosing(choice)?;
@@ -26,6 +29,11 @@ pub async fn run(settings: &Profiled, choice: Choice) -> Result<End> {
     } else {
         print(format_args!("pulled {}, {} held, cursor current", changes(&total), counted(held, "record")))?;
         not_found(&state)?;
+    }
+    // Where nothing came, there may be nothing, or the token may see nothing.
+    if held == 0 && settings.client()?.get_me().await?.grants.is_empty() {
+        warn(settings.json, NO_GRANT, &json!({"warning": NO_GRANT}));
+        return Ok(End::Undecided);
     }
     Ok(if state.unknown_units.is_empty() { End::Done } else { End::Undecided })
 }

@@ -1,6 +1,6 @@
 //! Which server, which token, which copy: from the command line, the environment, or a profile of the configuration file.
 
-use crate::output::counted;
+use crate::output::{counted, warn};
 use anyhow::{Context, Result, anyhow, bail};
 use cell_records_client::Client;
 use cell_records_client::sync::{CopyStore, Filter, SqliteStore, State, SyncSession};
@@ -123,6 +123,10 @@ fn profile(name: &str, file: Option<&Path>) -> Result<Profile> {
 /// In microseconds.
 const DAY: i64 = 24 * 3_600_000_000;
 
+/// The bits of a file's mode that let the group or everybody read it.
+#[cfg(unix)]
+const READABLE_BY_OTHERS: u32 = 0o044;
+
 /// A choice in words.
 fn described(filter: &Filter) -> String {
     format!("types: {}; units: {}", or_all(&filter.types), or_all(&filter.units))
@@ -156,7 +160,7 @@ impl Profiled {
         }
         let server = self.server.as_deref().context("name the server: --server, CELLSYNC_SERVER or a profile")?;
         let token = match &self.token_file {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?,
+            Some(file) => self.secret(file).with_context(|| format!("reading {}", file.display()))?,
             None => token_variable().context("set CELLSYNC_TOKEN, or name a --token-file")?,
         };
         let token = token.trim();
@@ -175,6 +179,23 @@ impl Profiled {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
+    /// Reads the token's file. The server refuses such a file that others may read; here a system may mount it so.
+    fn secret(&self, file: &Path) -> std::io::Result<String> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(file)?.permissions().mode() & 0o777;
+            if mode & READABLE_BY_OTHERS != 0 {
+                let text = format!(
+                    "others may read {} (mode {mode:04o}), which holds the token: chmod 600 it",
+                    file.display()
+                );
+                warn(self.json, &text, &json!({"warning": text}));
+            }
+        }
+        std::fs::read_to_string(file)
+    }
+
     /// Says on standard error, once, that the token ends soon, if the server has said so.
     pub fn warn(&self) {
         let Some(end) = self.client.get().and_then(Client::token_expires_soon) else { return };
@@ -184,11 +205,7 @@ impl Profiled {
         let days = end.micros().saturating_sub(Timestamp::now().micros()).max(0) / DAY;
         let days = counted(u64::try_from(days).unwrap_or_default(), "day");
         let text = format!("the token expires at {end}, in {days}: ask the administrator for its successor");
-        if self.json {
-            eprintln!("{}", json!({"warning": text, "token_expires_at": end}));
-        } else {
-            eprintln!("WARNING: {text}");
-        }
+        warn(self.json, &text, &json!({"warning": text, "token_expires_at": end}));
     }
 
     /// A session on the copy, as it was begun.
