@@ -53,6 +53,37 @@ async fn a_session_tells_what_changed_and_once_that_the_copy_is_current() {
 }
 
 #[tokio::test]
+async fn only_what_differs_before_and_after_a_change_of_the_server_counts() {
+    let changed = |changes: &[serde_json::Value], cursor| page(None, false, changes, cursor, false);
+    let [lists, pulls] = [
+        // The server has 2 in a version that its feed does not bring to the copy.
+        [
+            snapshot(9, &[upsert(1, 1, "a"), upsert(2, 2, "b"), upsert(3, 1, "c"), upsert(4, 1, "d")], "l1"),
+            changed(&[], "l2"),
+            changed(&[upsert(3, 2, "c")], "l3"),
+        ],
+        // 3 changes after the first list, 4 after the second.
+        [changed(&[], "p1"), changed(&[upsert(3, 2, "c")], "p2"), changed(&[upsert(4, 2, "d")], "p3")],
+    ]
+    .map(|pages| Mutex::new(pages.into_iter()));
+    let server = TestServer::start(move |_, seen| {
+        let is_pull = seen.line.contains("cursor=p");
+        Reply::json(if is_pull { &pulls } else { &lists }.lock().unwrap().next().unwrap())
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&folder.path().join("copy.sqlite")).unwrap();
+    let all = [upsert(1, 1, "a"), upsert(2, 1, "b"), upsert(3, 1, "c"), upsert(4, 1, "d")];
+    apply(&mut store, page(None, false, &all, "p0", false));
+    let mut session = session(&server, store);
+    let found = session.compare(|_| ()).await.unwrap();
+    let versions: Vec<_> = found.differences.iter().map(|one| (one.id, one.held, one.current)).collect();
+    assert_eq!(versions, [(id(2), Some(1), Some(2))]);
+    assert_eq!((found.types["member"].differing, found.units[&id(0)].differing), (1, 1));
+    assert_eq!(held(session.store()), [(1, 1), (2, 1), (3, 2), (4, 2)]);
+    assert_eq!(server.lines().len(), 6);
+}
+
+#[tokio::test]
 async fn watching_waits_out_what_passes_and_asks_to_wait_only_when_current() {
     let answers = Mutex::new(vec![
         Reply::problem(403, "cursor_foreign"),
