@@ -91,10 +91,12 @@ on_both_engines! {
         let post = |body: Value| ward.office.post("/v1/units", body);
         for (body, expected) in [
             (unit("cell", &ward.a), vec![("/kind", "kind_not_allowed_here")]),
+            (unit("grassroots_committee", &ward.a), vec![("/kind", "kind_not_allowed_here")]),
+            (unit("provincial_committee", &ward.a), vec![("/kind", "kind_not_allowed_here")]),
             (unit("party_group", &ward.ward), vec![("/kind", "kind_not_allowed_here")]),
             (with(unit("cell", &ward.ward), json!({"state": "merged"})), vec![("/state", "state_move_not_allowed")]),
             (with(unit("cell", &ward.ward), json!({"parent_since": "2999-01-01"})), vec![("/parent_since", "parent_since_out_of_range")]),
-            (with(unit("office", &ward.ward), json!({"cell_type": "school"})), vec![("/cell_type", "unknown_field")]),
+            (with(unit("office", &ward.ward), json!({"cell_type": "school"})), vec![("/cell_type", "no_cell_type")]),
             (with(unit("cell", &ward.ward), json!({"state": "dissolved", "established_on": "2010-01-01"})), vec![("/dissolved_on", "required")]),
             (with(unit("cell", &ward.ward), json!({"established_on": "2010-01-01", "dissolved_on": "2009-01-01"})), vec![("/dissolved_on", "dates_out_of_order")]),
             (with(unit("cell", &ward.ward), json!({"name": "n".repeat(201), "code": "c".repeat(41), "notes": "x".repeat(2_001), "cell_type": "farm", "address": 1})),
@@ -128,6 +130,24 @@ on_both_engines! {
         ward.office.patch(&empty, "*", json!({"state": "dissolved", "dissolved_on": "2015-01-01"})).await.is(200);
         ward.office.post("/v1/members", member(&ward.b)).await.faults(&[("/unit_id", "not_a_cell")]);
         ward.office.patch(&empty, "*", json!({"state": "active"})).await.faults(&[("/state", "state_move_not_allowed")]);
+    }
+
+    async fn the_kind_of_a_unit_changes_to_one_that_fits_what_the_unit_has(server: empty) {
+        let ward = server.ward().await;
+        let become_kind = |unit: &str, kind: &str| ward.office.patch(&format!("/v1/units/{unit}"), "*", json!({"kind": kind, "cell_type": null}));
+        let person = ward.member(&ward.a).await;
+        let refused = become_kind(&ward.a, "grassroots_committee").header("accept-language", "vi").await.faults(&[("/kind", "members_need_a_cell")]);
+        assert_eq!(refused.body["errors"][0]["message"], "Tổ chức còn đảng viên thì phải là chi bộ.");
+        become_kind(&ward.a, "grassroots_cell").await.is(200);
+        become_kind(&ward.ward, "cell").await.faults(&[("/kind", "kind_not_allowed_here")]);
+        ward.office.post("/v1/units", unit("party_group", &ward.b)).await.is(201);
+        become_kind(&ward.b, "office").await.faults(&[("/kind", "kind_not_allowed_here")]);
+        ward.office.patch(&format!("/v1/units/{}", ward.b), "*", json!({"kind": "office"})).await
+            .faults(&[("/kind", "kind_not_allowed_here"), ("/cell_type", "no_cell_type")]);
+        ward.office.delete(&format!("/v1/members/{person}"), "*").await.is(204);
+        become_kind(&ward.a, "grassroots_committee").await.is(200);
+        ward.office.post("/v1/units", unit("cell", &ward.a)).await.is(201);
+        ward.office.verb(&format!("/v1/members/{person}/restore")).await.faults(&[("/unit_id", "not_a_cell")]);
     }
 
     async fn terms_positions_and_figures_keep_their_rules(server: empty) {

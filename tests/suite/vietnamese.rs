@@ -193,6 +193,7 @@ async fn of_records(server: &Server, ward: &Ward) -> Seen {
         office.get(gone),
         office.delete(cell, "*"),
         office.patch(cell, "*", json!({"address": "1"})),
+        office.patch(cell, "*", json!({"kind": "grassroots_committee"})),
         office.patch(cell, "*", json!({"state": "merged", "parent_id": ward.a})),
         office.patch(cell, "*", json!({"established_on": "2010-01-01", "dissolved_on": "2009-01-01"})),
         office.patch(

@@ -8,8 +8,9 @@ use crate::store::search::Search;
 use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CODE_TAKEN, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, PARENT_SINCE_OUT_OF_RANGE, REFERENCE_NOT_FOUND, REQUIRED,
-    STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY, UNIT_TOO_DEEP, UNKNOWN_FIELD,
+    CODE_TAKEN, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, MEMBERS_NEED_A_CELL, NO_CELL_TYPE,
+    PARENT_SINCE_OUT_OF_RANGE, REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY,
+    UNIT_TOO_DEEP,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::text::{order_key, words_key};
@@ -79,6 +80,7 @@ impl Slice for Unit {
         }
         complete(change, set);
         place(change, set, verdict);
+        contents(change, set, verdict);
         life(change, set, verdict);
         let unit = &change.after;
         if let (Some(parent), Some(code)) = (parent(unit), &unit.code)
@@ -87,7 +89,7 @@ impl Slice for Unit {
             verdict.fault("code", &CODE_TAKEN);
         }
         if unit.cell_type.is_some() && !unit.kind.is_cell() {
-            verdict.fault("cell_type", &UNKNOWN_FIELD);
+            verdict.fault("cell_type", &NO_CELL_TYPE);
         }
     }
 }
@@ -144,12 +146,8 @@ fn place(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
     if change.changed(self::parent) && set.tree.depth(parent) + set.tree.height(unit.id) > DEEPEST_TREE {
         return verdict.fault_about("parent_id", &UNIT_TOO_DEEP, Words::plain(DEEPEST_TREE));
     }
-    let allowed = match &unit.kind {
-        UnitKind::PartyGroup => above.kind.is_cell(),
-        kind if kind.is_cell() => above.kind.is_committee(),
-        _ => true,
-    };
-    if !allowed {
+    let placed = change.action == Action::Create || change.changed(|unit| (unit.kind.clone(), self::parent(unit)));
+    if placed && !may_be_under(&unit.kind, &above.kind) {
         verdict.fault("kind", &KIND_NOT_ALLOWED_HERE);
     }
     if let Some(since) = unit.parent_since {
@@ -157,6 +155,34 @@ fn place(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
         if since > set.today || before.is_some_and(|before| since < before) {
             verdict.fault("parent_since", &PARENT_SINCE_OUT_OF_RANGE);
         }
+    }
+}
+
+/// Whether a unit of a kind belongs under one of another.
+const fn may_be_under(kind: &UnitKind, above: &UnitKind) -> bool {
+    match kind {
+        UnitKind::PartyGroup => above.is_cell(),
+        kind if kind.is_cell() || kind.is_committee() => above.is_committee(),
+        _ => true,
+    }
+}
+
+/// What a unit has fits what it becomes: its members, and the units below it. Both are counted: a cell has many members.
+fn contents(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
+    let unit = &change.after;
+    if change.action != Action::Update || !change.changed(|unit| unit.kind.clone()) {
+        return;
+    }
+    if !unit.kind.is_cell() && set.counts(&members(unit.id)).into_values().any(|count| count > 0) {
+        verdict.fault("kind", &MEMBERS_NEED_A_CELL);
+    }
+    let below = Count { kind: Unit::NAME, matching: ("parent_id", unit.id.into()), by: Some("kind") };
+    let misplaced = |(kind, count): (Option<String>, i64)| {
+        let kind = kind.as_deref().and_then(UnitKind::from_code);
+        count > 0 && kind.is_some_and(|kind| !may_be_under(&kind, &unit.kind))
+    };
+    if set.counts(&below).into_iter().any(misplaced) {
+        verdict.fault("kind", &KIND_NOT_ALLOWED_HERE);
     }
 }
 

@@ -54,6 +54,8 @@ fault_codes! {
     CODE_TAKEN "code_taken" "Another unit under the same parent has this code." "Tổ chức khác cùng cấp trên trực tiếp đã có mã này.";
     UNIT_TOO_DEEP "unit_too_deep" "The tree of units would be more than {} deep." "Cây tổ chức sẽ sâu quá {} cấp.";
     KIND_NOT_ALLOWED_HERE "kind_not_allowed_here" "A unit of this kind is not allowed here." "Loại tổ chức này không thể đặt ở đây.";
+    MEMBERS_NEED_A_CELL "members_need_a_cell" "A unit that has members must be a cell." "Tổ chức còn đảng viên thì phải là chi bộ.";
+    NO_CELL_TYPE "no_cell_type" "Only a cell has a cell type." "Chỉ chi bộ mới có loại hình chi bộ.";
     STATE_MOVE_NOT_ALLOWED "state_move_not_allowed" "The state cannot move this way: {}." "Không chuyển được trạng thái: {}.";
     UNIT_NOT_EMPTY "unit_not_empty" "The unit still has members on strength or live units below." "Tổ chức còn đảng viên hoặc tổ chức trực thuộc.";
     DATES_OUT_OF_ORDER "dates_out_of_order" "Must not be before “{}”." "Không được sớm hơn “{}”.";

@@ -32,7 +32,7 @@ impl UnitKind {
         matches!(self, UnitKind::Cell | UnitKind::GrassrootsCell)
     }
 
-    /// Whether cells may belong to a unit of this kind.
+    /// Whether cells and other committees may belong to a unit of this kind.
     pub const fn is_committee(&self) -> bool {
         matches!(
             self,
