@@ -49,6 +49,7 @@ on_both_engines! {
         advance(&lead, &round, to("reviewing")).await.faults(&[("/reason", "reason_required")]);
         let back = advance(&lead, &round, json!({"to": "reviewing", "reason": "Thiếu chi bộ 3"})).await.is(200);
         assert_eq!(back.body["state_reason"], "Thiếu chi bộ 3");
+        office.patch(&format!("/v1/evaluation_rounds/{round}"), "*", json!({"state_reason": "Khác"})).await.faults(&[("/state_reason", "read_only")]);
         let again = advance(&lead, &round, to("proposed")).await.is(200);
         assert_eq!(again.body.get("state_reason"), None);
         for state in ["approved", "submitted", "locked"] {

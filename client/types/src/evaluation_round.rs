@@ -76,7 +76,9 @@ record! {
             opened_on: Date, "Ngày mở đợt" "Opened on",
             /// When it was closed.
             closed_on: Date, "Ngày đóng đợt" "Closed on",
-            /// Why it was moved back to `reviewing`; the next step clears it.
+        }
+        optional_managed {
+            /// Why it was moved back to `reviewing`: the reason that this step gave. The next step clears it.
             state_reason: Text<1000>, "Lý do chuyển lại" "Why it was moved back",
         }
         managed {

@@ -216,8 +216,8 @@ pub fn cleared_or_set<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 /// (`MemberUpdate`).
 ///
 /// `required` fields are in every record; `optional` ones may be absent, or left out by the rights of the reader;
-/// `managed` ones are changed by an operation of their own and are only in responses. A field is of the type's class
-/// unless it names another after `=`; then follow its Vietnamese and its English label. The type's own labels are
+/// `managed` ones are changed by an operation of their own and are only in responses, `optional_managed` ones not in
+/// each. A field is of the type's class unless it names another after `=`; then follow its Vietnamese and its English label. The type's own labels are
 /// Vietnamese, English and the English plural. `groups` are those of its form, `display` is [`RecordType::DISPLAY`], `sample` the type's example
 /// ([`Sample`]).
 #[macro_export]
@@ -226,6 +226,7 @@ macro_rules! record {
      $class:ident, downward: $downward:literal, display: [$($display:ident),+] {
         required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?, $rvi:literal $ren:literal,)* }
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?, $ovi:literal $oen:literal,)* }
+        $(optional_managed { $($(#[$nmeta:meta])* $noted:ident: $ntype:ty, $nvi:literal $nen:literal,)* })?
         managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?, $mvi:literal $men:literal,)* }
         groups { $($group:ident $gvi:literal $gen:literal: $($gfield:ident),+;)+ }
         sample { create: $sample:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
@@ -255,6 +256,9 @@ macro_rules! record {
             $($(#[$ometa])* #[serde(default, skip_serializing_if = "Option::is_none")]
               #[cfg_attr(feature = "openapi", schema(nullable = false))]
               pub $optional: Option<$otype>,)*
+            $($($(#[$nmeta])* #[serde(default, skip_serializing_if = "Option::is_none")]
+              #[cfg_attr(feature = "openapi", schema(nullable = false))]
+              pub $noted: Option<$ntype>,)*)?
             $($(#[$mmeta])* #[serde(default)]
               #[cfg_attr(feature = "openapi", schema(required = true))]
               pub $managed: $mtype,)*
@@ -329,6 +333,7 @@ macro_rules! record {
             const FIELDS: &'static [$crate::FieldSpec] = &[
                 $($crate::record!(@spec $required: $rtype, $class $(= $rclass)?, $rvi $ren, true, false),)*
                 $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, $ovi $oen, false, false),)*
+                $($($crate::record!(@spec $noted: $ntype, $class, $nvi $nen, false, true),)*)?
                 $($crate::record!(@spec $managed: $mtype, $class $(= $mclass)?, $mvi $men, true, true),)*
             ];
             type Create = $create;
@@ -338,6 +343,7 @@ macro_rules! record {
                 let mut specs = <Self as $crate::RecordType>::FIELDS.iter();
                 $(if let Some(spec) = specs.next() { visitor.field(spec, &self.$required); })*
                 $(if let (Some(spec), Some(value)) = (specs.next(), &self.$optional) { visitor.field(spec, value); })*
+                $($(if let (Some(spec), Some(value)) = (specs.next(), &self.$noted) { visitor.field(spec, value); })*)?
                 $(if let Some(spec) = specs.next() { visitor.field(spec, &self.$managed); })*
             }
 
