@@ -86,6 +86,7 @@ on_both_engines! {
         };
         post(json!({"self_level": "best", "final_level": "worst"})).await.faults(&[("/self_level", "level_not_in_scheme"), ("/final_level", "level_not_in_scheme")]);
         post(json!({"excluded": true, "cell_level": "good"})).await.faults(&[("/excluded", "excluded_with_levels"), ("/excluded_reason", "required")]);
+        post(json!({"decided_on": "2999-01-01"})).await.faults(&[("/decided_on", "in_the_future")]);
         post(json!({"score": "9", "score_sheet": [{"criterion": "c1", "points": "4.5"}, {"criterion": "c2", "points": "4"}]})).await.faults(&[("/score", "score_mismatch")]);
         post(json!({"score": 9, "score_sheet": [{"points": "x"}], "reasons": "r".repeat(4_001), "excluded": "no"})).await.faults(&[
             ("/score", "wrong_type"), ("/score_sheet/0/criterion", "required"), ("/score_sheet/0/points", "wrong_format"), ("/reasons", "too_long"), ("/excluded", "wrong_type"),
@@ -101,6 +102,7 @@ on_both_engines! {
         let unit = |body: Value| ward.office.post("/v1/unit_evaluations", body);
         let round = ward.round_of_units().await;
         unit(json!({"round_id": round, "unit_id": ward.a, "final_level": "best"})).await.faults(&[("/final_level", "level_not_in_scheme")]);
+        unit(json!({"round_id": round, "unit_id": ward.a, "decided_on": "2999-01-01"})).await.faults(&[("/decided_on", "in_the_future")]);
         unit(json!({"round_id": round, "final_level": "good"})).await.faults(&[("/unit_id", "required")]);
         unit(json!({"round_id": round, "unit_id": ward.a, "final_level": "good"})).await.is(201);
         unit(json!({"round_id": round, "unit_id": ward.a})).await.refused(409, "not_unique");

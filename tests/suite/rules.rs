@@ -70,6 +70,9 @@ on_both_engines! {
         for (fields, expected) in [
             (json!({"birth_date": "1990-01-01"}), vec![("/admission_date", "under_age")]),
             (json!({"official_date": "2006-02-02"}), vec![("/official_date", "short_probation")]),
+            (json!({"unit_since": "1990-01-01"}), vec![("/unit_since", "dates_out_of_order")]),
+            (json!({"left_on": "2014-01-01"}), vec![("/left_on", "still_counted")]),
+            (json!({"left_on": "2014-01-01", "status": "abroad"}), vec![]),
             (json!({"official_date": "2006-02-03", "personal_id": "040181000001"}), vec![("/personal_id", "id_mismatch"), ("/personal_id", "id_mismatch")]),
             (json!({"personal_id": "040080000009"}), vec![]),
         ] {

@@ -3,7 +3,7 @@
 
 use crate::store::rules::{Change, Verdict};
 use crate::store::write_set::WriteSet;
-use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, NOT_ABOVE, WRONG_SUBJECT};
+use cell_records_types::faults::{IN_THE_FUTURE, LEVEL_NOT_IN_SCHEME, NOT_ABOVE, WRONG_SUBJECT};
 use cell_records_types::{
     Date, EvaluationRound, EvaluationScheme, LevelCode, MemberEvaluation, RecordType, Ref, SubjectKind, UnitEvaluation,
 };
@@ -61,6 +61,13 @@ pub(super) fn check<T: RecordType>(
         {
             verdict.fault(field, &LEVEL_NOT_IN_SCHEME);
         }
+    }
+}
+
+/// A result was decided by today.
+pub(super) fn decided(on: Option<Date>, set: &WriteSet, verdict: &mut Verdict) {
+    if on.is_some_and(|date| date > set.today) {
+        verdict.fault("decided_on", &IN_THE_FUTURE);
     }
 }
 

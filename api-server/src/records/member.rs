@@ -9,9 +9,9 @@ use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS, OUT_OF_RANGE,
-    POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, UNDER_AGE,
-    UNIT_SINCE_OUT_OF_RANGE,
+    DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION,
+    OPEN_POSITIONS, OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION,
+    STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, STILL_COUNTED, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
@@ -333,6 +333,8 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet
         {
             verdict.warn("status", &OPEN_POSITIONS);
         }
+    } else if member.left_on.is_some() && now.counts_on_strength() {
+        verdict.warn("left_on", &STILL_COUNTED);
     }
 }
 
@@ -340,6 +342,8 @@ fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     let since = member.unit_since.unwrap_or(member.admission_date);
     if since > set.today {
         verdict.fault("unit_since", &UNIT_SINCE_OUT_OF_RANGE);
+    } else if since < member.admission_date {
+        verdict.warn_about("unit_since", &DATES_OUT_OF_ORDER, rules::called::<Member>("admission_date"));
     }
     let mut free_from: Option<Date> = None;
     for stay in member.unit_history.iter().flat_map(|stays| stays.iter()) {

@@ -66,6 +66,7 @@ impl Slice for MemberEvaluation {
                 verdict.fault("excluded", &EXCLUDED_WITH_LEVELS);
             }
         }
+        evaluation::decided(result.decided_on, set, verdict);
         if let Some(scheme) = scheme {
             evaluation::check::<Self>(&levels, &scheme, verdict);
         }

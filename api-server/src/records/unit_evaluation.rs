@@ -36,6 +36,7 @@ impl Slice for UnitEvaluation {
             ("proposed_level", &result.proposed_level),
             ("final_level", &result.final_level),
         ];
+        evaluation::decided(result.decided_on, set, verdict);
         if let Some(scheme) = evaluation::scheme_of(&result.round_id, set) {
             evaluation::check::<Self>(&levels, &scheme, verdict);
             let for_cells = scheme.subject_kind == SubjectKind::Cell;

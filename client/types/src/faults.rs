@@ -95,6 +95,7 @@ fault_codes! {
     ID_MISMATCH "id_mismatch" "The number does not match “{}”." "Số định danh không khớp với “{}”.";
     UNDER_AGE "under_age" "Admitted before the age of 18." "Được kết nạp trước 18 tuổi.";
     SHORT_PROBATION "short_probation" "Less than 12 months between admission and official date." "Từ ngày vào Đảng đến ngày chính thức chưa đủ 12 tháng.";
+    STILL_COUNTED "still_counted" "With this status the member is still counted." "Với tình trạng này, đảng viên vẫn được tính vào đảng số.";
     OPEN_POSITIONS "open_positions" "The member still holds open positions." "Đảng viên còn giữ chức vụ chưa kết thúc.";
     NOT_A_MEMBER_HERE "not_a_member_here" "The office holder is a member of another cell." "Người giữ chức vụ thuộc chi bộ khác.";
     COMMITTEE_TOO_LARGE "committee_too_large" "A cell committee has more than 7 members." "Chi ủy có hơn 7 ủy viên.";
