@@ -131,6 +131,23 @@ on_both_engines! {
         }
         let conflict = answer.items[0].conflict.as_ref().unwrap();
         assert_eq!((&conflict.reason, conflict.current_version, conflict.fields.len()), (&ConflictReason::Unique, None, 0));
+        assert_eq!(faults(&answer, 0), [("/id", "id_taken")]);
+    }
+
+    async fn an_external_id_that_a_hidden_record_has_is_taken_and_goes_with_no_id(server: demo) {
+        let inside = server.peer("cell", &[(Role::ExchangePeer, demo("cell-01"))]).await;
+        let wide = server.acting(Role::CommitteeOffice, "ext:demo:ward").await;
+        let hidden = Uuid::now_v7();
+        inside.push(vec![known_as(member(hidden, CELL, "Lương Văn T"), "cell", "T")]).await;
+        wide.patch(&format!("/v1/members/{hidden}"), "*", json!({"unit_id": "ext:demo:cell-02"})).await.is(200);
+        let (with_its_id, without) = (known_as(member(hidden, CELL, "Lương Văn U"), "cell", "T"), known_as(member(Uuid::now_v7(), CELL, "Lương Văn U"), "cell", "T"));
+        let answer = inside.push(vec![with_its_id, member(hidden, CELL, "Lương Văn U"), without.clone(), without_id(without)]).await;
+        assert!(answer.items.iter().all(|one| one.status == ItemStatus::Conflict && one.id.is_none() && one.conflict.as_ref().unwrap().fields.is_empty()));
+        // Whether its external id goes with its id is not said.
+        assert_eq!((faults(&answer, 0), faults(&answer, 1)), (vec![("/id", "id_taken")], vec![("/id", "id_taken")]));
+        for index in [2, 3] {
+            assert_eq!(faults(&answer, index), [("/external_ids/0/value", "external_id_taken")]);
+        }
     }
 
     async fn every_fault_of_an_item_is_reported_with_its_place(server: demo) {

@@ -220,7 +220,14 @@ on_both_engines! {
             assert_eq!(ward.office.get(&format!("{path}/history")).await.is(200).body["items"][0]["version"], 2);
             let taken = json!({"external_ids": own("one")});
             let other = ward.record(kind, &ward.b).await;
-            ward.office.patch(&format!("/v1/{}/{}", kind.plural, other.id()), other.etag(), taken).await.refused(409, "not_unique");
+            let patched = ward.office.patch(&format!("/v1/{}/{}", kind.plural, other.id()), other.etag(), taken).await.refused(409, "not_unique");
+            let mut another = ward.body(kind, &ward.b).await;
+            another["external_ids"] = own("one");
+            let posted = ward.office.post(&format!("/v1/{}", kind.plural), another).await.refused(409, "not_unique");
+            for refused in [patched, posted] {
+                let error = &refused.body["errors"][0];
+                assert_eq!((&error["pointer"], &error["code"]), (&json!("/external_ids/0/value"), &json!("external_id_taken")), "{}", kind.name);
+            }
         }
         let listed = ward.office.get(&format!("/v1/members?unit={reference}&count=exact")).await.is(200);
         assert_eq!(listed.body["total"].as_i64(), Some(3));

@@ -192,7 +192,6 @@ impl AnswerForm {
         let of_fault = |pointer: &str, code: &'static FaultCode| self.messages(&[Fault::new(pointer, code)]);
         match &item.refusal {
             None => Vec::new(),
-            Some(Refusal::Invalid | Refusal::PreconditionRequired) => self.messages(&item.faults),
             Some(Refusal::NotFound) => of_error("", &error::NOT_FOUND),
             Some(Refusal::Forbidden(right)) => {
                 let right = error::missing(right);
@@ -200,12 +199,14 @@ impl AnswerForm {
             }
             Some(Refusal::Deleted) => of_error("", &error::GONE),
             Some(Refusal::Stale) => of_error("/if_version", &error::STALE_VERSION),
-            Some(Refusal::Conflict(_, code)) => of_fault("", code),
+            Some(Refusal::Conflict(_, code)) if item.faults.is_empty() => of_fault("", code),
             Some(Refusal::Blocked) => of_fault("", &faults::BLOCKED),
             Some(Refusal::DuplicateMatch) if item.faults.is_empty() => {
                 of_fault("/external_ids", &faults::DUPLICATE_MATCH)
             }
-            Some(Refusal::DuplicateMatch) => self.messages(&item.faults),
+            Some(
+                Refusal::Invalid | Refusal::PreconditionRequired | Refusal::Conflict(..) | Refusal::DuplicateMatch,
+            ) => self.messages(&item.faults),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::store::writer::{Done, Outcome};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::Reference;
-use cell_records_types::faults::{self, FaultCode};
+use cell_records_types::faults::{self, Fault, FaultCode};
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
 use serde_json::{Map, Value, json};
@@ -232,8 +232,11 @@ async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: 
         }
         Refusal::Stale => current(ApiError::new(&error::STALE_VERSION)),
         Refusal::Conflict(reason, code) => {
-            let error =
-                ApiError { faults: ApiError::fault("", code).faults, ..ApiError::new(conflict_code(reason, code)) };
+            let faults = match decided.faults.as_slice() {
+                [] => vec![Fault::new("", code)],
+                faults => faults.to_vec(),
+            };
+            let error = ApiError { faults, ..ApiError::new(conflict_code(reason, code)) };
             match (reason, &decided.record) {
                 (ConflictReason::Referenced, Some(record)) => {
                     error.with("referenced_by", pointing(app, who, record).await)

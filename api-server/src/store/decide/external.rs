@@ -61,6 +61,20 @@ pub fn after(item: &Item, target: &Target, context: &Context<'_>, faults: &mut V
     result
 }
 
+/// The fault of an item that names a record which is not its own, by this external id or else by the id.
+pub fn taken(item: &Item, is_taken: impl Fn(&ExternalId) -> bool) -> Fault {
+    match item.external_ids.iter().flatten().position(is_taken) {
+        Some(index) => Fault::new(format!("/external_ids/{index}/value"), &faults::EXTERNAL_ID_TAKEN),
+        None => Fault::new("/id", &faults::ID_TAKEN),
+    }
+}
+
+/// The same for an item that would make a record which is there already. Who sends an id learns of that one alone: not
+/// which external ids go with it.
+pub fn found_by(item: &Item, id: Uuid, set: &WriteSet) -> Fault {
+    taken(item, |one| item.id.is_none() && set.holder(&key(item.kind, one)) == Some(id))
+}
+
 /// Whether another record of the type holds an external id.
 pub fn is_held_by_another(kind: &Kind, one: &ExternalId, id: Uuid, set: &WriteSet) -> bool {
     set.holder(&key(kind, one)).is_some_and(|holder| holder != id)

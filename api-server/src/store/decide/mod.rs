@@ -163,9 +163,10 @@ fn duplicate(faults: Vec<Fault>, warnings: Vec<Fault>, candidates: Vec<Candidate
     Decided { faults, warnings, candidates, ..refused(ItemStatus::DuplicateMatch, Refusal::DuplicateMatch, None) }
 }
 
-/// A conflict that says nothing of what it clashes with.
-pub fn clash(code: &'static FaultCode) -> Decided {
-    refused(ItemStatus::Conflict, Refusal::Conflict(ConflictReason::Unique, code), None)
+/// A conflict that says nothing of what it clashes with, only which part of the item clashes.
+pub fn clash(fault: Fault) -> Decided {
+    let refusal = Refusal::Conflict(ConflictReason::Unique, fault.code);
+    Decided { faults: vec![fault], ..refused(ItemStatus::Conflict, refusal, None) }
 }
 
 /// Longest chain of relays.
@@ -289,9 +290,9 @@ fn judge(
         }
         .into());
     }
-    let taken = external_ids.iter().any(|one| external::is_held_by_another(item.kind, one, target.id, set));
-    if taken {
-        return Err(clash(&faults::EXTERNAL_ID_TAKEN).into());
+    let taken = external_ids.iter().find(|one| external::is_held_by_another(item.kind, one, target.id, set));
+    if let Some(taken) = taken {
+        return Err(clash(external::taken(item, |sent| sent == taken)).into());
     }
     let may_double = !verdict.candidates.is_empty();
     if may_double && all.is_empty() && context.command.on_possible_duplicate == OnPossibleDuplicate::Reject {
@@ -302,7 +303,7 @@ fn judge(
     all.append(&mut verdict.faults);
     // That an id belongs to what the caller does not see is said only to who could have made the record.
     if target.is_hidden && all.is_empty() {
-        return Err(clash(&faults::ID_TAKEN).into());
+        return Err(clash(external::found_by(item, target.id, set)).into());
     }
     match ruled {
         Some(ruled) if all.is_empty() => {

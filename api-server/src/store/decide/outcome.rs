@@ -1,5 +1,6 @@
 //! The result of an item: versions and conflicts, and the new version that it puts into the set.
 
+use super::external;
 use super::merge::Draft;
 use super::target::{Sent, Target};
 use super::{Context, Decided, Effect, Judged, Refusal, invalid, refused};
@@ -131,8 +132,9 @@ pub fn finish(
         if !before.is_live() {
             return conflict(Refusal::Deleted, before);
         }
-        let refusal = Refusal::Conflict(ConflictReason::Unique, &faults::ID_TAKEN);
-        return conflict_about(refusal, before, item, draft, context.scope);
+        let fault = external::found_by(item, target.id, set);
+        let refusal = Refusal::Conflict(ConflictReason::Unique, fault.code);
+        return Decided { faults: vec![fault], ..conflict_about(refusal, before, item, draft, context.scope) };
     }
     let (op, status) = match (action, before) {
         (Action::Delete, _) => ("delete", ItemStatus::Deleted),

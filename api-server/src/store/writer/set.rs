@@ -14,7 +14,7 @@ use crate::store::reindex::Fingerprint;
 use crate::store::scope::{Actor, Scope};
 use crate::store::write_set::WriteSet;
 use cell_records_types::Timestamp;
-use cell_records_types::faults;
+use cell_records_types::faults::{self, Fault};
 use cell_records_types::sync::{ItemStatus, PushMode, PushOp};
 use diesel::sql_types::Text;
 use std::collections::{HashMap, HashSet};
@@ -150,7 +150,7 @@ impl Decider {
                 first_versions: &first_versions,
             };
             let decided = match refused.contains(&index) {
-                true => Some(decide::clash(&faults::ID_TAKEN)),
+                true => Some(decide::clash(Fault::new("", &faults::ID_TAKEN))),
                 false => decide::decide(item, &context, set, draft),
             };
             let Some(mut decided) = decided else {
