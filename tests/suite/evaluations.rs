@@ -86,6 +86,10 @@ on_both_engines! {
         };
         post(json!({"self_level": "best", "final_level": "worst"})).await.faults(&[("/self_level", "level_not_in_scheme"), ("/final_level", "level_not_in_scheme")]);
         post(json!({"excluded": true, "cell_level": "good"})).await.faults(&[("/excluded", "excluded_with_levels"), ("/excluded_reason", "required")]);
+        // What was sent and is wrong is not also missing, nor is a unit that follows from a member who is.
+        post(json!({"excluded": true, "excluded_reason": "tired"})).await.faults(&[("/excluded_reason", "unknown_code")]);
+        post(json!({"member_id": Uuid::now_v7()})).await.faults(&[("/member_id", "reference_not_found")]);
+        post(json!({"member_id": null})).await.faults(&[("/member_id", "required")]);
         post(json!({"decided_on": "2999-01-01"})).await.faults(&[("/decided_on", "in_the_future")]);
         post(json!({"score": "9", "score_sheet": [{"criterion": "c1", "points": "4.5"}, {"criterion": "c2", "points": "4"}]})).await.faults(&[("/score", "score_mismatch")]);
         post(json!({"score": 9, "score_sheet": [{"points": "x"}], "reasons": "r".repeat(4_001), "excluded": "no"})).await.faults(&[

@@ -300,6 +300,9 @@ fn judge(
         faults.append(&mut verdict.faults);
         return Err(duplicate(faults, verdict.warnings, verdict.candidates).into());
     }
+    // What is wrong as it was sent is not missing as well.
+    let is_known = |fault: &Fault| all.iter().any(|known| known.pointer == fault.pointer);
+    verdict.faults.retain(|fault| fault.code != &faults::REQUIRED || !is_known(fault));
     all.append(&mut verdict.faults);
     // That an id belongs to what the caller does not see is said only to who could have made the record.
     if target.is_hidden && all.is_empty() {

@@ -37,8 +37,9 @@ pub fn place(
     }
     let unit = draft.unit_id;
     if unit.is_nil() {
-        // What is no reference at all was reported when the body was read.
-        if !item.sent.iter().any(|name| name == "unit_id") {
+        // What is no reference at all was reported when the body was read. Where the unit follows from another record,
+        // the reference to that one is at fault.
+        if item.kind.needs() == Some("unit_id") && !item.sent.iter().any(|name| name == "unit_id") {
             at_unit(&faults::REQUIRED);
         }
         return false;
