@@ -7,10 +7,11 @@ let tokens, types, type, watching, kept; // `kept`: the records whose lists code
 addEventListener('unhandledrejection', ({ reason }) => tell(reason));
 
 async function call(method, path, { body, headers, signal } = {}) {
+  const offline = () => { throw { title: 'Không kết nối được máy chủ.' }; };
   const response = await fetch(server + path, { method, signal, body: body && JSON.stringify(body), headers: {
     'Accept-Language': 'vi', ...(body && { 'Content-Type': 'application/json' }),
-    ...(tokens && { Authorization: `Bearer ${tokens.access_token}` }), ...headers } });
-  const answer = response.status === 204 ? {} : await response.json();
+    ...(tokens && { Authorization: `Bearer ${tokens.access_token}` }), ...headers } }).catch(offline);
+  const answer = response.status === 204 ? {} : await response.json().catch(offline);
   if (!response.ok) throw answer; // a problem
   for (const [id, { display }] of Object.entries(answer.expanded ?? {})) names[id] = display;
   return { answer, etag: response.headers.get('ETag') };
@@ -33,30 +34,29 @@ async function choices(of, record, text) {
   for (const name of of.options.from) {
     from = target(from.fields.find((field) => field.name === name).value);
     const path = `${from.collection}/${holder[name]}`;
-    holder = holder[name] ? (await (kept[path] ??= call('GET', path))).answer : {};
+    const asked = () => call('GET', path).catch((problem) => { delete kept[path]; throw problem; });
+    holder = holder[name] ? (await (kept[path] ??= asked())).answer : {};
   }
   return (holder[of.options.list] ?? []).map((item) => [item[of.options.code], item[of.options.label_vi]]);
 }
 
 async function shown(value, of, record) {
   if (value === undefined || value === null) return '';
-  switch (of.type) {
-    case 'reference': return names[value] ?? value;
-    case 'code': case 'boolean': return new Map(await choices(of, record)).get(String(value)) ?? value;
-    case 'date': case 'partial_date': return value.split('-').reverse().join('/');
-    default: return typeof value === 'object' ? JSON.stringify(value) : String(value);
-  }
+  if (of.type === 'reference') return names[value] ?? value;
+  if (['code', 'boolean'].includes(of.type)) return new Map(await choices(of, record)).get(String(value)) ?? value;
+  if (['date', 'partial_date'].includes(of.type)) return turned(value);
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-const parsers = { integer: Number, boolean: (text) => text === 'true', names: JSON.parse };
+const turned = (date) => date.split('-').reverse().join('/'); // 02/03/1955, 03/1955: so people read dates, and may type them
+const partial_date = (text) => text.trim().split('/').reverse().map((part) => part.padStart(2, '0')).join('-');
+const parsers = { integer: Number, boolean: (text) => text === 'true', names: JSON.parse, partial_date };
 const typed = (text, of) => (text.trim() ? (parsers[of.type] ?? String)(text) : undefined);
-
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
 }
-
 const some = (values) => (Object.keys(values).length ? values : undefined);
 
 // An input for a value. Its `read()` returns the value, or nothing when it is empty; `held()` is the record as the form has it.
@@ -65,7 +65,7 @@ function input(of, value, pointer, held) {
   if (of.type === 'list') return list(of.items, value ?? [], pointer, held);
   if (['boolean', 'code', 'reference'].includes(of.type)) return select(of, value, held);
   const one = of.multiline ? element('textarea') : element('input', { type: { date: 'date', integer: 'number' }[of.type] ?? 'text' });
-  one.value = typeof value === 'object' ? JSON.stringify(value) : value ?? '';
+  one.value = typeof value === 'object' ? JSON.stringify(value) : of.type === 'partial_date' ? turned(value ?? '') : value ?? '';
   return Object.assign(one, { read: () => typed(one.value, of) });
 }
 
@@ -85,12 +85,10 @@ function select(of, value, held) {
 
 function parts(fields, values, pointer, held = () => ({})) {
   const inputs = fields.map((field) => [field, input(field.value, values[field.name], `${pointer}/${field.name}`, held)]);
-  const box = element('div', {}, ...inputs.map(([{ name, label_vi, description = '', required, writable_in }, one]) => {
-    const shows = { id: `${pointer}/${name}`, title: description, className: required ? 'required' : '', inert: writable_in?.length === 0 };
-    return element('label', shows, element('span', {}, label_vi), one);
-  }));
+  const lines = inputs.map(([{ name, label_vi, required, inert }, one]) => element('label',
+    { id: `${pointer}/${name}`, className: required ? 'required' : '', inert }, element('span', {}, label_vi), one));
   const filled = () => inputs.map(([field, one]) => [field.name, one.read()]).filter(([, value]) => value !== undefined);
-  return Object.assign(box, { read: () => some(Object.fromEntries(filled())) });
+  return Object.assign(element('div', {}, ...lines), { read: () => some(Object.fromEntries(filled())) });
 }
 
 // The values, and an empty line for the next one.
@@ -115,13 +113,15 @@ async function open(id, unsaved = {}) {
   const { answer: record, etag } = id ? await call('GET', `${path}?${query({ expand: named() })}`) : { answer: {} };
   const headers = id ? { 'If-Match': etag } : { 'Idempotency-Key': crypto.randomUUID() };
   const start = id ? { ...record, ...unsaved } : Object.fromEntries(type.fields.map((field) => [field.name, field.default]));
-  const may = type.verbs.find((verb) => verb.name === (id ? 'update' : 'create')).allowed_in.length > 0;
-  const written = type.fields.filter((field) => may && field.writable_in.length);
-  const drawn = type.fields.filter((field) => written.includes(field) || (field.group !== 'record' && field.name in record));
+  const above = id && (await call('GET', `/v1/units?${query({ ancestors_of: record.unit_id, fields: 'id' })}`)).answer.items.map((unit) => unit.id);
+  const here = (units) => units.some((unit) => !above || above.includes(unit)); // a right over a unit is one over all below it
+  const may = here(type.verbs.find((verb) => verb.name === (id ? 'update' : 'create')).allowed_in);
+  const fields = type.fields.map((field) => ({ ...field, inert: !may || !here(field.writable_in) }));
+  const drawn = fields.filter((field) => !field.inert || (field.group !== 'record' && field.name in record));
   const all = type.groups.map(({ name }) => parts(drawn.filter((field) => field.group === name), start, '', () => ({ ...record, ...now() })));
   const now = () => Object.assign({}, ...all.map((group) => group.read()));
   const groups = all.map((group, place) => element('fieldset', { hidden: !group.children.length }, element('legend', {}, type.groups[place].label_vi), group));
-  const own = type.verbs.filter((verb) => id && verb.body && verb.allowed_in.length).map((verb) => {
+  const own = type.verbs.filter((verb) => id && verb.body && here(verb.allowed_in)).map((verb) => {
     const body = parts(verb.body, {}, '');
     const onclick = () => save(verb.method, verb.path.replace('{id}', id), body.read() ?? {}, headers);
     return element('fieldset', { title: verb.note_vi }, body, element('button', { type: 'button', onclick }, verb.label_vi));
@@ -130,9 +130,8 @@ async function open(id, unsaved = {}) {
   at('form').replaceChildren(title, ...groups, ...(may ? [element('button', {}, 'Lưu')] : []), ...own);
   at('form').onsubmit = (event) => {
     event.preventDefault();
-    const changed = written.filter(({ name }) => JSON.stringify(now()[name]) !== JSON.stringify(record[name]));
-    const body = Object.fromEntries(changed.map(({ name }) => [name, now()[name] ?? null]));
-    save(id ? 'PATCH' : 'POST', path, body, headers);
+    const changed = drawn.filter(({ name, inert }) => !inert && JSON.stringify(now()[name]) !== JSON.stringify(record[name]));
+    save(id ? 'PATCH' : 'POST', path, Object.fromEntries(changed.map(({ name }) => [name, now()[name] ?? null])), headers);
   };
 }
 
@@ -166,21 +165,22 @@ async function refresh(of, changed = []) {
 
 // Draws a type: an empty form, and the table, again after each change.
 async function choose(next) {
-  [type, kept] = [next, {}];
-  [at('title').textContent, at('table').textContent] = [type.label_vi, ''];
+  [type, kept, at('title').textContent, at('table').textContent] = [next, {}, next.label_vi, ''];
   Object.assign(at('search'), { value: '', hidden: !type.search, onchange: () => refresh(type) });
   watching?.abort();
   const { signal } = watching = new AbortController();
   await open();
   // The cursor comes first, so that nothing is missed that changes while the table loads.
   const fresh = { types: type.name, from: 'now' };
-  for (let asked = fresh; !signal.aborted;) {
+  for (let [asked, trouble] = [fresh, '']; !signal.aborted;) {
     try {
       const { answer } = await call('GET', `/v1/sync/changes?${query(asked)}`, { signal });
       if (asked === fresh || answer.changes.length) await refresh(next, answer.changes.map(({ id }) => id));
       asked = { cursor: answer.cursor, wait: 50 };
-    } catch { // no connection, or a cursor that is not valid any more (410): all begins anew
+      if (at('message').textContent === trouble) at('message').textContent = '';
+    } catch ({ status, title = '' }) { // no connection, or a cursor that is not valid any more (410): all begins anew
       asked = fresh;
+      if (status !== 410 && !signal.aborted) at('message').textContent = trouble = title;
       await new Promise((done) => setTimeout(done, 2000));
     }
   }

@@ -102,5 +102,38 @@ for (const type of types) {
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: `${PICTURES}/${type.name}.png` });
 }
+
+// Without a connection the page says so, until there is one again.
+const offline = page.locator('#message:text-is("Không kết nối được máy chủ.")');
+await page.context().setOffline(true);
+await page.click('#types button[name=unit]');
+await offline.waitFor();
+await page.context().setOffline(false);
+await offline.waitFor({ state: 'detached' });
+
+// Who writes in one cell only gets inputs and "Lưu" there alone.
+const [cell, other] = (await call('GET', '/v1/units?kind=cell&limit=2&fields=id', undefined, authorization)).items.map((unit) => unit.id);
+await page.route(`${SERVER}/v1/record_types`, async (route) => {
+  const response = await route.fetch();
+  const body = await response.json();
+  for (const one of body.items.flatMap((type) => [...type.fields, ...type.verbs])) {
+    for (const where of ['writable_in', 'allowed_in'].filter((name) => one[name]?.length)) one[where] = [cell];
+  }
+  await route.fulfill({ response, json: body });
+});
+await page.reload();
+await page.fill('[name=username]', USERNAME);
+await page.fill('[name=password]', PASSWORD);
+await page.click('text=Đăng nhập');
+await page.click('#types button[name=unit]');
+for (const [id, writes] of [[cell, true], [other, false]]) {
+  const { name } = await call('GET', `/v1/units/${id}`, undefined, authorization);
+  await page.fill('#search', name);
+  await page.press('#search', 'Enter');
+  await page.click(`#table tr[id="${id}"]`);
+  await page.waitForSelector(`#form h2:text-is("${name}")`);
+  assert.equal(await page.locator('#form > button:text-is("Lưu")').count(), writes ? 1 : 0, name);
+  assert.equal(await page.locator('#form label[id="/address"]:not([inert])').count(), writes ? 1 : 0, name);
+}
 await browser.close();
 served.close();
