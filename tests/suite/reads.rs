@@ -200,7 +200,7 @@ on_both_engines! {
         // Who is judged has left for a cell that the secretary does not see.
         ward.office.patch(&format!("/v1/members/{person}"), "*", json!({"unit_id": ward.b})).await.is(200);
         let secretary = server.acting(Role::CellSecretary, &ward.a).await;
-        let (lan, when) = ("Hoàng Thị Lan, ".to_owned(), "2014, 3, Xếp loại 2014");
+        let (lan, when) = ("Hoàng Thị Lan, ".to_owned(), "Năm 2014, Quý 3, Xếp loại 2014");
         for (caller, lan) in [(&ward.office, &lan), (&secretary, &String::new())] {
             for (path, id, display) in [
                 ("member_evaluations", &result, format!("{lan}{when}")), ("unit_evaluations", &of_cell, format!("{cell}, {when}")),
@@ -213,7 +213,7 @@ on_both_engines! {
                 }
             }
             let listed = caller.get(&format!("/v1/member_evaluations?ids={result}&expand=round_id,unit_id")).await.is(200);
-            assert_eq!(listed.body["expanded"][&round]["display"], when, "{}", listed.text);
+            assert_eq!(listed.body["expanded"][&round]["display"], "Year 2014, Quarter 3, Xếp loại 2014", "{}", listed.text);
             assert_eq!(listed.body["expanded"].as_object().unwrap().len(), 2, "{}", listed.text);
         }
     }

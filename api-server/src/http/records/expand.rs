@@ -156,7 +156,11 @@ fn displayed(field: &FieldSpec, value: &Value, vietnamese: bool) -> Option<Strin
             Some(known.map_or_else(|| code.clone(), label))
         }
         (_, Value::String(text)) => Some(text.clone()),
-        (_, Value::Number(number)) => Some(number.to_string()),
+        // A bare number says nothing: `Quarter 4`.
+        (_, Value::Number(number)) => {
+            let label = if vietnamese { field.label.vi } else { field.label.en };
+            Some(format!("{label} {number}"))
+        }
         _ => None,
     }
 }
