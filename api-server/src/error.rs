@@ -40,10 +40,10 @@ error_codes! {
     BAD_REQUEST 400 "bad_request" "The request was not understood." "Không hiểu được yêu cầu.";
     INVALID_JSON 400 "invalid_json" "The body is not JSON of the expected form." "Nội dung không phải JSON đúng dạng.";
     INVALID_PARAMETER 400 "invalid_parameter" "A parameter is unknown or has no valid value." "Tham số không tồn tại hoặc có giá trị không hợp lệ.";
-    INVALID_HEADER 400 "invalid_header" "A header has no valid value." "Giá trị header không hợp lệ.";
+    INVALID_HEADER 400 "invalid_header" "A header has no valid value." "Giá trị tiêu đề HTTP không hợp lệ.";
     CURSOR_INVALID 400 "cursor_invalid" "The cursor cannot be read." "Không đọc được con trỏ.";
     CURSOR_FILTER_MISMATCH 400 "cursor_filter_mismatch" "The parameters differ from those that the cursor began with." "Tham số khác với lúc bắt đầu con trỏ.";
-    IDEMPOTENCY_KEY_REQUIRED 400 "idempotency_key_required" "The header Idempotency-Key is required here." "Cần có header Idempotency-Key.";
+    IDEMPOTENCY_KEY_REQUIRED 400 "idempotency_key_required" "The header Idempotency-Key is required here." "Cần có tiêu đề HTTP Idempotency-Key.";
     IDEMPOTENCY_KEY_REFUSED 400 "idempotency_key_refused" "The response contains a secret, so Idempotency-Key is not accepted here." "Câu trả lời chứa bí mật nên không nhận Idempotency-Key.";
     UNAUTHENTICATED 401 "unauthenticated" "Log in or send a valid access token." "Cần đăng nhập hoặc gửi mã truy cập hợp lệ.";
     LOGIN_FAILED 401 "login_failed" "The username or the password is wrong." "Sai tên đăng nhập hoặc mật khẩu.";
@@ -51,7 +51,7 @@ error_codes! {
     FORBIDDEN 403 "forbidden" "You do not have the right to do this." "Bạn không có quyền thực hiện thao tác này.";
     FIELD_NOT_READABLE 403 "field_not_readable" "You may not read this field, so it cannot filter or sort." "Bạn không có quyền đọc trường này nên không thể lọc hay sắp xếp theo nó.";
     TYPE_NOT_READABLE 403 "type_not_readable" "You may not read records of this type anywhere." "Bạn không có quyền đọc loại bản ghi này ở bất kỳ đâu.";
-    CSRF_HEADER_MISSING 403 "csrf_header_missing" "Send the header X-Requested-With beside the cookie." "Hãy gửi header X-Requested-With cùng với cookie.";
+    CSRF_HEADER_MISSING 403 "csrf_header_missing" "Send the header X-Requested-With beside the cookie." "Hãy gửi tiêu đề HTTP X-Requested-With cùng với cookie.";
     CURSOR_FOREIGN 403 "cursor_foreign" "The cursor belongs to another caller." "Con trỏ thuộc về người gọi khác.";
     NOT_FOUND 404 "not_found" "Nothing was found here." "Không tìm thấy.";
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";
@@ -71,7 +71,7 @@ error_codes! {
     INVALID 422 "invalid" "The body violates rules." "Nội dung vi phạm quy tắc.";
     PUSH_REFUSED 422 "push_refused" "Some items were refused, so nothing is stored." "Có mục bị từ chối nên không lưu gì.";
     TOO_MANY_GROUPS 422 "too_many_groups" "There are more than 1,000 groups: group by other fields, or filter." "Có hơn 1.000 nhóm: hãy nhóm theo trường khác hoặc lọc bớt.";
-    IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused" "The key was used for another request." "Khóa đã dùng cho yêu cầu khác.";
+    IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused" "This Idempotency-Key was used for another request." "Idempotency-Key này đã dùng cho yêu cầu khác.";
     TOO_LARGE_FOR_ONE_WRITE 422 "too_large_for_one_write" "This is too much for one write." "Quá nhiều cho một lần ghi.";
     PRECONDITION_REQUIRED 428 "precondition_required" "Send If-Match with the ETag of the version that you built on." "Hãy gửi If-Match với ETag của phiên bản gốc.";
     TOO_MANY_ATTEMPTS 429 "too_many_attempts" "Too many failed logins; try again later." "Đăng nhập sai quá nhiều lần; hãy thử lại sau.";
@@ -94,6 +94,7 @@ pub fn missing(right: &str) -> Words {
     let phrase = match verb {
         "approve" => &phrases::MISSING_APPROVAL,
         "move" => &phrases::MISSING_MOVE,
+        "place" => &phrases::MISSING_ABOVE,
         _ => &phrases::MISSING_WRITE,
     };
     phrase.of(about).with(right)
@@ -181,7 +182,8 @@ impl ApiError {
 
     /// A missing role: one of these.
     pub fn needs_role(roles: &[Role]) -> Self {
-        ApiError::new(&FORBIDDEN).detail(phrases::MISSING_ROLE.of(Words::list(roles.iter().map(Role::words))))
+        let phrase = if roles.len() == 1 { &phrases::MISSING_ROLE } else { &phrases::MISSING_ROLES };
+        ApiError::new(&FORBIDDEN).detail(phrase.of(Words::list(roles.iter().map(Role::words))))
     }
 
     /// The body, in the language asked for.

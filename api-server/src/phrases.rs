@@ -10,7 +10,9 @@ phrases! {
     MISSING_WRITE "The right to write is missing: {} ({})." "Thiếu quyền ghi: {} ({}).";
     MISSING_APPROVAL "The right to approve is missing: {} ({})." "Thiếu quyền phê duyệt: {} ({}).";
     MISSING_MOVE "Only who reads as much where the record is as where it would go may move it: {} ({})." "Chỉ người đọc được tại nơi đi mọi nội dung đọc được tại nơi đến mới được chuyển bản ghi: {} ({}).";
-    MISSING_ROLE "This needs a role: {}." "Thao tác này cần vai trò: {}.";
+    MISSING_ABOVE "The right to write is missing in the unit above, which decides on the place of this one: {} ({})." "Thiếu quyền ghi tại tổ chức cấp trên, nơi quyết định vị trí của tổ chức này: {} ({}).";
+    MISSING_ROLE "This needs the role {}." "Thao tác này cần vai trò {}.";
+    MISSING_ROLES "This needs one of the roles: {}." "Thao tác này cần một trong các vai trò: {}.";
     OF_TYPE "Type: {} ({})." "Loại: {} ({}).";
     OF_FIELD "Field: {}." "Trường: {}.";
     MANY_LARGE_BODIES "There are too many large bodies at once." "Đang nhận quá nhiều nội dung lớn cùng lúc.";
@@ -38,7 +40,7 @@ phrases! {
     QUERY_TOO_LONG "Must not be longer than {} bytes." "Không được dài quá {} byte.";
     HEADER_UNREADABLE "Cannot be read." "Không đọc được.";
     ENTITY_TAG "Must be an entity tag." "Phải là một thẻ ETag.";
-    ONE_ENTITY_TAG "Must be one entity tag in quotes, as ETag gave it, or *." "Phải là một thẻ trong dấu ngoặc kép, như header ETag đã trả, hoặc *.";
+    ONE_ENTITY_TAG "Must be one entity tag in quotes, as ETag gave it, or *." "Phải là một thẻ trong dấu ngoặc kép, như tiêu đề HTTP ETag đã trả, hoặc *.";
     SENT_ONCE "Must be sent once." "Chỉ được gửi một lần.";
     PRINTABLE "Must be 1 to {} printable characters." "Phải có 1 đến {} ký tự in được.";
     UNKNOWN "There is no such parameter; known: {}." "Tham số không tồn tại; các tham số có: {}.";
@@ -46,7 +48,7 @@ phrases! {
     GIVEN_TWICE "Given twice." "Được gửi hai lần.";
     CONTROL_CHARACTERS "Must not contain control characters." "Không được chứa ký tự điều khiển.";
     NUMBER_BETWEEN "Must be a whole number from {} to {}." "Phải là số nguyên từ {} đến {}.";
-    ONE_OF "Must be one of: {}." "Phải là một trong: {}.";
+    MUST_BE "Must be {}." "Phải là {}.";
     SOME_OF "Must be one or several of: {}." "Phải là một hoặc nhiều trong: {}.";
     GROUPS "Must be one or two of: {}." "Phải là một hoặc hai trong: {}.";
     BOOLEAN "Must be true or false." "Phải là true hoặc false.";
@@ -61,8 +63,9 @@ phrases! {
     SORTS "Must be one of: {}; descending with - before it." "Phải là một trong: {}; thêm - ở trước để xếp giảm dần.";
     NEEDS_A_WORD "Must hold a word." "Phải có ít nhất một từ.";
     AT_MOST_WORDS "Must hold at most {} words." "Chỉ được có nhiều nhất {} từ.";
-    NO_SUCH_FIELD "Known: {}; there is no {}." "Chỉ có: {}; không có {}.";
+    NO_SUCH_FIELD "The type {} has no field {}; see GET /v1/record_types." "Loại {} không có trường {}; xem GET /v1/record_types.";
     ONLY_WITHOUT_CURSOR "Only without a cursor." "Chỉ dùng khi không có con trỏ.";
+    ONLY_WITHOUT_IDS "Cannot be used together with ids." "Không dùng được cùng với ids.";
     TOO_WIDE "A list by {} has at most {} units with at most {} records: narrow it with unit, or sort by id." "Chỉ sắp xếp được theo {} khi danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id.";
 }
 

@@ -7,7 +7,7 @@ use crate::support::ward::{ROOT, member};
 use cell_records_client::types::accounts::Role;
 use cell_records_server::store::registry::KINDS;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both_engines! {
     async fn a_body_that_is_not_understood_is_refused_by_its_kind(server: empty) {
@@ -142,17 +142,43 @@ on_both_engines! {
         let in_vietnamese = |call: crate::support::http::Call| async { call.header("accept-language", "vi").await.body };
         let of_field = in_vietnamese(ward.office.post("/v1/members", json!({"full_name": 7, "phone": "x"}))).await;
         let messages: Vec<_> = of_field["errors"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
-        assert!(messages.contains(&"Phải là một chuỗi.") && messages.contains(&"Phải có dạng số điện thoại như +84912345678."), "{of_field}");
+        assert!(messages.contains(&"Phải là một chuỗi.") && messages.contains(&"Phải là số điện thoại như +84912345678."), "{of_field}");
         let of_parameters = in_vietnamese(ward.office.get("/v1/units?limit=abc&x=1")).await;
         let of_date = in_vietnamese(ward.office.post("/v1/members", json!({"admission_date": "2020-02-30"}))).await;
-        assert!(of_date.to_string().contains("Phải có dạng YYYY-MM-DD và là một ngày có thật."), "{of_date}");
+        assert!(of_date.to_string().contains("Phải là năm-tháng-ngày có thật, như 1955-03-02."), "{of_date}");
         assert_eq!(of_parameters["errors"][0]["message"], "Phải là số nguyên từ 1 đến 500.");
         assert!(of_parameters["errors"][1]["message"].as_str().unwrap().starts_with("Tham số không tồn tại; các tham số có: "), "{of_parameters}");
+        let long = "z".repeat(101);
+        for (call, message) in [
+            (ward.office.post("/v1/members", json!({"full_name": long})), "Không được dài quá 100 ký tự."),
+            (
+                ward.office.post("/v1/members", json!({"birth_date": "1955-13"})),
+                "Phải là năm, năm-tháng hoặc năm-tháng-ngày có thật, như 1955, 1955-03, 1955-03-02.",
+            ),
+            (
+                ward.office.post("/v1/members", json!({"ethnicity": "zz"})),
+                "Phải là một mã của danh mục Dân tộc (ethnicity), xem GET /v1/code_lists.",
+            ),
+            (ward.office.post("/v1/evaluation_rounds", json!({"quarter": 5})), "Phải là số nguyên từ 1 đến 4."),
+            (ward.office.get("/v1/members?count=all"), "Phải là exact."),
+            (ward.office.get("/v1/members?fields=nope"), "Loại Đảng viên không có trường nope; xem GET /v1/record_types."),
+            (ward.office.get(&format!("/v1/units?ids={}&limit=1", ward.a)), "Không dùng được cùng với ids."),
+        ] {
+            let refused = in_vietnamese(call).await;
+            let is_said = |body: &Value| body["errors"].as_array().unwrap().iter().any(|one| one["message"] == message);
+            assert!(is_said(&refused), "{message} {refused}");
+        }
+        let known = in_vietnamese(ward.office.get("/v1/units?x=1")).await.to_string();
+        assert!(known.contains(" cursor, ") && known.contains(" ids, "), "{known}");
         let of_header = in_vietnamese(ward.office.patch(&format!("/v1/units/{}", ward.a), "7", json!({}))).await;
         assert!(of_header["errors"][0]["message"].as_str().unwrap().starts_with("Phải là một thẻ"), "{of_header}");
         let viewer = server.acting(cell_records_client::types::accounts::Role::FrontendReader, &ward.a).await;
         let forbidden = in_vietnamese(viewer.post("/v1/units", crate::support::ward::unit("cell", &ward.ward))).await;
         assert_eq!((&forbidden["title"], &forbidden["detail"]), (&json!("Bạn không có quyền thực hiện thao tác này."), &json!("Thiếu quyền ghi: Tổ chức (unit:write).")));
+        // Where a unit is, or whether, is decided in the unit above.
+        let in_the_cell = server.acting(cell_records_client::types::accounts::Role::CommitteeOffice, &ward.a).await;
+        let above = in_vietnamese(in_the_cell.delete(&format!("/v1/units/{}", ward.a), "*")).await;
+        assert!(above["detail"].as_str().unwrap().starts_with("Thiếu quyền ghi tại tổ chức cấp trên"), "{above}");
         let detail = in_vietnamese(ward.office.call(Method::POST, "/v1/members").body("application/json", "{")).await["detail"].clone();
         assert_eq!(detail, "Nội dung không phải JSON, ở dòng 1, cột 1.");
         let warned = ward.office.patch(&format!("/v1/units/{}", ward.a), "*", json!({"address": "1"})).header("accept-language", "vi").await.is(200);

@@ -46,7 +46,8 @@ on_both_engines! {
             assert_eq!(refused.body["detail"], "The right to approve is missing: Evaluation round (evaluation_round:approve).");
             advance(caller, &round, json!({"to": "reviewing", "reason": "Sai"})).await.refused(403, "forbidden");
         }
-        advance(&lead, &round, to("reviewing")).await.faults(&[("/reason", "reason_required")]);
+        let why = advance(&lead, &round, to("reviewing")).await.faults(&[("/reason", "reason_required")]);
+        assert_eq!(why.body["errors"][0]["message"], "A reason is required to move it from “Proposed” back to “Reviewing”.");
         let back = advance(&lead, &round, json!({"to": "reviewing", "reason": "Thiếu chi bộ 3"})).await.is(200);
         assert_eq!(back.body["state_reason"], "Thiếu chi bộ 3");
         office.patch(&format!("/v1/evaluation_rounds/{round}"), "*", json!({"state_reason": "Khác"})).await.faults(&[("/state_reason", "read_only")]);

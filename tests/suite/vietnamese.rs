@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashSet};
 
 /// Words that belong to no language, and names that the contract has.
-const TECHNICAL: &str = "json uuid rfc yyyy etag ext true false exact number header cookie application unit from limit items \
+const TECHNICAL: &str = "json uuid rfc etag ext true false exact number cookie application unit from limit items \
                          grant_type client_credentials get code_lists record_types";
 
 /// The words of a text in lower case, names among them, but for what stands in brackets behind the label that it belongs to:

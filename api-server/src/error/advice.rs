@@ -24,7 +24,7 @@ advice! {
     BAD_REQUEST "Check the form of the request: `detail` says what was not understood." "Kiểm tra dạng của yêu cầu: `detail` cho biết phần nào không hiểu được.";
     INVALID_JSON "Send one JSON object in which no key occurs twice; `detail` names the line and column." "Gửi một đối tượng JSON không có khóa lặp lại; `detail` cho biết dòng và cột.";
     INVALID_PARAMETER "`errors` names each parameter and what is valid for it. Parameters that an operation does not have are refused, too." "`errors` nêu từng tham số và giá trị hợp lệ. Tham số mà thao tác không có cũng bị từ chối.";
-    INVALID_HEADER "`errors` names the header and what is valid. A header of one value must not be sent twice." "`errors` nêu header và giá trị hợp lệ. Header chỉ có một giá trị không được gửi hai lần.";
+    INVALID_HEADER "`errors` names the header and what is valid. A header of one value must not be sent twice." "`errors` nêu tiêu đề HTTP và giá trị hợp lệ. Tiêu đề chỉ có một giá trị không được gửi hai lần.";
     CURSOR_INVALID "Begin the list again without `cursor`. Keep cursors as they are: they are not to be read or changed." "Bắt đầu lại danh sách, không gửi `cursor`. Hãy giữ nguyên con trỏ: không đọc, không sửa.";
     CURSOR_FILTER_MISMATCH "Send the parameters that the cursor began with, or `cursor` alone; to ask for something else, begin without a cursor." "Gửi đúng các tham số lúc bắt đầu con trỏ hoặc chỉ gửi `cursor`; muốn hỏi khác đi thì bắt đầu lại, không gửi con trỏ.";
     IDEMPOTENCY_KEY_REQUIRED "Make a new key for each batch, keep it with the batch, and send it again with each repeat." "Tạo một khóa mới cho mỗi lần gửi, lưu cùng nội dung và gửi lại chính khóa đó khi lặp lại.";
@@ -35,15 +35,15 @@ advice! {
     FORBIDDEN "`detail` names the missing right, `GET /v1/me` shows the grants that you have. Ask an administrator for the right." "`detail` nêu quyền còn thiếu, `GET /v1/me` cho biết các quyền đã được cấp. Hãy đề nghị quản trị viên cấp quyền.";
     FIELD_NOT_READABLE "Leave the filter, sort or search out, or ask an administrator for a grant that reads the field." "Bỏ điều kiện lọc, sắp xếp hoặc tìm kiếm này, hoặc đề nghị quản trị viên cấp quyền đọc trường đó.";
     TYPE_NOT_READABLE "`GET /v1/me` shows your grants and `GET /v1/roles` what each role reads. Ask an administrator for a role that reads this type." "`GET /v1/me` cho biết quyền của bạn, `GET /v1/roles` cho biết mỗi vai trò đọc được gì. Hãy đề nghị quản trị viên cấp vai trò đọc được loại này.";
-    CSRF_HEADER_MISSING "Send `X-Requested-With`, with any value: no page of another origin can add it to a request unless the server allows it." "Gửi header `X-Requested-With` với giá trị bất kỳ: trang thuộc nguồn khác không tự thêm được header này.";
+    CSRF_HEADER_MISSING "Send `X-Requested-With`, with any value: no page of another origin can add it to a request unless the server allows it." "Gửi tiêu đề HTTP `X-Requested-With` với giá trị bất kỳ: trang thuộc nguồn khác không tự thêm được tiêu đề này.";
     CURSOR_FOREIGN "Begin without a cursor: one works only for the account that it was made for." "Bắt đầu lại, không gửi con trỏ: con trỏ chỉ dùng được cho tài khoản đã tạo ra nó.";
     NOT_FOUND "Check the path and the id. What you have no right to see is not found either." "Kiểm tra đường dẫn và id. Những gì bạn không có quyền xem cũng được trả lời là không tìm thấy.";
-    METHOD_NOT_ALLOWED "The header `Allow` names the methods of this path." "Header `Allow` nêu các phương thức của đường dẫn này.";
-    NOT_ACCEPTABLE "Let `Accept-Encoding` allow `gzip` or `identity`, or leave it out." "Hãy để `Accept-Encoding` cho phép `gzip` hoặc `identity`, hoặc không gửi header này.";
+    METHOD_NOT_ALLOWED "The header `Allow` names the methods of this path." "Tiêu đề HTTP `Allow` nêu các phương thức của đường dẫn này.";
+    NOT_ACCEPTABLE "Let `Accept-Encoding` allow `gzip` or `identity`, or leave it out." "Hãy để `Accept-Encoding` cho phép `gzip` hoặc `identity`, hoặc không gửi tiêu đề này.";
     TOO_SLOW "Send the body again in one go. On a slow line send fewer items at a time." "Gửi lại nội dung liền một mạch. Nếu đường truyền chậm, mỗi lần gửi ít mục hơn.";
     STILL_REFERENCED "`referenced_by` names records that point to this one, so far as you see them: delete or change those first." "`referenced_by` nêu các bản ghi đang dẫn chiếu mà bạn xem được: hãy xóa hoặc sửa chúng trước.";
     CONFLICT "Read the thing again: `detail` says what of its state does not allow this." "Đọc lại đối tượng: `detail` cho biết trạng thái nào không cho phép.";
-    ROUND_CLOSED "A lead of the committee moves the round back to `reviewing`, with a reason; then it can be changed." "Lãnh đạo cấp ủy chuyển đợt đánh giá về `reviewing` kèm lý do thì mới sửa được.";
+    ROUND_CLOSED "A lead of the committee moves the round back to “Reviewing” (`reviewing`), with a reason; then it can be changed." "Lãnh đạo cấp ủy chuyển đợt đánh giá về “Đang xem xét” (`reviewing`) kèm lý do thì mới sửa được.";
     NOT_UNIQUE "`errors` says what is taken. Look for the other record, and change that one instead; or send another value." "`errors` cho biết giá trị nào đã có. Hãy tìm bản ghi kia và sửa bản ghi đó, hoặc gửi giá trị khác.";
     LAST_ADMINISTRATOR "First give another user the role `administrator` over the root, without an end." "Trước hết hãy cấp cho người dùng khác vai trò `administrator` trên toàn hệ thống, không thời hạn.";
     EPOCH_CHANGED "Take a snapshot of the feed first, then send your changes again with the new `epoch`." "Trước hết hãy tải lại toàn bộ dữ liệu từ luồng thay đổi, rồi gửi lại thay đổi với `epoch` mới.";

@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use bytes::BytesMut;
 use cell_records_types::faults::{FoundReference, Report};
 use cell_records_types::fields::Field;
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::{OR, Words};
 use futures_util::StreamExt;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -117,7 +117,9 @@ fn read(
     async move {
         let fits = media.as_deref().is_some_and(|media| allowed.contains(&media));
         let unsupported = |why: Words| ApiError::new(&error::UNSUPPORTED_MEDIA_TYPE).detail(why);
-        let expected = || unsupported(phrases::SEND_AS.with(allowed.join(", ")));
+        let either = |all: Words, one: Words| OR.of(all).of(one);
+        let kinds = || allowed.iter().map(Words::plain).reduce(either).unwrap_or_default();
+        let expected = || unsupported(phrases::SEND_AS.of(kinds()));
         if encoded {
             return Err(unsupported((&phrases::SEND_PLAIN).into()));
         }

@@ -15,8 +15,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The guides: their paths, titles in both languages, and texts.
 #[rustfmt::skip]
 const GUIDES: [(&str, &str, &str, &str); 2] = [
-    ("frontends", "Guide for front ends", "Hướng dẫn cho ứng dụng giao diện", include_str!("../../../docs/FRONTENDS.md")),
-    ("sync", "Guide for programs that keep a copy", "Hướng dẫn cho hệ thống đồng bộ", include_str!("../../../docs/SYNC.md")),
+    ("frontends", "Guide for front ends", "Hướng dẫn cho ứng dụng giao diện (tiếng Anh)", include_str!("../../../docs/FRONTENDS.md")),
+    ("sync", "Guide for programs that keep a copy", "Hướng dẫn cho hệ thống đồng bộ (tiếng Anh)", include_str!("../../../docs/SYNC.md")),
 ];
 
 static FRONT: LazyLock<StaticFile> = LazyLock::new(|| {

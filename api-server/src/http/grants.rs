@@ -18,7 +18,7 @@ use cell_records_types::Reference;
 use cell_records_types::accounts::{CallerKind, Grant, GrantCreate, Role, UnitGrant};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, ROLES_CONFLICT, UNKNOWN_CODE};
 use cell_records_types::pages::Page;
-use cell_records_types::phrases::GRANT_FROM;
+use cell_records_types::phrases::{GRANT_FROM, SENSITIVE_FIELD};
 use serde_json::{Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -145,7 +145,7 @@ async fn add(
     }
     let fields: Vec<String> = form.fields.iter().flat_map(|fields| fields.iter()).map(|f| f.to_string()).collect();
     for (index, _) in fields.iter().enumerate().filter(|(_, field)| !grants::is_sensitive(field)) {
-        faults.push(Fault::new(format!("/fields/{index}"), &UNKNOWN_CODE).about(grants::sensitive_words()));
+        faults.push(Fault::new(format!("/fields/{index}"), &UNKNOWN_CODE).about(&SENSITIVE_FIELD));
     }
     let Some(place) = place.filter(|_| faults.is_empty()) else { return Err(ApiError::invalid(faults)) };
     let new = grants::NewGrant { role: form.role, unit: place, from: form.from, until: form.until, fields };

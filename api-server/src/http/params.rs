@@ -170,7 +170,7 @@ impl Params {
     pub fn word(&mut self, name: &'static str, words: &[&'static str]) -> Option<&'static str> {
         self.read(name, |text| {
             let word = words.iter().find(|word| **word == text).copied();
-            word.ok_or_else(|| phrases::ONE_OF.with(words.join(", ")))
+            word.ok_or_else(|| phrases::MUST_BE.of(Words::one_of(words.iter().map(Words::plain))))
         })
     }
 

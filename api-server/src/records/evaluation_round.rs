@@ -12,7 +12,7 @@ use cell_records_types::faults::{
     CAP_EXCEEDED, NOT_ABOVE, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED,
     STATE_MOVE_NOT_ALLOWED,
 };
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::{TO_MOVE_BACK, Words};
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{Advance, CapBase, EvaluationRound, EvaluationScheme, Label, RecordType, RoundState};
 use uuid::Uuid;
@@ -36,8 +36,8 @@ impl Slice for EvaluationRound {
         name: "advance",
         label: Label { vi: "Chuyển bước", en: "Advance" },
         note: Label {
-            vi: "Mỗi lần một bước. Chỉ lãnh đạo cấp ủy chuyển sang bước phê duyệt và các bước sau, hoặc chuyển lại (phải nêu lý do).",
-            en: "One step at a time. Only the committee's lead moves it to approved and further, or back, which needs a reason.",
+            vi: "Mỗi lần một bước. Chỉ lãnh đạo cấp ủy chuyển sang bước phê duyệt và các bước sau, hoặc trả đợt về “Đang xem xét” (phải nêu lý do).",
+            en: "One step at a time. Only the committee's lead moves it to “Approved” and further, or back to “Reviewing”, which needs a reason.",
         },
         body: "Advance",
         parts: Advance::PARTS,
@@ -127,7 +127,7 @@ fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verd
         return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, rules::moved(from.words(), to.words()));
     }
     if back && round.state_reason.is_none() {
-        return verdict.fault_about("reason", &REASON_REQUIRED, rules::moved(from.words(), to.words()));
+        return verdict.fault_about("reason", &REASON_REQUIRED, TO_MOVE_BACK.of(from.words()).of(to.words()));
     }
     if *to == RoundState::Approved {
         cap(round, set, verdict);

@@ -13,7 +13,7 @@ use cell_records_types::faults::{
     OPEN_POSITIONS, OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION,
     STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, STILL_COUNTED, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::{COUNTED_FROM_ANOTHER_DAY, YEAR_FROM};
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::{fold, name_key, words_key};
 use cell_records_types::{
@@ -266,7 +266,7 @@ fn age_counts_from(member: &Member) -> Date {
 
 fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if member.birth_date.year < FIRST_BIRTH_YEAR {
-        verdict.fault_about("birth_date", &OUT_OF_RANGE, Words::plain(format_args!("≥ {FIRST_BIRTH_YEAR}")));
+        verdict.fault_about("birth_date", &OUT_OF_RANGE, YEAR_FROM.with(FIRST_BIRTH_YEAR));
     }
     if member.birth_date.earliest() > set.today {
         verdict.fault("birth_date", &IN_THE_FUTURE);
@@ -287,7 +287,11 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     }
     if member.party_age_start.is_some_and(|start| start != age_counts_from(member)) && member.party_age_reason.is_none()
     {
-        verdict.fault_about("party_age_reason", &REASON_REQUIRED, rules::called::<Member>("party_age_start"));
+        verdict.fault_about(
+            "party_age_reason",
+            &REASON_REQUIRED,
+            COUNTED_FROM_ANOTHER_DAY.of(rules::called::<Member>("party_age_start")),
+        );
     }
 }
 

@@ -201,7 +201,7 @@ impl Takes {
             }
             Takes::Day => vec![text.parse::<Date>().map_err(|_| &phrases::DATE)?.to_string().into()],
             Takes::Word(word) if word == text => Vec::new(),
-            Takes::Word(word) => return Err(phrases::ONE_OF.with(word)),
+            Takes::Word(word) => return Err(phrases::MUST_BE.with(word)),
         })
     }
 }

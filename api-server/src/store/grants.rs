@@ -11,8 +11,7 @@ use crate::db::schema::grants as g;
 use crate::db::{At, Db, DbError, Guid, Id, Instant, Sql, Verbs};
 use crate::on;
 use cell_records_types::accounts::{CallerKind, Role, UnitGrant};
-use cell_records_types::phrases::{self, Words};
-use cell_records_types::{Class, FieldSpec, Timestamp};
+use cell_records_types::{Class, Timestamp};
 use diesel::sql_types::{Nullable, Text};
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl};
 use serde_json::json;
@@ -40,23 +39,13 @@ impl NewGrant {
     }
 }
 
-/// The fields that a grant may add, and their names as it has them: `type.field`.
-fn sensitive() -> impl Iterator<Item = (&'static FieldSpec, String)> {
+/// The fields that a grant may add, as it names them: `type.field`.
+pub fn sensitive_fields() -> Vec<String> {
     let of_kind = |kind: &'static Kind| {
         let sensitive = kind.fields.iter().filter(|field| field.class == Class::Sensitive);
-        sensitive.map(|field| (field, format!("{}.{}", kind.name, field.name)))
+        sensitive.map(|field| format!("{}.{}", kind.name, field.name))
     };
-    KINDS.iter().flat_map(of_kind)
-}
-
-/// The names of the fields that a grant may add.
-pub fn sensitive_fields() -> Vec<String> {
-    sensitive().map(|(_, name)| name).collect()
-}
-
-/// The fields that a grant may add, for a message.
-pub fn sensitive_words() -> Words {
-    Words::list(sensitive().map(|(field, name)| field.label.named(&name))).or_where_long(|| &phrases::SENSITIVE_FIELDS)
+    KINDS.iter().flat_map(of_kind).collect()
 }
 
 /// Whether a grant may add this field.

@@ -102,7 +102,8 @@ fn item(value: Value) -> Item {
     let kind = from.required::<Text<100>, String>("type");
     let known = kind.as_deref().and_then(Kind::named);
     if kind.is_some() && known.is_none() {
-        from.report.within("type", |report| report.fault_about(&faults::UNKNOWN_CODE, Kind::all_words()));
+        from.report
+            .within("type", |report| report.fault_about(&faults::UNKNOWN_CODE, phrases::ONE_OF.of(Kind::all_words())));
     }
     let before = from.report.faults.len();
     let id = from.take::<Id, Reference>("id");

@@ -18,8 +18,16 @@ pub struct CodeList {
 impl CodeList {
     /// Its codes for a message, each by its label; a long list by the label of the field that has it.
     pub fn words(&self) -> Words {
-        let codes = self.codes.iter().map(|one| one.label.named(one.code));
-        Words::list(codes).or_where_long(|| phrases::CODES_OF.of(self.named()))
+        Words::list(self.labelled()).or_where_long(|| phrases::CODES_OF.of(self.named()))
+    }
+
+    /// The same of what is one of them.
+    pub fn one(&self) -> Words {
+        Words::one_of(self.labelled()).or_where_long(|| phrases::CODE_OF.of(self.named()))
+    }
+
+    fn labelled(&self) -> impl Iterator<Item = Words> {
+        self.codes.iter().map(|one| one.label.named(one.code))
     }
 
     fn named(&self) -> Words {
@@ -140,7 +148,7 @@ macro_rules! codes {
             fn check(value: &mut serde_json::Value, report: &mut $crate::faults::Report) {
                 let Some(text) = report.text(value) else { return };
                 if $name::from_code(text).is_none() {
-                    report.fault_about(&$crate::faults::UNKNOWN_CODE, Self::LIST.words());
+                    report.fault_about(&$crate::faults::UNKNOWN_CODE, Self::LIST.one());
                 }
             }
         }

@@ -35,12 +35,12 @@ fault_codes! {
     UNKNOWN_FIELD "unknown_field" "This field does not exist here." "Không có trường này.";
     REQUIRED "required" "This field is required." "Trường này là bắt buộc.";
     WRONG_TYPE "wrong_type" "Must be {}." "Phải là {}.";
-    WRONG_FORMAT "wrong_format" "Must be {}." "Phải có dạng {}.";
-    TOO_LONG "too_long" "Must not be longer than {}." "Không được dài quá {}.";
+    WRONG_FORMAT "wrong_format" "Must be {}." "Phải là {}.";
+    TOO_LONG "too_long" "Must not be longer than {} characters." "Không được dài quá {} ký tự.";
     EMPTY "empty" "Must not be empty." "Không được để trống.";
     CONTROL_CHARACTER "control_character" "Must not contain control characters." "Không được chứa ký tự điều khiển.";
     OUT_OF_RANGE "out_of_range" "Must be {}." "Phải là {}.";
-    UNKNOWN_CODE "unknown_code" "Must be one of: {}." "Phải là một trong: {}.";
+    UNKNOWN_CODE "unknown_code" "Must be {}." "Phải là {}.";
     REFERENCE_INVALID "reference_invalid" "Must be a UUID or ext:<system>:<value>." "Phải là UUID hoặc ext:<hệ thống>:<giá trị>.";
     REFERENCE_NOT_FOUND "reference_not_found" "No record was found for this reference." "Không tìm thấy bản ghi được dẫn chiếu.";
     FIELD_NOT_WRITABLE "field_not_writable" "You may not write this field." "Bạn không có quyền ghi trường này.";
@@ -64,9 +64,9 @@ fault_codes! {
     IN_THE_FUTURE "in_the_future" "Must not be in the future." "Không được là ngày trong tương lai.";
     OFFICIAL_BEFORE_ADMISSION "official_before_admission" "The official date is before the admission date." "Ngày chính thức trước ngày vào Đảng.";
     UNIT_SINCE_OUT_OF_RANGE "unit_since_out_of_range" "Must not be in the future." "Không được là ngày trong tương lai.";
-    STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by “{}”." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không chồng nhau và kết thúc trước “{}”.";
+    STAYS_OVERLAP "stays_overlap" "The stays must be in order, not empty and not overlapping, the last ending by “{}”." "Các giai đoạn sinh hoạt phải theo thứ tự, không rỗng, không trùng thời gian và kết thúc trước “{}”.";
     NUMBER_TAKEN "number_taken" "Another member holds this number." "Số này đã thuộc đảng viên khác.";
-    TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được chồng nhau.";
+    TERMS_OVERLAP "terms_overlap" "Terms of one unit must not overlap." "Các nhiệm kỳ của một tổ chức không được trùng thời gian.";
     OFFICE_TAKEN "office_taken" "The unit has this office filled already." "Chức vụ này của tổ chức đang có người giữ.";
     SCHEME_IN_USE "scheme_in_use" "A round beyond draft, or one with results, uses the scheme: only “{}” and labels can be changed." "Đã có đợt đánh giá đang tiến hành hoặc có kết quả dùng bộ tiêu chí: chỉ sửa được “{}” và nhãn.";
     SCHEME_FIXED "scheme_fixed" "The scheme of a round cannot be changed; make another round." "Không đổi được bộ tiêu chí của đợt đánh giá; hãy lập đợt khác.";
@@ -84,7 +84,7 @@ fault_codes! {
     FIGURE_IS_FIXED "figure_is_fixed" "A reported figure cannot be edited; record a correction." "Số liệu đã báo cáo không sửa được; hãy ghi bản đính chính.";
     PERIOD_INVALID "period_invalid" "Give {}." "Cần có {}.";
     UNIT_FIXED "unit_fixed" "The unit of this record cannot be changed." "Không đổi được tổ chức của bản ghi này.";
-    REASON_REQUIRED "reason_required" "A reason is required here: {}." "Cần nêu lý do: {}.";
+    REASON_REQUIRED "reason_required" "A reason is required {}." "Cần nêu lý do {}.";
     STILL_REFERENCED "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     PRECONDITION_REQUIRED "precondition_required" "Name the version that you built on (if_version)." "Cần nêu phiên bản gốc (if_version).";
     BLOCKED "blocked" "This item refers to an item of this call that was refused." "Mục này dẫn chiếu tới một mục bị từ chối trong cùng lần gửi.";
@@ -102,10 +102,10 @@ fault_codes! {
     CAP_EXCEEDED "cap_exceeded" "Above the cap: {}." "Vượt tỷ lệ tối đa: {}.";
     INVALID_PASSWORD "invalid_password" "The password must have at least 12 characters and not be easy to guess." "Mật khẩu phải có ít nhất 12 ký tự và không được dễ đoán.";
     WRONG_PASSWORD "wrong_password" "This is not the password." "Mật khẩu không đúng.";
-    OUTSIDE_YOUR_UNIT "outside_your_unit" "This is outside the unit." "Nằm ngoài phạm vi tổ chức.";
+    OUTSIDE_YOUR_UNIT "outside_your_unit" "This is outside the unit of the account." "Nằm ngoài tổ chức của tài khoản.";
     ROLES_CONFLICT "roles_conflict" "An account must not hold administrator together with a role that reads personal data." "Một tài khoản không được vừa quản trị vừa có vai trò đọc dữ liệu cá nhân.";
     SYSTEM_EXISTS "system_exists" "The code that this name makes is taken: give the system a code of its own." "Mã tạo từ tên này đã được dùng: hãy cho hệ thống một mã riêng.";
-    NAME_TAKEN "name_taken" "This name is taken." "Tên này đã được dùng.";
+    NAME_TAKEN "name_taken" "This is taken already." "Giá trị này đã được dùng.";
 }
 
 /// One fault of a body, at a JSON Pointer.
@@ -250,16 +250,18 @@ mod tests {
 
     #[test]
     fn a_code_is_named_by_its_label_and_a_long_list_by_where_it_is() {
-        let sex = crate::Sex::LIST.words();
-        assert_eq!(sex.text(true), "Nam (male), Nữ (female), Không xác định (unspecified)");
-        assert_eq!(sex.text(false), "Male (male), Female (female), Unspecified (unspecified)");
-        let ethnicity = crate::Ethnicity::LIST.words();
-        assert_eq!(ethnicity.text(true), "các mã của danh mục Dân tộc (ethnicity), xem GET /v1/code_lists");
+        let sex = crate::Sex::LIST;
+        assert_eq!(sex.words().text(true), "Nam (male), Nữ (female), Không xác định (unspecified)");
+        assert_eq!(sex.one().text(false), "one of: Male (male), Female (female), Unspecified (unspecified)");
+        let ethnicity = crate::Ethnicity::LIST;
+        assert_eq!(ethnicity.words().text(true), "các mã của danh mục Dân tộc (ethnicity), xem GET /v1/code_lists");
+        assert_eq!(ethnicity.one().text(true), "một mã của danh mục Dân tộc (ethnicity), xem GET /v1/code_lists");
         for list in crate::codes::code_lists() {
-            let mut words = list.words();
-            let whole = words.clone();
-            words.cut();
-            assert_eq!(words, whole, "{}", list.name);
+            for mut words in [list.words(), list.one()] {
+                let whole = words.clone();
+                words.cut();
+                assert_eq!(words, whole, "{}", list.name);
+            }
         }
     }
 

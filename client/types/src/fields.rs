@@ -7,7 +7,7 @@ pub use shape::{Choice, Shape};
 
 use crate::Label;
 use crate::faults::{OUT_OF_RANGE, REQUIRED, Report, UNKNOWN_FIELD, WRONG_FORMAT, WRONG_TYPE};
-use crate::phrases::{self, Words};
+use crate::phrases;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ pub fn integer(value: &Value, low: i64, high: i64, report: &mut Report) {
     match value.as_i64() {
         None => report.fault_about(&WRONG_TYPE, &phrases::WHOLE_NUMBER),
         Some(n) if n < low || n > high => {
-            report.fault_about(&OUT_OF_RANGE, Words::plain(format_args!("{low} – {high}")))
+            report.fault_about(&OUT_OF_RANGE, phrases::NUMBER_BETWEEN.with(low).with(high))
         }
         Some(_) => {}
     }

@@ -83,6 +83,12 @@ impl Words {
         Words { en: en.join(", "), vi: vi.join(", ") }
     }
 
+    /// What is one of these: the only one there is, or that it is one of several.
+    pub fn one_of(all: impl IntoIterator<Item = Words>) -> Self {
+        let all: Vec<Words> = all.into_iter().collect();
+        if all.len() == 1 { Words::list(all) } else { ONE_OF.of(Words::list(all)) }
+    }
+
     /// These words, or where they are longer than a message should hold, others that say where to find them.
     #[must_use]
     pub fn or_where_long<W: Into<Words>>(self, elsewhere: impl FnOnce() -> W) -> Self {
@@ -155,13 +161,17 @@ phrases! {
     OBJECT "an object" "một đối tượng";
     BOOLEAN "true or false" "true hoặc false";
     WHOLE_NUMBER "a whole number" "một số nguyên";
+    NUMBER_BETWEEN "a whole number from {} to {}" "số nguyên từ {} đến {}";
+    YEAR_FROM "in {} or later" "năm {} trở đi";
+    OR "{} or {}" "{} hoặc {}";
+    ONE_OF "one of: {}" "một trong: {}";
     LIST_AT_MOST "a list of at most {}" "một danh sách có nhiều nhất {} phần tử";
     NAMES_AT_MOST "an object of at most {} names" "một đối tượng có nhiều nhất {} tên";
     NAME "a name of a–z and _" "tên gồm a–z và _";
     UUID "a UUID" "UUID";
-    DECIMAL "a decimal in plain notation with at most 6 places, as a string" "chuỗi số thập phân, không có số mũ, nhiều nhất 6 chữ số sau dấu chấm";
-    DATE "YYYY-MM-DD, a day that exists" "YYYY-MM-DD và là một ngày có thật";
-    PARTIAL_DATE "YYYY, YYYY-MM or YYYY-MM-DD, a time that exists" "YYYY, YYYY-MM hoặc YYYY-MM-DD và là thời gian có thật";
+    DECIMAL "a number with a decimal point, such as 7.5, and at most 6 digits behind it" "số, dùng dấu chấm thập phân, như 7.5; nhiều nhất 6 chữ số sau dấu chấm";
+    DATE "a year, month and day that exists, such as 1955-03-02" "năm-tháng-ngày có thật, như 1955-03-02";
+    PARTIAL_DATE "a year, a year and month, or a year, month and day that exists, such as 1955, 1955-03, 1955-03-02" "năm, năm-tháng hoặc năm-tháng-ngày có thật, như 1955, 1955-03, 1955-03-02";
     TIMESTAMP "an RFC 3339 timestamp" "thời điểm theo RFC 3339";
     SCHEME_CODE "1 to 40 of a–z, 0–9, _" "1 đến 40 ký tự trong a–z, 0–9, _";
     USERNAME "2 to 40 of a–z, 0–9, '.', '_', '-'" "2 đến 40 ký tự trong a–z, 0–9, '.', '_', '-'";
@@ -180,10 +190,13 @@ phrases! {
     NAMED "{} ({})" "{} ({})";
     // What is too long to be listed.
     CODES_OF "the codes of the list {}, see GET /v1/code_lists" "các mã của danh mục {}, xem GET /v1/code_lists";
-    FIELDS_OF "the fields of {}, see GET /v1/record_types" "các trường của {}, xem GET /v1/record_types";
-    SENSITIVE_FIELDS "the sensitive fields of GET /v1/record_types" "các trường nhạy cảm của GET /v1/record_types";
+    CODE_OF "a code of the list {}, see GET /v1/code_lists" "một mã của danh mục {}, xem GET /v1/code_lists";
+    SENSITIVE_FIELD "a sensitive field, see GET /v1/record_types" "một trường nhạy cảm, xem GET /v1/record_types";
     TYPES "the types of GET /v1/record_types" "các loại của GET /v1/record_types";
     // From one code to another.
     MOVE "{} → {}" "{} → {}";
+    // Why a reason is required.
+    TO_MOVE_BACK "to move it from “{}” back to “{}”" "khi trả từ “{}” về “{}”";
+    COUNTED_FROM_ANOTHER_DAY "because “{}” is counted from another day" "vì “{}” được tính từ ngày khác";
     GENERAL_EDUCATION "a class of 12 or 10, such as 12/12" "lớp của hệ 12 hoặc 10 năm, như 12/12";
 }

@@ -68,6 +68,7 @@ impl ListRequest {
         let count = params.word("count", &["exact"]).is_some();
         let selection = Selection::take(&mut params, kind);
         let mut list = asked(app, who, kind, &mut params).await?;
+        params.know(["cursor", "ids"]);
         params.end()?;
         list.limit = limit;
         // The order of names is the one that a search finds its way in.
@@ -122,6 +123,13 @@ pub async fn asked(app: &App, who: &mut Who, kind: &'static Kind, params: &mut P
     params.know(kind.filters.iter().filter_map(Filter::negation));
     let (sort, descending, after, limit) = (None, false, None, DEFAULT_LIMIT);
     Ok(List { kind, unit, conditions, words, updated_since, sort, descending, after, limit })
+}
+
+/// Whether a list of a type has this parameter, where its records are not named by `ids`.
+pub fn is_of_list(kind: &'static Kind, name: &str) -> bool {
+    ["cursor", "limit", "sort", "count", "unit", "subtree", "updated_since"].contains(&name)
+        || (name == "q" && kind.search.is_some())
+        || filter(kind, name).is_some()
 }
 
 /// The filter that a parameter means, and whether it is negated.

@@ -2,7 +2,7 @@
 
 use super::collection::Collection;
 use super::expand::Expansion;
-use super::query::ListRequest;
+use super::query::{ListRequest, is_of_list};
 use super::selection::Selection;
 use super::view::RecordView;
 use super::{of_path, seen};
@@ -77,6 +77,10 @@ async fn named(
     let mut params = Params::new(sent);
     let ids = params.read_list("ids", |text| references::list(text, MAX_IDS)).unwrap_or_default();
     let selection = Selection::take(&mut params, kind);
+    for (name, ()) in params.find(|name| is_of_list(kind, name).then_some(())) {
+        params.take_list(name.clone());
+        params.fault(&name, &phrases::ONLY_WITHOUT_IDS);
+    }
     params.end()?;
     let ids = references::ids(app, kind, &ids).await?;
     let is_known = ids.iter().all(Option::is_some);

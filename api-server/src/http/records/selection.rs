@@ -8,9 +8,7 @@ use crate::phrases;
 use crate::store::record::{Stored, show};
 use crate::store::registry::Kind;
 use crate::store::scope::Scope;
-use cell_records_types::FieldSpec;
-use cell_records_types::phrases::{FIELDS_OF, Words};
-use cell_records_types::record::ENVELOPE;
+use cell_records_types::phrases::Words;
 use serde_json::{Map, Value};
 
 /// What an answer shows of its records.
@@ -96,9 +94,6 @@ fn fields(kind: &Kind, text: &str) -> Result<Vec<String>, Words> {
     let named = || text.split(',').map(str::trim);
     match named().find(|name| kind.any_field(name).is_none()) {
         None => Ok(ALWAYS.into_iter().chain(named()).map(str::to_owned).collect()),
-        Some(name) => {
-            let known = Words::list(ENVELOPE.iter().chain(kind.fields).map(FieldSpec::words));
-            Err(phrases::NO_SUCH_FIELD.of(known.or_where_long(|| FIELDS_OF.of(kind.label))).with(name))
-        }
+        Some(name) => Err(phrases::NO_SUCH_FIELD.of(kind.label).with(name)),
     }
 }

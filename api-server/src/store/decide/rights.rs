@@ -117,7 +117,9 @@ impl<'a> Rights<'a> {
             known.into_iter().all(may)
         };
         if !allowed {
-            return Err(format!("{}:write", kind.name));
+            // Who may write the unit itself, as its administrator, lacks the right over the one above.
+            let lacks_above = kind.name == UNIT.name && before.is_some() && may(&self.target.id);
+            return Err(format!("{}:{}", kind.name, if lacks_above { "place" } else { "write" }));
         }
         if self.would_show_more() { Err(format!("{}:move", kind.name)) } else { Ok(()) }
     }
