@@ -203,7 +203,7 @@ pub const fn plain(name: &'static str) -> &'static str {
 }
 
 /// Declares a text of a fixed form: how the form is named in faults, its pattern, an example, for a code of a list that a
-/// record has its [`Choice`](fields::Choice), and its test.
+/// record has its [`Choice`](crate::fields::Choice), and its test.
 #[macro_export]
 macro_rules! form {
     (@shape $pattern:literal) => { $crate::fields::Shape::Form($pattern) };
