@@ -360,19 +360,21 @@ async fn headers_a_proxy_and_a_client_of_the_callers_are_used() {
 #[tokio::test]
 async fn the_span_of_a_call_says_how_it_ended_and_names_nobody() {
     let server = TestServer::start(|number, _| match number {
-        0 => Reply::problem(503, "unavailable"),
+        1 => Reply::problem(503, "unavailable"),
         _ => tagged(200).header("X-Request-Id", "r7"),
     });
+    let client = server.client().access_token("crt_hidden").build().unwrap();
+    let terms = client.records::<Term>();
+    let call = || terms.get(Ref::external("city", "hidden"));
+    // A span that another test registers just when a subscriber begins would be off for good: now they are registered.
+    call().await.unwrap();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
     let subscriber = subscriber.with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE);
-    let subscriber = subscriber.with_writer({
-        let log = log.clone();
-        move || log.clone()
-    });
+    let written = log.clone();
+    let subscriber = subscriber.with_writer(move || written.clone());
     let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let client = server.client().access_token("crt_hidden").build().unwrap();
-    client.records::<Term>().get(Ref::external("city", "hidden")).await.unwrap();
+    call().await.unwrap();
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let call = "method=GET path=\"v1/terms/{id}\" attempts=2 status=200 request_id=\"r7\"";
     let closed = text.lines().find(|line| line.contains("close") && line.contains("call{"));
