@@ -130,13 +130,15 @@ impl<'a> Rights<'a> {
         let Some(before) = self.target.before.as_deref().filter(|_| self.draft.action == Action::Update) else {
             return false;
         };
-        let shows_more = |kind: &Kind, to: Uuid| !self.scope.of_account().reads_no_more(kind, before.unit_id, to);
-        if self.item.kind.name != UNIT.name {
-            let to = self.draft.unit_id;
-            return to != before.unit_id && !to.is_nil() && shows_more(self.item.kind, to);
-        }
-        let under = self.draft.parent.filter(|under| Some(*under) != parent(before));
-        under.is_some_and(|under| KINDS.iter().any(|kind| shows_more(kind, under)))
+        let is_unit = self.item.kind.name == UNIT.name;
+        let to = match is_unit {
+            true => self.draft.parent.filter(|under| Some(*under) != parent(before)),
+            false => Some(self.draft.unit_id).filter(|to| *to != before.unit_id && !to.is_nil()),
+        };
+        let Some(to) = to else { return false };
+        let scope = self.scope.of_account();
+        let shows_more = |kind: &Kind| !scope.reads_no_more(kind, before.unit_id, to);
+        if is_unit { KINDS.iter().any(shows_more) } else { shows_more(self.item.kind) }
     }
 
     /// Fields that were sent and may not be written: faults, but for those that change nothing. Without a place, there is
