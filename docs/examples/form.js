@@ -116,7 +116,7 @@ async function open(id, unsaved = {}) {
   const above = id && (await call('GET', `/v1/units?${query({ ancestors_of: record.unit_id, fields: 'id' })}`)).answer.items.map((unit) => unit.id);
   const here = (units) => units.some((unit) => !above || above.includes(unit)); // a right over a unit is one over all below it
   const may = here(type.verbs.find((verb) => verb.name === (id ? 'update' : 'create')).allowed_in);
-  const fields = type.fields.map((field) => ({ ...field, inert: !may || !here(field.writable_in) }));
+  const fields = type.fields.map((field) => ({ ...field, inert: !may || !here(field.writable_in) || (id && field.fixed) }));
   const drawn = fields.filter((field) => !field.inert || (field.group !== 'record' && field.name in record));
   const all = type.groups.map(({ name }) => parts(drawn.filter((field) => field.group === name), start, '', () => ({ ...record, ...now() })));
   const now = () => Object.assign({}, ...all.map((group) => group.read()));

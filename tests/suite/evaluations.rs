@@ -66,7 +66,7 @@ on_both_engines! {
         let other = ward.office.post("/v1/evaluation_schemes", scheme(&ward.ward)).await.is(201).id();
         let round = ward.round().await;
         let path = format!("/v1/evaluation_rounds/{round}");
-        let fixed = [("/scheme_id", "scheme_fixed")];
+        let fixed = [("/scheme_id", "is_fixed")];
         ward.office.patch(&path, "*", json!({"scheme_id": other})).await.faults(&fixed);
         let result = json!({"round_id": round, "member_id": ward.member(&ward.a).await, "final_level": "excellent"});
         ward.office.post("/v1/member_evaluations", result).await.is(201);

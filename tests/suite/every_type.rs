@@ -83,8 +83,8 @@ on_both_engines! {
             let moved = write(&office, update(what, record, 2, json!({home: ward.b}))).await;
             let mut now = 2;
             if stays(kind) {
-                let code = if kind.downward { "unit_fixed" } else { "figure_is_fixed" };
-                assert_eq!((&moved.status, moved.errors[0].code.as_str()), (&ItemStatus::Invalid, code), "{what}");
+                let code = moved.errors[0].code.as_str();
+                assert_eq!((&moved.status, code), (&ItemStatus::Invalid, "unit_fixed"), "{what}");
                 assert_eq!(next(a, kind, record).await, None, "{what}");
             } else {
                 now = 3;

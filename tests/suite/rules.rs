@@ -206,7 +206,7 @@ on_both_engines! {
         assert_eq!((&said.body["value"], &said.body["qualifier"], &said.body["status"]), (&json!("45.1"), &json!("exact"), &json!("recorded")));
         let path = format!("/v1/reported_figures/{}", said.id());
         office.patch(&path, "*", json!({"value": "46", "source": "Báo", "status": "corrected"})).await
-            .faults(&[("/value", "figure_is_fixed"), ("/source", "figure_is_fixed")]);
+            .faults(&[("/value", "is_fixed"), ("/source", "is_fixed")]);
         let next = post(json!({"value": "46"})).await.is(201).id();
         let superseded = office.patch(&path, "*", json!({"status": "superseded", "superseded_by_id": next})).await.is(200);
         assert_eq!(superseded.body["value"], "45.1");

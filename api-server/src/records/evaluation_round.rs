@@ -9,7 +9,7 @@ use crate::store::rules::{self, Action, Change, Slice, Verb, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CAP_EXCEEDED, NOT_ABOVE, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS, SCHEME_FIXED,
+    CAP_EXCEEDED, NOT_ABOVE, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS,
     STATE_MOVE_NOT_ALLOWED,
 };
 use cell_records_types::phrases::{TO_MOVE_BACK, Words};
@@ -32,6 +32,8 @@ impl Slice for EvaluationRound {
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("year", &["year"])];
     const UNIT_INDEX: &'static [&'static str] = &["scheme_id"];
+    /// Results name levels of the scheme.
+    const FIXED: &'static [&'static str] = &["scheme_id"];
     const VERBS: &'static [Verb] = &[Verb {
         name: "advance",
         label: Label { vi: "Chuyển bước", en: "Advance" },
@@ -71,10 +73,6 @@ impl Slice for EvaluationRound {
         }
         let round = &change.after;
         verdict.not_before::<EvaluationRound>(("closed_on", round.closed_on), ("opened_on", round.opened_on));
-        // Results name levels of the scheme.
-        if change.action == Action::Update && change.changed(scheme) {
-            verdict.fault("scheme_id", &SCHEME_FIXED);
-        }
         if change.action == Action::Create || change.changed(|round| (scheme(round), round.year, round.quarter)) {
             let scheme = set.target(&round.scheme_id);
             if scheme.as_ref().is_some_and(|scheme| evaluation::out_of_force(scheme, round).is_some()) {

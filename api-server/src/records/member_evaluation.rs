@@ -30,7 +30,7 @@ impl Slice for MemberEvaluation {
     ];
     const SORTS: &'static [Sort] = &[];
     const DEFAULTS: &'static [Default] = &[("excluded", Some("false"))];
-    const UNIT_OF: Option<&'static str> = Some("member_id");
+    const UNIT_OF: &'static [&'static str] = &["member_id"];
 
     fn columns(&self) -> Vec<Value> {
         vec![

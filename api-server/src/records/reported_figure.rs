@@ -5,7 +5,7 @@ use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::WriteSet;
-use cell_records_types::faults::{FIGURE_IS_FIXED, PERIOD_INVALID};
+use cell_records_types::faults::PERIOD_INVALID;
 use cell_records_types::phrases::PERIOD_OR_DATE;
 use cell_records_types::{DatePrecision, FigureStatus, Measure, Qualifier, ReportedFigure};
 
@@ -24,6 +24,26 @@ impl Slice for ReportedFigure {
         Filter { name: "period_to", field: "period_from", test: Test::DateTo("period_from") },
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("indicator_code", &["indicator_code"])];
+    /// All but what is thought of it since.
+    const FIXED: &'static [&'static str] = &[
+        "unit_id",
+        "indicator_code",
+        "value",
+        "measure",
+        "period_from",
+        "period_to",
+        "as_of_date",
+        "as_of_precision",
+        "dimensions",
+        "qualifier",
+        "decimals_printed",
+        "base_indicator_code",
+        "base_value",
+        "verbatim_text",
+        "source",
+        "reported_by_unit_id",
+        "reported_on",
+    ];
     const DEFAULTS: &'static [Default] = &[("qualifier", Some("\"exact\"")), ("status", Some("\"recorded\""))];
 
     fn columns(&self) -> Vec<Value> {
@@ -38,14 +58,6 @@ impl Slice for ReportedFigure {
     fn decide(change: &mut Change<'_, Self>, _set: &WriteSet, verdict: &mut Verdict) {
         if change.action == Action::Delete {
             return;
-        }
-        let fixed = |name: &&String| !matches!(name.as_str(), "status" | "superseded_by_id" | "external_ids");
-        if change.action == Action::Update
-            && change.before.is_some_and(|before| reported(before) != reported(&change.after))
-        {
-            for name in change.sent.iter().filter(fixed) {
-                verdict.fault(name, &FIGURE_IS_FIXED);
-            }
         }
         let figure = &mut change.after;
         figure.qualifier.get_or_insert(Qualifier::Exact);
@@ -72,15 +84,4 @@ impl Slice for ReportedFigure {
             verdict.fault_about("as_of_precision", &PERIOD_INVALID, either);
         }
     }
-}
-
-/// What was reported: all but what is thought of it since.
-fn reported(figure: &ReportedFigure) -> ReportedFigure {
-    let mut reported = figure.clone();
-    reported.status = None;
-    reported.superseded_by_id = None;
-    reported.version = 0;
-    reported.updated_at = reported.created_at;
-    reported.external_ids = Vec::new().into();
-    reported
 }

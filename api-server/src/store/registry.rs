@@ -116,7 +116,9 @@ pub struct Kind {
     decide: fn(&AnyChange<'_>, &WriteSet, &mut Verdict) -> Option<Ruled>,
     sample: fn() -> Sample,
     complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
-    unit_of: Option<&'static str>,
+    /// Fields that never change once the record is made.
+    pub fixed: &'static [&'static str],
+    unit_of: &'static [&'static str],
     schema_names: fn() -> [String; 3],
     schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
@@ -156,6 +158,7 @@ impl Kind {
             decide: rules::decide::<T>,
             sample: T::sample,
             complete: |flat| serde_json::from_value::<T>(flat).and_then(serde_json::to_value),
+            fixed: T::FIXED,
             unit_of: T::UNIT_OF,
             schema_names: || [T::name(), T::Create::name(), T::Update::name()].map(Cow::into_owned),
             schemas: |schemas| {
@@ -208,15 +211,16 @@ impl Kind {
     /// What a create must name besides the required fields: where the record is put, unless that follows from another.
     pub fn needs(&self) -> Option<&'static str> {
         match self.unit_of {
-            Some(_) => None,
-            None if self.name == UNIT.name => Some("parent_id"),
-            None => Some("unit_id"),
+            [_, ..] => None,
+            [] if self.name == UNIT.name => Some("parent_id"),
+            [] => Some("unit_id"),
         }
     }
 
     /// The unit of a new record that names none, where it follows from a record that it refers to.
     pub fn default_unit(&self, fields: &Fields, set: &WriteSet) -> Option<Uuid> {
-        let field = self.field(self.unit_of?)?;
+        let is_sent = |name: &&&str| fields.0.contains_key(**name);
+        let field = self.field(self.unit_of.iter().find(is_sent)?)?;
         let Shape::Reference(target) = field.shape else { return None };
         let id = fields.0.get(field.name)?.as_str()?.parse().ok()?;
         set.get(Kind::named(target)?, id).filter(|record| record.is_live()).map(|record| record.unit_id)
@@ -290,9 +294,14 @@ impl Kind {
         Words::list(KINDS.iter().map(|kind| kind.label.named(kind.name))).or_where_long(|| &phrases::TYPES)
     }
 
-    /// Whether a field has a default.
-    pub fn has_default(&self, name: &str) -> bool {
-        self.defaults.iter().any(|(field, _)| *field == name)
+    /// Whether a field never changes once the record is made.
+    pub fn is_fixed(&self, name: &str) -> bool {
+        self.fixed.contains(&name) || name == "unit_id" && self.downward
+    }
+
+    /// Whether a `replace` leaves a field as it is when it is absent: one with a default, or one that never changes.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.is_fixed(name) || self.defaults.iter().any(|(field, _)| *field == name)
     }
 
     /// The sort of a name, common ones included.

@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::search::Search;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode, IN_THE_FUTURE, SUBJECT_ELSEWHERE};
 use cell_records_types::fields::Part;
 use cell_records_types::phrases::{MOVE, Words};
 use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
@@ -42,8 +42,12 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// What can be done with a record besides what every type has.
     const VERBS: &'static [Verb] = &[];
 
-    /// The reference whose record's unit a new record belongs to when it names none; absent: it must name one.
-    const UNIT_OF: Option<&'static str> = None;
+    /// The references, of which the first that is sent says to whose unit a new record belongs when it names none; empty:
+    /// it must name one.
+    const UNIT_OF: &'static [&'static str] = &[];
+
+    /// Fields, `unit_id` perhaps, that never change once the record is made: a wrong record is deleted and made anew.
+    const FIXED: &'static [&'static str] = &[];
 
     /// Required fields that were added when there were records already, each with the JSON value that those have.
     const FILLS: &'static [(&'static str, &'static str)] = &[];
@@ -98,6 +102,8 @@ pub struct Change<'a, T> {
     pub before: Option<&'a T>,
     /// The record as it would be: with the envelope, values checked, references resolved. At a delete, as it is stored.
     pub after: T,
+    /// The unit that the record would belong to.
+    pub unit_id: Uuid,
     /// What is done.
     pub action: Action,
     /// Names of the fields that the caller sent and may write.
@@ -128,6 +134,14 @@ impl<T> Change<'_, T> {
     /// Whether the caller reads a field of another record, and so may learn of it.
     pub fn may_learn(&self, kind: &'static str, unit: Uuid, field: &str) -> bool {
         Kind::named(kind).is_some_and(|kind| self.scope.reads_field(kind, unit, field))
+    }
+
+    /// A new record about somebody is made where that one is. It stays there when its subject moves on.
+    pub fn made_at(&self, unit: Option<Uuid>, verdict: &mut Verdict) {
+        let is_new = self.action == Action::Create && self.before.is_none() && !self.importing;
+        if is_new && unit.is_some_and(|unit| unit != self.unit_id) {
+            verdict.fault("unit_id", &SUBJECT_ELSEWHERE);
+        }
     }
 
     /// Whether a part of the record differs from what is stored (at a create: always).
@@ -189,6 +203,13 @@ impl Verdict {
         self.out_of_order::<T>(field, first, date.zip(bound).is_some_and(|(date, bound)| date < bound));
     }
 
+    /// Adds a fault at a date of what has happened that is after today.
+    pub fn not_after_today(&mut self, field: &str, date: Option<Date>, set: &WriteSet) {
+        if date.is_some_and(|date| date > set.today) {
+            self.fault(field, &IN_THE_FUTURE);
+        }
+    }
+
     /// The same for the end of a stretch of days, the first day that no longer counts: it has at least one day.
     pub fn ends_after<T: RecordType>(
         &mut self,
@@ -234,6 +255,8 @@ pub struct AnyChange<'a> {
     pub before: Option<&'a Stored>,
     /// The record as it would be, before its rules.
     pub after: &'a Typed,
+    /// The unit that it would belong to.
+    pub unit_id: Uuid,
     /// What is done.
     pub action: Action,
     /// Names of the fields that the caller sent and may write.
@@ -262,6 +285,7 @@ pub fn decide<T: Slice>(change: &AnyChange<'_>, set: &WriteSet, verdict: &mut Ve
     let mut typed = Change {
         before: before.as_deref(),
         after: sent.clone(),
+        unit_id: change.unit_id,
         action: change.action,
         sent: change.sent,
         importing: change.importing,

@@ -93,6 +93,8 @@ pub struct FieldInfo {
     pub class: String,
     /// Whether a create must have it.
     pub required: bool,
+    /// Whether it never changes once the record is made: only a create takes it.
+    pub fixed: bool,
     /// Whether creates and patches do not take it: the service, or a verb, sets it.
     pub managed: bool,
     /// What a create that does not have it gets; `false` may be left out of records.

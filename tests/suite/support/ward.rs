@@ -162,7 +162,7 @@ pub fn change(kind: &Kind) -> (&'static str, Value) {
 
 /// Whether the records of a type never leave their unit: those that are read from below, and figures.
 pub fn stays(kind: &Kind) -> bool {
-    kind.name != "unit" && (kind.downward || kind.name == "reported_figure")
+    kind.is_fixed("unit_id") && kind.name != "unit"
 }
 
 /// Whether the records of a type belong to cells only: members, and what belongs to the cell of its member.

@@ -85,6 +85,7 @@ fn fields(kind: &'static Kind, groups: &[Group], schema: &Value, create: &Value)
             group: group.name.into(),
             class: spec.class.max(kind.class).code().into(),
             required: required(name),
+            fixed: kind.is_fixed(name),
             managed: spec.managed || below == Some(name),
             default: default.and_then(|value| serde_json::from_str((*value)?).ok()),
             computed: default.is_some_and(Option::is_none),

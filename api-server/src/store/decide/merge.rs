@@ -212,11 +212,11 @@ fn resolved<'a>(item: &'a Item, target: &Target) -> Cow<'a, Map<String, Value>> 
     }
 }
 
-/// `replace` clears what is absent, except for what has a default and what the caller may not write.
+/// `replace` clears what is absent, except for what has a default or is fixed, and what the caller may not write.
 fn clear_absent(fields: &mut Fields, item: &Item, may_write: impl Fn(&FieldSpec) -> bool) {
     for spec in item.kind.fields {
         let is_sent = item.sent.iter().any(|name| name == spec.name);
-        let is_kept = spec.required || spec.managed || is_sent || item.kind.has_default(spec.name);
+        let is_kept = spec.required || spec.managed || is_sent || item.kind.keeps(spec.name);
         if !is_kept && may_write(spec) {
             fields.0.remove(spec.name);
         }

@@ -265,6 +265,7 @@ fn judge(
         let change = AnyChange {
             before: before.map(|before| &**before),
             after,
+            unit_id: draft.unit_id,
             action: draft.action,
             sent: &sent,
             importing: scope.is_operator(),

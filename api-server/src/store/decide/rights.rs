@@ -53,7 +53,7 @@ pub fn place(
         at_unit(if derived { &faults::REQUIRED } else { &faults::REFERENCE_NOT_FOUND });
         return false;
     }
-    if moved && draft.action == Action::Update && item.kind.downward {
+    if moved && draft.action == Action::Update && item.kind.is_fixed("unit_id") {
         at_unit(&faults::UNIT_FIXED);
     }
     true
@@ -156,6 +156,12 @@ impl<'a> Rights<'a> {
             let Some(spec) = item.kind.field(name) else { continue };
             let code = if spec.managed && !item.managed && !scope.is_operator() {
                 Some(&faults::READ_ONLY)
+            } else if draft.action == Action::Update
+                && item.kind.is_fixed(name)
+                && !scope.is_operator()
+                && !merge::is_as_stored(item, target, name)
+            {
+                Some(&faults::IS_FIXED)
             } else if placed && !writes.iter().all(|writes| writes.field(name, spec.class)) {
                 (!self.repeats(name)).then_some(&faults::FIELD_NOT_WRITABLE)
             } else {
