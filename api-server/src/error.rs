@@ -59,7 +59,6 @@ error_codes! {
     TOO_SLOW 408 "too_slow" "The body arrived too slowly." "Nội dung được gửi đến quá chậm.";
     STILL_REFERENCED 409 "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép thao tác này.";
-    ROUND_CLOSED 409 "round_closed" "The round is approved: nothing in it can be changed." "Đợt đánh giá đã được phê duyệt: không sửa được nữa.";
     NOT_UNIQUE 409 "not_unique" "This is held by another already." "Giá trị này đã được dùng ở nơi khác.";
     LAST_ADMINISTRATOR 409 "last_administrator" "This would leave no user with permanent administration of the root." "Thao tác này sẽ khiến không còn người dùng nào quản trị toàn hệ thống.";
     EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
@@ -92,7 +91,7 @@ pub fn missing(right: &str) -> Words {
     let (kind, verb) = right.split_once(':').unwrap_or((right, ""));
     let about = TypeInfo::named(kind).map_or_else(|| Words::plain(kind), |kind| kind.label.into());
     let phrase = match verb {
-        "approve" => &phrases::MISSING_APPROVAL,
+        "advance" => &phrases::MISSING_ADVANCE,
         "move" => &phrases::MISSING_MOVE,
         "place" => &phrases::MISSING_ABOVE,
         _ => &phrases::MISSING_WRITE,

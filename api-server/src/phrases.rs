@@ -8,7 +8,7 @@ phrases! {
     STARTING "The server is still starting." "Máy chủ đang khởi động.";
     TAKES_NO_WRITES "The database takes no writes." "Cơ sở dữ liệu không nhận thao tác ghi.";
     MISSING_WRITE "The right to write is missing: {} ({})." "Thiếu quyền ghi: {} ({}).";
-    MISSING_APPROVAL "The right to approve is missing: {} ({})." "Thiếu quyền phê duyệt: {} ({}).";
+    MISSING_ADVANCE "The right to make this step is missing: {} ({})." "Thiếu quyền thực hiện bước này: {} ({}).";
     MISSING_MOVE "Only who reads as much where the record is as where it would go may move it: {} ({})." "Chỉ người đọc được tại nơi đi mọi nội dung đọc được tại nơi đến mới được chuyển bản ghi: {} ({}).";
     MISSING_ABOVE "The right to write is missing in the unit above, which decides on the place of this one: {} ({})." "Thiếu quyền ghi tại tổ chức cấp trên, nơi quyết định vị trí của tổ chức này: {} ({}).";
     MISSING_ROLE "This needs the role {}." "Thao tác này cần vai trò {}.";

@@ -4,7 +4,8 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::transport::{Answer, Call};
 use cell_records_types::pages::{Counts, Expanded, HistoryEntry, ListQuery, Page};
-use cell_records_types::{Advance, EvaluationRound, RecordType, Ref, Timestamp, Uuid};
+use cell_records_types::states::{Advance, Stated};
+use cell_records_types::{RecordType, Ref, Timestamp, Uuid};
 use futures_util::{Stream, TryStreamExt, stream};
 use reqwest::header;
 use serde::de::DeserializeOwned;
@@ -267,18 +268,14 @@ impl<T: RecordType, A: DeserializeOwned + Send + 'static> Records<T, A> {
     }
 }
 
-impl<A: DeserializeOwned + Send + 'static> Records<EvaluationRound, A> {
-    /// Moves a round to another state.
+impl<T: Stated, A: DeserializeOwned + Send + 'static> Records<T, A> {
+    /// Moves a record to another state.
     ///
     /// # Errors
-    /// `409` when the round's state does not lead there; `412 stale_version`; `403`.
-    pub async fn advance(
-        &self,
-        round: impl Into<Ref<EvaluationRound>>,
-        etag: &str,
-        step: &Advance,
-    ) -> Result<Tagged<A>> {
-        self.verb(round, "advance", Some(etag), Some(step)).await
+    /// `422 invalid` when its state does not lead there, or something is missing; `403` when the move is not the caller's;
+    /// `412 stale_version`.
+    pub async fn advance(&self, record: impl Into<Ref<T>>, etag: &str, step: &Advance<T>) -> Result<Tagged<A>> {
+        self.verb(record, "advance", Some(etag), Some(step)).await
     }
 }
 

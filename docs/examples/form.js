@@ -124,7 +124,7 @@ async function open(id, unsaved = {}) {
   const own = type.verbs.filter((verb) => id && verb.body && here(verb.allowed_in)).map((verb) => {
     const body = parts(verb.body, {}, '');
     const onclick = () => save(verb.method, verb.path.replace('{id}', id), body.read() ?? {}, headers);
-    return element('fieldset', { title: verb.note_vi }, body, element('button', { type: 'button', onclick }, verb.label_vi));
+    return element('fieldset', {}, body, element('button', { type: 'button', onclick }, verb.label_vi));
   });
   const title = element('h2', {}, id ? names[id] : may ? `${type.label_vi}: thêm mới` : '');
   at('form').replaceChildren(title, ...groups, ...(may ? [element('button', {}, 'Lưu')] : []), ...own);

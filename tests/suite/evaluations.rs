@@ -43,11 +43,11 @@ on_both_engines! {
         advance(&peer, &round, to("proposed")).await.is(200);
         for caller in [office, &peer] {
             let refused = advance(caller, &round, to("approved")).await.refused(403, "forbidden");
-            assert_eq!(refused.body["detail"], "The right to approve is missing: Evaluation round (evaluation_round:approve).");
+            assert_eq!(refused.body["detail"], "The right to make this step is missing: Evaluation round (evaluation_round:advance).");
             advance(caller, &round, json!({"to": "reviewing", "reason": "Sai"})).await.refused(403, "forbidden");
         }
         let why = advance(&lead, &round, to("reviewing")).await.faults(&[("/reason", "reason_required")]);
-        assert_eq!(why.body["errors"][0]["message"], "A reason is required to move it from “Proposed” back to “Reviewing”.");
+        assert_eq!(why.body["errors"][0]["message"], "A reason is required to move it from “Proposed” to “Reviewing”.");
         let back = advance(&lead, &round, json!({"to": "reviewing", "reason": "Thiếu chi bộ 3"})).await.is(200);
         assert_eq!(back.body["state_reason"], "Thiếu chi bộ 3");
         office.patch(&format!("/v1/evaluation_rounds/{round}"), "*", json!({"state_reason": "Khác"})).await.faults(&[("/state_reason", "read_only")]);
@@ -59,6 +59,40 @@ on_both_engines! {
         let history = office.all(&format!("/v1/evaluation_rounds/{round}/history")).await.0;
         assert_eq!(history.len(), 9);
         assert!(history.iter().take(8).all(|version| version["changed"].as_array().unwrap().contains(&json!("state"))));
+    }
+
+    async fn a_step_has_a_day_that_can_be_corrected_and_no_record_that_moved_on_is_deleted(server: empty) {
+        let ward = server.ward().await;
+        let (office, round) = (&ward.office, ward.round().await);
+        let path = format!("/v1/evaluation_rounds/{round}");
+        let begun = office.get(&path).await.is(200).body["steps"].clone();
+        assert_eq!((begun.as_array().unwrap().len(), &begun[0]["state"]), (1, &json!("draft")));
+        let days = |all: &[(&str, &str)]| json!(all.iter().map(|(state, on)| json!({"state": state, "on": on})).collect::<Vec<_>>());
+        office.patch(&path, "*", json!({"steps": days(&[("draft", "2014-11-15")])})).await.is(200);
+        office.patch(&path, "*", json!({"steps": days(&[("locked", "2014-11-15")])})).await.faults(&[("/steps", "steps_fixed")]);
+        office.patch(&path, "*", json!({"steps": null})).await.faults(&[("/steps", "steps_fixed")]);
+        office.patch(&path, "*", json!({"steps": days(&[("draft", "2999-01-01")])})).await.faults(&[("/steps/0/on", "in_the_future")]);
+        let on = |to: &str, on: &str| json!({"to": to, "on": on});
+        advance(office, &round, on("self_rating", "2014-11-14")).await.faults(&[("/on", "dates_out_of_order")]);
+        advance(office, &round, on("self_rating", "2999-01-01")).await.faults(&[("/on", "in_the_future")]);
+        let dry = office.post(&format!("{path}/advance?dry_run=true"), on("self_rating", "2014-11-20")).header("if-match", "*").await.is(200);
+        assert_eq!(dry.body["state"], "self_rating");
+        assert_eq!(office.get(&path).await.body["state"], "draft");
+        let body = json!({"to": "self_rating", "on": "2014-11-20", "fields": {"opened_on": "2014-11-20"}});
+        let moved = advance(office, &round, body).await.is(200).body;
+        assert_eq!(moved["steps"], days(&[("draft", "2014-11-15"), ("self_rating", "2014-11-20")]));
+        assert_eq!(moved["opened_on"], "2014-11-20");
+        let fields = json!({"to": "reviewing", "fields": {"state": "locked", "year": 1, "nothing": 1}});
+        advance(office, &round, fields).await.faults(&[
+            ("/fields/state", "read_only"), ("/fields/year", "out_of_range"), ("/fields/nothing", "unknown_field"),
+        ]);
+        advance(office, &round, json!({"to": "reviewing", "fields": {"scheme_id": ward.scheme}})).await.is(200);
+        office.delete(&path, "*").await.conflicts("state_moved_on");
+        let other = ward.office.post("/v1/evaluation_rounds", json!({
+            "unit_id": ward.ward, "scheme_id": ward.scheme, "year": 2012, "steps": days(&[("draft", "2012-11-15")]),
+        })).await.is(201);
+        assert_eq!(other.body["steps"][0]["on"], "2012-11-15");
+        office.delete(&format!("/v1/evaluation_rounds/{}", other.id()), "*").await.is(204);
     }
 
     async fn the_scheme_of_a_round_is_fixed_with_and_without_results(server: empty) {
@@ -298,17 +332,17 @@ on_both_engines! {
             (format!("/v1/member_evaluations/{theirs}"), json!({"self_level": "poor"})), (format!("/v1/unit_evaluations/{of_cell}"), json!({"self_level": "poor"})),
             (format!("/v1/evaluation_rounds/{round}"), json!({"opened_on": "2014-01-01"})),
         ] {
-            ward.office.patch(&path, "*", body).await.refused(409, "round_closed");
+            ward.office.patch(&path, "*", body).await.conflicts("round_closed");
             let deleted = ward.office.delete(&path, "*").await.is(409);
-            assert!(["round_closed", "still_referenced"].contains(&deleted.code()));
+            assert!(["conflict", "still_referenced"].contains(&deleted.code()));
         }
-        ward.office.post("/v1/member_evaluations", result(&other)).await.refused(409, "round_closed");
-        ward.office.verb(&format!("/v1/member_evaluations/{dropped}/restore")).await.refused(409, "round_closed");
-        ward.office.post("/v1/unit_evaluations", json!({"round_id": of_units, "unit_id": ward.b})).await.refused(409, "round_closed");
+        ward.office.post("/v1/member_evaluations", result(&other)).await.conflicts("round_closed");
+        ward.office.verb(&format!("/v1/member_evaluations/{dropped}/restore")).await.conflicts("round_closed");
+        ward.office.post("/v1/unit_evaluations", json!({"round_id": of_units, "unit_id": ward.b})).await.conflicts("round_closed");
         // Nor does a result of another round move in.
         let elsewhere = json!({"round_id": ward.round().await, "member_id": other});
         let elsewhere = ward.office.post("/v1/member_evaluations", elsewhere).await.is(201).id();
-        ward.office.patch(&format!("/v1/member_evaluations/{elsewhere}"), "*", json!({"round_id": round})).await.refused(409, "round_closed");
+        ward.office.patch(&format!("/v1/member_evaluations/{elsewhere}"), "*", json!({"round_id": round})).await.conflicts("round_closed");
         // Back in review everything continues.
         advance(&lead, &round, json!({"to": "reviewing", "reason": "Sửa"})).await.is(200);
         ward.office.patch(&format!("/v1/member_evaluations/{theirs}"), "*", json!({"self_level": "poor"})).await.is(200);

@@ -105,8 +105,9 @@ on_both_engines! {
             let path = format!("{collection}/{}", made.id());
             let changed = examples.send(&office, &format!("patch {collection}/{{id}}"), &path).await;
             assert_eq!(changed.body["version"], 2, "{}", kind.name);
-            if kind.name == "evaluation_round" {
-                examples.send(&office, "post /v1/evaluation_rounds/{id}/advance", &format!("{path}/advance")).await;
+            if !kind.moves.is_empty() {
+                let advance = format!("post {collection}/{{id}}/advance");
+                examples.send(&office, &advance, &format!("{path}/advance")).await;
             }
         }
         let all: BTreeSet<String> = examples.operations.keys().cloned().collect();

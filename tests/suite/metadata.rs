@@ -68,7 +68,7 @@ on_both_engines! {
         let round = types.iter().find(|one| one.name == "evaluation_round").unwrap();
         let advance = round.verbs.iter().find(|verb| verb.name == "advance").unwrap();
         assert_eq!((advance.method.as_str(), advance.path.as_str()), ("POST", "/v1/evaluation_rounds/{id}/advance"));
-        assert_eq!(advance.body.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["to", "reason"]);
+        assert_eq!(advance.body.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["to", "on", "reason"]);
     }
 
     async fn the_description_is_sent_again_only_when_it_or_the_rights_changed(server: empty) {

@@ -7,8 +7,8 @@ use super::people::Person;
 use super::random::{Random, day};
 use super::units;
 use cell_records_types::{
-    EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, Quarter, SubjectKind,
-    UnitEvaluationCreate, Uuid, Year,
+    EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, Quarter, RoundState, RoundStep,
+    SubjectKind, UnitEvaluationCreate, Uuid, Year,
 };
 use std::collections::BTreeSet;
 
@@ -83,16 +83,25 @@ fn round(kind: SubjectKind, external: &str, year: i16) -> EvaluationRoundCreate 
         id: Some(round_of(&kind, year)),
         unit_id: units::reference(units::ward()),
         external_ids: ids::external(external),
+        steps: Some(vec![RoundStep::new(RoundState::Draft, day(year, 11, 15))].into()),
         ..EvaluationRoundCreate::new(scheme_of(&kind), Year(i32::from(year)))
     }
+}
+
+/// A round that is over, with its steps.
+fn over(kind: SubjectKind, external: &str, year: i16) -> EvaluationRoundCreate {
+    let days = [(11, 15), (11, 20), (12, 1), (12, 15), (12, 25), (12, 28), (12, 31)];
+    let step = |(state, (month, on)): (&RoundState, (i8, i8))| RoundStep::new(state.clone(), day(year, month, on));
+    let steps: Vec<RoundStep> = RoundState::ALL.iter().zip(days).map(step).collect();
+    EvaluationRoundCreate { steps: Some(steps.into()), ..round(kind, external, year) }
 }
 
 /// The three rounds that are over. Their state is written separately: it is no field of a create.
 pub fn rounds() -> Vec<EvaluationRoundCreate> {
     vec![
-        round(SubjectKind::Member, "round-members-2012", 2012),
-        round(SubjectKind::Member, "round-members-2013", 2013),
-        round(SubjectKind::Cell, "round-cells-2014", 2014),
+        over(SubjectKind::Member, "round-members-2012", 2012),
+        over(SubjectKind::Member, "round-members-2013", 2013),
+        over(SubjectKind::Cell, "round-cells-2014", 2014),
     ]
 }
 

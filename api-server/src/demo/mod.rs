@@ -206,8 +206,7 @@ impl Items {
     /// Adds the rounds, which are over: their state is no field of a create.
     fn rounds(&mut self) -> Result<(), String> {
         for round in evaluations::rounds() {
-            let mut item = item::<EvaluationRound>(&round, &[("state", RoundState::Locked.code())])?;
-            item.managed = true;
+            let item = item::<EvaluationRound>(&round, &[("state", RoundState::Locked.code())])?;
             self.0.push(item);
         }
         Ok(())

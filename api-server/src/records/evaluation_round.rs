@@ -3,19 +3,21 @@
 use super::evaluation;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::Filter;
-use crate::store::policy;
+use crate::store::moves::Move;
+use crate::store::policy::LEAD;
 use crate::store::registry::Sort;
-use crate::store::rules::{self, Action, Change, Slice, Verb, Verdict};
+use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Count, Lookup, WriteSet};
-use cell_records_types::faults::{
-    CAP_EXCEEDED, NOT_ABOVE, OUT_OF_FORCE, REASON_REQUIRED, ROUND_CLOSED, ROUND_EXISTS,
-    STATE_MOVE_NOT_ALLOWED,
-};
-use cell_records_types::phrases::{TO_MOVE_BACK, Words};
+use cell_records_types::accounts::Role;
+use cell_records_types::faults::{CAP_EXCEEDED, NOT_ABOVE, OUT_OF_FORCE, ROUND_CLOSED, ROUND_EXISTS};
+use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
-use cell_records_types::{Advance, CapBase, EvaluationRound, EvaluationScheme, Label, RecordType, RoundState};
+use cell_records_types::{CapBase, EvaluationRound, EvaluationScheme, RecordType, RoundState};
 use uuid::Uuid;
+
+/// All who write rounds.
+const ALL: &[Role] = &[Role::CommitteeOffice, Role::CommitteeLead, Role::ExchangePeer];
 
 impl Slice for EvaluationRound {
     const COLUMNS: &'static [Column] = &[
@@ -34,16 +36,15 @@ impl Slice for EvaluationRound {
     const UNIT_INDEX: &'static [&'static str] = &["scheme_id"];
     /// Results name levels of the scheme.
     const FIXED: &'static [&'static str] = &["scheme_id"];
-    const VERBS: &'static [Verb] = &[Verb {
-        name: "advance",
-        label: Label { vi: "Chuyển bước", en: "Advance" },
-        note: Label {
-            vi: "Mỗi lần một bước. Chỉ lãnh đạo cấp ủy chuyển sang bước phê duyệt và các bước sau, hoặc trả đợt về “Đang xem xét” (phải nêu lý do).",
-            en: "One step at a time. Only the committee's lead moves it to “Approved” and further, or back to “Reviewing”, which needs a reason.",
-        },
-        body: "Advance",
-        parts: Advance::PARTS,
-    }];
+    const MOVES: &'static [Move] = &[
+        Move::new(&["draft"], "self_rating", ALL),
+        Move::new(&["self_rating"], "reviewing", ALL),
+        Move::new(&["reviewing"], "proposed", ALL),
+        Move::new(&["proposed"], "approved", LEAD),
+        Move::new(&["approved"], "submitted", LEAD),
+        Move::new(&["submitted"], "locked", LEAD),
+        Move::new(&["proposed", "approved", "submitted", "locked"], "reviewing", LEAD).with_reason(),
+    ];
     /// By the name of its scheme and by its year, which has the form of a number in a key: the count of its digits first.
     const SEARCH: Option<Search> = Some(Search {
         field: "scheme_id",
@@ -89,8 +90,8 @@ impl Slice for EvaluationRound {
         if set.others::<EvaluationRound>(of_scheme(round), round.id).any(|other| same(&other)) {
             verdict.conflict(ConflictReason::Unique, &ROUND_EXISTS);
         }
-        if steps && !change.importing {
-            step(change, set, verdict);
+        if steps && round.state == RoundState::Approved {
+            cap(round, set, verdict);
         }
     }
 }
@@ -106,30 +107,6 @@ fn of_scheme(round: &EvaluationRound) -> Lookup {
 /// How many results of a round there are at each final level, of what its scheme is about.
 fn results(scheme: &EvaluationScheme, round: Uuid) -> Count {
     Count { kind: evaluation::results_under(scheme), matching: ("round_id", round.into()), by: Some("final_level") }
-}
-
-/// One step of a round: forward by one, or back to `reviewing`.
-fn step(change: &Change<'_, EvaluationRound>, set: &WriteSet, verdict: &mut Verdict) {
-    let Some(before) = change.before else { return };
-    let round = &change.after;
-    let (from, to) = (&before.state, &round.state);
-    let back = *to == RoundState::Reviewing && *from > RoundState::Reviewing;
-    if to.is_closed() || back {
-        let leads = change.scope.holds(round.unit_id, policy::approves);
-        if !leads {
-            verdict.forbidden = Some("evaluation_round:approve".into());
-            return;
-        }
-    }
-    if from.next().as_ref() != Some(to) && !back {
-        return verdict.fault_about("to", &STATE_MOVE_NOT_ALLOWED, rules::moved(from.words(), to.words()));
-    }
-    if back && round.state_reason.is_none() {
-        return verdict.fault_about("reason", &REASON_REQUIRED, TO_MOVE_BACK.of(from.words()).of(to.words()));
-    }
-    if *to == RoundState::Approved {
-        cap(round, set, verdict);
-    }
 }
 
 /// How many may be in the capped levels, and how many are.
@@ -153,10 +130,7 @@ fn cap(round: &EvaluationRound, set: &WriteSet, verdict: &mut Verdict) {
     };
     let most = base * i64::from(cap.percent.0) / 100;
     if capped > most {
-        verdict.warn_about(
-            "to",
-            &CAP_EXCEEDED,
-            Words::plain(format_args!("{capped} > {most} ({} % / {base})", cap.percent.0)),
-        );
+        let numbers = Words::plain(format_args!("{capped} > {most} ({} % / {base})", cap.percent.0));
+        verdict.warn_of_step(&CAP_EXCEEDED, numbers);
     }
 }

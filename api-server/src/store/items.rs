@@ -7,7 +7,7 @@ use cell_records_types::faults::{self, Fault, FoundReference, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::record::ExternalIds;
 use cell_records_types::sync::{MatchBy, OnPossibleDuplicate, PushItem, PushMode, PushOp};
-use cell_records_types::{ExternalId, Ref, Reference, Unit};
+use cell_records_types::{Date, ExternalId, Ref, Reference, Unit};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -23,6 +23,19 @@ pub enum Expected {
     Version(i64),
     /// This version exactly (`If-Match`).
     Exactly(i64),
+}
+
+/// A step of a record to another state. What else changes with it is in the fields of its item.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The state that it leads to.
+    pub to: String,
+    /// Its day; today when absent.
+    pub on: Option<Date>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Fields that the move sets itself, among those of the item.
+    pub sets: &'static [&'static str],
 }
 
 /// One write of one record, checked so far as that needs no database.
@@ -50,8 +63,8 @@ pub struct Item {
     pub sent: Vec<String>,
     /// Whether absent fields are cleared.
     pub replace: bool,
-    /// Whether it may write fields that only an operation of their own changes.
-    pub managed: bool,
+    /// The step that it makes.
+    pub step: Option<Step>,
     /// By what it finds its record, besides external ids.
     pub match_by: Vec<MatchBy>,
     /// Where a relayed change came from.
@@ -90,7 +103,7 @@ impl Item {
             unit: None,
             sent: body.keys().cloned().collect(),
             replace: false,
-            managed: false,
+            step: None,
             match_by: Vec::new(),
             origin: None,
             via: Vec::new(),
@@ -247,9 +260,14 @@ pub struct Command {
 impl Command {
     /// A call of one item.
     pub fn one(caller: Caller, item: Item) -> Self {
+        Command::all(caller, vec![item])
+    }
+
+    /// A call of items that are all stored or none.
+    pub fn all(caller: Caller, items: Vec<Item>) -> Self {
         Command {
             caller,
-            items: vec![item],
+            items,
             mode: PushMode::All,
             dry_run: false,
             on_possible_duplicate: OnPossibleDuplicate::Store,
@@ -311,6 +329,11 @@ impl Item {
             _ => None,
         };
         named.into_iter().chain(self.external_ids.iter().flatten().map(|one| &*one.system))
+    }
+
+    /// Whether its step sets this field, which callers do not write.
+    pub fn sets(&self, field: &str) -> bool {
+        self.step.as_ref().is_some_and(|step| step.sets.contains(&field))
     }
 
     /// The names of other items that it refers to.

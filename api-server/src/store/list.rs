@@ -109,14 +109,14 @@ impl List {
     /// The fields that the list's answer depends on.
     fn fields(&self) -> Vec<&'static FieldSpec> {
         let filters = self.conditions.iter().map(|condition| condition.filter.field);
-        let asked = filters.chain(self.sort.map(|sort| sort.name)).chain(self.search().map(|search| search.field));
+        let asked = filters.chain(self.sort.map(|sort| sort.field)).chain(self.search().map(|search| search.field));
         asked.filter_map(|name| self.kind.field(name)).collect()
     }
 
     /// Why the list cannot be sorted as it is asked for.
     fn too_wide(&self) -> ListError {
-        let name = self.sort().name;
-        let sort = self.kind.any_field(name).map_or_else(|| Words::plain(name), FieldSpec::words);
+        let sort = self.sort();
+        let sort = self.kind.any_field(sort.field).map_or_else(|| Words::plain(sort.name), FieldSpec::words);
         ListError::TooWide(sort)
     }
 

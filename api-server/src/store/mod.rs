@@ -15,6 +15,7 @@ pub mod list;
 pub mod live;
 pub mod load;
 pub mod log_ranges;
+pub mod moves;
 pub mod policy;
 pub mod record;
 pub mod registry;

@@ -88,10 +88,16 @@ pub fn rights(role: &Role, kind: &str) -> Option<Rights> {
     TABLE.iter().find(|(name, _)| *name == kind).and_then(|(_, row)| row.get(column).copied().flatten())
 }
 
-/// Whether a role may bring a round to states that need the committee's lead.
-pub const fn approves(role: &Role) -> bool {
-    matches!(role, Role::CommitteeLead)
-}
+/// Who makes a move: the office.
+pub const OFFICE: &[Role] = &[Role::CommitteeOffice];
+/// The lead.
+pub const LEAD: &[Role] = &[Role::CommitteeLead];
+/// The office or the lead.
+pub const OFFICE_LEAD: &[Role] = &[Role::CommitteeOffice, Role::CommitteeLead];
+/// The office or the cell.
+pub const OFFICE_CELL: &[Role] = &[Role::CommitteeOffice, Role::CellSecretary];
+/// The office, the lead or the cell: all who write what is in a cell, but no peer.
+pub const WRITERS: &[Role] = &[Role::CommitteeOffice, Role::CommitteeLead, Role::CellSecretary];
 
 /// Whether a role reads `audit_events`.
 pub const fn audits(role: &Role) -> bool {

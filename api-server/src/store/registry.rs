@@ -3,8 +3,9 @@
 
 use super::cut;
 use super::filter::Filter;
+use super::moves::Move;
 use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
-use super::rules::{self, AnyChange, Ruled, Slice, Verb, Verdict};
+use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::search::Search;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
@@ -28,8 +29,10 @@ pub type RecordKey = (usize, Uuid);
 /// A field that a list may be sorted by.
 #[derive(Debug, Clone, Copy)]
 pub struct Sort {
-    /// The field's name.
+    /// Its name: a field's, unless it says otherwise.
     pub name: &'static str,
+    /// The field that it asks about.
+    pub field: &'static str,
     /// The columns that order it, before the id: text, number or instant, never null. Their fields are of one class.
     pub columns: &'static [&'static str],
     /// Whether an index gives this order over all units. Without one, the list must name few units: it sorts there.
@@ -39,12 +42,18 @@ pub struct Sort {
 impl Sort {
     /// An order that an index gives over all units.
     pub const fn indexed(name: &'static str, columns: &'static [&'static str]) -> Self {
-        Sort { name, columns, indexed: true }
+        Sort { name, field: name, columns, indexed: true }
     }
 
     /// An order in which only a list of few units comes.
     pub const fn narrow(name: &'static str, columns: &'static [&'static str]) -> Self {
-        Sort { name, columns, indexed: false }
+        Sort { name, field: name, columns, indexed: false }
+    }
+
+    /// The same by what is in another field than its name says.
+    #[must_use]
+    pub const fn of(self, field: &'static str) -> Self {
+        Sort { field, ..self }
     }
 }
 
@@ -97,8 +106,8 @@ pub struct Kind {
     pub search: Option<Search>,
     /// Fields that have a default.
     pub defaults: &'static [rules::Default],
-    /// What can be done with a record besides what every type has.
-    pub verbs: &'static [Verb],
+    /// The moves between the states of a record.
+    pub moves: &'static [Move],
     /// Required fields that were added later, with what older records have.
     pub fills: &'static [(&'static str, &'static str)],
     /// Raised when what is derived from records of the type changed its meaning.
@@ -143,7 +152,7 @@ impl Kind {
             child_tables: T::CHILD_TABLES,
             search: T::SEARCH,
             defaults: T::DEFAULTS,
-            verbs: T::VERBS,
+            moves: T::MOVES,
             fills: T::FILLS,
             revision: T::REVISION,
             order,
@@ -259,6 +268,12 @@ impl Kind {
         (self.schema_names)()
     }
 
+    /// Name of the schema of a step.
+    pub fn advance_name(&self) -> String {
+        let [answer, ..] = self.schema_names();
+        format!("{answer}Advance")
+    }
+
     /// Name of the schema of a page of them.
     pub fn page_name(&self) -> String {
         let [answer, ..] = self.schema_names();
@@ -299,9 +314,11 @@ impl Kind {
         self.fixed.contains(&name) || name == "unit_id" && self.downward
     }
 
-    /// Whether a `replace` leaves a field as it is when it is absent: one with a default, or one that never changes.
+    /// Whether a `replace` leaves a field as it is when it is absent: one with a default, one that
+    /// never changes, the steps.
     pub fn keeps(&self, name: &str) -> bool {
-        self.is_fixed(name) || self.defaults.iter().any(|(field, _)| *field == name)
+        let is_steps = name == "steps" && !self.moves.is_empty();
+        is_steps || self.is_fixed(name) || self.defaults.iter().any(|(field, _)| *field == name)
     }
 
     /// The sort of a name, common ones included.

@@ -2,6 +2,7 @@
 //! verdict. Rules are pure: they ask the set of writes for what they want and may be asked twice.
 
 use super::filter::Filter;
+use super::moves::Move;
 use super::record::{Stored, Typed};
 use super::registry::{ChildTable, Kind, Sort};
 use super::scope::Scope;
@@ -9,10 +10,9 @@ use super::search::Search;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode, IN_THE_FUTURE, SUBJECT_ELSEWHERE};
-use cell_records_types::fields::Part;
 use cell_records_types::phrases::{MOVE, Words};
 use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
-use cell_records_types::{Date, Label, RecordType};
+use cell_records_types::{Date, RecordType};
 use serde_json::Map;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -39,8 +39,9 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// they are absent.
     const DEFAULTS: &'static [Default] = &[];
 
-    /// What can be done with a record besides what every type has.
-    const VERBS: &'static [Verb] = &[];
+    /// The moves between the states of a record, and, without a state to leave, those that a record begins with: the first of
+    /// all states where none is for it.
+    const MOVES: &'static [Move] = &[];
 
     /// The references, of which the first that is sent says to whose unit a new record belongs when it names none; empty:
     /// it must name one.
@@ -80,21 +81,6 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
 
 /// A field and the JSON value that it has by default; nothing: the rules compute it.
 pub type Default = (&'static str, Option<&'static str>);
-
-/// An operation of its own on a record: `POST /v1/{types}/{id}/{verb}`.
-#[derive(Debug, Clone, Copy)]
-pub struct Verb {
-    /// Its name, the last part of its path.
-    pub name: &'static str,
-    /// What people call it.
-    pub label: Label,
-    /// Who may do what with it, where more is asked than the right to write the type.
-    pub note: Label,
-    /// Name of the schema of its body.
-    pub body: &'static str,
-    /// The fields of its body.
-    pub parts: &'static [Part],
-}
 
 /// A write of one record as its rules see it.
 pub struct Change<'a, T> {
@@ -170,8 +156,6 @@ pub struct Verdict {
     pub warnings: Vec<Fault>,
     /// A refusal by state or uniqueness.
     pub conflict: Option<(ConflictReason, &'static FaultCode)>,
-    /// The right that is missing.
-    pub forbidden: Option<String>,
     /// Records that this one may double, among those that the caller may learn of; each once, the surest first.
     pub candidates: Vec<Candidate>,
     prefix: &'static str,
@@ -223,6 +207,16 @@ impl Verdict {
         if is_wrong {
             self.fault_about(field, &DATES_OUT_OF_ORDER, called::<T>(first));
         }
+    }
+
+    /// Adds a fault of the step itself, whatever the pointers of fields begin with.
+    pub fn fault_of_step(&mut self, code: &'static FaultCode) {
+        self.faults.push(Fault::new("/to", code));
+    }
+
+    /// Adds a warning about the step itself, with what its text names.
+    pub fn warn_of_step(&mut self, code: &'static FaultCode, argument: impl Into<Words>) {
+        self.warnings.push(Fault::new("/to", code).about(argument));
     }
 
     /// Adds a warning at a field.

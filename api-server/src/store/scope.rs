@@ -269,6 +269,12 @@ impl Scope {
         self.outermost(self.writers(kind).filter(|(_, rights)| such(rights)).map(|(grant, _)| grant.unit))
     }
 
+    /// The units under which the caller writes records of this type by one of these roles.
+    pub fn holds_under(&self, kind: &Kind, roles: &[String]) -> Vec<Uuid> {
+        let by_role = self.writers(kind).filter(|(grant, _)| roles.iter().any(|role| role == grant.role.code()));
+        self.outermost(by_role.map(|(grant, _)| grant.unit))
+    }
+
     /// These units, but none that is under another of them: it adds nothing.
     fn outermost(&self, units: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
         let all: BTreeSet<Uuid> = units.collect();

@@ -246,14 +246,15 @@ async fn every_call_goes_where_the_contract_says() {
     use crate::Paging;
     use crate::feed::ChangesQuery;
     use crate::types::accounts::{GrantCreate, RefreshToken, Role, Rotation, TokenCreate, UserUpdate};
-    use crate::types::{Advance, EvaluationRound, RoundState, Timestamp};
+    use crate::types::states::Advance;
+    use crate::types::{EvaluationRound, RoundState, Timestamp};
 
     let server = TestServer::start(|_, _| Reply::problem(404, "not_found"));
     let client = server.client().access_token("crt_x").build().unwrap();
     let terms = client.records::<Term>();
     let first = Paging { limit: Some(9), cursor: Some("c".into()) };
     let patch = UserUpdate::new();
-    let step = Advance::new(RoundState::Reviewing);
+    let step = Advance::to(RoundState::Reviewing);
     let token = TokenCreate::new("n");
     let grant = GrantCreate::new(Role::Auditor, TERM);
     let rotation = Rotation::new();

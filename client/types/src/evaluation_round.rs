@@ -1,10 +1,10 @@
 //! `evaluation_round`: a year's or quarter's evaluation in one unit (docs/DOMAIN.md, Evaluations).
 
-use crate::{Date, EvaluationScheme, Ref, Text, codes, filters, object, record, whole_number};
+use crate::{Date, EvaluationScheme, List, Ref, Text, filters, record, states, whole_number};
 
-codes! {
+states! {
     /// The state of a round; it moves one step at a time.
-    pub open enum RoundState = "round_state" {
+    pub enum RoundState = "round_state", step RoundStep of EvaluationRound {
         Draft = "draft" "Dự thảo" "Draft";
         SelfRating = "self_rating" "Tự đánh giá" "Self-rating";
         Reviewing = "reviewing" "Đang xem xét" "Reviewing";
@@ -15,23 +15,10 @@ codes! {
     }
 }
 
-/// A round begins as a draft.
-impl Default for RoundState {
-    fn default() -> Self {
-        RoundState::Draft
-    }
-}
-
 impl RoundState {
     /// Whether nothing of the round changes any more.
     pub fn is_closed(&self) -> bool {
         matches!(self, RoundState::Approved | RoundState::Submitted | RoundState::Locked)
-    }
-
-    /// The next step.
-    pub fn next(&self) -> Option<Self> {
-        let at = RoundState::ALL.iter().position(|state| state == self)?;
-        RoundState::ALL.get(at + 1).cloned()
     }
 }
 
@@ -43,20 +30,6 @@ whole_number! {
 whole_number! {
     /// A quarter, 1 to 4.
     pub struct Quarter = 1..=4;
-}
-
-object! {
-    /// Moves a round one step on, or back to `reviewing`.
-    pub struct Advance {
-        required {
-            /// The state to move to.
-            to: RoundState, "Chuyển sang trạng thái" "State to move to",
-        }
-        optional {
-            /// Why: required on the way back.
-            reason: Text<1000>, "Lý do" "Reason",
-        }
-    }
 }
 
 record! {
@@ -76,6 +49,8 @@ record! {
             opened_on: Date, "Ngày mở đợt" "Opened on",
             /// When it was closed.
             closed_on: Date, "Ngày đóng đợt" "Closed on",
+            /// Its steps, the first one first. A patch corrects their days only.
+            steps: List<RoundStep, 40>, "Các bước" "Steps",
         }
         optional_managed {
             /// Why it was moved back to `reviewing`: the reason that this step gave. The next step clears it.
@@ -86,7 +61,7 @@ record! {
             state: RoundState, "Trạng thái" "State",
         }
         groups {
-            round "Đợt đánh giá" "Round": scheme_id, year, quarter, opened_on, closed_on, state, state_reason;
+            round "Đợt đánh giá" "Round": scheme_id, year, quarter, opened_on, closed_on, state, state_reason, steps;
         }
         sample {
             create: { "unit_id": "ext:demo:ward", "scheme_id": "ext:demo:scheme-members", "year": 2014 },

@@ -21,6 +21,7 @@ pub mod phrases;
 pub mod problem;
 pub mod record;
 pub mod references;
+pub mod states;
 pub mod sync;
 pub mod text;
 

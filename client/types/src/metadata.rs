@@ -285,17 +285,52 @@ pub struct VerbInfo {
     pub roles: Vec<String>,
     /// Where the caller may do it: in these units and in all below them.
     pub allowed_in: Vec<Uuid>,
-    /// What else it asks, in Vietnamese.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub note_vi: Option<String>,
-    /// The same in English.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub note_en: Option<String>,
+    /// The moves that it makes: of `advance`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<MoveInfo>,
     /// The fields of its body. A create and an update take the type's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<PartInfo>,
+}
+
+/// A move of a record from one state to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct MoveInfo {
+    /// The states that it leaves.
+    pub from: Vec<String>,
+    /// The state that it leads to.
+    pub to: String,
+    /// The roles that may make it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::accounts::Role>))]
+    pub roles: Vec<String>,
+    /// Where the caller may make it: in these units and in all below them.
+    pub allowed_in: Vec<Uuid>,
+    /// The records that it is for; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub when: Option<WhenInfo>,
+    /// Fields that must have a value after it: send those that are empty in `fields`.
+    pub needs: Vec<String>,
+    /// Whether it must give a reason.
+    pub reason: bool,
+    /// What it does to the member: nothing, or `update`, `create` (of what the record says), `create_from_body` (of `member` in
+    /// the body).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub member: Option<String>,
+}
+
+/// The records whose field has one of these codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(not(feature = "build-answers"), non_exhaustive)]
+pub struct WhenInfo {
+    /// The field.
+    pub field: String,
+    /// The codes.
+    pub codes: Vec<String>,
 }
 
 /// An enum of the contract.

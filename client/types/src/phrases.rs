@@ -195,8 +195,9 @@ phrases! {
     TYPES "the types of GET /v1/record_types" "các loại của GET /v1/record_types";
     // From one code to another.
     MOVE "{} → {}" "{} → {}";
+    LAST_STEP "the step before" "bước trước";
     // Why a reason is required.
-    TO_MOVE_BACK "to move it from “{}” back to “{}”" "khi trả từ “{}” về “{}”";
+    TO_MOVE "to move it from “{}” to “{}”" "khi chuyển từ “{}” sang “{}”";
     COUNTED_FROM_ANOTHER_DAY "because “{}” is counted from another day" "vì “{}” được tính từ ngày khác";
     GENERAL_EDUCATION "a class of 12 or 10, such as 12/12" "lớp của hệ 12 hoặc 10 năm, như 12/12";
 }

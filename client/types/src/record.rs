@@ -226,7 +226,7 @@ macro_rules! record {
      $class:ident, downward: $downward:literal, display: [$($display:ident),+] {
         required { $($(#[$rmeta:meta])* $required:ident: $rtype:ty $(= $rclass:ident)?, $rvi:literal $ren:literal,)* }
         optional { $($(#[$ometa:meta])* $optional:ident: $otype:ty $(= $oclass:ident)?, $ovi:literal $oen:literal,)* }
-        $(optional_managed { $($(#[$nmeta:meta])* $noted:ident: $ntype:ty, $nvi:literal $nen:literal,)* })?
+        $(optional_managed { $($(#[$nmeta:meta])* $noted:ident: $ntype:ty $(= $nclass:ident)?, $nvi:literal $nen:literal,)* })?
         managed { $($(#[$mmeta:meta])* $managed:ident: $mtype:ty $(= $mclass:ident)?, $mvi:literal $men:literal,)* }
         groups { $($group:ident $gvi:literal $gen:literal: $($gfield:ident),+;)+ }
         sample { create: $sample:tt, change: $change:tt, $(distinct: [$($distinct:ident),+],)? }
@@ -333,7 +333,7 @@ macro_rules! record {
             const FIELDS: &'static [$crate::FieldSpec] = &[
                 $($crate::record!(@spec $required: $rtype, $class $(= $rclass)?, $rvi $ren, true, false),)*
                 $($crate::record!(@spec $optional: $otype, $class $(= $oclass)?, $ovi $oen, false, false),)*
-                $($($crate::record!(@spec $noted: $ntype, $class, $nvi $nen, false, true),)*)?
+                $($($crate::record!(@spec $noted: $ntype, $class $(= $nclass)?, $nvi $nen, false, true),)*)?
                 $($crate::record!(@spec $managed: $mtype, $class $(= $mclass)?, $mvi $men, true, true),)*
             ];
             type Create = $create;

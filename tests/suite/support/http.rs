@@ -279,6 +279,14 @@ impl Reply {
         self
     }
 
+    /// Asserts a refusal by the state of a record, with this fault.
+    #[track_caller]
+    pub fn conflicts(self, fault: &str) -> Self {
+        let reply = self.refused(409, "conflict");
+        assert_eq!(reply.body["errors"][0]["code"], fault, "{}: {}", reply.what, reply.text);
+        reply
+    }
+
     /// Asserts `422` with exactly these faults, by pointer and code.
     #[track_caller]
     pub fn faults(self, expected: &[(&str, &str)]) -> Self {

@@ -37,10 +37,9 @@ static RULES: &[Rule] = &[
     (|it| it.kind().is_some(),              &[&TYPE_NOT_READABLE]),
     (|it| it.is_record_list(),              &[&FIELD_NOT_READABLE]),
     (|it| it.takes("group_by"),             &[&TOO_MANY_GROUPS]),
-    (|it| it.is_record_write(),             &[&INVALID, &TOO_LARGE_FOR_ONE_WRITE]),
+    (|it| it.is_record_write(),             &[&INVALID, &TOO_LARGE_FOR_ONE_WRITE, &CONFLICT]),
     (|it| it.is_record_write() && it.method != HttpMethod::Delete, &[&NOT_UNIQUE]),
     (|it| it.is_record_write() && it.method == HttpMethod::Delete, &[&STILL_REFERENCED]),
-    (|it| it.is_record_write() && it.is_of_a_round(), &[&ROUND_CLOSED]),
     (|it| it.is_record_write() && !it.path.ends_with("/restore"), &[&GONE]),
     (|it| it.kind().is_some() && it.takes("as_of"), &[&GONE]),
     // What only some do.

@@ -2,7 +2,6 @@
 
 use super::parameters;
 use crate::store::registry::{KINDS, Kind};
-use cell_records_types::{EvaluationRound, RecordType};
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Ref, RefOr, Required};
@@ -116,10 +115,5 @@ impl Facts<'_> {
     /// Whether it lists records.
     pub fn is_record_list(&self) -> bool {
         self.kind().is_some() && !self.is_write() && !self.has(ParameterIn::Path)
-    }
-
-    /// Whether it is about a round, or about what is fixed with one.
-    pub fn is_of_a_round(&self) -> bool {
-        self.kind().is_some_and(|kind| kind.name == EvaluationRound::NAME || kind.field("round_id").is_some())
     }
 }

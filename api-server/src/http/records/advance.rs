@@ -1,70 +1,180 @@
-//! The steps of an evaluation round.
+//! `POST /v1/{types}/{id}/advance`: the step of a record to another state. A move that makes or changes a member is one set of
+//! two writes, both done or none.
 
-use super::collection::must_read;
-use super::write;
+use super::collection::Collection;
+use super::{of_path, write};
 use crate::auth::caller::Who;
-use crate::error::{ApiError, ApiResult};
+use crate::error::{self, ApiError, ApiResult};
 use crate::http::body::JsonBody;
 use crate::state::App;
-use crate::store::items::{Expected, Item};
+use crate::store::items::{Expected, Item, Step};
+use crate::store::moves::{self, MEMBER_ID, MemberWrite, Moved};
 use crate::store::registry::Kind;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse};
+use cell_records_types::faults::{self, Fault, Report};
+use cell_records_types::fields::Field;
+use cell_records_types::phrases;
 use cell_records_types::sync::PushOp;
-use cell_records_types::{Advance, EvaluationRound, RecordType};
-use serde_json::{Map, Value, json};
+use cell_records_types::{Date, Member, RecordType, Text};
+use serde_json::{Map, Value};
 
-/// Moves a round one step on, or back to `reviewing` with a reason.
-///
-/// The steps: `draft`, `self_rating`, `reviewing`, `proposed`, `approved`, `submitted`, `locked`. To `approved` and
-/// later steps, and back, needs the role `committee_lead` over the round's unit. From `approved` on, nothing in the
-/// round can change.
-#[utoipa::path(
-    tag = "evaluation_rounds",
-    params(
-        ("id" = String, Path, description = "The round: a UUID or `ext:<system>:<value>`"),
-        ("If-Match" = String, Header, description = "The `ETag` that the step builds on", example = "\"3.5f2c91ab.internal\""),
-        ("Idempotency-Key" = Option<String>, Header),
-        ("dry_run" = Option<bool>, Query, description = "Whether everything runs and nothing is stored"),
-    ),
-    request_body(content = Advance, example = json!({"to": "self_rating"})),
-    responses((status = 204, description = "Done; the round is now where the caller does not read"), (status = 200, description = "The round after the step", body = EvaluationRound, headers(("ETag" = String)), example = json!({
-        "id": "019a3c5e-0000-7000-8000-000000000007", "type": "evaluation_round", "version": 2,
-        "unit_id": "019a3c5e-0000-7000-8000-000000000008", "external_ids": [],
-        "created_at": "2014-01-01T00:00:00.000000Z", "updated_at": "2014-11-20T08:00:00.000000Z",
-        "scheme_id": "019a3c5e-0000-7000-8000-000000000009", "year": 2014, "state": "self_rating",
-    })))
-)]
-#[post("/v1/evaluation_rounds/{id}/advance")]
-pub async fn advance_evaluation_round(
+/// What pointers of faults of the record's fields begin with.
+const FIELDS: &str = "/fields";
+/// The same of the member.
+const MEMBER: &str = "/member";
+/// The name by which the record refers to the member that is made with its step.
+const REFERENCE: &str = "member";
+
+/// The body of a step.
+struct Form {
+    to: String,
+    on: Option<Date>,
+    reason: Option<String>,
+    fields: Map<String, Value>,
+    member: Option<Map<String, Value>>,
+}
+
+/// `POST /v1/{types}/{id}/advance`
+pub async fn advance(
+    Collection { kind, mut who }: Collection,
     app: App,
-    mut who: Who,
     path: Path<String>,
     request: HttpRequest,
     body: Result<JsonBody, ApiError>,
 ) -> ApiResult<HttpResponse> {
-    let Some(kind) = Kind::named(EvaluationRound::NAME) else { return Err(ApiError::new(&crate::error::INTERNAL)) };
-    must_read(&app, &mut who, kind).await?;
-    let expected = write::expected(&app, &mut who, kind, &path, &request).await?;
-    let form = match (body.and_then(|body| body.form::<Advance>().map(|(form, _)| (body, form))), expected) {
-        (Ok(form), expected) if expected != Expected::Missing => form,
-        (Ok(_), _) => {
-            return Err(write::after_rights(
-                &app,
-                &mut who,
-                kind,
-                &path,
-                ApiError::new(&crate::error::PRECONDITION_REQUIRED),
-            )
-            .await);
-        }
-        (Err(error), _) => return Err(write::after_rights(&app, &mut who, kind, &path, error).await),
+    let read = body.and_then(|body| Form::read(kind, body.object()?).map(|form| (body, form)));
+    let (body, form) = match read {
+        Ok(read) => read,
+        Err(error) => return Err(write::after_rights(&app, &mut who, kind, &path, error).await),
     };
-    let (body, Advance { to, reason }) = form;
-    let mut fields = Map::new();
-    fields.insert("state".into(), json!(to));
-    fields.insert("state_reason".into(), reason.map_or(Value::Null, |reason| json!(reason)));
-    let mut item = Item::new(kind, PushOp::Update, Some(write::target(&path)?), expected, fields, "");
-    item.managed = true;
-    write::submit(&app, &who, &request, item, &body).await
+    let expected = write::expected(&app, &mut who, kind, &path, &request).await?;
+    if expected == Expected::Missing {
+        let missing = ApiError::new(&error::PRECONDITION_REQUIRED);
+        return Err(write::after_rights(&app, &mut who, kind, &path, missing).await);
+    }
+    let items = items(&app, &mut who, kind, &path, expected, form).await?;
+    write::submit(&app, &who, &request, items, &body).await
+}
+
+impl Form {
+    fn read(kind: &Kind, mut body: Map<String, Value>) -> ApiResult<Self> {
+        let mut report = Report::default();
+        let mut take = |name: &str, check: &dyn Fn(&mut Value, &mut Report)| {
+            let mut value = body.remove(name).filter(|value| !value.is_null())?;
+            let before = report.faults.len();
+            report.within(name, |report| check(&mut value, report));
+            (report.faults.len() == before).then_some(value)
+        };
+        let object = |value: &mut Value, report: &mut Report| {
+            if !value.is_object() {
+                report.fault_about(&faults::WRONG_TYPE, &phrases::OBJECT);
+            }
+        };
+        let state = kind.field("state").map(|spec| spec.check);
+        let is_sent = |value: Option<Value>| match value {
+            Some(Value::Object(map)) => Some(map),
+            _ => None,
+        };
+        let named = body_text(take("to", &|value, report| {
+            if let Some(check) = state {
+                check(value, report);
+            }
+        }));
+        let on = body_text(take("on", &Date::check)).and_then(|day| day.parse().ok());
+        let reason = body_text(take("reason", &Text::<1000>::check));
+        let fields = is_sent(take("fields", &object)).unwrap_or_default();
+        let takes_member = kind.moves.iter().any(|one| one.member.is_some_and(|member| member.in_body));
+        let member = if takes_member { is_sent(take("member", &object)) } else { None };
+        for name in body.keys() {
+            report.fault_at(name, &faults::UNKNOWN_FIELD);
+        }
+        if named.is_none() && !report.faults.iter().any(|fault| fault.pointer == "/to") {
+            report.fault_at("to", &faults::REQUIRED);
+        }
+        match named {
+            Some(to) if report.faults.is_empty() => Ok(Form { to, on, reason, fields, member }),
+            _ => Err(ApiError::invalid(report.faults)),
+        }
+    }
+}
+
+fn body_text(value: Option<Value>) -> Option<String> {
+    match value {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// The writes of a step, that of the record first.
+async fn items(
+    app: &App,
+    who: &mut Who,
+    kind: &'static Kind,
+    path: &str,
+    expected: Expected,
+    form: Form,
+) -> ApiResult<Vec<Item>> {
+    let Form { to, on, reason, fields, member } = form;
+    let step = Step { to, on, reason, sets: &[] };
+    let record = |expected, fields, step| {
+        let item = Item::new(kind, PushOp::Update, Some(write::target(path)?), expected, fields, FIELDS);
+        Ok::<_, ApiError>(Item { step: Some(step), ..item })
+    };
+    let concerns_a_member = kind.moves.iter().any(|one| one.to == step.to && one.member.is_some());
+    if !concerns_a_member && member.is_none() {
+        return Ok(vec![record(expected, fields, step)?]);
+    }
+    // What happens to the member follows from the record as it is; the writer refuses the step of another version.
+    let stored = of_path(app, who, kind, path).await?;
+    let is_other = matches!(expected, Expected::Exactly(version) if version != stored.version);
+    let mut after = stored.fields().0;
+    let from = moves::text(&after, "state").unwrap_or_default().to_owned();
+    for (name, value) in &fields {
+        if value.is_null() {
+            after.remove(name)
+        } else {
+            after.insert(name.clone(), value.clone())
+        };
+    }
+    let found = moves::find(kind, &from, &step.to, &after);
+    if member.is_some() && found.is_some_and(|found| !found.member.is_some_and(|member| member.in_body)) {
+        let surplus = ApiError::fault(MEMBER, &faults::UNKNOWN_FIELD);
+        return Err(write::after_rights(app, who, kind, path, surplus).await);
+    }
+    let Some((found, of_member)) = found.filter(|_| !is_other).and_then(|found| Some((found, found.member?))) else {
+        return Ok(vec![record(expected, fields, step)?]);
+    };
+    // Who does not read all of the record cannot hand it on.
+    let all = kind.fields.iter().map(|field| field.class).max();
+    if who.scope.reads(kind, stored.unit_id) < all {
+        return Err(ApiError::forbidden(&format!("{}:advance", kind.name)));
+    }
+    let sent = found.sets.iter().filter(|name| fields.contains_key(**name));
+    let sent: Vec<Fault> = sent.map(|name| Fault::new(format!("{FIELDS}/{name}"), &faults::READ_ONLY)).collect();
+    if !sent.is_empty() {
+        return Err(write::after_rights(app, who, kind, path, ApiError::invalid(sent)).await);
+    }
+    let on = step.on.unwrap_or_else(|| who.view.now.date_in_vietnam());
+    let moved = Moved { unit: stored.unit_id, fields: &after, on, body: member.unwrap_or_default() };
+    let step = Step { on: Some(on), sets: found.sets, ..step };
+    let mut fields = fields;
+    fields.extend(
+        found.clears.iter().filter(|name| after.contains_key(**name)).map(|name| ((*name).into(), Value::Null)),
+    );
+    let expected = Expected::Exactly(stored.version);
+    let members = Kind::named(Member::NAME).ok_or_else(|| ApiError::new(&error::INTERNAL))?;
+    Ok(match (of_member.write)(&moved) {
+        None => vec![record(expected, fields, step)?],
+        Some(MemberWrite::Create(body)) => {
+            fields.insert(MEMBER_ID.into(), format!("ref:{REFERENCE}").into());
+            let item = Item::new(members, PushOp::Create, None, Expected::Any, body, MEMBER);
+            vec![record(expected, fields, step)?, Item { name: Some(REFERENCE.into()), ..item }]
+        }
+        Some(MemberWrite::Update(body)) => {
+            let id = moves::text(&after, MEMBER_ID).and_then(|text| text.parse().ok());
+            let item = Item::new(members, PushOp::Update, id, Expected::Any, body, MEMBER);
+            vec![record(expected, fields, step)?, item]
+        }
+    })
 }

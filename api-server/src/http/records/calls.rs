@@ -3,7 +3,7 @@
 
 use super::collection::OfType;
 use super::examples::Examples;
-use super::{counts, document, history, read, schemas, write};
+use super::{advance, counts, document, history, read, schemas, write};
 use crate::store::registry::{KINDS, Kind};
 use actix_web::http::Method;
 use actix_web::{Route, Scope, web};
@@ -23,7 +23,7 @@ struct Call {
 
 /// The calls; those of one path are together.
 #[rustfmt::skip]
-static CALLS: [Call; 8] = [
+static CALLS: [Call; 9] = [
     Call { method: HttpMethod::Get,    path: "",              to: |route| route.to(read::list),     describe: document::list },
     Call { method: HttpMethod::Post,   path: "",              to: |route| route.to(write::create),  describe: document::create },
     // Before the ids, of which none is called so.
@@ -32,8 +32,18 @@ static CALLS: [Call; 8] = [
     Call { method: HttpMethod::Patch,  path: "/{id}",         to: |route| route.to(write::update),  describe: document::update },
     Call { method: HttpMethod::Delete, path: "/{id}",         to: |route| route.to(write::delete),  describe: document::delete },
     Call { method: HttpMethod::Post,   path: "/{id}/restore", to: |route| route.to(write::restore), describe: document::restore },
+    Call { method: HttpMethod::Post,   path: ADVANCE,         to: |route| route.to(advance::advance), describe: document::advance },
     Call { method: HttpMethod::Get,    path: "/{id}/history", to: |route| route.to(history::list),  describe: document::history },
 ];
+
+/// The call that only types with states have.
+const ADVANCE: &str = "/{id}/advance";
+
+impl Call {
+    fn is_of(&self, kind: &Kind) -> bool {
+        self.path != ADVANCE || !kind.moves.is_empty()
+    }
+}
 
 /// Registers the routes of every record type.
 ///
@@ -47,9 +57,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 
 fn scope(kind: &'static Kind) -> Scope {
     let scope = web::scope(&format!("/v1/{}", kind.plural)).app_data(OfType(kind));
-    CALLS.chunk_by(|one, next| one.path == next.path).fold(scope, |scope, calls| {
+    let calls: Vec<&Call> = CALLS.iter().filter(|call| call.is_of(kind)).collect();
+    calls.chunk_by(|one, next| one.path == next.path).fold(scope, |scope, calls| {
         let path = calls.first().map_or("", |call| call.path);
-        let route = |call: &Call| (call.to)(Route::new().method(method(&call.method)));
+        let route = |call: &&Call| (call.to)(Route::new().method(method(&call.method)));
         scope.service(calls.iter().map(route).fold(web::resource(path), |resource, route| resource.route(route)))
     })
 }
@@ -73,7 +84,7 @@ pub fn describe(api: &mut OpenApi) {
     for kind in &KINDS {
         let examples = Examples::of(kind);
         schemas::add(kind, &examples, api.components.get_or_insert_default());
-        for call in &CALLS {
+        for call in CALLS.iter().filter(|call| call.is_of(kind)) {
             let path = format!("/v1/{}{}", kind.plural, call.path);
             api.paths.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, &examples));
         }

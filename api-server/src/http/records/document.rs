@@ -8,8 +8,10 @@ use super::query::MAX_WORDS;
 use super::read::MAX_IDS;
 use crate::http::openapi::parameters::{one_of, reference, shared, text};
 use crate::store::list::{FEW_RECORDS, Group};
+use crate::store::moves::Move;
 use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
+use cell_records_types::accounts::Role;
 use serde_json::json;
 use utoipa::openapi::path::{Operation, OperationBuilder};
 use utoipa::openapi::{Required, Response, ResponseBuilder};
@@ -205,6 +207,45 @@ pub fn restore(kind: &Kind, _: &Examples) -> Operation {
     .response("200", record_response("The record", &answer))
     .response("204", unseen())
     .build()
+}
+
+/// `POST /v1/{types}/{id}/advance`
+pub fn advance(kind: &Kind, examples: &Examples) -> Operation {
+    let [answer, ..] = kind.schema_names();
+    let moves: Vec<String> = kind.moves.iter().filter(|one| !one.from.is_empty()).map(described).collect();
+    let what = format!(
+        "The steps of a record are kept in `steps`; `state_reason` has the reason of the last one. The body names the state to move \
+         to, the day (today when absent, and never before the step before), a reason where the move needs one, and in `fields` \
+         what else changes with it, as a merge patch. A record that has moved on from its first state is not deleted. These are \
+         all moves:\n\n| from | to | roles | needs |\n| --- | --- | --- | --- |\n{}",
+        moves.join("\n")
+    );
+    operation(
+        kind,
+        "advance",
+        format!("Moves {} to another state.", a(kind)),
+        &what,
+        &["RecordId", "IfMatch", "IdempotencyKey", "DryRun"],
+    )
+    .request_body(Some(body(&kind.advance_name(), examples.step.clone())))
+    .response("200", record_response("The record after the step", &answer))
+    .response("204", unseen())
+    .build()
+}
+
+/// A row of the table of moves.
+fn described(one: &Move) -> String {
+    let codes = |codes: &[&str]| codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
+    let roles: Vec<&str> = one.by.iter().map(Role::code).collect();
+    let mut needs: Vec<String> = one.needs.iter().map(|name| format!("`{name}`")).collect();
+    needs.extend(one.reason.then(|| "a reason".to_owned()));
+    needs.extend(one.when.map(|when| format!("`{}` is one of {}", when.field, codes(when.codes))));
+    needs.extend(one.member.map(|member| match (member.in_body, one.sets.is_empty()) {
+        (true, _) => "`member`: makes this member".to_owned(),
+        (false, false) => "makes the member".to_owned(),
+        (false, true) => "changes the member".to_owned(),
+    }));
+    format!("| {} | `{}` | {} | {} |", codes(one.from), one.to, codes(&roles), needs.join("; "))
 }
 
 /// `GET /v1/{types}/{id}/history`

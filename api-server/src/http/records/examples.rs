@@ -1,5 +1,6 @@
 //! Examples of a record type for the OpenAPI document, made from its sample.
 
+use crate::store::moves::{self, Move};
 use crate::store::registry::Kind;
 use cell_records_types::Sample;
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ pub struct Examples {
     pub create: Value,
     /// A merge patch that changes one.
     pub change: Value,
+    /// A step of one, where the type has states.
+    pub step: Value,
 }
 
 impl Examples {
@@ -31,7 +34,16 @@ impl Examples {
         }
         // A test reads every example; were one incomplete, it would say so there.
         let record = kind.complete(record.clone()).unwrap_or(record);
-        Examples { record, create, change }
+        let from = record.get("state").and_then(Value::as_str).unwrap_or_default();
+        let fields = record.as_object().cloned().unwrap_or_default();
+        // One that asks for nothing else: a record of the demo takes it as it is.
+        let is_plain = |one: &&Move| one.needs.is_empty() && one.member.is_none();
+        let step = kind.moves.iter().filter(is_plain).find(|one| moves::find(kind, from, one.to, &fields).is_some());
+        let step = step.map_or(Value::Null, |step| match step.reason {
+            true => json!({"to": step.to, "reason": "…"}),
+            false => json!({"to": step.to}),
+        });
+        Examples { record, create, change, step }
     }
 }
 

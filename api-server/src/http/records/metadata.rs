@@ -2,15 +2,17 @@
 //! the API document. What the caller may do is added by each answer ([`super::types`]).
 
 use crate::store::filter::{Filter, Takes};
+use crate::store::moves::Move;
 use crate::store::policy::{self, Rights};
-use crate::store::registry::{COMMON_SORTS, KINDS, Kind, UNIT};
+use crate::store::registry::{COMMON_SORTS, KINDS, Kind, Sort, UNIT};
 use cell_records_types::accounts::Role;
 use cell_records_types::fields::{Choice, Part, Shape};
 use cell_records_types::metadata::{
-    FieldInfo, FilterInfo, GroupInfo, OptionsInfo, PartInfo, RecordTypeInfo, SortInfo, ValueInfo, ValueType, VerbInfo,
+    FieldInfo, FilterInfo, GroupInfo, MoveInfo, OptionsInfo, PartInfo, RecordTypeInfo, SortInfo, ValueInfo, ValueType,
+    VerbInfo, WhenInfo,
 };
 use cell_records_types::record::{ENVELOPE, Group};
-use cell_records_types::{Label, TypeInfo};
+use cell_records_types::{Date, Label, Text, TypeInfo};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use utoipa::openapi::{RefOr, Schema};
@@ -216,11 +218,12 @@ fn filter(kind: &'static Kind, filter: &Filter) -> FilterInfo {
 }
 
 fn sorts(kind: &Kind) -> Vec<SortInfo> {
-    let sort = |name: &'static str, everywhere| {
-        let label = kind.any_field(name)?.label;
-        Some(SortInfo { name: name.into(), label_vi: label.vi.into(), label_en: label.en.into(), everywhere })
+    let sort = |one: &Sort| {
+        let label = kind.any_field(one.field)?.label;
+        let (label_vi, label_en, everywhere) = (label.vi.into(), label.en.into(), one.indexed);
+        Some(SortInfo { name: one.name.into(), label_vi, label_en, everywhere })
     };
-    kind.sorts.iter().chain(&COMMON_SORTS).filter_map(|one| sort(one.name, one.indexed)).collect()
+    kind.sorts.iter().chain(&COMMON_SORTS).filter_map(sort).collect()
 }
 
 /// What every type has, and what is its own.
@@ -234,8 +237,7 @@ fn verbs(kind: &'static Kind, schemas: &Schemas) -> Vec<VerbInfo> {
         if_match: false,
         roles: roles(kind, name),
         allowed_in: Vec::new(),
-        note_vi: None,
-        note_en: None,
+        moves: Vec::new(),
         body: Vec::new(),
     };
     let of_record = |name: &str, label: Label, method: &str, path: &str| VerbInfo {
@@ -248,17 +250,51 @@ fn verbs(kind: &'static Kind, schemas: &Schemas) -> Vec<VerbInfo> {
         of_record("delete", Label { vi: "Xóa", en: "Delete" }, "DELETE", "/{id}"),
         verb("restore", Label { vi: "Khôi phục", en: "Restore" }, "POST", "/{id}/restore"),
     ];
-    all.extend(kind.verbs.iter().map(|own| {
-        let schema = schemas.standalone(own.body);
-        let call = of_record(own.name, own.label, "POST", &format!("/{{id}}/{}", own.name));
-        VerbInfo {
-            note_vi: Some(own.note.vi.into()),
-            note_en: Some(own.note.en.into()),
-            body: own.parts.iter().map(|one| part(kind, one, &schema)).collect(),
-            ..call
-        }
-    }));
+    if !kind.moves.is_empty() {
+        let label = Label { vi: "Chuyển trạng thái", en: "Advance" };
+        let steps = kind.moves.iter().filter(|one| !one.from.is_empty());
+        all.push(VerbInfo {
+            moves: steps.map(move_info).collect(),
+            body: step_parts(kind, &schemas.standalone(&kind.advance_name())),
+            ..of_record("advance", label, "POST", "/{id}/advance")
+        });
+    }
     all
+}
+
+fn move_info(one: &Move) -> MoveInfo {
+    let owned = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+    let member = one.member.map(|member| match (member.in_body, one.sets.is_empty()) {
+        (true, _) => "create_from_body",
+        (false, false) => "create",
+        (false, true) => "update",
+    });
+    MoveInfo {
+        from: owned(one.from),
+        to: one.to.into(),
+        roles: one.by.iter().map(|role| role.code().to_owned()).collect(),
+        allowed_in: Vec::new(),
+        when: one.when.map(|when| WhenInfo { field: when.field.into(), codes: owned(when.codes) }),
+        needs: owned(one.needs),
+        reason: one.reason,
+        member: member.map(str::to_owned),
+    }
+}
+
+/// The parts of the body of a step that a form draws. What else changes with it is the fields of the record.
+fn step_parts(kind: &'static Kind, schema: &Value) -> Vec<PartInfo> {
+    let state = kind.field("state").map(|spec| Part {
+        name: "to",
+        label: Label { vi: "Chuyển sang trạng thái", en: "State to move to" },
+        required: true,
+        shape: spec.shape,
+        check: spec.check,
+    });
+    let rest = [
+        Part::of::<Date>("on", Label { vi: "Ngày thực hiện", en: "Day of the step" }, false),
+        Part::of::<Text<1000>>("reason", Label { vi: "Lý do", en: "Reason" }, false),
+    ];
+    state.iter().chain(&rest).map(|one| part(kind, one, schema)).collect()
 }
 
 /// Whether somebody with these rights may do it.

@@ -144,7 +144,7 @@ fn filter(kind: &'static Kind, name: &str) -> Option<(&'static Filter, bool)> {
 fn sort(kind: &Kind, text: &str) -> Result<(Sort, bool), Words> {
     let name = text.strip_prefix('-').unwrap_or(text);
     let sort = kind.sort(name).ok_or_else(|| {
-        let sorts = kind.sorts.iter().chain(&COMMON_SORTS).filter_map(|sort| kind.any_field(sort.name));
+        let sorts = kind.sorts.iter().chain(&COMMON_SORTS).filter_map(|sort| kind.any_field(sort.field));
         phrases::SORTS.of(Words::list(sorts.map(FieldSpec::words)))
     })?;
     Ok((sort, text.starts_with('-')))

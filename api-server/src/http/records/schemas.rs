@@ -7,9 +7,11 @@ use crate::store::registry::Kind;
 use cell_records_types::pages::{self, Expanded};
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{Candidate, MAX_CANDIDATES};
+use cell_records_types::{Date, MemberCreate};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Schema};
 
@@ -46,6 +48,10 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
         patch.description =
             Some(format!("A JSON Merge Patch of a `{}`: absent is untouched, `null` clears.", kind.name));
     }
+    if !kind.moves.is_empty() {
+        let step = step(kind, components);
+        components.schemas.insert(kind.advance_name(), step.into());
+    }
     let note = ObjectBuilder::new().schema_type(Type::String);
     let note =
         note.description(Some("Why the list is empty, for people, when it is so because of the caller's rights."));
@@ -53,6 +59,36 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
     components.schemas.insert(kind.page_name(), page.into());
     components.schemas.insert(kind.counts_name(), counts(kind).into());
     components.examples.insert(answer, ExampleBuilder::new().value(Some(examples.record.clone())).build().into());
+}
+
+/// The body of a step.
+fn step(kind: &'static Kind, components: &mut Components) -> ObjectBuilder {
+    let [answer, _, update] = kind.schema_names();
+    let state = object(components, &answer).and_then(|record| record.properties.get("state").cloned());
+    let reason = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(1000));
+    let takes_member = kind.moves.iter().any(|one| one.member.is_some_and(|member| member.in_body));
+    let described =
+        |name: &str, what: &str| Ref::builder().ref_location_from_schema_name(name).description(Some(what)).build();
+    let mut step = ObjectBuilder::new()
+        .description(Some(format!("What `POST /v1/{}/{{id}}/advance` takes.", kind.plural)))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .required("to")
+        .property("on", described(&Date::name(), "The day of the step; today when absent."))
+        .property("reason", reason.description(Some("Why; `state_reason` keeps it until the next step.")))
+        .property("fields", described(&update, "What else of the record changes with the step."));
+    if let Some(state) = state {
+        step = step.property("to", state);
+    }
+    if takes_member {
+        step = step.property(
+            "member",
+            described(
+                &MemberCreate::name(),
+                "The member, where the move makes one of what is said here; `unit_id` is that of the record.",
+            ),
+        );
+    }
+    step
 }
 
 /// The display texts of the records that others refer to.

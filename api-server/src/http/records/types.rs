@@ -79,6 +79,9 @@ fn of_caller(kind: &Kind, one: &TypeText, scope: &Scope) -> String {
     }
     for verb in &mut verbs {
         verb.allowed_in = scope.writes_under(kind, |rights| metadata::allows(rights, &verb.name));
+        for one in &mut verb.moves {
+            one.allowed_in = scope.holds_under(kind, &one.roles);
+        }
     }
     let json = |all: serde_json::Result<String>| all.unwrap_or_else(|_| "[]".into());
     let (fields, verbs) = (json(serde_json::to_string(&fields)), json(serde_json::to_string(&verbs)));

@@ -19,7 +19,7 @@ use crate::store::writer::{Done, Outcome};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::Reference;
-use cell_records_types::faults::{self, Fault, FaultCode};
+use cell_records_types::faults::{self, Fault};
 use cell_records_types::problem::ProblemFault;
 use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
 use serde_json::{Map, Value, json};
@@ -46,7 +46,7 @@ pub async fn create(
         Some(_) => return Err(ApiError::fault("/id", &faults::REFERENCE_INVALID)),
     };
     let item = Item::new(kind, PushOp::Create, id, Expected::Any, fields, "");
-    submit(&app, &who, &request, item, &body).await
+    submit(&app, &who, &request, vec![item], &body).await
 }
 
 /// `PATCH /v1/{types}/{id}`
@@ -65,7 +65,7 @@ pub async fn update(
     };
     let expected = expected(&app, &mut who, kind, &path, &request).await?;
     let item = Item::new(kind, PushOp::Update, Some(target(&path)?), expected, fields, "");
-    submit(&app, &who, &request, item, &body).await
+    submit(&app, &who, &request, vec![item], &body).await
 }
 
 /// `DELETE /v1/{types}/{id}`
@@ -77,7 +77,7 @@ pub async fn delete(
 ) -> ApiResult<HttpResponse> {
     let expected = expected(&app, &mut who, kind, &path, &request).await?;
     let item = Item::new(kind, PushOp::Delete, Some(target(&path)?), expected, Map::new(), "");
-    submit(&app, &who, &request, item, &JsonBody(body::NONE)).await
+    submit(&app, &who, &request, vec![item], &JsonBody(body::NONE)).await
 }
 
 /// `POST /v1/{types}/{id}/restore`
@@ -104,7 +104,7 @@ pub async fn restore(
         expected => expected,
     };
     let item = Item::new(kind, PushOp::Restore, Some(target(&path)?), expected, fields, "");
-    submit(&app, &who, &request, item, &body).await
+    submit(&app, &who, &request, vec![item], &body).await
 }
 
 /// The record that a path means. What is no reference is nothing that exists.
@@ -140,34 +140,72 @@ pub async fn after_rights(app: &App, who: &mut Who, kind: &'static Kind, path: &
     }
 }
 
-/// Hands one item to the writer and returns what became of it.
+/// Hands the writes of one call to the writer, all or none, and returns what became of the record that the call is about: the
+/// first item.
 ///
 /// # Errors
-/// What refused it.
+/// What refused it, or another item.
 pub async fn submit(
     app: &App,
     who: &Who,
     request: &HttpRequest,
-    item: Item,
+    items: Vec<Item>,
     body: &JsonBody,
 ) -> ApiResult<HttpResponse> {
-    let kind = item.kind;
     let mut params = Params::of(request)?;
     let dry_run = params.flag("dry_run");
     params.end()?;
     let key =
         if request.method() == actix_web::http::Method::POST { idempotency::key(request, &body.0)? } else { None };
     let vietnamese = crate::http::edge::wants_vietnamese(request.headers());
-    let command = Command { dry_run, key, bytes: body.0.len(), ..Command::one(who.caller(), item) };
+    let kind = items.first().map(|item| item.kind);
+    let prefixes: Vec<&'static str> = items.iter().map(|item| item.prefix).collect();
+    let command = Command { dry_run, key, bytes: body.0.len(), ..Command::all(who.caller(), items) };
     let (done, replayed) = match app.writer.submit(command).await? {
         Outcome::Replayed(kept) => (idempotency::replayed(app, who, &kept).await?, true),
         Outcome::Done(done) => (done, false),
     };
-    let Some(decided) = done.items.first() else { return Err(ApiError::new(&error::INTERNAL)) };
-    match &decided.refusal {
-        None => Ok(answer(&done, decided, kind, vietnamese).send(replayed)),
-        Some(refusal) => Err(refused(app, who, &done, decided, refusal).await),
+    let (Some(about), Some(kind)) = (done.items.first(), kind) else { return Err(ApiError::new(&error::INTERNAL)) };
+    match first_refused(&done) {
+        None => Ok(answer(&done, about, kind, vietnamese).send(replayed)),
+        Some((0, decided, refusal)) => {
+            let mut error = refused(app, who, &done, decided, refusal).await;
+            // What is wrong with the other records is reported together with it.
+            if *refusal == Refusal::Invalid {
+                error.faults.extend(done.items.iter().skip(1).flat_map(|other| other.faults.iter().cloned()));
+            }
+            Err(error)
+        }
+        Some((index, decided, refusal)) => {
+            let at = prefixes.get(index).copied().unwrap_or_default();
+            Err(beside(refused(app, who, &done, decided, refusal).await, at))
+        }
     }
+}
+
+/// The first item that is refused for itself.
+fn first_refused(done: &Done) -> Option<(usize, &Decided, &Refusal)> {
+    done.items.iter().enumerate().find_map(|(index, decided)| {
+        let refusal = decided.refusal.as_ref().filter(|refusal| **refusal != Refusal::Blocked)?;
+        Some((index, decided, refusal))
+    })
+}
+
+/// The refusal of a record beside the one that the call is about, whose pointers begin with `at`: that one does not fail, so
+/// neither its path nor its version is at fault.
+fn beside(error: ApiError, at: &str) -> ApiError {
+    let is_missing = error.code == &error::NOT_FOUND || error.code == &error::GONE;
+    if is_missing {
+        return ApiError::fault(at, &faults::REFERENCE_NOT_FOUND);
+    }
+    let whole = |mut fault: Fault| {
+        if !fault.pointer.starts_with(at) {
+            fault.pointer = format!("{at}{}", fault.pointer);
+        }
+        fault
+    };
+    let faults = error.faults.into_iter().map(whole).collect();
+    ApiError { faults, ..error }
 }
 
 /// The answer of a write that was done.
@@ -191,8 +229,10 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
         }
     }
     let mut body = view.text(record);
-    if !decided.warnings.is_empty() {
-        let warnings: Vec<ProblemFault> = decided.warnings.iter().map(|fault| fault.shown(vietnamese)).collect();
+    // Those about the other records of the call have pointers of their own.
+    let all = done.items.iter().flat_map(|item| &item.warnings);
+    let warnings: Vec<ProblemFault> = all.map(|fault| fault.shown(vietnamese)).collect();
+    if !warnings.is_empty() {
         body.pop();
         body.push_str(&format!(",\"warnings\":{}", json!(warnings)));
         if !decided.candidates.is_empty() {
@@ -203,12 +243,11 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
     Answer { status, headers, body }
 }
 
-/// Which code a refusal by state or uniqueness has.
-fn conflict_code(reason: &ConflictReason, code: &FaultCode) -> &'static ErrorCode {
+/// Which code a refusal by state or uniqueness has. Its fault says which.
+fn conflict_code(reason: &ConflictReason) -> &'static ErrorCode {
     match reason {
         ConflictReason::Referenced => &error::STILL_REFERENCED,
         ConflictReason::Unique => &error::NOT_UNIQUE,
-        _ if code == &faults::ROUND_CLOSED => &error::ROUND_CLOSED,
         _ => &error::CONFLICT,
     }
 }
@@ -236,7 +275,7 @@ async fn refused(app: &App, who: &Who, done: &Done, decided: &Decided, refusal: 
                 [] => vec![Fault::new("", code)],
                 faults => faults.to_vec(),
             };
-            let error = ApiError { faults, ..ApiError::new(conflict_code(reason, code)) };
+            let error = ApiError { faults, ..ApiError::new(conflict_code(reason)) };
             match (reason, &decided.record) {
                 (ConflictReason::Referenced, Some(record)) => {
                     error.with("referenced_by", pointing(app, who, record).await)

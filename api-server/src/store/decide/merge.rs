@@ -1,7 +1,7 @@
 //! An item merged with the stored record, before its rules: merge patch, references as ids, the typed form.
 
-use super::Context;
 use super::target::{Sent, Target};
+use super::{Context, Refusal, step};
 use crate::store::items::Item;
 use crate::store::record::{Fields, Stored, Typed};
 use crate::store::registry::UNIT;
@@ -26,8 +26,10 @@ pub struct Draft {
     pub parent: Option<Uuid>,
     /// The record as it would be; nothing when its fields do not make one.
     pub after: Option<Typed>,
-    /// Faults of the merge: objects, required fields.
+    /// Faults of the merge: objects, required fields, the step.
     pub faults: Vec<Fault>,
+    /// Why the state of the record does not allow it, or not to this caller.
+    pub refused: Option<Refusal>,
     made_of: MadeOf,
 }
 
@@ -83,7 +85,8 @@ pub fn merge(
     if let (PushOp::Delete | PushOp::Restore, Some(base)) = (item.op, base) {
         let parent = parent_of(&base.body.fields(Class::Public), item);
         let after = base.any().cloned();
-        *draft = Some(Draft { action, unit_id: base.unit_id, parent, after, faults, made_of });
+        let refused = step::kept(item, base, context.scope);
+        *draft = Some(Draft { action, unit_id: base.unit_id, parent, after, faults, refused, made_of });
         return;
     }
     let mut fields = fields(item, target, made_of.writes.as_ref(), context, &mut faults);
@@ -103,9 +106,10 @@ pub fn merge(
         set.get(UNIT, unit_id);
     }
     let parent = parent_of(&fields, item);
+    let refused = step::apply(item, target, &mut fields.0, context.scope, set.today, &mut faults);
     complete(&mut fields.0, item, target, unit_id, set);
     let after = item.kind.parse(Value::Object(fields.0));
-    *draft = Some(Draft { action, unit_id, parent, after, faults, made_of });
+    *draft = Some(Draft { action, unit_id, parent, after, faults, refused, made_of });
 }
 
 fn parent_of(fields: &Fields, item: &Item) -> Option<Uuid> {
@@ -137,7 +141,7 @@ fn fields(
     faults: &mut Vec<Fault>,
 ) -> Fields {
     let may_write = |spec: &FieldSpec| writes.is_none_or(|writes| writes.field(spec.name, spec.class));
-    let is_managed = |spec: &FieldSpec| spec.managed && !item.managed && !context.scope.is_operator();
+    let is_managed = |spec: &FieldSpec| spec.managed && !item.sets(spec.name) && !context.scope.is_operator();
     let base = target.base(item.op);
     let mut fields = base.map(|base| base.fields()).unwrap_or_default();
     let sent = resolved(item, target);

@@ -6,6 +6,7 @@ mod matching;
 mod merge;
 mod outcome;
 mod rights;
+mod step;
 mod target;
 
 pub use merge::Draft;
@@ -273,9 +274,12 @@ fn judge(
         };
         item.kind.decide(&change, set, &mut verdict)
     });
-    if let Some(right) = verdict.forbidden {
-        let refusal = Refusal::Forbidden(right);
-        return Err(refused(ItemStatus::Forbidden, refusal, before.map(|before| before.id)).into());
+    match (&draft.refused, before) {
+        (Some(refusal @ Refusal::Forbidden(_)), before) => {
+            return Err(refused(ItemStatus::Forbidden, refusal.clone(), before.map(|before| before.id)).into());
+        }
+        (Some(refusal), Some(before)) => return Err(outcome::conflict(refusal.clone(), before).into()),
+        _ => {}
     }
     if let (Action::Delete, Some(before)) = (draft.action, before)
         && is_needed(target, item, set)

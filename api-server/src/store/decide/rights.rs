@@ -154,10 +154,11 @@ impl<'a> Rights<'a> {
         let mut unwritten = Vec::new();
         for name in &item.sent {
             let Some(spec) = item.kind.field(name) else { continue };
-            let code = if spec.managed && !item.managed && !scope.is_operator() {
+            let code = if spec.managed && !item.sets(name) && !scope.is_operator() {
                 Some(&faults::READ_ONLY)
             } else if draft.action == Action::Update
                 && item.kind.is_fixed(name)
+                && !item.sets(name)
                 && !scope.is_operator()
                 && !merge::is_as_stored(item, target, name)
             {
