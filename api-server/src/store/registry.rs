@@ -127,7 +127,8 @@ pub struct Kind {
     complete: fn(serde_json::Value) -> serde_json::Result<serde_json::Value>,
     /// Fields that never change once the record is made.
     pub fixed: &'static [&'static str],
-    unit_of: &'static [&'static str],
+    /// The references, of which the first that is sent says to whose unit a new record belongs.
+    pub unit_of: &'static [&'static str],
     schema_names: fn() -> [String; 3],
     schemas: fn(&mut Schemas),
     selects: [OnceLock<String>; 4],
@@ -224,6 +225,13 @@ impl Kind {
             [] if self.name == UNIT.name => Some("parent_id"),
             [] => Some("unit_id"),
         }
+    }
+
+    /// Whether a new record must name its unit, as nothing else that its body names says where it belongs. A required
+    /// reference that is missing is missed itself.
+    pub fn needs_unit(&self, names: impl Fn(&str) -> bool) -> bool {
+        let is_said_by = |name: &&str| names(name) || self.field(name).is_some_and(|field| field.required);
+        !self.unit_of.iter().any(is_said_by)
     }
 
     /// The unit of a new record that names none, where it follows from a record that it refers to.

@@ -36,7 +36,7 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
         record.properties.insert("expanded".into(), expanded("Only of a read with `expand`").into());
     }
     if let Some(body) = object(components, &create) {
-        body.description = Some(format!("What `POST /v1/{}` takes.", kind.plural));
+        body.description = Some(format!("What `POST /v1/{}` takes.{}", kind.plural, default_unit(kind)));
         if let Some(name) = kind.needs() {
             require(body, name);
         }
@@ -89,6 +89,15 @@ fn step(kind: &'static Kind, components: &mut Components) -> ObjectBuilder {
         );
     }
     step
+}
+
+/// Where a record belongs whose body names no unit, if that follows from others.
+fn default_unit(kind: &Kind) -> String {
+    let named: Vec<String> = kind.unit_of.iter().map(|name| format!("`{name}`")).collect();
+    match named.is_empty() {
+        true => String::new(),
+        false => format!(" Without `unit_id` the record belongs to the unit of {}.", named.join(" or of ")),
+    }
 }
 
 /// The display texts of the records that others refer to.

@@ -12,6 +12,7 @@ use crate::store::scope::{Scope, Writes};
 use crate::store::write_set::WriteSet;
 use cell_records_types::Unit;
 use cell_records_types::faults::{self, Fault};
+use serde_json::Value;
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -39,7 +40,8 @@ pub fn place(
     if unit.is_nil() {
         // What is no reference at all was reported when the body was read. Where the unit follows from another record,
         // the reference to that one is at fault.
-        if item.kind.needs() == Some("unit_id") && !item.sent.iter().any(|name| name == "unit_id") {
+        let names = |name: &str| item.fields.get(name) != Some(&Value::Null) && item.sent.iter().any(|one| one == name);
+        if !names("unit_id") && item.kind.needs_unit(names) {
             at_unit(&faults::REQUIRED);
         }
         return false;
