@@ -20,6 +20,7 @@ mod client_examples;
 mod concurrency;
 mod connections;
 mod cookies;
+mod courses;
 mod crash;
 mod cursors;
 mod edge;

@@ -46,6 +46,7 @@ fn table(kind: &str) -> [Access; 8] {
         "member_evaluation" => [W(s), W(s), W(p), R(p), W(p), N, N, N],
         "unit_evaluation" => [W(s), W(s), R(i), R(i), W(i), R(i), N, N],
         "reported_figure" => [W(i), W(i), W(i), R(i), W(i), R(i), N, N],
+        "course" => [W(i), W(i), R(i), N, W(i), R(i), N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

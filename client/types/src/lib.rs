@@ -25,6 +25,7 @@ pub mod states;
 pub mod sync;
 pub mod text;
 
+mod course;
 mod evaluation_round;
 mod evaluation_scheme;
 mod member;
@@ -35,6 +36,7 @@ mod term;
 mod unit;
 mod unit_evaluation;
 
+pub use course::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
 pub use member::*;
@@ -60,6 +62,7 @@ macro_rules! record_types {
             MemberEvaluation,
             UnitEvaluation,
             ReportedFigure,
+            Course,
         }
     };
 }
