@@ -10,6 +10,7 @@ pub mod logging;
 pub mod operator;
 pub mod phrases;
 mod records;
+pub mod regulations;
 pub mod server;
 pub mod setup;
 pub mod state;

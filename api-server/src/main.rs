@@ -4,7 +4,7 @@ use cell_records_server::config::{Config, Settings};
 use cell_records_server::operator::Operator;
 use cell_records_server::state::Shared;
 use cell_records_server::store::reindex;
-use cell_records_server::{demo, document, logging, server};
+use cell_records_server::{demo, document, logging, regulations, server};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +74,8 @@ enum Command {
     Reindex,
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the table of the numbers of regulations, as docs/DOMAIN.md has it.
+    Rules,
 }
 
 #[tokio::main]
@@ -88,8 +90,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), String> {
-    if let Command::Openapi = cli.command {
-        return print(document().text().trim_end());
+    match cli.command {
+        Command::Openapi => return print(document().text().trim_end()),
+        Command::Rules => return print(regulations::table().trim_end()),
+        _ => {}
     }
     // A variable that is no text is nobody's setting.
     let variables =
@@ -118,7 +122,7 @@ async fn run(cli: Cli) -> Result<(), String> {
         Command::System(command) => commands::system(&operator(&config).await?, command).await,
         Command::Token(command) => commands::token(&operator(&config).await?, command).await,
         Command::Keys(command) => commands::keys(&operator(&config).await?, command).await,
-        Command::Openapi => Ok(()),
+        Command::Openapi | Command::Rules => Ok(()),
     }
 }
 

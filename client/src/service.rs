@@ -1,4 +1,4 @@
-//! What the service says about itself: types, codes, roles, the audit log, its health, keys and document.
+//! What the service says about itself: types, codes, rules, roles, the audit log, its health, keys and document.
 
 use crate::accounts::Paging;
 use crate::client::Client;
@@ -7,6 +7,7 @@ use crate::transport::{Answer, Call};
 use cell_records_types::accounts::{AuditEvent, RoleRights};
 use cell_records_types::metadata::{CodeListInfo, RecordTypeInfo};
 use cell_records_types::pages::Page;
+use cell_records_types::rules::RuleInfo;
 use serde_json::Value;
 
 impl Client {
@@ -23,6 +24,11 @@ impl Client {
     /// Every enum of the contract with its English and Vietnamese labels.
     pub async fn code_lists(&self) -> Result<Page<CodeListInfo>> {
         self.fetch(Call::get(&["v1", "code_lists"])).await
+    }
+
+    /// The numbers of regulations that default dates and warnings are made of.
+    pub async fn rules(&self) -> Result<Page<RuleInfo>> {
+        self.fetch(Call::get(&["v1", "rules"])).await
     }
 
     /// A page of the audit log.

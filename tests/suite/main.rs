@@ -57,6 +57,7 @@ mod readable_fields;
 mod reads;
 mod records;
 mod refused_by_the_database;
+mod regulations;
 mod reindex;
 mod replace;
 mod rights;

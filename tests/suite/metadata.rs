@@ -77,8 +77,10 @@ on_both_engines! {
         let first = peer.get("/v1/record_types").await.is(200);
         let again = peer.get("/v1/record_types").header("if-none-match", first.etag()).await.is(304);
         assert!(again.text.is_empty());
-        let lists = peer.get("/v1/code_lists").await.is(200);
-        peer.get("/v1/code_lists").header("if-none-match", lists.etag()).await.is(304);
+        for path in ["/v1/code_lists", "/v1/rules"] {
+            let lists = peer.get(path).await.is(200);
+            peer.get(path).header("if-none-match", lists.etag()).await.is(304);
+        }
         server.admin().systems().create_grant(peer.id.parse().unwrap(), &over(Role::CommitteeOffice, &ward.a)).await.unwrap();
         let start = std::time::Instant::now();
         while peer.get("/v1/record_types").header("if-none-match", first.etag()).await.status == 304 {

@@ -132,6 +132,7 @@ on_both_engines! {
         let described = admin.record_types().await.unwrap().items;
         assert_eq!((described.len(), described[0].name.as_str()), (types::RECORD_TYPES.len() + 1, "oath"));
         assert!(!admin.code_lists().await.unwrap().items.is_empty());
+        assert!(!admin.rules().await.unwrap().items.is_empty());
         let tokens = admin.login(&types::accounts::Login::new("office", PASSWORD)).await.unwrap();
         let tokens = admin.refresh_session(&RefreshToken::new(tokens.refresh_token.unwrap())).await.unwrap();
         admin.logout(&RefreshToken::new(tokens.refresh_token.unwrap())).await.unwrap();

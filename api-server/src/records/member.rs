@@ -3,6 +3,7 @@
 mod filters;
 
 use crate::db::{Column, Type, Value};
+use crate::regulations::{ADMISSION_AGE_FROM, PROBATION_MONTHS};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::{ChildTable, Sort};
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
@@ -25,10 +26,6 @@ use uuid::Uuid;
 
 /// Nobody in these records was born before.
 const FIRST_BIRTH_YEAR: i16 = 1880;
-/// Younger at the admission is a warning (docs/DOMAIN.md, Members).
-const AGE_OF_ADMISSION: i16 = 18;
-/// Probation in months; a shorter one is a warning (docs/DOMAIN.md, Members).
-const PROBATION_MONTHS: i32 = 12;
 
 impl Slice for Member {
     const COLUMNS: &'static [Column] = &[
@@ -274,14 +271,14 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if member.admission_date > set.today {
         verdict.fault("admission_date", &IN_THE_FUTURE);
     }
-    if member.admission_date < member.birth_date.earliest().plus_years(AGE_OF_ADMISSION) {
+    if member.admission_date < member.birth_date.earliest().plus_years(ADMISSION_AGE_FROM.on(member.admission_date)) {
         verdict.warn("admission_date", &UNDER_AGE);
     }
     verdict.not_before::<Member>(("left_on", member.left_on), ("admission_date", Some(member.admission_date)));
     if let Some(official) = member.official_date {
         if official < member.admission_date {
             verdict.fault("official_date", &OFFICIAL_BEFORE_ADMISSION);
-        } else if official < member.admission_date.plus_months(PROBATION_MONTHS) {
+        } else if official < member.admission_date.plus_months(PROBATION_MONTHS.on(member.admission_date)) {
             verdict.warn("official_date", &SHORT_PROBATION);
         }
     }

@@ -1,6 +1,7 @@
 //! `position`: columns, filters and rules (docs/DOMAIN.md, Positions).
 
 use crate::db::{Column, Type, Value};
+use crate::regulations::CELL_COMMITTEE_MEMBERS;
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
@@ -8,9 +9,6 @@ use crate::store::search::{self, Search};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
 use cell_records_types::{CommitteeBody, Member, Position, PositionCode, RecordType, Unit};
-
-/// Most members of a cell committee; more is a warning (docs/DOMAIN.md, Positions).
-const LARGEST_CELL_COMMITTEE: usize = 7;
 
 impl Slice for Position {
     const COLUMNS: &'static [Column] = &[
@@ -62,7 +60,8 @@ impl Slice for Position {
                 verdict.warn("member_id", &NOT_A_MEMBER_HERE);
             }
             let others = set.others::<Position>(cell_committee(position), position.id);
-            if others.filter(|other| other.to.is_none()).count() >= LARGEST_CELL_COMMITTEE {
+            let open = others.filter(|other| other.to.is_none()).count();
+            if i32::try_from(open).unwrap_or(i32::MAX) >= CELL_COMMITTEE_MEMBERS.on(set.today) {
                 verdict.warn("body", &COMMITTEE_TOO_LARGE);
             }
         }

@@ -1,6 +1,7 @@
 //! `unit`: columns, filters and rules (docs/DOMAIN.md, Units).
 
 use crate::db::{Column, Id, Sql, Type, Value};
+use crate::regulations::CELL_OFFICIAL_MEMBERS;
 use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
@@ -16,9 +17,6 @@ use cell_records_types::phrases::Words;
 use cell_records_types::text::{order_key, words_key};
 use cell_records_types::{CellType, Label, Member, MemberStatus, RecordType, Unit, UnitKind, UnitState};
 use uuid::Uuid;
-
-/// Fewer official members than this in an active cell is a warning (docs/DOMAIN.md, Units).
-const FEWEST_OFFICIAL_MEMBERS: i64 = 3;
 
 /// `ancestors_of`: the chain from a unit up.
 static ANCESTORS: Own = Own {
@@ -213,7 +211,9 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
         let may_learn = change.before.is_none() || change.may_learn(Member::NAME, unit.id, "status");
         if unit.kind.is_cell() && now == UnitState::Active && may_learn {
             let official = Some(MemberStatus::Official.code().to_owned());
-            if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0) < FEWEST_OFFICIAL_MEMBERS {
+            if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0)
+                < CELL_OFFICIAL_MEMBERS.on(set.today).into()
+            {
                 verdict.warn("state", &FEW_OFFICIAL_MEMBERS);
             }
         }

@@ -47,8 +47,23 @@ impl Date {
     }
 
     /// The same day `years` later (29 February becomes 28 where it must).
-    pub fn plus_years(self, years: i16) -> Self {
+    pub fn plus_years(self, years: i32) -> Self {
         Date(self.0.saturating_add(jiff::Span::new().years(years)))
+    }
+
+    /// The `days`th working day after it, Monday to Friday: it does not count itself, and no holiday is known. The day itself
+    /// for 0 and less.
+    #[must_use]
+    pub fn plus_working_days(self, days: i32) -> Self {
+        if days <= 0 {
+            return self;
+        }
+        let weekday = i64::from(self.0.weekday().to_monday_one_offset());
+        // What follows a weekend follows the Friday before it.
+        let (friday, weekend) = (weekday.min(5), (weekday - 5).max(0));
+        let (weeks, rest) = (i64::from(days) / 5, i64::from(days) % 5);
+        let over_a_weekend = if friday + rest > 5 { 2 } else { 0 };
+        self.plus_days(weeks * 7 + rest + over_a_weekend - weekend)
     }
 
     /// The same day `months` later, cut to the month's end where it must.
@@ -237,6 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn working_days_after_a_day_do_not_count_it_nor_weekends() {
+        // 4 July 2025 is a Friday.
+        for (from, days, to) in [
+            ("2025-07-04", 0, "2025-07-04"),
+            ("2025-07-04", 1, "2025-07-07"),
+            ("2025-07-05", 1, "2025-07-07"),
+            ("2025-07-06", 5, "2025-07-11"),
+            ("2025-07-01", 3, "2025-07-04"),
+            ("2025-07-01", 30, "2025-08-12"),
+            ("2025-07-01", 60, "2025-09-23"),
+        ] {
+            assert_eq!(from.parse::<Date>().unwrap().plus_working_days(days).to_string(), to, "{from} {days}");
+        }
+    }
+
+    #[test]
     fn an_instant_is_in_the_years_1_to_9999_of_utc() {
         for text in
             ["0000-01-01T00:00:00+00:01", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+00:01", "10000-01-01T00:00:00Z"]
@@ -256,6 +287,18 @@ mod tests {
         fn timestamps_round_trip(micros in Timestamp::FIRST..253_000_000_000_000_000) {
             let at = Timestamp::from_micros(micros);
             prop_assert_eq!(at.to_string().parse::<Timestamp>(), Ok(at));
+        }
+
+        #[test]
+        fn the_nth_working_day_has_n_working_days_behind_the_day_it_is_counted_from(
+            year in 1i16..9990, month in 1i8..=12, day in 1i8..=28, days in 1i32..400,
+        ) {
+            let from = Date::constant(year, month, day);
+            let to = from.plus_working_days(days);
+            let is_working = |date: &Date| date.0.weekday().to_monday_one_offset() <= 5;
+            let after: Vec<Date> = (1..).map(|n| from.plus_days(n)).take_while(|date| *date <= to).collect();
+            prop_assert_eq!(after.iter().filter(|date| is_working(date)).count(), usize::try_from(days).unwrap());
+            prop_assert!(is_working(&to));
         }
 
         #[test]

@@ -22,6 +22,7 @@ pub mod problem;
 pub mod record;
 pub mod references;
 pub mod states;
+pub mod rules;
 pub mod sync;
 pub mod text;
 

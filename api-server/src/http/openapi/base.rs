@@ -63,7 +63,10 @@ impl utoipa::Modify for Shared {
 const START: [(&str, &str); 3] = [
     ("login", "Start here: `POST /v1/auth/login` returns an access token for all other calls."),
     ("me", "The caller: who it is, what it may do, its sessions, the table of rights."),
-    ("types", "What there is: the record types with their fields, filters and rights, and the lists of codes."),
+    (
+        "types",
+        "What there is: the record types with their fields, filters and rights, the lists of codes, and the numbers of regulations.",
+    ),
 ];
 
 /// The parts that follow those of the record types.

@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 /// Registers the routes of every record type, and those about the types.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(types::list_record_types).service(types::list_code_lists);
+    config.service(types::list_record_types).service(types::list_code_lists).service(types::list_rules);
     calls::routes(config);
 }
 

@@ -1,5 +1,5 @@
-//! What there is: the record types with the caller's rights, and the lists of codes. A front end can draw its tables and
-//! forms from these alone.
+//! What there is: the record types with the caller's rights, the lists of codes, and the numbers of regulations. A front end
+//! can draw its tables and forms from these alone.
 
 use super::metadata;
 use crate::auth::caller::Who;
@@ -8,6 +8,7 @@ use crate::http::etag;
 use crate::http::files::StaticFile;
 use crate::http::openapi::Document;
 use crate::http::openapi::types::TypeText;
+use crate::regulations;
 use crate::store::policy::Rights;
 use crate::store::registry::{KINDS, Kind};
 use crate::store::scope::Scope;
@@ -17,6 +18,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use cell_records_types::codes;
 use cell_records_types::metadata::{CodeInfo, CodeListInfo, RecordTypeInfo};
 use cell_records_types::pages::Page;
+use cell_records_types::rules::RuleInfo;
 use serde_json::json;
 use std::sync::LazyLock;
 
@@ -117,4 +119,25 @@ pub async fn list_code_lists(_who: Who, request: HttpRequest) -> ApiResult<HttpR
         StaticFile::new("application/json", json!({ "items": items }).to_string())
     });
     LISTS.answer(&request).await
+}
+
+/// The numbers of regulations that default dates and warnings are made of, with their sources.
+///
+/// Each has the dates from which its values are valid: the date of the fact chooses one. They refuse nothing.
+#[utoipa::path(
+    tag = "types",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the copy at hand: unchanged is `304`.")),
+    responses(
+        (status = 200, description = "The rules", body = Page<RuleInfo>, headers(("ETag" = String, description = "Of this answer, for `If-None-Match`")), example = json!({"items": [{
+            "name": "transfer_letter", "label_vi": "Thời hạn nộp giấy giới thiệu sinh hoạt đảng", "label_en": "Time to present the letter of introduction",
+            "unit": "working_day", "values": [{"valid_from": "2025-07-01", "number": 30, "source_vi": "294-QĐ/TW", "source_en": "294-QĐ/TW"}],
+        }]})),
+        (status = 304, description = "The copy is current"),
+    )
+)]
+#[get("/v1/rules")]
+pub async fn list_rules(_who: Who, request: HttpRequest) -> ApiResult<HttpResponse> {
+    static RULES: LazyLock<StaticFile> =
+        LazyLock::new(|| StaticFile::new("application/json", json!({ "items": regulations::all() }).to_string()));
+    RULES.answer(&request).await
 }
