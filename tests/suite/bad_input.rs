@@ -43,7 +43,7 @@ on_both_engines! {
                 let mut body: serde_json::Map<_, _> = kind.fields.iter().map(|field| (field.name.to_owned(), value.clone())).collect();
                 for name in ["unit_id", "external_ids", "id"] {
                     body.insert(name.into(), value.clone());
-                    let answer = ward.office.post(&format!("/v1/{}", kind.plural), json!(body)).await;
+                    let answer = ward.writer.post(&format!("/v1/{}", kind.plural), json!(body)).await;
                     assert!(matches!(answer.status, 400 | 422), "{} {value}: {}", kind.name, answer.text);
                 }
             }
@@ -103,7 +103,7 @@ on_both_engines! {
             let path = path.replace("{grant}", if of_system { given.as_str().unwrap() } else { &grant });
             let path = path.replace("{token}", token.as_str().unwrap()).replace("{session}", session.as_str().unwrap());
             let caller = match path.as_str() {
-                _ if kind.is_some() => &ward.office,
+                _ if kind.is_some() => &ward.writer,
                 "/v1/audit_events" => &auditor,
                 path if path.starts_with("/v1/users") || path.starts_with("/v1/systems") || path.starts_with("/v1/me") => &admin,
                 _ => &ward.office,

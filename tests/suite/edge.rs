@@ -204,8 +204,8 @@ on_both_engines! {
                 for value in [json!(null), json!(7), json!("x"), json!([]), json!({})] {
                     let mut body = sound.clone();
                     body[field.name] = value.clone();
-                    ward.office.post(&path, body).await;
-                    ward.office.patch(&format!("{path}/{}", record.id()), "*", json!({field.name: value})).await;
+                    ward.writer.post(&path, body).await;
+                    ward.writer.patch(&format!("{path}/{}", record.id()), "*", json!({field.name: value})).await;
                 }
             }
         }

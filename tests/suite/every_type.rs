@@ -1,23 +1,21 @@
 //! Every record type of the registry through push and back from the tail: made, changed, moved where it can move, deleted,
 //! restored. A new type is in it by itself.
 
-use crate::support::actors::grant;
 use crate::support::copies::{Puller, held};
 use crate::support::items::{delete, item, update};
 use crate::support::on_both_engines;
-use crate::support::ward::{ROOT, change, stays};
+use crate::support::ward::{ROOT, WRITERS, change, stays};
 use cell_records_client::Client;
 use cell_records_client::feed::ChangesQuery;
 use cell_records_client::sync::CopyStore;
 use cell_records_client::types::Reference;
-use cell_records_client::types::accounts::Role;
 use cell_records_client::types::sync::{Change, ItemResult, ItemStatus, PushBatch, PushItem, PushOp, RemoveReason};
 use cell_records_server::store::registry::{KINDS, Kind};
 use serde_json::json;
 use uuid::Uuid;
 
-async fn write(office: &Client, item: PushItem) -> ItemResult {
-    let mut answer = office.push(&PushBatch::new(vec![item]), &Uuid::new_v4().to_string()).await.unwrap();
+async fn write(writer: &Client, item: PushItem) -> ItemResult {
+    let mut answer = writer.push(&PushBatch::new(vec![item]), &Uuid::new_v4().to_string()).await.unwrap();
     answer.items.remove(0)
 }
 
@@ -52,11 +50,11 @@ on_both_engines! {
     async fn every_type_is_pushed_and_comes_back_from_the_tail(server: empty) {
         let ward = server.ward().await;
         let id = |text: &str| Uuid::try_parse(text).unwrap();
-        let office = server.user("office", &[(Role::CommitteeOffice, id(ROOT).into())]).await.1;
+        let writers = |unit: &str| WRITERS.map(|role| (role, id(unit).into()));
+        let writer = server.user("writer", &writers(ROOT)).await.1;
         let mut pullers = Vec::new();
         for (name, unit) in [("of-ward", &ward.ward), ("of-a", &ward.a), ("of-b", &ward.b)] {
-            let over = grant(Role::CommitteeOffice, id(unit).into());
-            pullers.push(Puller::new(server.user(name, &[(over.role, over.unit_id)]).await.1));
+            pullers.push(Puller::new(server.user(name, &writers(unit)).await.1));
         }
         for kind in &KINDS {
             let what = kind.name;
@@ -66,21 +64,21 @@ on_both_engines! {
             }
             let [whole, a, b] = &mut pullers[..] else { panic!() };
             let record = Uuid::now_v7();
-            let made = write(&office, item(PushOp::Create, what, record, body)).await;
+            let made = write(&writer, item(PushOp::Create, what, record, body)).await;
             assert_eq!((&made.status, made.version), (&ItemStatus::Created, Some(1)), "{what}: {made:?}");
             assert_eq!(version(next(a, kind, record).await), Some(1), "{what}");
             assert_eq!(version(next(whole, kind, record).await), Some(1), "{what}");
             assert_eq!(next(b, kind, record).await, None, "{what}");
 
             let (field, value) = change(kind);
-            let changed = write(&office, update(what, record, 1, json!({field: value}))).await;
+            let changed = write(&writer, update(what, record, 1, json!({field: value}))).await;
             assert_eq!((&changed.status, changed.version), (&ItemStatus::Updated, Some(2)), "{what}: {changed:?}");
             assert_eq!(version(next(a, kind, record).await), Some(2), "{what}");
             assert_eq!(held(&a.store)[&(what, record)][field], value, "{what}");
 
             // A unit moves by its parent, which ends the cursors on the border; what is readable from below never moves.
             let home = if what == "unit" { "parent_id" } else { "unit_id" };
-            let moved = write(&office, update(what, record, 2, json!({home: ward.b}))).await;
+            let moved = write(&writer, update(what, record, 2, json!({home: ward.b}))).await;
             let mut now = 2;
             if stays(kind) {
                 let code = moved.errors[0].code.as_str();
@@ -101,10 +99,10 @@ on_both_engines! {
             }
             let home = if now == 3 { b } else { a };
 
-            let gone = write(&office, delete(what, record, now)).await;
+            let gone = write(&writer, delete(what, record, now)).await;
             assert_eq!((&gone.status, gone.version), (&ItemStatus::Deleted, Some(now + 1)), "{what}: {gone:?}");
             assert_eq!(removal(next(home, kind, record).await), Some((now + 1, RemoveReason::Deleted)), "{what}");
-            let back = write(&office, item(PushOp::Restore, what, record, json!({}))).await;
+            let back = write(&writer, item(PushOp::Restore, what, record, json!({}))).await;
             assert_eq!((&back.status, back.version), (&ItemStatus::Restored, Some(now + 2)), "{what}: {back:?}");
             assert_eq!(back.id.map(Reference::Id), Some(Reference::Id(record)), "{what}");
             assert_eq!(version(next(home, kind, record).await), Some(now + 2), "{what}");

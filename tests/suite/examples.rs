@@ -3,7 +3,6 @@
 use crate::support::documented::{operations, resolved};
 use crate::support::http::{Call, Caller, Reply};
 use crate::support::on_both_engines;
-use cell_records_client::types::accounts::Role;
 use cell_records_server::store::registry::KINDS;
 use reqwest::Method;
 use serde_json::Value;
@@ -67,7 +66,7 @@ impl Examples {
 on_both_engines! {
     async fn every_example_of_a_body_does_on_a_fresh_demo_what_it_says(server: demo) {
         let (admin, nobody) = (server.administrator().await, server.nobody());
-        let office = server.acting(Role::CommitteeOffice, "ext:demo:ward").await;
+        let writer = server.writer("ext:demo:ward").await;
         let mut examples = Examples::new();
 
         let made = examples.send(&admin, "post /v1/users", "/v1/users").await;
@@ -94,20 +93,20 @@ on_both_engines! {
         examples.send(&admin, "post /v1/systems/{id}/tokens/{token}/rotate", &rotate).await;
         examples.send(&admin, "patch /v1/systems/{id}", &of_system).await;
 
-        let push = examples.send(&office, "post /v1/sync/push", "/v1/sync/push").await.body;
+        let push = examples.send(&writer, "post /v1/sync/push", "/v1/sync/push").await.body;
         for item in push["items"].as_array().unwrap() {
             assert!(["created", "updated"].contains(&item["status"].as_str().unwrap()), "{item}");
         }
         for kind in &KINDS {
             let collection = format!("/v1/{}", kind.plural);
-            let made = examples.send(&office, &format!("post {collection}"), &collection).await;
+            let made = examples.send(&writer, &format!("post {collection}"), &collection).await;
             assert!(made.warnings().is_empty(), "{}: {}", kind.name, made.text);
             let path = format!("{collection}/{}", made.id());
-            let changed = examples.send(&office, &format!("patch {collection}/{{id}}"), &path).await;
+            let changed = examples.send(&writer, &format!("patch {collection}/{{id}}"), &path).await;
             assert_eq!(changed.body["version"], 2, "{}", kind.name);
             if !kind.moves.is_empty() {
                 let advance = format!("post {collection}/{{id}}/advance");
-                examples.send(&office, &advance, &format!("{path}/advance")).await;
+                examples.send(&writer, &advance, &format!("{path}/advance")).await;
             }
         }
         let all: BTreeSet<String> = examples.operations.keys().cloned().collect();
@@ -115,7 +114,7 @@ on_both_engines! {
     }
 
     async fn a_create_needs_what_the_document_requires(server: demo) {
-        let office = server.acting(Role::CommitteeOffice, "ext:demo:ward").await;
+        let writer = server.writer("ext:demo:ward").await;
         for kind in &KINDS {
             let collection = format!("/v1/{}", kind.plural);
             let [_, create, _] = kind.schema_names();
@@ -127,7 +126,7 @@ on_both_engines! {
                 if body.as_object_mut().unwrap().remove(name).is_none() {
                     continue;
                 }
-                let reply = office.post(&format!("{collection}?dry_run=true"), body).await;
+                let reply = writer.post(&format!("{collection}?dry_run=true"), body).await;
                 let pointer = format!("/{name}");
                 let is_missed = reply.body["errors"].as_array().into_iter().flatten().any(|fault| fault["pointer"] == pointer.as_str());
                 assert_eq!(is_missed, required.contains(name.as_str()), "{} {name}: {}", kind.name, reply.text);

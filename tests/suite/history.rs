@@ -17,32 +17,32 @@ on_both_engines! {
             let record = ward.record(kind, &ward.a).await;
             let path = format!("/v1/{}/{}", kind.plural, record.id());
             let (field, first) = change(kind);
-            let changed = ward.office.patch(&path, record.etag(), json!({field: first}))
+            let changed = ward.writer.patch(&path, record.etag(), json!({field: first}))
                 .header("x-request-id", "the-second-write").await.is(200);
-            ward.office.delete(&path, changed.etag()).await.is(204);
-            ward.office.verb(&format!("{path}/restore")).await.is(200);
-            let items = ward.office.all(&format!("{path}/history")).await.0;
+            ward.writer.delete(&path, changed.etag()).await.is(204);
+            ward.writer.verb(&format!("{path}/restore")).await.is(200);
+            let items = ward.writer.all(&format!("{path}/history")).await.0;
             assert_eq!(column(&items, "version"), [4, 3, 2, 1].map(Value::from), "{}", kind.name);
             assert_eq!(column(&items, "op"), ["restore", "delete", "update", "create"].map(Value::from));
             for item in &items {
-                assert_eq!((&item["actor"], &item["origin"]), (&json!(ward.office.id), &json!(ward.office.code)));
+                assert_eq!((&item["actor"], &item["origin"]), (&json!(ward.writer.id), &json!(ward.writer.code)));
             }
             assert_eq!(items[2]["request_id"], "the-second-write");
             assert!(items[2]["changed"].as_array().unwrap().contains(&json!(field)), "{}", items[2]);
             assert_eq!(items[2]["record"], changed.record());
             assert_eq!(items[1].get("record"), None);
 
-            let pages = ward.office.all(&format!("{path}/history?limit=1")).await.0;
+            let pages = ward.writer.all(&format!("{path}/history?limit=1")).await.0;
             assert_eq!(pages, items);
 
             for (index, at) in column(&items, "at").iter().enumerate() {
-                let answer = ward.office.get(&format!("{path}?as_of={}", at.as_str().unwrap())).await;
+                let answer = ward.writer.get(&format!("{path}?as_of={}", at.as_str().unwrap())).await;
                 match index {
                     1 => { answer.refused(410, "gone"); }
                     _ => assert_eq!(answer.is(200).body, items[index]["record"], "{}", kind.name),
                 }
             }
-            ward.office.get(&format!("{path}?as_of=2014-12-31T00:00:00Z")).await.refused(404, "not_found");
+            ward.writer.get(&format!("{path}?as_of=2014-12-31T00:00:00Z")).await.refused(404, "not_found");
         }
     }
 

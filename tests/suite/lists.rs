@@ -302,30 +302,30 @@ on_both_engines! {
                 ids
             };
             let reversed: Vec<String> = ids.iter().rev().cloned().collect();
-            assert_eq!(listed(ward.office.all(&format!("{collection}?sort=id&limit=2")).await.0), ids, "{}", kind.name);
-            assert_eq!(listed(ward.office.all(&format!("{collection}?sort=-id&limit=2")).await.0), reversed);
+            assert_eq!(listed(ward.writer.all(&format!("{collection}?sort=id&limit=2")).await.0), ids, "{}", kind.name);
+            assert_eq!(listed(ward.writer.all(&format!("{collection}?sort=-id&limit=2")).await.0), reversed);
             for sort in kind.sorts {
-                let up = listed(ward.office.all(&format!("{collection}?sort={}&limit=2", sort.name)).await.0);
-                let mut down = listed(ward.office.all(&format!("{collection}?sort=-{}&limit=2", sort.name)).await.0);
+                let up = listed(ward.writer.all(&format!("{collection}?sort={}&limit=2", sort.name)).await.0);
+                let mut down = listed(ward.writer.all(&format!("{collection}?sort=-{}&limit=2", sort.name)).await.0);
                 down.reverse();
                 assert_eq!((up.len(), up), (3, down), "{} by {}", kind.name, sort.name);
             }
             let (field, value) = change(kind);
-            let changed = ward.office.patch(&format!("{collection}/{}", ids[0]), "*", json!({field: value})).await.is(200);
+            let changed = ward.writer.patch(&format!("{collection}/{}", ids[0]), "*", json!({field: value})).await.is(200);
             let since = changed.body["updated_at"].as_str().unwrap();
-            let found = ward.office.all(&format!("{collection}?updated_since={since}")).await.0;
+            let found = ward.writer.all(&format!("{collection}?updated_since={since}")).await.0;
             assert_eq!(listed(found), ids[..1], "{}", kind.name);
-            assert_eq!(listed(ward.office.all(&format!("{collection}?sort=-updated_at")).await.0)[0], ids[0]);
+            assert_eq!(listed(ward.writer.all(&format!("{collection}?sort=-updated_at")).await.0)[0], ids[0]);
 
-            let chosen = ward.office.get(&format!("{collection}?fields={field}&updated_since={since}")).await.is(200);
+            let chosen = ward.writer.get(&format!("{collection}?fields={field}&updated_since={since}")).await.is(200);
             assert_eq!(chosen.body["items"][0], json!({"id": ids[0], "type": kind.name, "version": 2, field: value}), "{}", kind.name);
-            let all = total(&ward.office, &format!("{collection}?count=exact&limit=500")).await;
-            let one = ward.office.get(&format!("{collection}?count=exact&limit=1")).await.is(200);
+            let all = total(&ward.writer, &format!("{collection}?count=exact&limit=500")).await;
+            let one = ward.writer.get(&format!("{collection}?count=exact&limit=1")).await.is(200);
             assert_eq!((&one.body["total"], one.body["items"].as_array().unwrap().len()), (&json!(all), 1));
             // Every page has the total, and every record some of its fields.
             let next = one.body["next_cursor"].as_str().unwrap();
-            assert_eq!(ward.office.get(&format!("{collection}?cursor={next}")).await.is(200).body["total"], all);
-            let read = ward.office.get(&format!("{collection}/{}?fields={field}", ids[0])).await.is(200);
+            assert_eq!(ward.writer.get(&format!("{collection}?cursor={next}")).await.is(200).body["total"], all);
+            let read = ward.writer.get(&format!("{collection}/{}?fields={field}", ids[0])).await.is(200);
             assert_eq!(read.body, chosen.body["items"][0], "{}", kind.name);
         }
     }

@@ -187,7 +187,7 @@ on_both_engines! {
             for (name, _) in &told {
                 body.as_object_mut().unwrap().remove(*name);
             }
-            let made = ward.office.post(&one.collection, body).await.is(201).body;
+            let made = ward.writer.post(&one.collection, body).await.is(201).body;
             for (name, value) in told {
                 // What is not said to be true is not stored.
                 let stored = made.get(name).unwrap_or(&Value::Bool(false));

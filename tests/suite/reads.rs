@@ -84,11 +84,11 @@ on_both_engines! {
         }
         let mut retired = member(&ward.a);
         retired["employment_status"] = json!("retired");
-        let retired = ward.office.post("/v1/members", retired).await.is(201).id();
-        let coded = ward.office.post("/v1/units", json!({"name": "Chi bộ có mã", "kind": "cell", "parent_id": ward.ward, "code": "K1"})).await.is(201).id();
+        let retired = ward.writer.post("/v1/members", retired).await.is(201).id();
+        let coded = ward.writer.post("/v1/units", json!({"name": "Chi bộ có mã", "kind": "cell", "parent_id": ward.ward, "code": "K1"})).await.is(201).id();
         for kind in &KINDS {
             let collection = format!("/v1/{}", kind.plural);
-            let all = found(&ward.office, &collection).await;
+            let all = found(&ward.writer, &collection).await;
             for filter in kind.filters {
                 let value = match filter.test {
                     Test::Code(_, list) => list.codes.first().unwrap().code.to_owned(),
@@ -96,13 +96,13 @@ on_both_engines! {
                     Test::Reference(_, "unit") => ward.ward.clone(),
                     Test::Reference(_, target) | Test::SharedReference(_, target) => {
                         let plural = KINDS.iter().find(|kind| kind.name == target).unwrap().plural;
-                        found(&ward.office, &format!("/v1/{plural}")).await.pop_first().unwrap()
+                        found(&ward.writer, &format!("/v1/{plural}")).await.pop_first().unwrap()
                     }
                     Test::Number(_) => "3".into(),
                     Test::Flag(_) => "true".into(),
                     Test::DateFrom(_) | Test::DateTo(_) | Test::DayIn(..) | Test::Own(_) => {
                         let query = format!("{collection}?{}_not=2014-12-31", filter.name);
-                        ward.office.get(&query).await.refused(400, "invalid_parameter");
+                        ward.writer.get(&query).await.refused(400, "invalid_parameter");
                         continue;
                     }
                 };
@@ -110,15 +110,15 @@ on_both_engines! {
                 if filter.takes_null(kind) {
                     values.push("null".into());
                 } else if matches!(filter.test, Test::Code(..)) {
-                    ward.office.get(&format!("{collection}?{}=null", filter.name)).await.refused(400, "invalid_parameter");
+                    ward.writer.get(&format!("{collection}?{}=null", filter.name)).await.refused(400, "invalid_parameter");
                 }
                 for value in values {
                     let [some, rest, same] = [format!("{}={value}", filter.name), format!("{}_not={value}", filter.name), format!("{}!={value}", filter.name)]
                         .map(|query| format!("{collection}?{query}"));
-                    let (some, rest) = (found(&ward.office, &some).await, found(&ward.office, &rest).await);
+                    let (some, rest) = (found(&ward.writer, &some).await, found(&ward.writer, &rest).await);
                     assert!(some.is_disjoint(&rest), "{collection} {} {value}", filter.name);
                     assert_eq!(some.union(&rest).cloned().collect::<BTreeSet<_>>(), all, "{collection} {} {value}", filter.name);
-                    assert_eq!(found(&ward.office, &same).await, rest);
+                    assert_eq!(found(&ward.writer, &same).await, rest);
                 }
             }
         }
@@ -126,9 +126,9 @@ on_both_engines! {
             ("members?employment_status_not=null", &retired), ("members?employment_status=null,retired&employment_status_not=null", &retired),
             ("units?code_not=null", &coded),
         ] {
-            assert_eq!(found(&ward.office, &format!("/v1/{query}")).await, [expected.clone()].into(), "{query}");
+            assert_eq!(found(&ward.writer, &format!("/v1/{query}")).await, [expected.clone()].into(), "{query}");
         }
-        assert_eq!(found(&ward.office, "/v1/units?parent_id=null").await, [ROOT.to_owned()].into());
+        assert_eq!(found(&ward.writer, "/v1/units?parent_id=null").await, [ROOT.to_owned()].into());
     }
 
     async fn names_stand_beside_the_references_that_their_reader_sees(server: empty) {

@@ -86,8 +86,8 @@ fn allowed(body: &Value, kind: &Kind, class: Class) -> Value {
 async fn inside(ward: &Ward, caller: &Caller, role: &Role, kind: &'static Kind, access: Access) {
     let (collection, made) = (format!("/v1/{}", kind.plural), ward.record(kind, &ward.a).await);
     let path = format!("{collection}/{}", made.id());
-    let (office, missing) =
-        (&ward.office, format!("The right to write is missing: {} ({}:write).", kind.label.en, kind.name));
+    let (writer, missing) =
+        (&ward.writer, format!("The right to write is missing: {} ({}:write).", kind.label.en, kind.name));
     // Reading.
     let listed = caller.all(&format!("{collection}?count=exact&limit=500")).await.0;
     let listed = listed.iter().find(|item| item["id"] == made.body["id"]);
@@ -131,7 +131,7 @@ async fn inside(ward: &Ward, caller: &Caller, role: &Role, kind: &'static Kind, 
     let deleted = caller.delete(&path, "*").await;
     assert_eq!(deleted.status, if access.status() == 200 { 204 } else { access.status() }, "{role} {}", kind.name);
     if deleted.status != 204 {
-        office.delete(&path, "*").await.is(204);
+        writer.delete(&path, "*").await.is(204);
     }
     let gone = caller.get(&path).await;
     assert_eq!(gone.status, 410, "{role} {}", kind.name);
@@ -239,7 +239,7 @@ on_both_engines! {
                 let record = ward.record(kind, &ward.a).await;
                 let to = if kind.name == "unit" { "parent_id" } else { "unit_id" };
                 let path = format!("/v1/{}/{}", kind.plural, record.id());
-                moved.push((kind, ward.office.patch(&path, record.etag(), json!({to: ward.b})).await.is(200)));
+                moved.push((kind, ward.writer.patch(&path, record.etag(), json!({to: ward.b})).await.is(200)));
             }
         }
         for (column, role) in ROLES.into_iter().enumerate() {
@@ -262,7 +262,7 @@ on_both_engines! {
             }
         }
         for (kind, record) in KINDS.iter().zip(&theirs).chain(moved.iter().map(|(kind, record)| (*kind, record))) {
-            let kept = ward.office.get(&format!("/v1/{}/{}", kind.plural, record.id())).await.is(200);
+            let kept = ward.writer.get(&format!("/v1/{}/{}", kind.plural, record.id())).await.is(200);
             assert_eq!(kept.body, record.record());
         }
     }

@@ -84,7 +84,7 @@ macro_rules! requests {
 }
 
 /// What is wrong with the values of fields and parameters of every type.
-fn of_values<'a>(office: &'a Caller, ward: &'a Ward) -> Requests<'a> {
+fn of_values<'a>(writer: &'a Caller, ward: &'a Ward) -> Requests<'a> {
     let mut all: Requests<'a> = Vec::new();
     for kind in &KINDS {
         let path = format!("/v1/{}", kind.plural);
@@ -94,8 +94,8 @@ fn of_values<'a>(office: &'a Caller, ward: &'a Ward) -> Requests<'a> {
             filters.join("&")
         );
         let counts = format!("{path}/counts?group_by=zz");
-        all.push(Box::new(move || office.get(&query)));
-        all.push(Box::new(move || office.get(&counts)));
+        all.push(Box::new(move || writer.get(&query)));
+        all.push(Box::new(move || writer.get(&counts)));
         for value in [
             json!(7),
             json!(-7),
@@ -111,10 +111,10 @@ fn of_values<'a>(office: &'a Caller, ward: &'a Ward) -> Requests<'a> {
             let mut body: serde_json::Map<_, _> = fields.collect();
             body.insert("zz".into(), value.clone());
             let path = path.clone();
-            all.push(Box::new(move || office.post(&path, json!(body))));
+            all.push(Box::new(move || writer.post(&path, json!(body))));
         }
         let path = path.clone();
-        all.push(Box::new(move || office.post(&path, json!({"unit_id": ward.a}))));
+        all.push(Box::new(move || writer.post(&path, json!({"unit_id": ward.a}))));
     }
     all
 }
@@ -227,7 +227,7 @@ async fn of_records(server: &Server, ward: &Ward) -> Seen {
 on_both_engines! {
     async fn what_a_caller_is_told_is_in_vietnamese_where_it_prefers_that(server: empty) {
         let ward = server.ward().await;
-        let all = [send(of_values(&ward.office, &ward)).await, of_accounts(server, &ward).await, of_records(server, &ward).await];
+        let all = [send(of_values(&ward.writer, &ward)).await, of_accounts(server, &ward).await, of_records(server, &ward).await];
         let seen: usize = all.iter().map(|(_, seen)| seen).sum();
         let faults: Vec<String> = all.into_iter().flat_map(|(faults, _)| faults).collect();
         assert!(faults.is_empty(), "{}", faults.join("\n\n"));

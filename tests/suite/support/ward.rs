@@ -1,6 +1,6 @@
 //! A small ward with two cells, and records of every type in them.
 
-use super::http::{Caller, Reply, number};
+use super::http::{Caller, Reply, number, over};
 use super::server::Server;
 use cell_records_client::types::Sample;
 use cell_records_client::types::accounts::Role;
@@ -12,10 +12,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// The root of every tree.
 pub const ROOT: &str = "00000000-0000-7000-8000-000000000001";
 
+/// Who has these roles writes every type.
+pub const WRITERS: [Role; 2] = [Role::CommitteeOffice, Role::CommitteeLead];
+
 /// A ward under the root, with two cells.
 pub struct Ward {
-    /// Writes everything, everywhere.
+    /// The committee's office, everywhere.
     pub office: Caller,
+    /// Writes every type, everywhere.
+    pub writer: Caller,
     /// The ward.
     pub ward: String,
     /// Its first cell.
@@ -58,14 +63,20 @@ pub fn figure(unit: &str) -> Value {
 }
 
 impl Server {
+    /// Who writes every type in a unit and below.
+    pub async fn writer(&self, unit: &str) -> Caller {
+        self.granted(WRITERS.map(|role| over(role, unit)).into()).await
+    }
+
     /// A ward of the test's own.
     pub async fn ward(&self) -> Ward {
         let office = self.acting(Role::CommitteeOffice, ROOT).await;
+        let writer = self.writer(ROOT).await;
         let ward = office.post("/v1/units", unit("grassroots_committee", ROOT)).await.is(201).id();
         let a = office.post("/v1/units", unit("cell", &ward)).await.is(201).id();
         let b = office.post("/v1/units", unit("cell", &ward)).await.is(201).id();
         let scheme = office.post("/v1/evaluation_schemes", scheme(&ward)).await.is(201).id();
-        Ward { office, ward, a, b, scheme, year: AtomicU32::new(1900) }
+        Ward { office, writer, ward, a, b, scheme, year: AtomicU32::new(1900) }
     }
 }
 
@@ -130,7 +141,8 @@ impl Ward {
         if let Some(name) = kind.search.filter(|search| search.other().is_none()).map(|search| search.field) {
             body[name] = json!(format!("{} {}", body[name].as_str().unwrap(), number()));
         }
-        let year = self.year();
+        // Years are few.
+        let year = if distinct.is_empty() { 0 } else { self.year() };
         let mut first = None;
         for name in distinct {
             body[*name] = shifted(&body[*name], year, &mut first);
@@ -141,7 +153,7 @@ impl Ward {
     /// A new record of a type in a unit.
     pub async fn record(&self, kind: &Kind, cell: &str) -> Reply {
         let body = self.body(kind, cell).await;
-        self.office.post(&format!("/v1/{}", kind.plural), body).await.is(201)
+        self.writer.post(&format!("/v1/{}", kind.plural), body).await.is(201)
     }
 }
 
