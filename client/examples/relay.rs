@@ -57,7 +57,9 @@ fn item(change: &Change, target: &SqliteStore, own_code: &str) -> Result<Option<
             let mut item = PushItem::new(PushOp::Upsert, kind);
             item.id = Some(Reference::Id(*id));
             let writable = known.fields.iter().filter(|field| !field.managed).map(|field| field.name);
-            for name in writable.chain(["unit_id"]) {
+            // The state of a record is each server's own, and with it the steps to it.
+            let has_state = known.fields.iter().any(|field| field.name == "state" && field.managed);
+            for name in writable.filter(|name| !(has_state && *name == "steps")).chain(["unit_id"]) {
                 item.fields.extend(record.get(name).map(|value| (name.to_owned(), value.clone())));
             }
             // The system where the change was made first keeps its name; this server is one more on the way.

@@ -117,7 +117,7 @@ on_both_engines! {
             let client = server.client().access_token(token.as_ref().unwrap()).build().unwrap();
             let carried = |(key, mut record): ((&'static str, Uuid), Map<String, Value>)| {
                 let fields = TypeInfo::named(key.0).unwrap().fields;
-                record.retain(|name, _| name == "unit_id" || fields.iter().any(|field| field.name == name && !field.managed));
+                record.retain(|name, _| name == "unit_id" || name != "steps" && fields.iter().any(|field| field.name == name && !field.managed));
                 (key, record)
             };
             visible(&client).await.into_iter().map(carried).collect()

@@ -21,8 +21,8 @@ pub mod phrases;
 pub mod problem;
 pub mod record;
 pub mod references;
-pub mod states;
 pub mod rules;
+pub mod states;
 pub mod sync;
 pub mod text;
 
