@@ -60,6 +60,7 @@ mod refused_by_the_database;
 mod regulations;
 mod reindex;
 mod replace;
+mod residence_links;
 mod rights;
 mod rules;
 mod scope_changes;

@@ -47,6 +47,7 @@ fn table(kind: &str) -> [Access; 8] {
         "unit_evaluation" => [W(s), W(s), R(i), R(i), W(i), R(i), N, N],
         "reported_figure" => [W(i), W(i), W(i), R(i), W(i), R(i), N, N],
         "course" => [W(i), W(i), R(i), N, W(i), R(i), N, N],
+        "residence_link" => [W(s), R(s), W(s), N, W(p), N, N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

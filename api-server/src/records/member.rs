@@ -2,6 +2,7 @@
 
 mod filters;
 
+use super::unit;
 use crate::db::{Column, Type, Value};
 use crate::regulations::{ADMISSION_AGE_FROM, PROBATION_MONTHS};
 use crate::store::filter::{Filter, Test};
@@ -10,16 +11,15 @@ use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NOT_A_CELL, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION,
-    OPEN_POSITIONS, OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION,
-    STATUS_MOVE_NOT_ALLOWED, STAYS_OVERLAP, STILL_COUNTED, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
+    DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS,
+    OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED,
+    STAYS_OVERLAP, STILL_COUNTED, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
 use cell_records_types::phrases::{COUNTED_FROM_ANOTHER_DAY, YEAR_FROM};
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::{fold, name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
-    Unit, UnitState,
 };
 use serde_json::Map;
 use uuid::Uuid;
@@ -150,11 +150,7 @@ impl Slice for Member {
         complete(change, set);
         let moved = change.changed(|member| member.unit_id) || change.action == Action::Create;
         if moved {
-            let cell = set.live::<Unit>(change.after.unit_id);
-            let fits = cell.is_some_and(|unit| unit.kind.is_cell() && unit.state != Some(UnitState::Dissolved));
-            if !fits {
-                verdict.fault("unit_id", &NOT_A_CELL);
-            }
+            unit::must_be_a_cell(change.after.unit_id, set, verdict);
         }
         dates(&change.after, set, verdict);
         // A warning about a number reveals it: only to a caller who reads it where it is stored, or just sent it.

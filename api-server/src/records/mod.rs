@@ -9,6 +9,7 @@ mod member;
 mod member_evaluation;
 mod position;
 mod reported_figure;
+mod residence_link;
 mod term;
 mod unit;
 mod unit_evaluation;

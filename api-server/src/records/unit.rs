@@ -9,7 +9,7 @@ use crate::store::search::Search;
 use crate::store::tree::{DEEPEST_TREE, ROOT};
 use crate::store::write_set::{Count, Lookup, WriteSet};
 use cell_records_types::faults::{
-    CODE_TAKEN, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, MEMBERS_NEED_A_CELL, NO_CELL_TYPE,
+    CODE_TAKEN, FEW_OFFICIAL_MEMBERS, KIND_NOT_ALLOWED_HERE, MEMBERS_NEED_A_CELL, NO_CELL_TYPE, NOT_A_CELL,
     PARENT_SINCE_OUT_OF_RANGE, REFERENCE_NOT_FOUND, REQUIRED, STATE_MOVE_NOT_ALLOWED, UNIT_CYCLE, UNIT_NOT_EMPTY,
     UNIT_TOO_DEEP,
 };
@@ -89,6 +89,14 @@ impl Slice for Unit {
         if unit.cell_type.is_some() && !unit.kind.is_cell() {
             verdict.fault("cell_type", &NO_CELL_TYPE);
         }
+    }
+}
+
+/// Adds a fault where a record that only cells have would belong to another unit.
+pub fn must_be_a_cell(id: Uuid, set: &WriteSet, verdict: &mut Verdict) {
+    let is_open_cell = |unit: &Unit| unit.kind.is_cell() && state(unit) != UnitState::Dissolved;
+    if !set.live::<Unit>(id).is_some_and(|unit| is_open_cell(&unit)) {
+        verdict.fault("unit_id", &NOT_A_CELL);
     }
 }
 

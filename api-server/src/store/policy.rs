@@ -4,7 +4,7 @@
 use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensitive as S};
 use cell_records_types::accounts::Role;
 use cell_records_types::{Class, Course, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position};
-use cell_records_types::{RecordType, ReportedFigure, Term, Unit, UnitEvaluation};
+use cell_records_types::{RecordType, ReportedFigure, ResidenceLink, Term, Unit, UnitEvaluation};
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,7 @@ static TABLE: &[Row] = &[
     (UnitEvaluation::NAME,   [write(S), write(S),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
     (ReportedFigure::NAME,   [write(I), write(I),           write(I), read(I),  write(I),           read(I), NONE,                NONE]),
     (Course::NAME,           [write(I), write(I),           read(I),  NONE,     write(I),           read(I), NONE,                NONE]),
+    (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.

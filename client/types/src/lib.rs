@@ -33,6 +33,7 @@ mod member;
 mod member_evaluation;
 mod position;
 mod reported_figure;
+mod residence_link;
 mod term;
 mod unit;
 mod unit_evaluation;
@@ -44,6 +45,7 @@ pub use member::*;
 pub use member_evaluation::*;
 pub use position::*;
 pub use reported_figure::*;
+pub use residence_link::*;
 pub use term::*;
 pub use unit::*;
 pub use unit_evaluation::*;
@@ -64,6 +66,7 @@ macro_rules! record_types {
             UnitEvaluation,
             ReportedFigure,
             Course,
+            ResidenceLink,
         }
     };
 }

@@ -177,7 +177,7 @@ pub fn stays(kind: &Kind) -> bool {
     kind.is_fixed("unit_id") && kind.name != "unit"
 }
 
-/// Whether the records of a type belong to cells only: members, and what belongs to the cell of its member.
+/// Whether the records of a type belong to cells only: members, links to a cell, and what belongs to the cell of its member.
 pub fn in_cells(kind: &Kind) -> bool {
-    kind.name == "member" || kind.needs().is_none()
+    matches!(kind.name, "member" | "residence_link") || kind.needs().is_none()
 }
