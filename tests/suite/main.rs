@@ -67,6 +67,7 @@ mod scope_changes;
 mod servers;
 mod sessions;
 mod starts;
+mod tasks;
 mod tls;
 mod tokens;
 mod units;

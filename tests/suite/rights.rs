@@ -48,6 +48,7 @@ fn table(kind: &str) -> [Access; 8] {
         "reported_figure" => [W(i), W(i), W(i), R(i), W(i), R(i), N, N],
         "course" => [W(i), W(i), R(i), N, W(i), R(i), N, N],
         "residence_link" => [W(s), R(s), W(s), N, W(p), N, N, N],
+        "assignment" => [W(p), R(p), W(p), N, N, N, N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

@@ -2,6 +2,7 @@
 //! rules; `store/registry.rs` lists them. `evaluation.rs` is what the two types of results share.
 
 mod course;
+mod assignment;
 mod evaluation;
 mod evaluation_round;
 mod evaluation_scheme;

@@ -5,6 +5,10 @@ use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensi
 use cell_records_types::accounts::Role;
 use cell_records_types::{Class, Course, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position};
 use cell_records_types::{RecordType, ReportedFigure, ResidenceLink, Term, Unit, UnitEvaluation};
+use cell_records_types::{
+    Assignment, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType,
+};
+use cell_records_types::{ReportedFigure, Term, Unit, UnitEvaluation};
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +86,7 @@ static TABLE: &[Row] = &[
     (ReportedFigure::NAME,   [write(I), write(I),           write(I), read(I),  write(I),           read(I), NONE,                NONE]),
     (Course::NAME,           [write(I), write(I),           read(I),  NONE,     write(I),           read(I), NONE,                NONE]),
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
+    (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.

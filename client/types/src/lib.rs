@@ -27,6 +27,7 @@ pub mod sync;
 pub mod text;
 
 mod course;
+mod assignment;
 mod evaluation_round;
 mod evaluation_scheme;
 mod member;
@@ -39,6 +40,7 @@ mod unit;
 mod unit_evaluation;
 
 pub use course::*;
+pub use assignment::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
 pub use member::*;
@@ -67,6 +69,7 @@ macro_rules! record_types {
             ReportedFigure,
             Course,
             ResidenceLink,
+            Assignment,
         }
     };
 }
