@@ -50,6 +50,7 @@ mod operator;
 mod outages;
 mod packages;
 mod pages;
+mod pledges;
 mod pull;
 mod push;
 mod push_refusals;

@@ -49,6 +49,7 @@ fn table(kind: &str) -> [Access; 8] {
         "course" => [W(i), W(i), R(i), N, W(i), R(i), N, N],
         "residence_link" => [W(s), R(s), W(s), N, W(p), N, N, N],
         "assignment" => [W(p), R(p), W(p), N, N, N, N, N],
+        "assignment" | "pledge" => [W(p), R(p), W(p), N, N, N, N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

@@ -8,6 +8,7 @@ mod evaluation_round;
 mod evaluation_scheme;
 mod member;
 mod member_evaluation;
+mod pledge;
 mod position;
 mod reported_figure;
 mod residence_link;

@@ -9,6 +9,8 @@ use cell_records_types::{
     Assignment, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType,
 };
 use cell_records_types::{ReportedFigure, Term, Unit, UnitEvaluation};
+use cell_records_types::{Assignment, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Pledge};
+use cell_records_types::{Position, RecordType, ReportedFigure, Term, Unit, UnitEvaluation};
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ static TABLE: &[Row] = &[
     (Course::NAME,           [write(I), write(I),           read(I),  NONE,     write(I),           read(I), NONE,                NONE]),
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
+    (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.

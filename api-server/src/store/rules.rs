@@ -10,7 +10,7 @@ use super::search::Search;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode, IN_THE_FUTURE, SUBJECT_ELSEWHERE};
-use cell_records_types::phrases::{MOVE, Words};
+use cell_records_types::phrases::{HAS, MOVE, Words};
 use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
 use cell_records_types::{Date, RecordType};
 use serde_json::Map;
@@ -140,6 +140,11 @@ impl<T> Change<'_, T> {
 pub fn called<T: RecordType>(field: &'static str) -> Words {
     let spec = T::FIELDS.iter().find(|spec| spec.name == field);
     spec.map_or_else(|| Words::plain(field), |spec| spec.label.into())
+}
+
+/// That a field has a value, for a text.
+pub fn has<T: RecordType>(field: &'static str, value: Words) -> Words {
+    HAS.of(called::<T>(field)).of(value)
 }
 
 /// From one code to another, for a text.

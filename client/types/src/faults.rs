@@ -92,6 +92,7 @@ fault_codes! {
     STEPS_FIXED "steps_fixed" "Only the dates of the steps can be corrected." "Chỉ sửa được ngày của các bước.";
     STATE_MOVED_ON "state_moved_on" "The record has moved on from its first state: it cannot be deleted." "Bản ghi đã chuyển khỏi trạng thái đầu: không xóa được.";
     OVERLAPS "overlaps" "Another record of the same person covers some of these days." "Trùng thời gian với bản ghi khác của cùng người.";
+    ONLY_WHERE "only_where" "Only where {}." "Chỉ có khi {}.";
     EXACTLY_ONE "exactly_one" "Give exactly one of {}." "Cần có đúng một trong: {}.";
     TRANSFER_OPEN "transfer_open" "The member has an open transfer already." "Đảng viên đang có hồ sơ chuyển sinh hoạt chưa hoàn thành.";
     MEMBER_MOVED "member_moved" "The member counts in another cell by now." "Đảng viên nay thuộc chi bộ khác.";

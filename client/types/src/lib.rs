@@ -32,6 +32,7 @@ mod evaluation_round;
 mod evaluation_scheme;
 mod member;
 mod member_evaluation;
+mod pledge;
 mod position;
 mod reported_figure;
 mod residence_link;
@@ -45,6 +46,7 @@ pub use evaluation_round::*;
 pub use evaluation_scheme::*;
 pub use member::*;
 pub use member_evaluation::*;
+pub use pledge::*;
 pub use position::*;
 pub use reported_figure::*;
 pub use residence_link::*;
@@ -70,6 +72,7 @@ macro_rules! record_types {
             Course,
             ResidenceLink,
             Assignment,
+            Pledge,
         }
     };
 }

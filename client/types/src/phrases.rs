@@ -164,6 +164,7 @@ phrases! {
     NUMBER_BETWEEN "a whole number from {} to {}" "số nguyên từ {} đến {}";
     YEAR_FROM "in {} or later" "năm {} trở đi";
     OR "{} or {}" "{} hoặc {}";
+    HAS "“{}” is {}" "“{}” là {}";
     ONE_OF "one of: {}" "một trong: {}";
     LIST_AT_MOST "a list of at most {}" "một danh sách có nhiều nhất {} phần tử";
     NAMES_AT_MOST "an object of at most {} names" "một đối tượng có nhiều nhất {} tên";
