@@ -63,6 +63,7 @@ mod reindex;
 mod replace;
 mod residence_links;
 mod rights;
+mod role_models;
 mod rules;
 mod scope_changes;
 mod servers;

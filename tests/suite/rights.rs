@@ -50,6 +50,7 @@ fn table(kind: &str) -> [Access; 8] {
         "residence_link" => [W(s), R(s), W(s), N, W(p), N, N, N],
         "assignment" => [W(p), R(p), W(p), N, N, N, N, N],
         "assignment" | "pledge" => [W(p), R(p), W(p), N, N, N, N, N],
+        "assignment" | "pledge" | "role_model" => [W(p), R(p), W(p), N, N, N, N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

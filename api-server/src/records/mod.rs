@@ -12,6 +12,7 @@ mod pledge;
 mod position;
 mod reported_figure;
 mod residence_link;
+mod role_model;
 mod term;
 mod unit;
 mod unit_evaluation;

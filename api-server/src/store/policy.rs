@@ -10,7 +10,7 @@ use cell_records_types::{
 };
 use cell_records_types::{ReportedFigure, Term, Unit, UnitEvaluation};
 use cell_records_types::{Assignment, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Pledge};
-use cell_records_types::{Position, RecordType, ReportedFigure, Term, Unit, UnitEvaluation};
+use cell_records_types::{Position, RecordType, ReportedFigure, RoleModel, Term, Unit, UnitEvaluation};
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,7 @@ static TABLE: &[Row] = &[
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
+    (RoleModel::NAME,        [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.

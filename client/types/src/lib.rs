@@ -36,6 +36,7 @@ mod pledge;
 mod position;
 mod reported_figure;
 mod residence_link;
+mod role_model;
 mod term;
 mod unit;
 mod unit_evaluation;
@@ -50,6 +51,7 @@ pub use pledge::*;
 pub use position::*;
 pub use reported_figure::*;
 pub use residence_link::*;
+pub use role_model::*;
 pub use term::*;
 pub use unit::*;
 pub use unit_evaluation::*;
@@ -73,6 +75,7 @@ macro_rules! record_types {
             ResidenceLink,
             Assignment,
             Pledge,
+            RoleModel,
         }
     };
 }
