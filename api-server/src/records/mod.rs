@@ -1,8 +1,8 @@
 //! The record types: one slice a file. A slice says which columns its type has, its filters and sorts, and its
 //! rules; `store/registry.rs` lists them. `evaluation.rs` is what the two types of results share.
 
-mod course;
 mod assignment;
+mod course;
 mod evaluation;
 mod evaluation_round;
 mod evaluation_scheme;

@@ -3,14 +3,7 @@
 
 use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensitive as S};
 use cell_records_types::accounts::Role;
-use cell_records_types::{Class, Course, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position};
-use cell_records_types::{RecordType, ReportedFigure, ResidenceLink, Term, Unit, UnitEvaluation};
-use cell_records_types::{
-    Assignment, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, RecordType,
-};
-use cell_records_types::{ReportedFigure, Term, Unit, UnitEvaluation};
-use cell_records_types::{Assignment, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Pledge};
-use cell_records_types::{Position, RecordType, ReportedFigure, RoleModel, Term, Unit, UnitEvaluation};
+use cell_records_types::*;
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,8 +26,8 @@ pub mod states;
 pub mod sync;
 pub mod text;
 
-mod course;
 mod assignment;
+mod course;
 mod evaluation_round;
 mod evaluation_scheme;
 mod member;
@@ -41,8 +41,8 @@ mod term;
 mod unit;
 mod unit_evaluation;
 
-pub use course::*;
 pub use assignment::*;
+pub use course::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
 pub use member::*;
