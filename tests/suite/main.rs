@@ -14,6 +14,7 @@ mod accounts;
 mod audit;
 mod bad_input;
 mod breaking;
+mod cadre_plans;
 mod cellsync;
 mod cellsync_match;
 mod client_examples;

@@ -15,7 +15,8 @@ on_both_engines! {
         let caller = server.granted(vec![over(Role::ExchangePeer, &ward.a), over(Role::CommitteeOffice, &ward.b)]).await;
         let reads = |role| move |kind: &str| policy::rights(role, kind).map(|rights| rights.reads);
         let (peer, office) = (reads(&Role::ExchangePeer), reads(&Role::CommitteeOffice));
-        for kind in KINDS.iter().filter(|kind| kind.name != "unit" && !stays(kind) && peer(kind.name).is_some()) {
+        let writes = |kind: &str| policy::rights(&Role::ExchangePeer, kind).is_some_and(|rights| rights.writes.is_some());
+        for kind in KINDS.iter().filter(|kind| kind.name != "unit" && !stays(kind) && writes(kind.name)) {
             let widens = office(kind.name) > peer(kind.name);
             let path = format!("/v1/{}/{}", kind.plural, ward.record(kind, &ward.a).await.id());
             let moved = caller.patch(&path, "*", json!({"unit_id": ward.b})).await;

@@ -51,6 +51,7 @@ fn table(kind: &str) -> [Access; 8] {
         "assignment" => [W(p), R(p), W(p), N, N, N, N, N],
         "assignment" | "pledge" => [W(p), R(p), W(p), N, N, N, N, N],
         "assignment" | "pledge" | "role_model" => [W(p), R(p), W(p), N, N, N, N, N],
+        "cadre_plan" => [W(i), W(i), N, R(i), R(i), N, N, N],
         other => panic!("settle who may do what with a {other}"),
     }
 }

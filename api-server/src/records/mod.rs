@@ -2,6 +2,7 @@
 //! rules; `store/registry.rs` lists them. `evaluation.rs` is what the two types of results share.
 
 mod assignment;
+mod cadre_plan;
 mod course;
 mod evaluation;
 mod evaluation_round;

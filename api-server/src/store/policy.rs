@@ -4,6 +4,8 @@
 use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensitive as S};
 use cell_records_types::accounts::Role;
 use cell_records_types::*;
+use cell_records_types::{CadrePlan, Class, Course, EvaluationRound, EvaluationScheme, Member, MemberEvaluation};
+use cell_records_types::{Position, RecordType, ReportedFigure, Term, Unit, UnitEvaluation};
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,7 @@ static TABLE: &[Row] = &[
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (RoleModel::NAME,        [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
+    (CadrePlan::NAME,        [write(I), write(I),           NONE,     read(I),  read(I),            NONE,    NONE,                NONE]),
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.

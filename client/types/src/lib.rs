@@ -27,6 +27,7 @@ pub mod sync;
 pub mod text;
 
 mod assignment;
+mod cadre_plan;
 mod course;
 mod evaluation_round;
 mod evaluation_scheme;
@@ -42,6 +43,7 @@ mod unit;
 mod unit_evaluation;
 
 pub use assignment::*;
+pub use cadre_plan::*;
 pub use course::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
@@ -76,6 +78,7 @@ macro_rules! record_types {
             Assignment,
             Pledge,
             RoleModel,
+            CadrePlan,
         }
     };
 }
