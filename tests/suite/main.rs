@@ -28,6 +28,7 @@ mod edge;
 mod evaluations;
 mod every_type;
 mod examples;
+mod exemptions;
 mod first_bodies;
 mod first_match;
 mod front;

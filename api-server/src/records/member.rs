@@ -2,7 +2,7 @@
 
 mod filters;
 
-use super::unit;
+use super::{exemption, unit};
 use crate::db::{Column, Type, Value};
 use crate::regulations::{ADMISSION_AGE_FROM, PROBATION_MONTHS};
 use crate::store::filter::{Filter, Test};
@@ -73,6 +73,7 @@ impl Slice for Member {
         Filter { name: "admission_from", field: "admission_date", test: Test::DateFrom("admission_date") },
         Filter { name: "admission_to", field: "admission_date", test: Test::DateTo("admission_date") },
         Filter { name: "at", field: "unit_since", test: Test::Own(&filters::STAY_AT) },
+        Filter { name: "exempt_at", field: exemption::FROM, test: Test::Own(&exemption::EXEMPT_AT) },
         Filter { name: "profile_number", field: "profile_number", test: Test::Own(&filters::PROFILE_NUMBER) },
         Filter { name: "personal_id", field: "personal_id", test: Test::Own(&filters::PERSONAL_ID) },
         Filter { name: "duplicates", field: "personal_id", test: Test::Own(&filters::DUPLICATES) },

@@ -7,6 +7,7 @@ mod course;
 mod evaluation;
 mod evaluation_round;
 mod evaluation_scheme;
+mod exemption;
 mod member;
 mod member_evaluation;
 mod pledge;

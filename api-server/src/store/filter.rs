@@ -11,7 +11,7 @@ use super::scope::{Scope, Units};
 use crate::db::{Id, Sql, Value};
 use crate::phrases;
 use cell_records_types::phrases::Words;
-use cell_records_types::{CodeList, Date, Label, PartialDate};
+use cell_records_types::{CodeList, Date, FieldSpec, Label, PartialDate};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -20,7 +20,8 @@ use uuid::Uuid;
 pub struct Filter {
     /// The parameter's name.
     pub name: &'static str,
-    /// The field that it asks about: it works only over the grants that may read it.
+    /// The field that it asks about: it works only over the grants that may read it. One of another type is named with that
+    /// type: `exemption.from`.
     pub field: &'static str,
     /// How its value is read and compared.
     pub test: Test,
@@ -72,6 +73,13 @@ impl Filter {
     pub fn takes_null(&self, kind: &Kind) -> bool {
         let is_optional = kind.field(self.field).is_some_and(|field| !field.required);
         is_optional && self.test.column().is_some() && !matches!(self.test, Test::Flag(_))
+    }
+
+    /// The field of another type that it asks about.
+    pub fn other(&self) -> Option<(&'static Kind, &'static FieldSpec)> {
+        let (kind, field) = self.field.split_once('.')?;
+        let kind = Kind::named(kind)?;
+        Some((kind, kind.field(field)?))
     }
 
     /// What people call it, in Vietnamese and English. `field` is the label of its field.

@@ -129,6 +129,11 @@ impl List {
         for field in fields {
             readable(self.kind, field)?;
         }
+        for (kind, field) in self.conditions.iter().filter_map(|condition| condition.filter.other()) {
+            if scope.units(kind, &[field]).is_empty() {
+                return Err(ListError::NotReadable(field.label.named(&format!("{}.{}", kind.name, field.name))));
+            }
+        }
         if let Some((kind, search)) = self.search().and_then(|search| search.other())
             && let Some(name) = kind.field(search.field)
         {

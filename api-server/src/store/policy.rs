@@ -82,6 +82,7 @@ static TABLE: &[Row] = &[
     (UnitEvaluation::NAME,   [write(S), write(S),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
     (ReportedFigure::NAME,   [write(I), write(I),           write(I), read(I),  write(I),           read(I), NONE,                NONE]),
     (Course::NAME,           [write(I), write(I),           read(I),  NONE,     write(I),           read(I), NONE,                NONE]),
+    (Exemption::NAME,        [write(S), read(S),            write(S), read(P),  NONE,               NONE,    NONE,                NONE]),
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),

@@ -31,6 +31,7 @@ mod cadre_plan;
 mod course;
 mod evaluation_round;
 mod evaluation_scheme;
+mod exemption;
 mod member;
 mod member_evaluation;
 mod pledge;
@@ -47,6 +48,7 @@ pub use cadre_plan::*;
 pub use course::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
+pub use exemption::*;
 pub use member::*;
 pub use member_evaluation::*;
 pub use pledge::*;
@@ -74,6 +76,7 @@ macro_rules! record_types {
             UnitEvaluation,
             ReportedFigure,
             Course,
+            Exemption,
             ResidenceLink,
             Assignment,
             Pledge,

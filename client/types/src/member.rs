@@ -370,6 +370,8 @@ filters! {
         admission_to: Option<PartialDate>,
         /// With the query's unit: by the unit that they belonged to on this day.
         at: Option<Date>,
+        /// Exempt from activity on this day.
+        exempt_at: Option<Date>,
         /// With this profile number.
         profile_number: Option<String>,
         /// With this personal id.

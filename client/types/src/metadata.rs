@@ -234,7 +234,8 @@ pub struct FilterInfo {
     pub label_en: String,
     /// What it asks, in English.
     pub description: String,
-    /// The field that it asks about: it works only over the grants that read it.
+    /// The field that it asks about: it works only over the grants that read it. A field of another type is named with that
+    /// type: `exemption.from`.
     pub field: String,
     /// What its value looks like.
     pub value: ValueInfo,

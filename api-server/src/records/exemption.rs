@@ -1,0 +1,193 @@
+//! `exemption`: columns, filters and rules (docs/DOMAIN.md, Exemptions).
+
+use crate::db::{Column, Sql, Type, Value};
+use crate::regulations::EXEMPTION_REVIEW_MONTHS;
+use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes, Test, in_units};
+use crate::store::moves::Move;
+use crate::store::policy::OFFICE_CELL;
+use crate::store::registry::{Kind, Sort};
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, OVERLAPS, REQUIRED, SUBJECT_ELSEWHERE};
+use cell_records_types::states::Stated;
+use cell_records_types::{Date, Exemption, ExemptionReason, ExemptionState, Label, MemberStatus, RecordType};
+
+/// The field that says from when a member is exempt, as filters of other types name it.
+pub const FROM: &str = "exemption.from";
+
+/// `at`: those that hold.
+static HOLDING: Own = Own {
+    label: Some(ON_A_DAY),
+    takes: Takes::Day,
+    description: "Granted, ended since perhaps, and holding on this date.",
+    finds_few: false,
+    asks_unit: false,
+    condition: |asked| holding("t", asked),
+};
+
+/// `exempt_at` of members: those whom an exemption that the caller sees covers.
+pub static EXEMPT_AT: Own = Own {
+    label: Some(Label { vi: "Được miễn sinh hoạt tại ngày", en: "Exempt on the day" }),
+    takes: Takes::Day,
+    description: "Exempt from activity on this date, by an `exemption` that the caller reads.",
+    finds_few: false,
+    asks_unit: false,
+    condition: |asked| {
+        let mut sql =
+            Sql::new("EXISTS (SELECT 1 FROM exemptions AS e WHERE e.member_id = t.id AND e.deleted_at IS NULL AND ");
+        sql.append(holding("e", asked));
+        if let Some(kind) = Kind::named(Exemption::NAME) {
+            let fields: Vec<_> = kind.field("from").into_iter().collect();
+            in_units(&mut sql, "e.unit_id", &asked.scope.units(kind, &fields));
+        }
+        // So PostgreSQL asks for each member that it examines, and does not read all exemptions first.
+        sql.text(" LIMIT 1 OFFSET 0)")
+    },
+};
+
+/// That the exemption in a row holds on the day that is asked for.
+fn holding(row: &str, asked: &FilterInput<'_>) -> Sql {
+    Sql::new(format!("({row}.state IN ('granted', 'ended') AND {row}.from_date <= "))
+        .bind(asked.value())
+        .text(format!(" AND ({row}.to_date IS NULL OR {row}.to_date > "))
+        .bind(asked.value())
+        .text("))")
+}
+
+impl Slice for Exemption {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("member_id", Type::Id),
+        Column::new("reason_code", Type::Text),
+        Column::new("state", Type::Text),
+        Column::new("since", Type::Text),
+        Column::new("from_date", Type::Text),
+        Column::new("to_date", Type::Text),
+        Column::new("review_due_on", Type::Text),
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter::code("state", &ExemptionState::LIST),
+        Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") },
+        Filter { name: "since_to", field: "steps", test: Test::DateTo("since") },
+        Filter::reference("member_id", "member"),
+        Filter::code("reason_code", &ExemptionReason::LIST),
+        Filter { name: "at", field: "from", test: Test::Own(&HOLDING) },
+        Filter { name: "review_due_to", field: "review_due_on", test: Test::DateTo("review_due_on") },
+    ];
+    const SORTS: &'static [Sort] = &[Sort::narrow("since", &["since"]).of("steps")];
+    const UNIT_INDEX: &'static [&'static str] = &["since"];
+    const UNIT_OF: &'static [&'static str] = &["member_id"];
+    const FIXED: &'static [&'static str] = &["member_id"];
+    const DEFAULTS: &'static [Default] = &[("from", None), ("review_due_on", None)];
+    const MOVES: &'static [Move] = &[
+        Move::new(&["requested"], "granted", OFFICE_CELL),
+        Move::new(&["requested"], "rejected", OFFICE_CELL).with_reason(),
+        Move::new(&["granted"], "ended", OFFICE_CELL),
+    ];
+
+    fn columns(&self) -> Vec<Value> {
+        let text = |date: Option<Date>| date.map(|date| date.to_string()).into();
+        vec![
+            self.member_id.id().into(),
+            self.reason_code.as_ref().map(|reason| reason.code().to_owned()).into(),
+            self.state.code().into(),
+            self.since().map_or_else(String::new, |since| since.to_string()).into(),
+            text(self.from),
+            text(self.to),
+            text(self.review_due_on),
+        ]
+    }
+
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        complete(change);
+        let exemption = &change.after;
+        if change.action == Action::Create && exemption.reason_code.is_none() {
+            verdict.fault("reason_code", &REQUIRED);
+        }
+        let member = set.target(&exemption.member_id);
+        change.made_at(member.as_ref().map(|member| member.unit_id), verdict);
+        let counts = |status: &Option<MemberStatus>| status.as_ref().is_none_or(MemberStatus::counts_on_strength);
+        if change.before.is_none() && !change.importing && member.is_some_and(|member| !counts(&member.status)) {
+            verdict.fault("member_id", &SUBJECT_ELSEWHERE);
+        }
+        dates(exemption, set, verdict);
+        let others = |other: &Exemption| meet(exemption, other);
+        if exemption.state.was_granted()
+            && set.others::<Exemption>(of_member(exemption), exemption.id).any(|other| others(&other))
+        {
+            verdict.fault("from", &OVERLAPS);
+        }
+    }
+}
+
+fn of_member(exemption: &Exemption) -> Lookup {
+    Lookup::of::<Exemption>([("member_id", exemption.member_id.id().into())])
+}
+
+/// Whether two exemptions that were granted hold on the same day.
+fn meet(one: &Exemption, other: &Exemption) -> bool {
+    let begins_in_time =
+        |one: &Exemption, other: &Exemption| other.to.is_none_or(|to| one.from.is_some_and(|from| from < to));
+    let is_empty = |one: &Exemption| one.from == one.to;
+    other.state.was_granted()
+        && !is_empty(one)
+        && !is_empty(other)
+        && begins_in_time(one, other)
+        && begins_in_time(other, one)
+}
+
+/// When the cell decided it.
+fn granted_on(exemption: &Exemption) -> Option<Date> {
+    let steps = exemption.steps.iter().flat_map(|steps| steps.iter());
+    steps.rev().find(|step| step.state == ExemptionState::Granted).map(|step| step.on)
+}
+
+/// When it is to be reviewed if nothing else is said.
+fn next_review(exemption: &Exemption) -> Option<Date> {
+    let last = exemption.reviewed_on.as_ref().and_then(|reviews| reviews.last()).copied().or(exemption.from)?;
+    Some(last.plus_months(EXEMPTION_REVIEW_MONTHS.on(last)))
+}
+
+fn complete(change: &mut Change<'_, Exemption>) {
+    let stepped = change.changed(|exemption| exemption.state.clone());
+    let due_sent = change.sent("review_due_on");
+    // What was computed follows what it was computed from.
+    let computed_due = !due_sent && change.before.is_some_and(|before| before.review_due_on == next_review(before));
+    let exemption = &mut change.after;
+    if exemption.state.was_granted() && exemption.from.is_none() {
+        exemption.from = granted_on(exemption);
+    }
+    match exemption.state {
+        ExemptionState::Granted if computed_due || exemption.review_due_on.is_none() => {
+            exemption.review_due_on = next_review(exemption);
+        }
+        ExemptionState::Ended if stepped => {
+            // One that ends before it began holds on no day.
+            let end = exemption.since().max(exemption.from);
+            exemption.to = exemption.to.or(end).min(end);
+            if !due_sent {
+                exemption.review_due_on = None;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn dates(exemption: &Exemption, set: &WriteSet, verdict: &mut Verdict) {
+    let (from, to) = (("from", exemption.from), ("to", exemption.to));
+    match exemption.from {
+        Some(day) if exemption.state != ExemptionState::Ended => verdict.ends_after::<Exemption>(to, ("from", day)),
+        _ => verdict.not_before::<Exemption>(to, from),
+    }
+    let mut last = from;
+    for (index, review) in exemption.reviewed_on.iter().flat_map(|reviews| reviews.iter()).enumerate() {
+        let at = format!("reviewed_on/{index}");
+        if last.1.is_some_and(|last| *review < last) {
+            verdict.fault_about(&at, &DATES_OUT_OF_ORDER, rules::called::<Exemption>(last.0));
+        }
+        verdict.not_after_today(&at, Some(*review), set);
+        last = ("reviewed_on", Some(*review));
+    }
+}
