@@ -11,6 +11,7 @@ mod support;
 
 mod account_versions;
 mod accounts;
+mod admissions;
 mod audit;
 mod bad_input;
 mod breaking;

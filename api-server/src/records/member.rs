@@ -19,7 +19,8 @@ use cell_records_types::phrases::{COUNTED_FROM_ANOTHER_DAY, YEAR_FROM};
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::{fold, name_key, words_key};
 use cell_records_types::{
-    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PoliticalTheoryLevel, Position, Sex, Stay, StayVia,
+    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PartialDate, PersonalId, PoliticalTheoryLevel,
+    Position, Sex, Stay, StayVia,
 };
 use serde_json::Map;
 use uuid::Uuid;
@@ -159,7 +160,8 @@ impl Slice for Member {
         if change.sent("personal_id")
             || (reads(change.after.unit_id) && change.before.is_none_or(|before| reads(before.unit_id)))
         {
-            number_fits(&change.after, verdict);
+            let member = &change.after;
+            number_fits(member.personal_id.as_ref(), member.birth_date, &member.sex, verdict);
         }
         membership(change, verdict, set);
         stays(&change.after, set, verdict);
@@ -169,7 +171,8 @@ impl Slice for Member {
     }
 }
 
-fn status(member: &Member) -> MemberStatus {
+/// The status of a member.
+pub fn status(member: &Member) -> MemberStatus {
     member.status.clone().unwrap_or(MemberStatus::Probationary)
 }
 
@@ -258,13 +261,18 @@ fn age_counts_from(member: &Member) -> Date {
     member.admission_decision_date.unwrap_or(member.admission_date)
 }
 
-fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
-    if member.birth_date.year < FIRST_BIRTH_YEAR {
+/// A birth date of somebody in these records.
+pub fn is_born(birth: PartialDate, set: &WriteSet, verdict: &mut Verdict) {
+    if birth.year < FIRST_BIRTH_YEAR {
         verdict.fault_about("birth_date", &OUT_OF_RANGE, YEAR_FROM.with(FIRST_BIRTH_YEAR));
     }
-    if member.birth_date.earliest() > set.today {
+    if birth.earliest() > set.today {
         verdict.fault("birth_date", &IN_THE_FUTURE);
     }
+}
+
+fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
+    is_born(member.birth_date, set, verdict);
     if member.admission_date > set.today {
         verdict.fault("admission_date", &IN_THE_FUTURE);
     }
@@ -289,23 +297,22 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     }
 }
 
-/// Whether the personal number fits what it is made from.
-fn number_fits(member: &Member, verdict: &mut Verdict) {
-    if let Some(number) = member.personal_id.as_deref() {
-        // Century and sex are in the fourth digit, the year in the next two.
-        let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
-        if let (Some(code), Some(year)) = (part(3, 4), part(4, 6)) {
-            if 1900 + 100 * (code / 2) + year != member.birth_date.year {
-                verdict.warn_about("personal_id", &ID_MISMATCH, rules::called::<Member>("birth_date"));
-            }
-            let fits = match member.sex {
-                Sex::Male => code % 2 == 0,
-                Sex::Female => code % 2 == 1,
-                Sex::Unspecified | Sex::Unknown(_) => true,
-            };
-            if !fits {
-                verdict.warn_about("personal_id", &ID_MISMATCH, rules::called::<Member>("sex"));
-            }
+/// Whether a personal number fits what it is made from.
+pub fn number_fits(number: Option<&PersonalId>, birth: PartialDate, sex: &Sex, verdict: &mut Verdict) {
+    let Some(number) = number else { return };
+    // Century and sex are in the fourth digit, the year in the next two.
+    let part = |from: usize, to: usize| number.get(from..to).and_then(|part| part.parse::<i16>().ok());
+    if let (Some(code), Some(year)) = (part(3, 4), part(4, 6)) {
+        if 1900 + 100 * (code / 2) + year != birth.year {
+            verdict.warn_about("personal_id", &ID_MISMATCH, rules::called::<Member>("birth_date"));
+        }
+        let fits = match sex {
+            Sex::Male => code % 2 == 0,
+            Sex::Female => code % 2 == 1,
+            Sex::Unspecified | Sex::Unknown(_) => true,
+        };
+        if !fits {
+            verdict.warn_about("personal_id", &ID_MISMATCH, rules::called::<Member>("sex"));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The record types: one slice a file. A slice says which columns its type has, its filters and sorts, and its
 //! rules; `store/registry.rs` lists them. `evaluation.rs` is what the two types of results share.
 
+mod admission;
 mod assignment;
 mod cadre_plan;
 mod course;

@@ -84,6 +84,7 @@ static TABLE: &[Row] = &[
     (Course::NAME,           [write(I), write(I),           read(I),  NONE,     write(I),           read(I), NONE,                NONE]),
     (Exemption::NAME,        [write(S), read(S),            write(S), read(P),  NONE,               NONE,    NONE,                NONE]),
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
+    (Admission::NAME,        [write(S), write(S),           write(S), read(P),  NONE,               NONE,    NONE,                NONE]),
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (RoleModel::NAME,        [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),

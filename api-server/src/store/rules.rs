@@ -216,7 +216,12 @@ impl Verdict {
 
     /// Adds a fault of the step itself, whatever the pointers of fields begin with.
     pub fn fault_of_step(&mut self, code: &'static FaultCode) {
-        self.faults.push(Fault::new("/to", code));
+        self.fault_of_step_about(code, Words::default());
+    }
+
+    /// Adds a fault of the step itself, with what its text names.
+    pub fn fault_of_step_about(&mut self, code: &'static FaultCode, argument: impl Into<Words>) {
+        self.faults.push(Fault::new("/to", code).about(argument));
     }
 
     /// Adds a warning about the step itself, with what its text names.

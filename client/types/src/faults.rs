@@ -121,7 +121,7 @@ fault_codes! {
     FEW_OFFICIAL_MEMBERS "few_official_members" "An active cell has fewer than 3 official members." "Chi bộ đang hoạt động có dưới 3 đảng viên chính thức.";
     ID_MISMATCH "id_mismatch" "The number does not match “{}”." "Số định danh không khớp với “{}”.";
     UNDER_AGE "under_age" "Admitted before the age of 18." "Được kết nạp trước 18 tuổi.";
-    SHORT_PROBATION "short_probation" "Less than 12 months between admission and official date." "Từ ngày vào Đảng đến ngày chính thức chưa đủ 12 tháng.";
+    SHORT_PROBATION "short_probation" "The probation is shorter than 12 months." "Thời gian dự bị chưa đủ 12 tháng.";
     STILL_COUNTED "still_counted" "With this status the member is still counted." "Với tình trạng này, đảng viên vẫn được tính vào đảng số.";
     OPEN_POSITIONS "open_positions" "The member still holds open positions." "Đảng viên còn giữ chức vụ chưa kết thúc.";
     NOT_A_MEMBER_HERE "not_a_member_here" "The office holder is a member of another cell." "Người giữ chức vụ thuộc chi bộ khác.";

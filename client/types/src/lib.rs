@@ -26,6 +26,7 @@ pub mod states;
 pub mod sync;
 pub mod text;
 
+mod admission;
 mod assignment;
 mod cadre_plan;
 mod course;
@@ -43,6 +44,7 @@ mod term;
 mod unit;
 mod unit_evaluation;
 
+pub use admission::*;
 pub use assignment::*;
 pub use cadre_plan::*;
 pub use course::*;
@@ -78,6 +80,7 @@ macro_rules! record_types {
             Course,
             Exemption,
             ResidenceLink,
+            Admission,
             Assignment,
             Pledge,
             RoleModel,

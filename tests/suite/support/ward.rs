@@ -177,7 +177,8 @@ pub fn stays(kind: &Kind) -> bool {
     kind.is_fixed("unit_id") && kind.name != "unit"
 }
 
-/// Whether the records of a type belong to cells only: members, links to a cell, and what belongs to the cell of its member.
+/// Whether the records of a type belong to cells only: members, links to a cell, admissions, and what belongs to the cell of its
+/// member.
 pub fn in_cells(kind: &Kind) -> bool {
-    matches!(kind.name, "member" | "residence_link") || kind.needs().is_none()
+    matches!(kind.name, "member" | "residence_link" | "admission") || kind.needs().is_none()
 }

@@ -1,0 +1,252 @@
+//! `admission`: columns, filters, moves and rules (docs/DOMAIN.md, Admissions).
+
+mod member;
+
+use super::{member as members, unit};
+use crate::db::{Column, Sql, Type, Value};
+use crate::regulations::{ADMISSION_AGE_FROM, ADMISSION_AGE_TO, PROBATION_MONTHS};
+use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
+use crate::store::moves::Move;
+use crate::store::policy::{OFFICE, OFFICE_CELL, OFFICE_LEAD, WRITERS};
+use crate::store::registry::Sort;
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
+use crate::store::search::Search;
+use crate::store::write_set::{Lookup, WriteSet};
+use cell_records_types::faults::{
+    OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE, REQUIRED, SHORT_PROBATION, STATE_MOVE_NOT_ALLOWED, UNDER_AGE,
+};
+use cell_records_types::phrases::{NUMBER_BETWEEN, Words};
+use cell_records_types::states::Stated;
+use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
+use cell_records_types::text::name_key;
+use cell_records_types::{Admission, AdmissionState, Date, Label};
+
+/// What is known of the person, besides name, sex and birth date: it goes to the member's record.
+const PARTICULARS: &[&str] = &[
+    "native_place",
+    "permanent_residence",
+    "current_residence",
+    "phone",
+    "email",
+    "education_general",
+    "education_level",
+    "political_theory_level",
+    "professional_qualification",
+    "occupation_current",
+    "ethnicity",
+    "religion",
+    "personal_id",
+];
+
+/// `proposed_from`, `proposed_to`: when it was last proposed to the higher level.
+static PROPOSED_FROM: Own = Own {
+    label: Some(Label { vi: "Đề nghị cấp trên (từ)", en: "Proposed to the higher level (from)" }),
+    description: "Last proposed to the higher level at or after this date, month or year.",
+    ..proposed(|asked| Sql::new("t.proposed_on >= ").bind(asked.value()))
+};
+static PROPOSED_TO: Own = Own {
+    label: Some(Label { vi: "Đề nghị cấp trên (đến)", en: "Proposed to the higher level (to)" }),
+    description: "Last proposed to the higher level at or before this date, month or year.",
+    ..proposed(|asked| {
+        let Value::Text(Some(date)) = asked.value() else { return Sql::new("FALSE") };
+        // A partial date comes before the days that it holds.
+        Sql::new("t.proposed_on <= ").bind(format!("{date}~"))
+    })
+};
+
+const fn proposed(condition: fn(&FilterInput<'_>) -> Sql) -> Own {
+    Own { label: None, takes: Takes::PartialDate, description: "", finds_few: false, asks_unit: false, condition }
+}
+
+impl Slice for Admission {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("name_key", Type::Text),
+        Column::new("birth_date", Type::Text),
+        Column::new("state", Type::Text),
+        Column::new("since", Type::Text),
+        Column::new("proposed_on", Type::Text),
+        Column::new("ceremony_on", Type::Text),
+        Column::new("probation_ends_on", Type::Text),
+        Column::new("member_id", Type::Id),
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter::code("state", &AdmissionState::LIST),
+        Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") },
+        Filter { name: "since_to", field: "steps", test: Test::DateTo("since") },
+        Filter { name: "proposed_from", field: "steps", test: Test::Own(&PROPOSED_FROM) },
+        Filter { name: "proposed_to", field: "steps", test: Test::Own(&PROPOSED_TO) },
+        Filter { name: "ceremony_from", field: "ceremony_on", test: Test::DateFrom("ceremony_on") },
+        Filter { name: "ceremony_to", field: "ceremony_on", test: Test::DateTo("ceremony_on") },
+        Filter { name: "probation_ends_to", field: "probation_ends_on", test: Test::DateTo("probation_ends_on") },
+        Filter::reference("member_id", "member"),
+    ];
+    const SORTS: &'static [Sort] =
+        &[Sort::indexed("full_name", &["name_key", "birth_date"]), Sort::narrow("since", &["since"]).of("steps")];
+    const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
+    const SEARCH: Option<Search> = Some(Search::own("full_name", &["name_key"], false));
+    const DEFAULTS: &'static [Default] = &[("probation_ends_on", None), ("official_on", None)];
+    const MOVES: &'static [Move] = &[
+        Move::new(&["listed"], "cell_proposed", OFFICE_CELL).needs(&[
+            "application_on",
+            "profile_verified_on",
+            "introducers",
+        ]),
+        Move::new(&["cell_proposed"], "committee_proposed", OFFICE_LEAD),
+        Move::new(&["cell_proposed", "committee_proposed"], "listed", OFFICE_LEAD).with_reason(),
+        Move::new(&["committee_proposed"], "approved", OFFICE_LEAD).needs(&["decision_number", "decision_on"]),
+        Move::new(&["approved"], "admitted", OFFICE)
+            .needs(&["ceremony_on"])
+            .makes_member(member::joins)
+            .clears(PARTICULARS),
+        Move::new(&["admitted"], "recognition_proposed", OFFICE_CELL),
+        Move::new(&["recognition_proposed"], "recognised", OFFICE).changes_member(member::becomes_official),
+        Move::new(&["recognition_proposed"], "not_recognised", OFFICE).with_reason().changes_member(member::is_removed),
+        Move::new(&["listed", "cell_proposed", "committee_proposed", "approved"], "closed", WRITERS).with_reason(),
+        Move::new(&["admitted", "recognition_proposed"], "closed", OFFICE).with_reason(),
+    ];
+
+    fn columns(&self) -> Vec<Value> {
+        let text = |date: Option<Date>| date.map(|date| date.to_string());
+        let mut steps = self.steps.iter().flat_map(|steps| steps.iter()).rev();
+        let proposed = steps.find(|step| step.state == AdmissionState::CommitteeProposed);
+        vec![
+            name_key(&self.full_name).into(),
+            self.birth_date.to_string().into(),
+            self.state.code().into(),
+            text(self.since()).unwrap_or_default().into(),
+            text(proposed.map(|step| step.on)).into(),
+            text(self.ceremony_on).into(),
+            text(self.probation_ends_on).into(),
+            self.member_id.as_ref().and_then(|member| member.id()).into(),
+        ]
+    }
+
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        complete(change);
+        let admission = &change.after;
+        if change.action == Action::Create || change.changed(|admission| admission.unit_id) {
+            unit::must_be_a_cell(admission.unit_id, set, verdict);
+        }
+        members::is_born(admission.birth_date, set, verdict);
+        members::number_fits(admission.personal_id.as_ref(), admission.birth_date, &admission.sex, verdict);
+        dates(admission, set, verdict);
+        age(admission, verdict);
+        votes(admission, verdict);
+        if change.importing {
+            return;
+        }
+        duplicates(change, set, verdict);
+        if let Some(before) = change.before.filter(|before| before.state != admission.state) {
+            step(before, admission, set, verdict);
+        }
+    }
+}
+
+/// The default dates. A probation that was computed follows the ceremony; once the member is official it does no more, for
+/// the member's record has the date that followed.
+fn complete(change: &mut Change<'_, Admission>) {
+    let is_recognised = change.after.state == AdmissionState::Recognised;
+    let was_computed = !change.sent("probation_ends_on")
+        && change.before.is_some_and(|before| before.probation_ends_on == probation_ends(before.ceremony_on));
+    let admission = &mut change.after;
+    if was_computed && !is_recognised {
+        admission.probation_ends_on = None;
+    }
+    admission.probation_ends_on = admission.probation_ends_on.or_else(|| probation_ends(admission.ceremony_on));
+    if is_recognised {
+        admission.official_on = admission.official_on.or(admission.probation_ends_on);
+    }
+}
+
+fn probation_ends(ceremony: Option<Date>) -> Option<Date> {
+    ceremony.map(|ceremony| ceremony.plus_months(PROBATION_MONTHS.on(ceremony)))
+}
+
+fn dates(admission: &Admission, set: &WriteSet, verdict: &mut Verdict) {
+    for (field, date) in [
+        ("application_on", admission.application_on),
+        ("profile_verified_on", admission.profile_verified_on),
+        ("mass_org_opinion_on", admission.mass_org_opinion_on),
+        ("residence_opinion_on", admission.residence_opinion_on),
+        ("decision_on", admission.decision_on),
+        ("ceremony_on", admission.ceremony_on),
+        ("official_on", admission.official_on),
+    ] {
+        verdict.not_after_today(field, date, set);
+    }
+    let ceremony = ("ceremony_on", admission.ceremony_on);
+    verdict.not_before::<Admission>(ceremony, ("decision_on", admission.decision_on));
+    verdict.not_before::<Admission>(("probation_ends_on", admission.probation_ends_on), ceremony);
+    verdict.not_before::<Admission>(("official_on", admission.official_on), ceremony);
+}
+
+fn age(admission: &Admission, verdict: &mut Verdict) {
+    let Some(ceremony) = admission.ceremony_on else { return };
+    if ceremony < admission.birth_date.earliest().plus_years(ADMISSION_AGE_FROM.on(ceremony)) {
+        verdict.warn("ceremony_on", &UNDER_AGE);
+    }
+    if ceremony > admission.birth_date.latest().plus_years(ADMISSION_AGE_TO.on(ceremony)) {
+        verdict.warn("ceremony_on", &OVER_AGE);
+    }
+}
+
+fn votes(admission: &Admission, verdict: &mut Verdict) {
+    for (field, vote) in [
+        ("cell_vote", &admission.cell_vote),
+        ("committee_vote", &admission.committee_vote),
+        ("recognition_vote", &admission.recognition_vote),
+    ] {
+        let Some(vote) = vote else { continue };
+        if vote.r#for < 0 || vote.r#for > vote.total {
+            verdict.fault_about(&format!("{field}/for"), &OUT_OF_RANGE, NUMBER_BETWEEN.with(0).with(vote.total.max(0)));
+        }
+    }
+}
+
+fn identity(admission: &Admission) -> (String, String) {
+    (name_key(&admission.full_name), admission.birth_date.to_string())
+}
+
+/// Warns of admissions of the same name and birth date, as far as the caller sees them.
+fn duplicates(change: &Change<'_, Admission>, set: &WriteSet, verdict: &mut Verdict) {
+    if !change.changed(identity) {
+        return;
+    }
+    let admission = &change.after;
+    let (name, birth) = identity(admission);
+    let namesakes = Lookup::of::<Admission>([("name_key", name.into()), ("birth_date", birth.into())]).few();
+    let others = set.others::<Admission>(namesakes, admission.id);
+    let seen = others.filter(|other| change.may_learn("admission", other.unit_id, "full_name")).take(MAX_CANDIDATES);
+    if seen.inspect(|other| verdict.candidate(other.id, other.version, MatchBy::NameBirth)).count() > 0 {
+        verdict.warn("full_name", &POSSIBLE_DUPLICATE);
+    }
+}
+
+/// What a step needs that no row of the table says.
+fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut Verdict) {
+    let Some(on) = admission.since() else { return };
+    match admission.state {
+        AdmissionState::CellProposed => {
+            if admission.introducers.as_ref().is_some_and(|introducers| introducers.is_empty()) {
+                verdict.fault("introducers", &REQUIRED);
+            }
+        }
+        AdmissionState::RecognitionProposed => {
+            if admission.probation_ends_on.is_some_and(|end| on < end) {
+                verdict.warn_of_step(&SHORT_PROBATION, Words::default());
+            }
+        }
+        AdmissionState::Closed => {
+            // A member who is here goes on to be recognised, or not.
+            let member = admission.member_id.as_ref().and_then(|member| set.target(member));
+            if member.is_some_and(|member| !members::status(&member).has_left()) {
+                let words = rules::moved(before.state.words(), admission.state.words());
+                verdict.fault_of_step_about(&STATE_MOVE_NOT_ALLOWED, words);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,42 @@
+//! What the steps of an admission do to the member.
+
+use super::{PARTICULARS, probation_ends};
+use crate::store::moves::{MemberWrite, Moved, text};
+use cell_records_types::{Date, MemberStatus};
+use serde_json::{Map, Value};
+
+/// What the member's record has too, and stays in that of the admission.
+const KEPT: &[&str] = &["full_name", "sex", "birth_date", "introducers", "readmission_of"];
+
+/// `admitted`: makes the member of what is known of the person.
+pub fn joins(moved: &Moved<'_>) -> Option<MemberWrite> {
+    let ceremony = moved.fields.get("ceremony_on")?;
+    let known = KEPT.iter().chain(PARTICULARS);
+    let mut member: Map<String, Value> =
+        known.filter_map(|name| Some(((*name).to_owned(), moved.fields.get(*name)?.clone()))).collect();
+    let mut set = |name: &str, value: Option<&Value>| {
+        member.extend(value.map(|value| (name.to_owned(), value.clone())));
+    };
+    set("unit_id", Some(&moved.unit.to_string().into()));
+    set("admission_date", Some(ceremony));
+    set("unit_since", Some(ceremony));
+    set("admission_decision_date", moved.fields.get("decision_on"));
+    set("occupation_at_admission", moved.fields.get("occupation_current"));
+    Some(MemberWrite::Create(member))
+}
+
+/// `recognised`: the member is official, from the day that the admission names or else from the end of the probation.
+pub fn becomes_official(moved: &Moved<'_>) -> Option<MemberWrite> {
+    let date = |name: &str| text(moved.fields, name).and_then(|date| date.parse::<Date>().ok());
+    let official = date("official_on").or(date("probation_ends_on")).or(probation_ends(date("ceremony_on")))?;
+    Some(MemberWrite::Update(fields(&MemberStatus::Official, "official_date", official)))
+}
+
+/// `not_recognised`: the member is removed from the list.
+pub fn is_removed(moved: &Moved<'_>) -> Option<MemberWrite> {
+    Some(MemberWrite::Update(fields(&MemberStatus::Removed, "left_on", moved.on)))
+}
+
+fn fields(status: &MemberStatus, name: &str, date: Date) -> Map<String, Value> {
+    [("status".to_owned(), status.code().into()), (name.to_owned(), date.to_string().into())].into_iter().collect()
+}
