@@ -25,6 +25,7 @@ mod cookies;
 mod courses;
 mod crash;
 mod cursors;
+mod discipline;
 mod edge;
 mod evaluations;
 mod every_type;

@@ -38,7 +38,8 @@ on_both_engines! {
         ward.office.patch(&path, own.etag(), json!({"member_id": null, "kind": "ethical_standards"})).await
             .faults(&[("/member_id", "is_fixed"), ("/kind", "is_fixed")]);
         let of_ward = post(pledge("follow_example", json!({"unit_id": ward.ward}))).await.is(201);
-        ward.office.patch(&format!("/v1/pledges/{}", of_ward.id()), "*", json!({"member_id": member})).await.faults(&[("/member_id", "is_fixed")]);
+        let other = ward.member(&ward.a).await;
+        ward.office.patch(&format!("/v1/pledges/{}", of_ward.id()), "*", json!({"member_id": other})).await.faults(&[("/member_id", "is_fixed")]);
     }
 
     async fn each_kind_of_pledge_needs_what_it_is_about(server: empty) {

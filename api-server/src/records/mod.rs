@@ -5,6 +5,7 @@ mod admission;
 mod assignment;
 mod cadre_plan;
 mod course;
+mod disciplinary_action;
 mod evaluation;
 mod evaluation_round;
 mod evaluation_scheme;

@@ -89,6 +89,7 @@ static TABLE: &[Row] = &[
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (RoleModel::NAME,        [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (CadrePlan::NAME,        [write(I), write(I),           NONE,     read(I),  read(I),            NONE,    NONE,                NONE]),
+    (DisciplinaryAction::NAME, [NONE,   write(S),           read(S),  write(S), NONE,               NONE,    NONE,                NONE]),
 ];
 
 /// What a role may do with a type; nothing when it does not see the type.

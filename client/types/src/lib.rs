@@ -30,6 +30,7 @@ mod admission;
 mod assignment;
 mod cadre_plan;
 mod course;
+mod disciplinary_action;
 mod evaluation_round;
 mod evaluation_scheme;
 mod exemption;
@@ -48,6 +49,7 @@ pub use admission::*;
 pub use assignment::*;
 pub use cadre_plan::*;
 pub use course::*;
+pub use disciplinary_action::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
 pub use exemption::*;
@@ -85,6 +87,7 @@ macro_rules! record_types {
             Pledge,
             RoleModel,
             CadrePlan,
+            DisciplinaryAction,
         }
     };
 }
