@@ -111,6 +111,33 @@ on_both_engines! {
         assert_eq!((&same.body["scheme_id"], &same.body["opened_on"]), (&json!(ward.scheme), &json!("2014-11-01")));
     }
 
+    async fn why_a_member_was_not_evaluated_is_given_and_read_by_who_reads_sensitive_fields(server: empty) {
+        let ward = server.ward().await;
+        let (round, person) = (ward.round().await, ward.member(&ward.a).await);
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        let post = |caller: &Caller, fields: Value| {
+            let mut body = json!({"round_id": round, "member_id": person, "excluded": true});
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            caller.post("/v1/member_evaluations", body)
+        };
+        post(&secretary, json!({"excluded_reason": "absent"})).await.faults(&[("/excluded_reason", "field_not_writable")]);
+        let path = format!("/v1/member_evaluations/{}", post(&secretary, json!({})).await.is(201).id());
+        // The reason is missing until the office gives it; what else the office writes does not wait for it.
+        ward.office.patch(&path, "*", json!({"decided_on": "2014-12-31"})).await.is(200);
+        ward.office.patch(&path, "*", json!({"excluded_reason": "under_discipline_delay"})).await.is(200);
+        ward.office.patch(&path, "*", json!({"excluded_reason": null})).await.faults(&[("/excluded_reason", "required")]);
+        for place in ["", "/history"] {
+            let seen = secretary.get(&format!("{path}{place}")).await.is(200);
+            assert!(!seen.text.contains("excluded_reason") && !seen.text.contains("discipline"), "{}", seen.text);
+        }
+        // The secretary takes it back, and says it anew, without learning of the reason.
+        secretary.patch(&path, "*", json!({"excluded": false, "cell_level": "good"})).await.is(200);
+        secretary.patch(&path, "*", json!({"excluded": true, "cell_level": null})).await.is(200);
+        ward.office.delete(&path, "*").await.is(204);
+        post(&ward.office, json!({})).await.faults(&[("/excluded_reason", "required")]);
+        post(&ward.office, json!({"excluded_reason": "absent"})).await.is(201);
+    }
+
     async fn results_name_levels_of_the_scheme_and_one_subject_once(server: empty) {
         let ward = server.ward().await;
         let (round, person) = (ward.round().await, ward.member(&ward.a).await);

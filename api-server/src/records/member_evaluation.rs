@@ -59,7 +59,9 @@ impl Slice for MemberEvaluation {
             ("final_level", &result.final_level),
         ];
         if result.excluded == Some(true) {
-            if result.excluded_reason.is_none() {
+            // Who may not write the reason leaves it to who may.
+            let is_new = change.changed(|result| (result.excluded, result.excluded_reason.clone()));
+            if result.excluded_reason.is_none() && is_new && change.may_write("excluded_reason") {
                 verdict.fault("excluded_reason", &REQUIRED);
             }
             if levels.iter().any(|(_, level)| level.is_some()) {

@@ -122,6 +122,15 @@ impl<T> Change<'_, T> {
         Kind::named(kind).is_some_and(|kind| self.scope.reads_field(kind, unit, field))
     }
 
+    /// Whether the caller may write a field where the record would be.
+    pub fn may_write(&self, field: &str) -> bool
+    where
+        T: RecordType,
+    {
+        let writes = |kind: &Kind| Some(self.scope.writes(kind, self.unit_id).field(field, kind.field(field)?.class));
+        Kind::named(T::NAME).and_then(writes).unwrap_or(false)
+    }
+
     /// A new record about somebody is made where that one is. It stays there when its subject moves on.
     pub fn made_at(&self, unit: Option<Uuid>, verdict: &mut Verdict) {
         let is_new = self.action == Action::Create && self.before.is_none() && !self.importing;

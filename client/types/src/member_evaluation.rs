@@ -56,8 +56,8 @@ record! {
             reasons: Text<4000> = Sensitive, "Lý do xếp loại" "Reasons",
             /// Whether the member was not evaluated: then without levels.
             excluded: bool, "Không đánh giá" "Not evaluated",
-            /// Why not.
-            excluded_reason: ExcludedReason, "Lý do không đánh giá" "Why not evaluated",
+            /// Why not: who may write it gives it when saying that the member was not evaluated.
+            excluded_reason: ExcludedReason = Sensitive, "Lý do không đánh giá" "Why not evaluated",
             /// Grade as a civil servant in the same year.
             civil_servant_grade: Text, "Xếp loại công chức, viên chức" "Grade as a civil servant",
             /// When it was decided.
