@@ -43,6 +43,7 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::systems::routes(config);
     http::tokens::routes(config);
     http::grants::routes(config);
+    http::work::routes(config);
     http::audit::routes(config);
 }
 

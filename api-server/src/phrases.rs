@@ -66,6 +66,8 @@ phrases! {
     NO_SUCH_FIELD "The type {} has no field {}; see GET /v1/record_types." "Loại {} không có trường {}; xem GET /v1/record_types.";
     ONLY_WITHOUT_CURSOR "Only without a cursor." "Chỉ dùng khi không có con trỏ.";
     ONLY_WITHOUT_IDS "Cannot be used together with ids." "Không dùng được cùng với ids.";
+    WORK_TOO_WIDE "A work list has at most {} units with at most {} records of a type: narrow it with unit." "Danh sách việc có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi mỗi loại: hãy thu hẹp bằng unit.";
+    DATE_UP_TO "Must be a date, {} at the latest." "Phải là một ngày, muộn nhất là {}.";
     TOO_WIDE "A list by {} has at most {} units with at most {} records: narrow it with unit, or sort by id." "Chỉ sắp xếp được theo {} khi danh sách có nhiều nhất {} tổ chức với nhiều nhất {} bản ghi: hãy thu hẹp bằng unit, hoặc sắp xếp theo id.";
 }
 

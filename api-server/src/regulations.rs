@@ -4,8 +4,10 @@
 //! The date of the fact chooses the value: `PROBATION_MONTHS.on(member.admission_date)`. A fact before the first value takes
 //! that one: the regulations before it probably said the same, which is not confirmed.
 
+mod badges;
 mod print;
 
+pub use badges::{Round, rounds};
 pub use print::table;
 
 use cell_records_types::rules::{DayOfYear, RuleInfo, RuleUnit, RuleValue, Share};

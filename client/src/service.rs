@@ -3,11 +3,14 @@
 use crate::accounts::Paging;
 use crate::client::Client;
 use crate::error::Result;
+use crate::records::pages;
 use crate::transport::{Answer, Call};
 use cell_records_types::accounts::{AuditEvent, RoleRights};
 use cell_records_types::metadata::{CodeListInfo, RecordTypeInfo};
 use cell_records_types::pages::Page;
 use cell_records_types::rules::RuleInfo;
+use cell_records_types::work::{WorkItem, WorkQuery};
+use futures_util::Stream;
 use serde_json::Value;
 
 impl Client {
@@ -29,6 +32,28 @@ impl Client {
     /// The numbers of regulations that default dates and warnings are made of.
     pub async fn rules(&self) -> Result<Page<RuleInfo>> {
         self.fetch(Call::get(&["v1", "rules"])).await
+    }
+
+    /// The first page of what is due, or late, with the records that the caller reads.
+    ///
+    /// # Errors
+    /// `400 invalid_parameter` also where the caller reads more than 64 units, or 10,000 records of a type: name a unit.
+    pub async fn work_items(&self, query: &WorkQuery) -> Result<Page<WorkItem>> {
+        self.work_items_from(query, None).await
+    }
+
+    /// The page that begins at `cursor`, a former page's `next_cursor` of the same query.
+    pub async fn work_items_from(&self, query: &WorkQuery, cursor: Option<&str>) -> Result<Page<WorkItem>> {
+        self.fetch(Call::get(&["v1", "work_items"]).query(query.pairs()).parameter("cursor", cursor)).await
+    }
+
+    /// All of it; each page is fetched when the one before is used up.
+    pub fn work_items_stream(&self, query: WorkQuery) -> impl Stream<Item = Result<WorkItem>> + Send + use<> {
+        let client = self.clone();
+        pages(move |cursor| {
+            let (client, query) = (client.clone(), query.clone());
+            async move { client.work_items_from(&query, cursor.as_deref()).await }
+        })
     }
 
     /// A page of the audit log.

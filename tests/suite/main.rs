@@ -79,4 +79,5 @@ mod tokens;
 mod units;
 mod vietnamese;
 mod waiting_pulls;
+mod work;
 mod writer;

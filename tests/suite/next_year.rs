@@ -16,6 +16,7 @@ use cell_records_client::testing::{Fault, TestServer};
 use cell_records_client::types::accounts::{GrantCreate, RefreshToken, Role, Rotation, TokenCreate, UserUpdate};
 use cell_records_client::types::pages::ListQuery;
 use cell_records_client::types::sync::{ConflictReason, ItemStatus, PushBatch, PushMode, PushOp};
+use cell_records_client::types::work::{WorkCode, WorkQuery};
 use cell_records_client::types::{self, Member, MemberCreate, MemberUpdate, RecordType, Sex};
 use cell_records_client::{Client, Error, Paging};
 use futures_util::TryStreamExt;
@@ -102,6 +103,10 @@ on_both_engines! {
         office.list_unit_grants(&first.unit_id.into(), &Paging::default()).await.unwrap();
         assert!(office.get_me().await.unwrap().grants.iter().all(|grant| matches!(grant.role, Role::Unknown(_))));
         office.list_my_sessions(&Paging::default()).await.unwrap();
+        // The probation of the demo's last eight, and of the new one, ended long ago.
+        let work = WorkQuery { what: vec![WorkCode::ProbationEnds], limit: Some(3), ..WorkQuery::default() };
+        let due: Vec<_> = office.work_items_stream(work).try_collect().await.unwrap();
+        assert_eq!((due.len(), due.iter().filter(|item| item.display.is_some()).count()), (9, 9));
     }
 
     async fn accounts_and_metadata_of_a_later_year_are_read(server: empty) {

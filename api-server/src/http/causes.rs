@@ -7,6 +7,7 @@ use crate::phrases;
 use crate::store::list::FEW_RECORDS;
 use crate::store::list::ListError;
 use crate::store::scope::FEW_UNITS;
+use crate::store::work::WorkError;
 use crate::store::writer::WriteError;
 
 impl From<DbError> for ApiError {
@@ -46,6 +47,15 @@ impl From<ListError> for ApiError {
                 ApiError::parameter("sort", phrases::TOO_WIDE.of(sort).with(FEW_UNITS).with(FEW_RECORDS))
             }
             ListError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<WorkError> for ApiError {
+    fn from(error: WorkError) -> Self {
+        match error {
+            WorkError::TooWide => ApiError::parameter("unit", phrases::WORK_TOO_WIDE.with(FEW_UNITS).with(FEW_RECORDS)),
+            WorkError::Database(error) => error.into(),
         }
     }
 }

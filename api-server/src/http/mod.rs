@@ -30,6 +30,7 @@ pub mod tagged;
 pub mod tokens;
 pub mod users;
 mod who;
+pub mod work;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;

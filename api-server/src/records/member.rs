@@ -1,6 +1,7 @@
 //! `member`: columns, child tables, filters and rules (docs/DOMAIN.md, Members).
 
 mod filters;
+mod work;
 
 use super::{exemption, unit};
 use crate::db::{Column, Type, Value};
@@ -9,6 +10,7 @@ use crate::store::filter::{Filter, Test};
 use crate::store::registry::{ChildTable, Sort};
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
+use crate::store::work::Work;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     DATES_OUT_OF_ORDER, ID_MISMATCH, IN_THE_FUTURE, NUMBER_TAKEN, OFFICIAL_BEFORE_ADMISSION, OPEN_POSITIONS,
@@ -41,6 +43,8 @@ impl Slice for Member {
         Column::new("left_on", Type::Text),
         Column::new("name_key", Type::Text),
         Column::new("other_names", Type::Text),
+        Column::new("probation_ends_on", Type::Text),
+        Column::new("party_age_start", Type::Text),
     ];
     const CHILD_TABLES: &'static [ChildTable] = &[
         ChildTable {
@@ -87,6 +91,7 @@ impl Slice for Member {
     ];
     const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
     const SEARCH: Option<Search> = Some(Search::own("full_name", &["name_key", "other_names"], true));
+    const WORK: &'static [Work] = work::WORK;
     const DEFAULTS: &'static [Default] = &[
         ("status", Some("\"probationary\"")),
         ("education_level", Some("\"unknown\"")),
@@ -111,6 +116,8 @@ impl Slice for Member {
             self.left_on.map(|left| left.to_string()).into(),
             name_key(&self.full_name).into(),
             words_key(self.birth_name.as_deref().into_iter().chain(other_names)).into(),
+            work::probation_ends_on(self).map(|date| date.to_string()).into(),
+            self.party_age_start.map(|date| date.to_string()).into(),
         ]
     }
 

@@ -16,9 +16,8 @@ pub use sizes::{FEW_RECORDS, Sizes};
 use super::filter::{Condition, Test, in_units};
 use super::record::{EnvelopeRow, Stored};
 use super::registry::{COMMON_SORTS, Kind, Sort};
-use super::scope::{FEW_UNITS, Scope, Units};
+use super::scope::{Scope, Units};
 use super::search::Search;
-use super::tree::ROOT;
 use crate::db::reads::Reads;
 use crate::db::{At, Column, Db, DbError, Guid, Id, Instant, Loads, Sql, Type, Value, Verbs};
 use crate::on;
@@ -60,7 +59,7 @@ pub type ListPosition = (Vec<Value>, Uuid);
 pub enum ListError {
     /// No grant reads this field.
     NotReadable(Words),
-    /// This sort needs a list of at most [`FEW_UNITS`] units and [`FEW_RECORDS`] records.
+    /// This sort needs a list of at most [`FEW_UNITS`](super::scope::FEW_UNITS) units and [`FEW_RECORDS`] records.
     TooWide(Words),
     /// The database failed.
     Database(DbError),
@@ -90,15 +89,19 @@ const EXAMINED_ROWS: i64 = 2_500;
 /// The same where the index alone is read.
 const EXAMINED_ENTRIES: i64 = 40_000;
 
+/// How many rows the statement of a page of `limit` items asks for: more than the page holds, which shows whether there are
+/// more. The number is in the text, so that PostgreSQL plans for it once; few sizes keep the texts few.
+pub fn rows(limit: i64) -> i64 {
+    [51, 101, 201, 501].into_iter().find(|rows| *rows > limit).unwrap_or(limit + 1)
+}
+
 impl List {
-    fn sort(&self) -> Sort {
-        self.sort.unwrap_or(BY_ID)
+    fn rows(&self) -> i64 {
+        rows(self.limit)
     }
 
-    /// How many rows a page's statement asks for: more than the page holds, which shows whether there are more. The
-    /// number is in the text, so that PostgreSQL plans for it once; few sizes keep the texts few.
-    fn rows(&self) -> i64 {
-        [51, 101, 201, 501].into_iter().find(|rows| *rows > self.limit).unwrap_or(self.limit + 1)
+    fn sort(&self) -> Sort {
+        self.sort.unwrap_or(BY_ID)
     }
 
     /// What is searched, where words are asked for.
@@ -147,12 +150,7 @@ impl List {
         if self.sort().indexed {
             return Ok(units);
         }
-        let everywhere = || scope.tree.subtree(ROOT, FEW_UNITS).map(Units::Few);
-        match units {
-            Units::All => everywhere().ok_or_else(|| self.too_wide()),
-            Units::Under(..) => Err(self.too_wide()),
-            few => Ok(few),
-        }
+        scope.few(units).map(Units::Few).ok_or_else(|| self.too_wide())
     }
 
     /// Whether no unit of the list is one where the caller may ask all this: it is empty for that reason.

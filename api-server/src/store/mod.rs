@@ -28,5 +28,6 @@ pub mod sessions;
 pub mod tokens;
 pub mod tree;
 pub mod type_set;
+pub mod work;
 pub mod write_set;
 pub mod writer;

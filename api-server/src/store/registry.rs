@@ -7,6 +7,7 @@ use super::moves::Move;
 use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
 use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
 use super::search::Search;
+use super::work::Work;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types as types;
@@ -108,6 +109,8 @@ pub struct Kind {
     pub defaults: &'static [rules::Default],
     /// The moves between the states of a record.
     pub moves: &'static [Move],
+    /// What becomes due with a record.
+    pub work: &'static [Work],
     /// Required fields that were added later, with what older records have.
     pub fills: &'static [(&'static str, &'static str)],
     /// Raised when what is derived from records of the type changed its meaning.
@@ -154,6 +157,7 @@ impl Kind {
             search: T::SEARCH,
             defaults: T::DEFAULTS,
             moves: T::MOVES,
+            work: T::WORK,
             fills: T::FILLS,
             revision: T::REVISION,
             order,

@@ -7,6 +7,7 @@ use super::record::{Stored, Typed};
 use super::registry::{ChildTable, Kind, Sort};
 use super::scope::Scope;
 use super::search::Search;
+use super::work::Work;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode, IN_THE_FUTURE, SUBJECT_ELSEWHERE};
@@ -42,6 +43,9 @@ pub trait Slice: RecordType<Create: ToSchema, Update: ToSchema> + ToSchema {
     /// The moves between the states of a record, and, without a state to leave, those that a record begins with: the first of
     /// all states where none is for it.
     const MOVES: &'static [Move] = &[];
+
+    /// What becomes due with a record: items of `GET /v1/work_items`.
+    const WORK: &'static [Work] = &[];
 
     /// The references, of which the first that is sent says to whose unit a new record belongs when it names none; empty:
     /// it must name one.

@@ -5,7 +5,7 @@ use super::live::Clock;
 use super::policy::{self, Rights};
 use super::registry::Kind;
 use super::reindex::Fingerprint;
-use super::tree::Tree;
+use super::tree::{ROOT, Tree};
 use cell_records_types::accounts::Role;
 use cell_records_types::{Class, FieldSpec, Timestamp};
 use std::collections::BTreeSet;
@@ -299,6 +299,15 @@ impl Scope {
                     (false, false) => Units::Few(single.into_iter().collect()),
                 }
             }
+        }
+    }
+
+    /// The units one by one, where they are few.
+    pub fn few(&self, units: Units) -> Option<Vec<Uuid>> {
+        match units {
+            Units::All => self.tree.subtree(ROOT, FEW_UNITS),
+            Units::Under(..) => None,
+            Units::Few(few) => Some(few),
         }
     }
 

@@ -184,16 +184,17 @@ impl Class {
     }
 }
 
-/// Every enum of the contract, for `GET /v1/code_lists`: of the rights, of sync and of rules, then of the fields of the record
+/// Every enum of the contract, for `GET /v1/code_lists`: of the rights, of sync, of rules and of work, then of the fields of the record
 /// types.
 pub fn code_lists() -> Vec<CodeList> {
     use crate::accounts::{CallerKind, Role};
     use crate::pages::HistoryOp;
     use crate::rules::RuleUnit;
     use crate::sync::{ConflictReason, ItemStatus, Phase, PushMode, PushOp, PushReturn, RemoveReason};
+    use crate::work::WorkCode;
     let mut lists = vec![Class::LIST, Role::LIST, CallerKind::LIST, HistoryOp::LIST];
     lists.extend([PushMode::LIST, PushOp::LIST, PushReturn::LIST, ItemStatus::LIST, ConflictReason::LIST]);
-    lists.extend([Phase::LIST, RemoveReason::LIST, RuleUnit::LIST]);
+    lists.extend([Phase::LIST, RemoveReason::LIST, RuleUnit::LIST, WorkCode::LIST]);
     for field in crate::RECORD_TYPES.iter().flat_map(|one| one.fields) {
         field.shape.walk(&mut |shape| match shape {
             Shape::Code(list) if lists.iter().all(|known| known.name != list.name) => lists.push(**list),

@@ -25,6 +25,7 @@ pub mod rules;
 pub mod states;
 pub mod sync;
 pub mod text;
+pub mod work;
 
 mod admission;
 mod assignment;

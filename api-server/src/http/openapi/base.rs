@@ -60,13 +60,14 @@ impl utoipa::Modify for Shared {
 }
 
 /// The parts to begin with.
-const START: [(&str, &str); 3] = [
+const START: [(&str, &str); 4] = [
     ("login", "Start here: `POST /v1/auth/login` returns an access token for all other calls."),
     ("me", "The caller: who it is, what it may do, its sessions, the table of rights."),
     (
         "types",
         "What there is: the record types with their fields, filters and rights, the lists of codes, and the numbers of regulations.",
     ),
+    ("work", "What is due, or late, with the records that the caller reads."),
 ];
 
 /// The parts that follow those of the record types.

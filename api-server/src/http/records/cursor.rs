@@ -4,21 +4,26 @@ use crate::auth::caller::Who;
 use crate::auth::seal;
 use crate::db::{At, Value};
 use crate::error::{ApiError, ApiResult, CURSOR_FILTER_MISMATCH, CURSOR_FOREIGN, CURSOR_INVALID};
+use crate::phrases;
 use crate::state::App;
 use crate::store::list::ListPosition;
-use crate::store::registry::Kind;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 const PREFIX: &str = "cl1.";
+/// Longest query of a list, in bytes as its cursor holds it: a cursor must fit into the next request.
+const LONGEST_QUERY: usize = 3_000;
+
+/// Parameters: names and values.
+type Pairs = Vec<(String, String)>;
 
 /// What a cursor holds: whose it is, what it asks, where it is.
 #[derive(Serialize, Deserialize)]
 pub struct ListCursor {
     caller: Uuid,
+    /// Which list it is of: a type's name.
     kind: String,
-    /// The parameters.
-    pub pairs: Vec<(String, String)>,
+    pairs: Vec<(String, String)>,
     key: Vec<CursorKey>,
     id: Uuid,
     /// How many records the list had when its first page was read, where it was to be counted, and the rights that it was
@@ -37,16 +42,30 @@ enum CursorKey {
 }
 
 impl ListCursor {
-    /// Opens a cursor of this caller and type.
+    /// The parameters of a list, with the cursor among those that were sent: then it has the others, too.
     ///
     /// # Errors
-    /// `400` when it is no cursor or another type's, `403` when it is another caller's.
-    pub fn open(app: &App, who: &Who, kind: &Kind, text: &str) -> ApiResult<Self> {
+    /// `400` when it is no cursor or another list's, when another parameter differs, or when there is too much of them;
+    /// `403` when it is another caller's.
+    pub fn begin(app: &App, who: &Who, list: &str, mut sent: Pairs) -> ApiResult<(Option<Self>, Pairs)> {
+        let at = sent.iter().position(|(name, _)| name == "cursor");
+        let cursor = at.map(|at| ListCursor::open(app, who, list, &sent.swap_remove(at).1)).transpose()?;
+        let pairs = match &cursor {
+            Some(cursor) => cursor.pairs(sent)?,
+            None => sent,
+        };
+        if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
+            return Err(ApiError::parameter("query", phrases::QUERY_TOO_LONG.with(LONGEST_QUERY)));
+        }
+        Ok((cursor, pairs))
+    }
+
+    fn open(app: &App, who: &Who, list: &str, text: &str) -> ApiResult<Self> {
         let cursor: ListCursor = seal::open(&app.keys, PREFIX, text).ok_or_else(|| ApiError::new(&CURSOR_INVALID))?;
         if cursor.caller != who.identity.account {
             return Err(ApiError::new(&CURSOR_FOREIGN));
         }
-        if cursor.kind != kind.name {
+        if cursor.kind != list {
             return Err(ApiError::new(&CURSOR_FILTER_MISMATCH));
         }
         Ok(cursor)
@@ -54,10 +73,7 @@ impl ListCursor {
 
     /// The parameters of a page that a cursor was sent with. A page may have another size; everything else is as the
     /// cursor has it.
-    ///
-    /// # Errors
-    /// `400` when another parameter differs.
-    pub fn pairs(&self, mut sent: Vec<(String, String)>) -> ApiResult<Vec<(String, String)>> {
+    fn pairs(&self, mut sent: Vec<(String, String)>) -> ApiResult<Vec<(String, String)>> {
         let differs = |(name, value): &(String, String)| {
             name != "limit" && !self.pairs.iter().any(|(n, v)| n == name && v == value)
         };
@@ -83,14 +99,14 @@ impl ListCursor {
     pub fn seal(
         app: &App,
         who: &Who,
-        kind: &Kind,
+        list: &str,
         pairs: &[(String, String)],
         (key, id): ListPosition,
         total: Option<i64>,
     ) -> Option<String> {
         let cursor = ListCursor {
             caller: who.identity.account,
-            kind: kind.name.into(),
+            kind: list.into(),
             pairs: pairs.to_vec(),
             key: key.into_iter().map(CursorKey::of).collect(),
             id,

@@ -70,22 +70,34 @@ impl Expansion {
         for Expandable { name, target } in fields {
             let id = values.get(name).and_then(|value| serde_json::from_str::<Uuid>(value.get()).ok());
             if let Some(id) = id {
-                self.0.entry(target.order).or_default().insert(id);
+                self.add(target, id);
             }
         }
     }
 
-    /// The member `expanded`, with its name: of each record that the caller sees its id, its type, and its display
-    /// text. One statement a type and step.
+    /// Notes a record.
+    pub fn add(&mut self, kind: &Kind, id: Uuid) {
+        self.0.entry(kind.order).or_default().insert(id);
+    }
+
+    /// Of each record that the caller sees its id, its type, and its display text. One statement a type and step.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn texts(self, app: &App, scope: &Scope, vietnamese: bool) -> ApiResult<BTreeMap<RecordKey, Expanded>> {
+        let mut seen = Seen::default();
+        seen.read(app, scope, &self).await?;
+        let keys = self.0.iter().flat_map(|(order, ids)| ids.iter().map(|id| (*order, *id)));
+        Ok(keys.filter_map(|key| Some((key, seen.expanded(key, vietnamese)?))).collect())
+    }
+
+    /// The member `expanded` of these texts, with its name.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn member(self, app: &App, scope: &Scope, vietnamese: bool) -> ApiResult<String> {
-        let mut seen = Seen::default();
-        seen.read(app, scope, &self).await?;
-        let keys = self.0.iter().flat_map(|(order, ids)| ids.iter().map(|id| (*order, *id)));
-        let shown = keys.filter_map(|key| Some((key.1, seen.expanded(key, vietnamese)?)));
-        let shown: BTreeMap<Uuid, Expanded> = shown.collect();
+        let texts = self.texts(app, scope, vietnamese).await?;
+        let shown: BTreeMap<Uuid, Expanded> = texts.into_values().map(|one| (one.id, one)).collect();
         Ok(format!(r#""expanded":{}"#, serde_json::to_string(&shown).unwrap_or_else(|_| "{}".into())))
     }
 }

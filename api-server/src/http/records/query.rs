@@ -24,8 +24,6 @@ pub const DEFAULT_LIMIT: i64 = 50;
 pub const MAX_LIMIT: i64 = 500;
 /// Most words of a search.
 pub const MAX_WORDS: usize = 8;
-/// Longest query of a list, in bytes as its cursor holds it: a cursor must fit into the next request.
-const LONGEST_QUERY: usize = 3_000;
 
 /// A list as it was asked for.
 pub struct ListRequest {
@@ -45,23 +43,8 @@ impl ListRequest {
     ///
     /// # Errors
     /// `400` naming the parameter and what is valid.
-    pub async fn read(
-        app: &App,
-        who: &mut Who,
-        kind: &'static Kind,
-        mut sent: Vec<(String, String)>,
-    ) -> ApiResult<Self> {
-        let cursor = match sent.iter().position(|(name, _)| name == "cursor") {
-            Some(index) => Some(ListCursor::open(app, who, kind, &sent.swap_remove(index).1)?),
-            None => None,
-        };
-        let pairs = match &cursor {
-            Some(cursor) => cursor.pairs(sent)?,
-            None => sent,
-        };
-        if serde_json::to_string(&pairs).is_ok_and(|text| text.len() > LONGEST_QUERY) {
-            return Err(ApiError::parameter("query", phrases::QUERY_TOO_LONG.with(LONGEST_QUERY)));
-        }
+    pub async fn read(app: &App, who: &mut Who, kind: &'static Kind, sent: Vec<(String, String)>) -> ApiResult<Self> {
+        let (cursor, pairs) = ListCursor::begin(app, who, kind.name, sent)?;
         let mut params = Params::new(pairs.clone());
         let limit = params.number("limit", 1, MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
         let sort = params.read("sort", |text| sort(kind, text));
@@ -81,7 +64,7 @@ impl ListRequest {
 
     /// The cursor of the page that begins after this place.
     pub fn next(&self, app: &App, who: &Who, place: ListPosition, total: Option<i64>) -> Option<String> {
-        ListCursor::seal(app, who, self.list.kind, &self.pairs, place, total)
+        ListCursor::seal(app, who, self.list.kind.name, &self.pairs, place, total)
     }
 }
 
@@ -90,20 +73,7 @@ impl ListRequest {
 /// # Errors
 /// When the database fails; what is not valid is among the faults of the parameters.
 pub async fn asked(app: &App, who: &mut Who, kind: &'static Kind, params: &mut Params) -> ApiResult<List> {
-    let unit = params.take("unit");
-    let subtree = params.flag("subtree");
-    let unit = match unit {
-        Some(text) => {
-            let unit = reference(app, who, UNIT, &text).await;
-            params.checked("unit", unit)?.map(|unit| (unit, subtree))
-        }
-        None => {
-            if subtree {
-                params.fault("subtree", &phrases::NEEDS_UNIT);
-            }
-            None
-        }
-    };
+    let unit = unit(app, who, params).await?;
     let words = if kind.search.is_some() { params.read("q", words) } else { None }.unwrap_or_default();
     let words = words.iter().map(|word| word_pattern(word)).collect();
     let updated_since = params.parsed::<Timestamp>("updated_since", &phrases::TIMESTAMP);
@@ -123,6 +93,22 @@ pub async fn asked(app: &App, who: &mut Who, kind: &'static Kind, params: &mut P
     params.know(kind.filters.iter().filter_map(Filter::negation));
     let (sort, descending, after, limit) = (None, false, None, DEFAULT_LIMIT);
     Ok(List { kind, unit, conditions, words, updated_since, sort, descending, after, limit })
+}
+
+/// Takes the parameters that say which unit is meant, and whether those below it are too.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unit(app: &App, who: &mut Who, params: &mut Params) -> ApiResult<Option<(Uuid, bool)>> {
+    let (unit, subtree) = (params.take("unit"), params.flag("subtree"));
+    let Some(text) = unit else {
+        if subtree {
+            params.fault("subtree", &phrases::NEEDS_UNIT);
+        }
+        return Ok(None);
+    };
+    let unit = reference(app, who, UNIT, &text).await;
+    Ok(params.checked("unit", unit)?.map(|unit| (unit, subtree)))
 }
 
 /// Whether a list of a type has this parameter, where its records are not named by `ids`.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::db::{Database, Url, connect::DedicatedConnection, migrate::migrate};
 use crate::store::registry::KINDS;
-use crate::store::tree::Tree;
+use crate::store::tree::{ROOT, Tree};
 use cell_records_types::Class;
 use diesel::sqlite::Sqlite;
 use std::sync::Arc;
