@@ -4,8 +4,6 @@
 use cell_records_types::Class::{Internal as I, Personal as P, Public as U, Sensitive as S};
 use cell_records_types::accounts::Role;
 use cell_records_types::*;
-use cell_records_types::{CadrePlan, Class, Course, EvaluationRound, EvaluationScheme, Member, MemberEvaluation};
-use cell_records_types::{Position, RecordType, ReportedFigure, Term, Unit, UnitEvaluation};
 
 /// What a role may do with a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
