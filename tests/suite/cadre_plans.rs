@@ -1,9 +1,11 @@
-//! Cadre plans: their steps and how they are found.
+//! Cadre plans: their steps, who is planned for what, what an approved plan keeps, and the shares that are counted of one.
 
 use crate::support::http::{Caller, Reply};
 use crate::support::on_both_engines;
+use crate::support::ward::{Ward, member};
 use cell_records_client::types::accounts::Role;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 fn plan(unit: &str, kind: &str) -> Value {
     json!({"unit_id": unit, "term_label": "2015–2020", "kind": kind, "reference_date": "2014-06-30"})
@@ -15,6 +17,21 @@ async fn advance(caller: &Caller, plan: &str, body: Value) -> Reply {
 
 fn to(state: &str, on: &str) -> Value {
     json!({"to": state, "on": on})
+}
+
+/// A new plan of the ward, in `draft`.
+async fn drafted(ward: &Ward) -> String {
+    ward.office.post("/v1/cadre_plans", plan(&ward.ward, "initial")).await.is(201).id()
+}
+
+async fn approve(ward: &Ward, plan: &str) {
+    for state in ["standing_reviewed", "executive_reviewed", "approved"] {
+        advance(&ward.writer, plan, json!({"to": state})).await.is(200);
+    }
+}
+
+fn entry(plan: &str, member: &str, code: &str) -> Value {
+    json!({"plan_id": plan, "member_id": member, "position_code": code})
 }
 
 on_both_engines! {
@@ -80,5 +97,150 @@ on_both_engines! {
         server.acting(Role::CellSecretary, &ward.a).await.get("/v1/cadre_plans").await.refused(403, "type_not_readable");
         let cell = server.acting(Role::CommitteeOffice, &ward.a).await;
         assert_eq!(cell.get("/v1/cadre_plans?count=exact").await.is(200).body["total"], 0);
+    }
+
+    async fn an_entry_is_made_in_the_plans_unit_with_what_the_member_is_on_that_day(server: empty) {
+        let ward = server.ward().await;
+        let (office, id) = (&ward.office, drafted(&ward).await);
+        let mut person = member(&ward.a);
+        person["education_level"] = json!("college");
+        let person = office.post("/v1/members", person).await.is(201).id();
+        let (stranger, path) = (ward.member(&ward.b).await, "/v1/cadre_plan_entries");
+        let mut body = entry(&id, &person, "committee_secretary");
+        body["unit_id"] = json!(ward.a);
+        office.post(path, body.clone()).await.faults(&[("/unit_id", "subject_elsewhere")]);
+        body.as_object_mut().unwrap().remove("unit_id");
+        body["id"] = json!(Uuid::now_v7());
+        let made = office.post(path, body.clone()).await.is(201);
+        let default = |name: &str| made.body[name].as_str().unwrap().to_owned();
+        let counted = ["sex", "birth_date", "education_level", "political_theory_level"];
+        assert_eq!(counted.map(default), ["male", "1980-05-19", "college", "unknown"]);
+        assert_eq!((default("unit_id"), default("target_unit_id")), (ward.ward.clone(), ward.ward.clone()));
+        // The entry stays as it was counted, also when its create is sent once more.
+        office.patch(&format!("/v1/members/{person}"), "*", json!({"education_level": "university"})).await.is(200);
+        assert_eq!(office.post(path, body).await.is(200).record(), made.record());
+        let one = format!("{path}/{}", made.id());
+        let mut sent = entry(&id, &person, "deputy_secretary");
+        sent["education_level"] = json!("master");
+        assert_eq!(office.post(path, sent).await.is(201).body["education_level"], "master");
+
+        // One person once for one office, which is another one in another unit.
+        office.post(path, entry(&id, &person, "committee_secretary")).await.refused(409, "not_unique");
+        let mut elsewhere = entry(&id, &person, "committee_secretary");
+        elsewhere["target_unit_id"] = json!(ward.a);
+        let elsewhere = office.post(path, elsewhere).await.is(201);
+        assert_eq!((&elsewhere.body["unit_id"], &elsewhere.body["target_unit_id"]), (&json!(ward.ward), &json!(ward.a)));
+        let back = office.patch(&format!("{path}/{}", elsewhere.id()), "*", json!({"target_unit_id": null})).await;
+        back.refused(409, "not_unique");
+        let other = drafted(&ward).await;
+        office.patch(&one, "*", json!({"plan_id": other, "member_id": stranger})).await
+            .faults(&[("/plan_id", "is_fixed"), ("/member_id", "is_fixed")]);
+
+        let position = async |member: &str| {
+            let body = json!({"unit_id": ward.ward, "member_id": member, "position_code": "other", "from": "2014-09-01", "basis": "elected"});
+            office.post("/v1/positions", body).await.is(201).id()
+        };
+        office.patch(&one, "*", json!({"position_id": position(&stranger).await})).await.faults(&[("/position_id", "subject_elsewhere")]);
+        office.patch(&one, "*", json!({"position_id": position(&person).await})).await.is(200);
+        office.patch(&one, "*", json!({"removal_reason": "Chuyển công tác"})).await.faults(&[("/removed_on", "required")]);
+        office.patch(&one, "*", json!({"removed_on": "2999-01-01"})).await.faults(&[("/removed_on", "in_the_future")]);
+        office.patch(&one, "*", json!({"removed_on": "2014-10-01", "removal_reason": "Chuyển công tác"})).await.is(200);
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
+        let read = peer.get(&one).await.is(200).body;
+        assert_eq!((&read["removed_on"], read.get("removal_reason")), (&json!("2014-10-01"), None));
+    }
+
+    async fn of_an_approved_plan_only_what_came_of_it_changes(server: empty) {
+        let ward = server.ward().await;
+        let (office, id) = (&ward.office, drafted(&ward).await);
+        let (person, path) = (ward.member(&ward.a).await, "/v1/cadre_plan_entries");
+        let kept = office.post(path, entry(&id, &person, "office_head")).await.is(201).id();
+        let gone = office.post(path, entry(&id, &person, "rapporteur")).await.is(201).id();
+        let (kept, gone) = (format!("{path}/{kept}"), format!("{path}/{gone}"));
+        office.patch(&kept, "*", json!({"rank": 1, "sex": "female", "position_code": "mass_org_head"})).await.is(200);
+        office.delete(&gone, "*").await.is(204);
+        approve(&ward, &id).await;
+        for closed in [false, true] {
+            if closed {
+                advance(&ward.writer, &id, json!({"to": "closed"})).await.is(200);
+            }
+            office.post(path, entry(&id, &person, "other")).await.conflicts("plan_closed");
+            office.delete(&kept, "*").await.conflicts("plan_closed");
+            office.verb(&format!("{gone}/restore")).await.conflicts("plan_closed");
+            for change in [
+                json!({"rank": 2}), json!({"is_successor": true}), json!({"sex": "male"}), json!({"birth_date": "1981"}),
+                json!({"education_level": "doctor"}), json!({"political_theory_level": null}), json!({"position_code": "other"}),
+                json!({"target_unit_id": ward.a}), json!({"rank": null, "removed_on": "2014-11-01"}),
+            ] {
+                office.patch(&kept, "*", change).await.conflicts("plan_closed");
+            }
+            let training = json!([{"course_kind": "political_intermediate", "year": if closed { 2017 } else { 2016 }}]);
+            let removed = json!({"removed_on": "2014-11-01", "removal_reason": "Không đủ tiêu chuẩn", "training": training});
+            office.patch(&kept, "*", removed).await.is(200);
+            let back = json!({"removed_on": null, "removal_reason": null, "rank": 1});
+            office.patch(&kept, "*", back).await.is(200);
+        }
+    }
+
+    async fn more_than_three_for_one_office_or_offices_for_one_person_are_a_warning(server: empty) {
+        let ward = server.ward().await;
+        let (office, id) = (&ward.office, drafted(&ward).await);
+        let post = async |member: &str, code: &str| office.post("/v1/cadre_plan_entries", entry(&id, member, code)).await.is(201);
+        let mut persons = Vec::new();
+        for _ in 0..4 {
+            persons.push(ward.member(&ward.a).await);
+        }
+        for person in &persons[..3] {
+            assert_eq!(post(person, "committee_secretary").await.warnings(), []);
+        }
+        let warning = |pointer: &str, code: &str| vec![(pointer.to_owned(), code.to_owned())];
+        let full = warning("/position_code", "plan_office_full");
+        let fourth = post(&persons[3], "committee_secretary").await;
+        assert_eq!(fourth.warnings(), full);
+        assert_eq!(fourth.body["warnings"][0]["message"], "The plan has more than 3 persons for this office.");
+        // Who was taken out is planned for nothing.
+        let fourth = format!("/v1/cadre_plan_entries/{}", fourth.id());
+        assert_eq!(office.patch(&fourth, "*", json!({"removed_on": "2014-10-01"})).await.is(200).warnings(), []);
+        for code in ["deputy_secretary", "commission_chair", "office_head"] {
+            assert_eq!(post(&persons[3], code).await.warnings(), []);
+        }
+        let back = office.patch(&fourth, "*", json!({"removed_on": null})).await.is(200).warnings();
+        assert_eq!(back, [warning("/member_id", "plan_person_full"), full].concat());
+        assert_eq!(post(&persons[3], "rapporteur").await.warnings(), warning("/member_id", "plan_person_full"));
+    }
+
+    async fn the_shares_of_women_of_the_young_and_of_levels_are_counted_by_lists(server: empty) {
+        let ward = server.ward().await;
+        let (office, id, path) = (&ward.office, drafted(&ward).await, "/v1/cadre_plan_entries");
+        let person = ward.member(&ward.a).await;
+        for (code, sex, birth, education, theory) in [
+            ("committee_secretary", "female", "1984-06-30", "university", "advanced"),
+            // Thirty on the day after the reference date.
+            ("deputy_secretary", "male", "1984-07-01", "college", "intermediate"),
+            ("office_head", "female", "1990", "upper_secondary", "elementary"),
+            ("rapporteur", "male", "1970", "master", "bachelor"),
+        ] {
+            let mut body = entry(&id, &person, code);
+            body.as_object_mut().unwrap().extend(json!({
+                "sex": sex, "birth_date": birth, "education_level": education, "political_theory_level": theory,
+                "is_successor": sex == "female", "removed_on": if code == "rapporteur" { json!("2014-10-01") } else { json!(null) },
+            }).as_object().unwrap().clone());
+            office.post(path, body).await.is(201);
+        }
+        let reader = server.acting(Role::InspectionCommission, &ward.ward).await;
+        let of_plan = format!("plan_id={id}&removed=false");
+        for (query, expected) in [
+            ("", 3), ("&sex=female", 2), ("&birth_date_from=1984-07-01", 2), ("&birth_date_to=1984-06-30", 1),
+            ("&education_level=college,university,master,doctor", 2),
+            ("&political_theory_level=intermediate,advanced,bachelor", 2), ("&is_successor=true", 2),
+            ("&position_code=office_head,rapporteur", 1), (&format!("&member_id={person}&sex_not=female"), 1),
+        ] {
+            let found = reader.get(&format!("{path}?{of_plan}{query}&count=exact")).await.is(200);
+            assert_eq!(found.body["total"], expected, "{query}: {}", found.text);
+        }
+        assert_eq!(reader.get(&format!("{path}?plan_id={id}&removed=true&count=exact")).await.is(200).body["total"], 1);
+        let counts = reader.get(&format!("{path}/counts?group_by=sex&{of_plan}")).await.is(200).body;
+        let groups = json!([{"sex": "female", "count": 2}, {"sex": "male", "count": 1}]);
+        assert_eq!((&counts["groups"], &counts["total"]), (&groups, &json!(3)));
     }
 }

@@ -52,6 +52,7 @@ fn table(kind: &str) -> [Access; 8] {
         "admission" => [W(s), W(s), W(s), R(p), N, N, N, N],
         "assignment" | "pledge" | "role_model" => [W(p), R(p), W(p), N, N, N, N, N],
         "cadre_plan" => [W(i), W(i), N, R(i), R(i), N, N, N],
+        "cadre_plan_entry" => [W(s), W(s), N, R(p), R(p), N, N, N],
         "disciplinary_action" => [N, W(s), R(s), W(s), N, N, N, N],
         other => panic!("settle who may do what with a {other}"),
     }

@@ -29,6 +29,8 @@ pub enum Of {
     Figure = 9,
     /// The system itself.
     System = 10,
+    /// A cadre plan.
+    CadrePlan = 17,
 }
 
 /// 1 January 2015, in milliseconds since 1970: the instant in every id.

@@ -8,6 +8,7 @@ mod ids;
 mod names;
 mod offices;
 mod people;
+mod plans;
 mod random;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use crate::store::writer::{Outcome, Writer};
 use cell_records_types::record::RecordType;
 use cell_records_types::sync::{OnPossibleDuplicate, PushMode, PushOp};
 use cell_records_types::{
-    Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, Reference, ReportedFigure,
+    CadrePlan, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, Reference, ReportedFigure,
     RoundState, Term, Unit, UnitEvaluation,
 };
 use diesel::sql_types::Text;
@@ -187,6 +188,7 @@ fn items() -> Result<Vec<Item>, String> {
     items.add::<MemberEvaluation>(results)?;
     items.add::<UnitEvaluation>(evaluations::of_cells())?;
     items.add::<ReportedFigure>(figures::figures())?;
+    items.add::<CadrePlan>(plans::open())?;
     Ok(items.0)
 }
 

@@ -4,6 +4,7 @@
 mod admission;
 mod assignment;
 mod cadre_plan;
+mod cadre_plan_entry;
 mod course;
 mod disciplinary_action;
 mod evaluation;

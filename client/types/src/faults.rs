@@ -73,7 +73,7 @@ fault_codes! {
     OUT_OF_FORCE "out_of_force" "The scheme is not in force in the period of the round." "Bộ tiêu chí không có hiệu lực trong kỳ của đợt đánh giá.";
     NOT_ABOVE "not_above" "Must belong to the same unit or to one above it." "Phải thuộc cùng tổ chức hoặc tổ chức cấp trên.";
     WRONG_SUBJECT "wrong_subject" "The round evaluates others: {}." "Đợt đánh giá dành cho đối tượng khác: {}.";
-    SUBJECT_ELSEWHERE "subject_elsewhere" "The subject does not belong to this unit." "Đối tượng không thuộc tổ chức này.";
+    SUBJECT_ELSEWHERE "subject_elsewhere" "The subject is of another unit, or of another person." "Đối tượng thuộc tổ chức khác hoặc người khác.";
     LEVEL_NOT_IN_SCHEME "level_not_in_scheme" "Not a level of the round's scheme." "Không phải mức xếp loại của bộ tiêu chí.";
     CRITERION_NOT_IN_SCHEME "criterion_not_in_scheme" "Not a criterion of the round's scheme." "Không phải tiêu chí của bộ tiêu chí.";
     EVALUATION_EXISTS "evaluation_exists" "The round has a result for this subject already." "Đợt đánh giá đã có kết quả cho đối tượng này.";

@@ -30,6 +30,7 @@ pub mod work;
 mod admission;
 mod assignment;
 mod cadre_plan;
+mod cadre_plan_entry;
 mod course;
 mod disciplinary_action;
 mod evaluation_round;
@@ -49,6 +50,7 @@ mod unit_evaluation;
 pub use admission::*;
 pub use assignment::*;
 pub use cadre_plan::*;
+pub use cadre_plan_entry::*;
 pub use course::*;
 pub use disciplinary_action::*;
 pub use evaluation_round::*;
@@ -88,6 +90,7 @@ macro_rules! record_types {
             Pledge,
             RoleModel,
             CadrePlan,
+            CadrePlanEntry,
             DisciplinaryAction,
         }
     };
