@@ -128,7 +128,7 @@ on_both_engines! {
                 }
                 let reply = writer.post(&format!("{collection}?dry_run=true"), body).await;
                 let pointer = format!("/{name}");
-                let is_missed = reply.body["errors"].as_array().into_iter().flatten().any(|fault| fault["pointer"] == pointer.as_str());
+                let is_missed = reply.body["errors"].as_array().into_iter().flatten().any(|fault| fault["pointer"] == pointer.as_str() && fault["code"] == "required");
                 // What not every record needs, or not every reader has, is optional in the schema: its description says when it is required.
                 let description = schema["properties"][name]["description"].as_str().unwrap_or_default();
                 let is_required = required.contains(name.as_str());

@@ -27,6 +27,7 @@ mod crash;
 mod cursors;
 mod discipline;
 mod edge;
+mod enrolments;
 mod evaluations;
 mod every_type;
 mod examples;

@@ -32,6 +32,7 @@ mod assignment;
 mod cadre_plan;
 mod cadre_plan_entry;
 mod course;
+mod enrolment;
 mod disciplinary_action;
 mod evaluation_round;
 mod evaluation_scheme;
@@ -52,6 +53,7 @@ pub use assignment::*;
 pub use cadre_plan::*;
 pub use cadre_plan_entry::*;
 pub use course::*;
+pub use enrolment::*;
 pub use disciplinary_action::*;
 pub use evaluation_round::*;
 pub use evaluation_scheme::*;
@@ -86,6 +88,7 @@ macro_rules! record_types {
             Exemption,
             ResidenceLink,
             Admission,
+            Enrolment,
             Assignment,
             Pledge,
             RoleModel,

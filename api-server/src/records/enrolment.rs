@@ -1,0 +1,109 @@
+//! `enrolment`: columns, filters and rules (docs/DOMAIN.md, Enrolments).
+
+use super::subject;
+use crate::db::{Column, Type, Value};
+use crate::regulations::CERTIFICATE_MONTHS;
+use crate::store::filter::Filter;
+use crate::store::registry::Sort;
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::write_set::{Lookup, WriteSet};
+use cell_records_types::faults::{CERTIFICATE_WITHOUT_PASS, ENROLMENT_EXISTS};
+use cell_records_types::sync::ConflictReason;
+use cell_records_types::{Admission, CourseKind, Date, Enrolment, EnrolmentResult};
+use uuid::Uuid;
+
+impl Slice for Enrolment {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("course_id", Type::Id),
+        Column::new("member_id", Type::Id),
+        Column::new("admission_id", Type::Id),
+        Column::new("result", Type::Text),
+    ];
+    const FILTERS: &'static [Filter] = &[
+        Filter::shared_reference("course_id", "course"),
+        Filter::reference("member_id", "member"),
+        Filter::reference("admission_id", "admission"),
+        Filter::code("result", &EnrolmentResult::LIST),
+    ];
+    const SORTS: &'static [Sort] = &[];
+    const DEFAULTS: &'static [Default] = &[("result", Some("\"attending\"")), ("certificate_expires_on", None)];
+    const UNIT_OF: &'static [&'static str] = &["member_id", "admission_id"];
+
+    fn columns(&self) -> Vec<Value> {
+        vec![
+            self.course_id.id().into(),
+            member(self).into(),
+            admission(self).into(),
+            self.result.as_ref().unwrap_or(&EnrolmentResult::Attending).code().into(),
+        ]
+    }
+
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
+        if change.action == Action::Delete {
+            return;
+        }
+        complete(change, set);
+        let enrolment = &change.after;
+        subject::is_one(change, enrolment.member_id.as_ref(), enrolment.admission_id.as_ref(), set, verdict);
+        if enrolment.result != Some(EnrolmentResult::Passed) {
+            for (field, is_there) in [
+                ("certificate_number", enrolment.certificate_number.is_some()),
+                ("certificate_on", enrolment.certificate_on.is_some()),
+                ("certificate_expires_on", enrolment.certificate_expires_on.is_some()),
+            ] {
+                if is_there {
+                    verdict.fault(field, &CERTIFICATE_WITHOUT_PASS);
+                }
+            }
+        }
+        let certificate = ("certificate_on", enrolment.certificate_on);
+        verdict.not_after_today("certificate_on", enrolment.certificate_on, set);
+        verdict.not_before::<Enrolment>(("certificate_expires_on", enrolment.certificate_expires_on), certificate);
+        if is_twice(enrolment, set) {
+            verdict.conflict(ConflictReason::Unique, &ENROLMENT_EXISTS);
+        }
+    }
+}
+
+fn member(enrolment: &Enrolment) -> Option<Uuid> {
+    enrolment.member_id.as_ref().and_then(|member| member.id())
+}
+
+fn admission(enrolment: &Enrolment) -> Option<Uuid> {
+    enrolment.admission_id.as_ref().and_then(|admission| admission.id())
+}
+
+/// The defaults. An end of the certificate that was computed follows what it was computed from.
+fn complete(change: &mut Change<'_, Enrolment>, set: &WriteSet) {
+    let was_computed = !change.sent("certificate_expires_on")
+        && change.before.is_some_and(|before| before.certificate_expires_on == expires(before, set));
+    let enrolment = &mut change.after;
+    enrolment.result.get_or_insert(EnrolmentResult::Attending);
+    if was_computed {
+        enrolment.certificate_expires_on = None;
+    }
+    enrolment.certificate_expires_on = enrolment.certificate_expires_on.or_else(|| expires(enrolment, set));
+}
+
+/// When the certificate of a course of Party awareness expires.
+fn expires(enrolment: &Enrolment, set: &WriteSet) -> Option<Date> {
+    let is_awareness = set.target(&enrolment.course_id).is_some_and(|course| course.kind == CourseKind::Awareness);
+    let issued = enrolment.certificate_on.filter(|_| is_awareness)?;
+    Some(issued.plus_months(CERTIFICATE_MONTHS.on(issued)))
+}
+
+/// Whether the person is in the course already, as the member or as the candidate that the member was.
+fn is_twice(enrolment: &Enrolment, set: &WriteSet) -> bool {
+    let is_there = |column: &'static str, person: Uuid| {
+        let course = enrolment.course_id.id();
+        let same = Lookup::of::<Enrolment>([("course_id", course.into()), (column, person.into())]);
+        set.others::<Enrolment>(same, enrolment.id).next().is_some()
+    };
+    let of_member = |member: Uuid| is_there("member_id", member);
+    let of_candidate = |admission: Uuid| is_there("admission_id", admission);
+    let admissions = |member: Uuid| set.found(Lookup::of::<Admission>([("member_id", member.into())]));
+    let admitted = |admission: Uuid| set.live::<Admission>(admission)?.member_id.as_ref()?.id();
+    member(enrolment).is_some_and(|member| of_member(member) || admissions(member).any(|one| of_candidate(one.id)))
+        || admission(enrolment)
+            .is_some_and(|admission| of_candidate(admission) || admitted(admission).is_some_and(of_member))
+}

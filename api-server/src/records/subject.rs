@@ -1,0 +1,30 @@
+//! Whom a record is about that is about a member or, before there is one, about the admission of a candidate.
+
+use crate::store::rules::{Change, Slice, Verdict, called};
+use crate::store::write_set::WriteSet;
+use cell_records_types::faults::EXACTLY_ONE;
+use cell_records_types::phrases::Words;
+use cell_records_types::{Admission, Member, Ref};
+
+const MEMBER: &str = "member_id";
+const ADMISSION: &str = "admission_id";
+
+/// Exactly one of them is there, and a new record is made in its unit.
+pub fn is_one<T: Slice>(
+    change: &Change<'_, T>,
+    member: Option<&Ref<Member>>,
+    admission: Option<&Ref<Admission>>,
+    set: &WriteSet,
+    verdict: &mut Verdict,
+) {
+    let unit = match (member, admission) {
+        (Some(member), None) => set.target(member).map(|member| member.unit_id),
+        (None, Some(admission)) => set.target(admission).map(|admission| admission.unit_id),
+        (member, _) => {
+            let field = if member.is_some() { ADMISSION } else { MEMBER };
+            let names = Words::list([MEMBER, ADMISSION].map(called::<T>));
+            return verdict.fault_about(field, &EXACTLY_ONE, names);
+        }
+    };
+    change.made_at(unit, verdict);
+}
