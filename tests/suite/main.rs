@@ -57,6 +57,7 @@ mod packages;
 mod pages;
 mod pledges;
 mod pull;
+mod protection_reviews;
 mod push;
 mod push_refusals;
 mod readable_fields;

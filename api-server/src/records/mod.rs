@@ -16,6 +16,7 @@ mod member;
 mod member_evaluation;
 mod pledge;
 mod position;
+mod protection_review;
 mod reported_figure;
 mod residence_link;
 mod role_model;

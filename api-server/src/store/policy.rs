@@ -87,6 +87,7 @@ static TABLE: &[Row] = &[
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (RoleModel::NAME,        [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
+    (ProtectionReview::NAME, [write(S), read(S),            NONE,     read(S),  NONE,               NONE,    NONE,                NONE]),
     (CadrePlan::NAME,        [write(I), write(I),           NONE,     read(I),  read(I),            NONE,    NONE,                NONE]),
     (CadrePlanEntry::NAME,   [write(S), write(S),           NONE,     read(P),  read(P),            NONE,    NONE,                NONE]),
     (DisciplinaryAction::NAME, [NONE,   write(S),           read(S),  write(S), NONE,               NONE,    NONE,                NONE]),

@@ -41,6 +41,7 @@ mod member;
 mod member_evaluation;
 mod pledge;
 mod position;
+mod protection_review;
 mod reported_figure;
 mod residence_link;
 mod role_model;
@@ -62,6 +63,7 @@ pub use member::*;
 pub use member_evaluation::*;
 pub use pledge::*;
 pub use position::*;
+pub use protection_review::*;
 pub use reported_figure::*;
 pub use residence_link::*;
 pub use role_model::*;
@@ -95,6 +97,7 @@ macro_rules! record_types {
             CadrePlan,
             CadrePlanEntry,
             DisciplinaryAction,
+            ProtectionReview,
         }
     };
 }
