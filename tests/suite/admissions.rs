@@ -63,9 +63,41 @@ async fn roles(server: &Server, ward: &Ward) -> Roles {
     Roles { office, lead, cell: server.acting(Role::CellSecretary, &ward.a).await }
 }
 
+/// Puts somebody through a class.
+async fn class(ward: &Ward, kind: &str, person: Value, result: Value) -> Reply {
+    let course = json!({"unit_id": ward.ward, "name": "Lớp", "kind": kind, "from": "2012-05-14", "to": "2012-05-19"});
+    let mut body = json!({"course_id": ward.office.post("/v1/courses", course).await.is(201).id()});
+    for part in [person, result] {
+        body.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+    }
+    ward.office.post("/v1/enrolments", body).await.is(201)
+}
+
+/// Reviews the political standards of a candidate.
+async fn review(ward: &Ward, admission: &str, result: &str) -> Reply {
+    let body = json!({
+        "admission_id": admission, "occasion": "admission", "requested_on": "2013-03-05", "reviewed_on": "2013-03-15", "result": result,
+    });
+    ward.office.post("/v1/protection_reviews", body).await.is(201)
+}
+
+/// All that other records must say of a candidate.
+async fn passes(ward: &Ward, admission: &str) {
+    class(
+        ward,
+        "awareness",
+        json!({"admission_id": admission}),
+        json!({"result": "passed", "certificate_on": "2012-05-18"}),
+    )
+    .await;
+    class(ward, "new_member", json!({"admission_id": admission}), json!({"result": "passed"})).await;
+    review(ward, admission, "cleared").await;
+}
+
 /// A candidate who was approved.
 async fn approved(ward: &Ward, roles: &Roles, fields: Value) -> String {
     let id = roles.cell.post("/v1/admissions", candidate(&ward.a, fields)).await.is(201).id();
+    passes(ward, &id).await;
     step(&roles.cell, &id, proposal()).await.is(200);
     step(&roles.lead, &id, json!({"to": "committee_proposed", "on": "2013-03-20"})).await.is(200);
     step(&roles.lead, &id, decision()).await.is(200);
@@ -97,7 +129,17 @@ on_both_engines! {
         }
         step(&peer, &id, proposal()).await.refused(403, "type_not_readable");
         step(cell, &id, json!({"to": "cell_proposed"})).await
-            .faults(&[("/fields/application_on", "required"), ("/fields/profile_verified_on", "required"), ("/fields/introducers", "required")]);
+            .faults(&[
+                ("/fields/application_on", "required"), ("/fields/profile_verified_on", "required"), ("/fields/introducers", "required"),
+                ("/to", "certificate_missing"),
+            ]);
+        // Another class, one that was not passed, one whose certificate has expired by then.
+        let of_candidate = || json!({"admission_id": id});
+        class(&ward, "professional", of_candidate(), json!({"result": "passed"})).await;
+        class(&ward, "awareness", of_candidate(), json!({"result": "failed"})).await;
+        class(&ward, "awareness", of_candidate(), json!({"result": "passed", "certificate_on": "2008-03-01"})).await;
+        step(cell, &id, proposal()).await.faults(&[("/to", "certificate_missing")]);
+        class(&ward, "awareness", of_candidate(), json!({"result": "passed", "certificate_on": "2008-03-02"})).await;
         let mut nobody = proposal();
         nobody["fields"]["introducers"] = json!([]);
         step(cell, &id, nobody).await.faults(&[("/fields/introducers", "required")]);
@@ -105,6 +147,10 @@ on_both_engines! {
         step(cell, &id, proposal()).await.is(200);
 
         step(cell, &id, json!({"to": "committee_proposed"})).await.refused(403, "forbidden");
+        step(lead, &id, json!({"to": "committee_proposed"})).await.faults(&[("/to", "protection_review_missing")]);
+        review(&ward, &id, "deferred").await;
+        step(lead, &id, json!({"to": "committee_proposed"})).await.faults(&[("/to", "protection_review_missing")]);
+        review(&ward, &id, "cleared").await;
         step(lead, &id, json!({"to": "committee_proposed", "on": "2013-03-20"})).await.is(200);
         step(office, &id, json!({"to": "listed"})).await.faults(&[("/reason", "reason_required")]);
         let deferred = step(office, &id, json!({"to": "listed", "on": "2013-03-25", "reason": REASON})).await.is(200);
@@ -113,6 +159,8 @@ on_both_engines! {
         for sensitive in ["state_reason", "ethnicity", "religion", "personal_id"] {
             assert_eq!(read.get(sensitive), None, "{sensitive}");
         }
+        step(cell, &id, json!({"to": "cell_proposed", "on": "2013-04-01"})).await.faults(&[("/to", "certificate_missing")]);
+        class(&ward, "awareness", of_candidate(), json!({"result": "passed"})).await;
         step(cell, &id, json!({"to": "cell_proposed", "on": "2013-04-01"})).await.is(200);
         step(office, &id, json!({"to": "committee_proposed", "on": "2013-04-20"})).await.is(200);
 
@@ -146,7 +194,12 @@ on_both_engines! {
 
         step(lead, &id, json!({"to": "recognition_proposed"})).await.refused(403, "forbidden");
         step(cell, &id, json!({"to": "recognised"})).await.faults(&[("/to", "state_move_not_allowed")]);
-        step(cell, &id, json!({"to": "recognition_proposed", "on": "2014-05-19"})).await.is(200);
+        let to_recognition = || json!({"to": "recognition_proposed", "on": "2014-05-19"});
+        class(&ward, "new_member", of_candidate(), json!({"result": "attending"})).await;
+        step(cell, &id, to_recognition()).await.faults(&[("/to", "new_member_class_missing")]);
+        // Who is a member by now may have gone as one.
+        class(&ward, "new_member", json!({"member_id": joined.body["member_id"]}), json!({"result": "passed"})).await;
+        step(cell, &id, to_recognition()).await.is(200);
         for caller in [cell, lead] {
             step(caller, &id, json!({"to": "recognised"})).await.refused(403, "forbidden");
         }
@@ -175,7 +228,7 @@ on_both_engines! {
         holder["personal_id"] = json!("040188001234");
         ward.office.post("/v1/members", holder).await.is(201);
         let id = approved(&ward, &roles, particulars()).await;
-        let (path, members) = (format!("/v1/admissions/{id}"), format!("/v1/members?unit={}&count=exact", ward.ward));
+        let (path, members) = (format!("/v1/admissions/{id}"), format!("/v1/members?unit={}&subtree=true&count=exact", ward.ward));
         let before = roles.office.get(&path).await.is(200);
         step(&roles.office, &id, ceremony()).await.faults(&[("/member/personal_id", "number_taken")]);
         let mut tomorrow = ceremony();

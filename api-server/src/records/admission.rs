@@ -1,5 +1,6 @@
 //! `admission`: columns, filters, moves and rules (docs/DOMAIN.md, Admissions).
 
+mod gates;
 mod member;
 
 use super::{member as members, unit};
@@ -13,7 +14,8 @@ use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE, REQUIRED, SHORT_PROBATION, STATE_MOVE_NOT_ALLOWED, UNDER_AGE,
+    CERTIFICATE_MISSING, NEW_MEMBER_CLASS_MISSING, OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE,
+    PROTECTION_REVIEW_MISSING, REQUIRED, SHORT_PROBATION, STATE_MOVE_NOT_ALLOWED, UNDER_AGE,
 };
 use cell_records_types::phrases::{NUMBER_BETWEEN, Words};
 use cell_records_types::states::Stated;
@@ -233,8 +235,17 @@ fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut
             if admission.introducers.as_ref().is_some_and(|introducers| introducers.is_empty()) {
                 verdict.fault("introducers", &REQUIRED);
             }
+            if !gates::has_certificate(admission, on, set) {
+                verdict.fault_of_step(&CERTIFICATE_MISSING);
+            }
+        }
+        AdmissionState::CommitteeProposed if !gates::is_cleared(admission, set) => {
+            verdict.fault_of_step(&PROTECTION_REVIEW_MISSING);
         }
         AdmissionState::RecognitionProposed => {
+            if !gates::was_in_class(admission, set) {
+                verdict.fault_of_step(&NEW_MEMBER_CLASS_MISSING);
+            }
             if admission.probation_ends_on.is_some_and(|end| on < end) {
                 verdict.warn_of_step(&SHORT_PROBATION, Words::default());
             }
