@@ -57,6 +57,7 @@ mod packages;
 mod pages;
 mod pledges;
 mod protection_reviews;
+mod privacy_of_types;
 mod pull;
 mod push;
 mod push_refusals;
