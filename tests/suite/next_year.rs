@@ -10,7 +10,7 @@ use crate::support::items::{delete, item, member, update};
 use crate::support::next_year::{FIELD, LATER, OATHS, oath};
 use crate::support::on_both_engines;
 use crate::support::server::PASSWORD;
-use crate::support::ward::ROOT;
+use crate::support::ward::{ROOT, WRITERS};
 use cell_records_client::sync::{CopyStore, Outbox, SqliteStore, SyncSession, Take};
 use cell_records_client::testing::{Fault, TestServer};
 use cell_records_client::types::accounts::{GrantCreate, RefreshToken, Role, Rotation, TokenCreate, UserUpdate};
@@ -59,7 +59,7 @@ async fn same<T: RecordType>(client: &Client) -> usize {
 on_both_engines! {
     async fn typed_calls_read_a_server_of_a_later_year_and_give_back_what_they_do_not_know(server: demo) {
         let later = server.next_year();
-        let (_, plain) = server.user("office", &[(Role::CommitteeOffice, demo("ward"))]).await;
+        let (_, plain) = server.user("office", &WRITERS.map(|role| (role, demo("ward")))).await;
         let office = later.client().login("office", PASSWORD).build().unwrap();
         let mut count = 0;
         macro_rules! same { ($($name:ident,)+) => { $(count += same::<types::$name>(&office).await;)+ } }

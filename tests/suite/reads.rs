@@ -286,8 +286,8 @@ on_both_engines! {
             let record = ward.record(kind, &ward.a).await;
             let types: Vec<&str> = kind.filters.iter().filter(|filter| filter.test.column().is_some()).map(|filter| filter.name).collect();
             for by in types.iter().map(|name| format!("{name},unit_id")) {
-                let counted = ward.office.get(&format!("/v1/{}/counts?group_by={by}", kind.plural)).await.is(200).body;
-                let listed = ward.office.get(&format!("/v1/{}?count=exact", kind.plural)).await.is(200).body;
+                let counted = ward.writer.get(&format!("/v1/{}/counts?group_by={by}", kind.plural)).await.is(200).body;
+                let listed = ward.writer.get(&format!("/v1/{}?count=exact", kind.plural)).await.is(200).body;
                 assert_eq!(counted["total"], listed["total"], "{} by {by}", kind.name);
                 let name = by.split(',').next().unwrap();
                 let value = record.body.get(name).cloned().unwrap_or_default();
