@@ -46,6 +46,7 @@ fn table(kind: &str) -> [Access; 8] {
         "member_evaluation" => [W(s), W(s), W(p), R(p), W(p), N, N, N],
         "unit_evaluation" => [W(s), W(s), R(i), R(i), W(i), R(i), N, N],
         "reported_figure" => [W(i), W(i), W(i), R(i), W(i), R(i), N, N],
+        "transfer" => [W(p), W(p), W(p), R(p), W(p), N, N, N],
         "exemption" => [W(s), R(s), W(s), R(p), N, N, N, N],
         "course" => [W(i), W(i), R(i), N, W(i), R(i), N, N],
         "residence_link" => [W(s), R(s), W(s), N, W(p), N, N, N],

@@ -22,6 +22,7 @@ mod residence_link;
 mod role_model;
 mod subject;
 mod term;
+mod transfer;
 mod unit;
 mod unit_evaluation;
 

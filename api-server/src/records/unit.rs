@@ -94,10 +94,14 @@ impl Slice for Unit {
 
 /// Adds a fault where a record that only cells have would belong to another unit.
 pub fn must_be_a_cell(id: Uuid, set: &WriteSet, verdict: &mut Verdict) {
-    let is_open_cell = |unit: &Unit| unit.kind.is_cell() && state(unit) != UnitState::Dissolved;
-    if !set.live::<Unit>(id).is_some_and(|unit| is_open_cell(&unit)) {
+    if !is_open_cell(id, set) {
         verdict.fault("unit_id", &NOT_A_CELL);
     }
+}
+
+/// Whether a unit is a cell that is not dissolved.
+pub fn is_open_cell(id: Uuid, set: &WriteSet) -> bool {
+    set.live::<Unit>(id).is_some_and(|unit| unit.kind.is_cell() && state(&unit) != UnitState::Dissolved)
 }
 
 fn parent(unit: &Unit) -> Option<Uuid> {

@@ -80,6 +80,7 @@ static TABLE: &[Row] = &[
     (UnitEvaluation::NAME,   [write(S), write(S),           read(I),  read(I),  write(I),           read(I), NONE,                NONE]),
     (ReportedFigure::NAME,   [write(I), write(I),           write(I), read(I),  write(I),           read(I), NONE,                NONE]),
     (Course::NAME,           [write(I), write(I),           read(I),  NONE,     write(I),           read(I), NONE,                NONE]),
+    (Transfer::NAME,         [write(P), write(P),           write(P), read(P),  write(P),           NONE,    NONE,                NONE]),
     (Exemption::NAME,        [write(S), read(S),            write(S), read(P),  NONE,               NONE,    NONE,                NONE]),
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
     (Admission::NAME,        [write(S), write(S),           write(S), read(P),  NONE,               NONE,    NONE,                NONE]),

@@ -46,6 +46,7 @@ mod reported_figure;
 mod residence_link;
 mod role_model;
 mod term;
+mod transfer;
 mod unit;
 mod unit_evaluation;
 
@@ -68,6 +69,7 @@ pub use reported_figure::*;
 pub use residence_link::*;
 pub use role_model::*;
 pub use term::*;
+pub use transfer::*;
 pub use unit::*;
 pub use unit_evaluation::*;
 
@@ -87,6 +89,7 @@ macro_rules! record_types {
             UnitEvaluation,
             ReportedFigure,
             Course,
+            Transfer,
             Exemption,
             ResidenceLink,
             Admission,

@@ -138,7 +138,12 @@ impl Ward {
             };
             *body.pointer_mut(&found.pointer).unwrap() = json!(to);
         }
-        if let Some(name) = kind.search.filter(|search| search.other().is_none()).map(|search| search.field) {
+        if let Some(name) = kind
+            .search
+            .filter(|search| search.other().is_none())
+            .map(|search| search.field)
+            .filter(|name| body.get(name).is_some())
+        {
             body[name] = json!(format!("{} {}", body[name].as_str().unwrap(), number()));
         }
         // Years are few.
