@@ -55,6 +55,8 @@ fn table(kind: &str) -> [Access; 8] {
         "assignment" | "pledge" | "role_model" => [W(p), R(p), W(p), N, N, N, N, N],
         "cadre_plan" => [W(i), W(i), N, R(i), R(i), N, N, N],
         "cadre_plan_entry" => [W(s), W(s), N, R(p), R(p), N, N, N],
+        "confidence_vote" => [W(s), R(s), N, R(s), N, N, N, N],
+        "award" => [W(s), R(s), R(p), R(p), W(p), N, N, N],
         "disciplinary_action" => [N, W(s), R(s), W(s), N, N, N, N],
         "protection_review" => [W(s), R(s), N, R(s), N, N, N, N],
         other => panic!("settle who may do what with a {other}"),

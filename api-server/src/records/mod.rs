@@ -3,8 +3,10 @@
 
 mod admission;
 mod assignment;
+mod award;
 mod cadre_plan;
 mod cadre_plan_entry;
+mod confidence_vote;
 mod course;
 mod disciplinary_action;
 mod enrolment;

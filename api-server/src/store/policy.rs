@@ -91,6 +91,8 @@ static TABLE: &[Row] = &[
     (ProtectionReview::NAME, [write(S), read(S),            NONE,     read(S),  NONE,               NONE,    NONE,                NONE]),
     (CadrePlan::NAME,        [write(I), write(I),           NONE,     read(I),  read(I),            NONE,    NONE,                NONE]),
     (CadrePlanEntry::NAME,   [write(S), write(S),           NONE,     read(P),  read(P),            NONE,    NONE,                NONE]),
+    (ConfidenceVote::NAME,   [write(S), read(S),            NONE,     read(S),  NONE,               NONE,    NONE,                NONE]),
+    (Award::NAME,            [write(S), read(S),            read(P),  read(P),  write(P),           NONE,    NONE,                NONE]),
     (DisciplinaryAction::NAME, [NONE,   write(S),           read(S),  write(S), NONE,               NONE,    NONE,                NONE]),
 ];
 

@@ -201,4 +201,7 @@ phrases! {
     TO_MOVE "to move it from “{}” to “{}”" "khi chuyển từ “{}” sang “{}”";
     COUNTED_FROM_ANOTHER_DAY "because “{}” is counted from another day" "vì “{}” được tính từ ngày khác";
     GENERAL_EDUCATION "a class of 12 or 10, such as 12/12" "lớp của hệ 12 hoặc 10 năm, như 12/12";
+    // The share that a part of a whole reaches.
+    AT_LEAST "at least {}" "từ {} trở lên";
+    MORE_THAN "more than {}" "trên {}";
 }

@@ -46,7 +46,7 @@ pub trait RecordType: Serialize + for<'de> Deserialize<'de> + Clone + PartialEq 
 pub struct Sample {
     /// A body that creates a record.
     pub create: Value,
-    /// A merge patch of one field that changes this record.
+    /// A merge patch of one field that changes this record; empty where nothing of a record ever changes.
     pub change: Value,
     /// Fields (dates, years) that cannot be the same in two records of one unit: other records have other years there.
     pub distinct: &'static [&'static str],

@@ -170,11 +170,19 @@ fn shifted(value: &Value, year: u32, first: &mut Option<u32>) -> Value {
     date.map_or_else(|| json!(moved), |(_, day)| json!(format!("{moved}{day}")))
 }
 
-/// A field of the type's sample that a patch can change, with another value for it.
+/// Whether a patch can change records of a type; of some nothing ever changes.
+pub fn changes(kind: &Kind) -> bool {
+    kind.sample().change != json!({})
+}
+
+/// A field of the type's sample that a patch can change, with another value for it. Where nothing can be changed, a field as
+/// it is.
 pub fn change(kind: &Kind) -> (&'static str, Value) {
-    let Value::Object(change) = kind.sample().change else { panic!("{} has no change", kind.name) };
-    let (name, value) = change.into_iter().next().unwrap();
-    (kind.field(&name).unwrap().name, value)
+    let Sample { create, change, .. } = kind.sample();
+    let body = if changes(kind) { change } else { create };
+    let patched = |name: &&str| body.get(*name).is_some();
+    let name = kind.fields.iter().map(|field| field.name).find(patched).unwrap();
+    (name, body[name].clone())
 }
 
 /// Whether the records of a type never leave their unit: those that are read from below, and figures.
