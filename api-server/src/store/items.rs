@@ -36,6 +36,8 @@ pub struct Step {
     pub reason: Option<String>,
     /// Fields that the move sets itself, among those of the item.
     pub sets: &'static [&'static str],
+    /// Whether what the move does to the member is decided, and beside it in the same command where there is anything to do.
+    pub with_member: bool,
 }
 
 /// One write of one record, checked so far as that needs no database.

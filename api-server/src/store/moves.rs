@@ -61,6 +61,8 @@ pub struct Moved<'a> {
     pub on: Date,
     /// What the body says of the member.
     pub body: Map<String, Value>,
+    /// The member of `member_id` as it is stored, so far as the caller reads it.
+    pub member: Option<&'a Map<String, Value>>,
 }
 
 /// A write of a member.

@@ -2,13 +2,14 @@
 //! two writes, both done or none.
 
 use super::collection::Collection;
-use super::{of_path, write};
+use super::{find, of_path, write};
 use crate::auth::caller::Who;
 use crate::error::{self, ApiError, ApiResult};
 use crate::http::body::JsonBody;
 use crate::state::App;
 use crate::store::items::{Expected, Item, Step};
-use crate::store::moves::{self, MEMBER_ID, MemberWrite, Moved};
+use crate::store::moves::{self, MEMBER_ID, MemberWrite, Move, Moved};
+use crate::store::record::Stored;
 use crate::store::registry::Kind;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,7 +17,7 @@ use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::phrases;
 use cell_records_types::sync::PushOp;
-use cell_records_types::{Date, Member, RecordType, Text};
+use cell_records_types::{Date, Member, RecordType, Reference, Text, Uuid};
 use serde_json::{Map, Value};
 
 /// What pointers of faults of the record's fields begin with.
@@ -116,7 +117,7 @@ async fn items(
     form: Form,
 ) -> ApiResult<Vec<Item>> {
     let Form { to, on, reason, fields, member } = form;
-    let step = Step { to, on, reason, sets: &[] };
+    let step = Step { to, on, reason, sets: &[], with_member: false };
     let record = |expected, fields, step| {
         let item = Item::new(kind, PushOp::Update, Some(write::target(path)?), expected, fields, FIELDS);
         Ok::<_, ApiError>(Item { step: Some(step), ..item })
@@ -142,7 +143,9 @@ async fn items(
         let surplus = ApiError::fault(MEMBER, &faults::UNKNOWN_FIELD);
         return Err(write::after_rights(app, who, kind, path, surplus).await);
     }
-    let Some((found, of_member)) = found.filter(|_| !is_other).and_then(|found| Some((found, found.member?))) else {
+    // Who may not make it is refused for that, whatever it would do to the member.
+    let may = |found: &&Move| !is_other && who.scope.holds(stored.unit_id, |role| found.by.contains(role));
+    let Some((found, of_member)) = found.filter(may).and_then(|found| Some((found, found.member?))) else {
         return Ok(vec![record(expected, fields, step)?]);
     };
     // Who does not read all of the record cannot hand it on.
@@ -150,31 +153,67 @@ async fn items(
     if who.scope.reads(kind, stored.unit_id) < all {
         return Err(ApiError::forbidden(&format!("{}:advance", kind.name)));
     }
-    let sent = found.sets.iter().filter(|name| fields.contains_key(**name));
-    let sent: Vec<Fault> = sent.map(|name| Fault::new(format!("{FIELDS}/{name}"), &faults::READ_ONLY)).collect();
-    if !sent.is_empty() {
-        return Err(write::after_rights(app, who, kind, path, ApiError::invalid(sent)).await);
-    }
     let on = step.on.unwrap_or_else(|| who.view.now.date_in_vietnam());
-    let moved = Moved { unit: stored.unit_id, fields: &after, on, body: member.unwrap_or_default() };
-    let step = Step { on: Some(on), sets: found.sets, ..step };
+    let subject = subject(app, who, &stored).await?;
+    let known = subject.as_ref().map(|member| member.fields().0);
+    let body = member.unwrap_or_default();
+    let moved = Moved { unit: stored.unit_id, fields: &after, on, body: body.clone(), member: known.as_ref() };
+    let written = (of_member.write)(&moved);
+    let surplus = surplus(found, &fields, &body, written.as_ref());
+    if !surplus.is_empty() {
+        return Err(write::after_rights(app, who, kind, path, ApiError::invalid(surplus)).await);
+    }
+    let step = Step { on: Some(on), sets: found.sets, with_member: true, ..step };
     let mut fields = fields;
     fields.extend(
         found.clears.iter().filter(|name| after.contains_key(**name)).map(|name| ((*name).into(), Value::Null)),
     );
     let expected = Expected::Exactly(stored.version);
-    let members = Kind::named(Member::NAME).ok_or_else(|| ApiError::new(&error::INTERNAL))?;
-    Ok(match (of_member.write)(&moved) {
+    Ok(match written {
         None => vec![record(expected, fields, step)?],
         Some(MemberWrite::Create(body)) => {
             fields.insert(MEMBER_ID.into(), format!("ref:{REFERENCE}").into());
-            let item = Item::new(members, PushOp::Create, None, Expected::Any, body, MEMBER);
+            let item = Item::new(members()?, PushOp::Create, None, Expected::Any, body, MEMBER);
             vec![record(expected, fields, step)?, Item { name: Some(REFERENCE.into()), ..item }]
         }
         Some(MemberWrite::Update(body)) => {
-            let id = moves::text(&after, MEMBER_ID).and_then(|text| text.parse().ok());
-            let item = Item::new(members, PushOp::Update, id, Expected::Any, body, MEMBER);
-            vec![record(expected, fields, step)?, item]
+            // What is written may follow from what the member is.
+            let version = subject.map_or(Expected::Any, |member| Expected::Exactly(member.version));
+            let id = subject_id(&stored).map(Reference::Id);
+            vec![record(expected, fields, step)?, Item::new(members()?, PushOp::Update, id, version, body, MEMBER)]
         }
     })
+}
+
+fn members() -> ApiResult<&'static Kind> {
+    Kind::named(Member::NAME).ok_or_else(|| ApiError::new(&error::INTERNAL))
+}
+
+fn subject_id(record: &Stored) -> Option<Uuid> {
+    moves::text(&record.fields().0, MEMBER_ID).and_then(|id| id.parse().ok())
+}
+
+/// The member that a record is about, where the caller sees it.
+async fn subject(app: &App, who: &mut Who, record: &Stored) -> ApiResult<Option<Stored>> {
+    match subject_id(record) {
+        Some(id) => find(app, who, members()?, id).await,
+        None => Ok(None),
+    }
+}
+
+/// What was sent and is set by the move itself, of the record and of the member that is made.
+fn surplus(
+    found: &Move,
+    fields: &Map<String, Value>,
+    body: &Map<String, Value>,
+    written: Option<&MemberWrite>,
+) -> Vec<Fault> {
+    let of_record = found.sets.iter().filter(|name| fields.contains_key(**name)).map(|name| format!("{FIELDS}/{name}"));
+    let made = match written {
+        Some(MemberWrite::Create(made)) => made,
+        _ => &Map::new(),
+    };
+    let of_member =
+        body.iter().filter(|(name, value)| made.get(*name) != Some(value)).map(|(name, _)| format!("{MEMBER}/{name}"));
+    of_record.chain(of_member).map(|pointer| Fault::new(pointer, &faults::READ_ONLY)).collect()
 }

@@ -21,7 +21,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use cell_records_types::Reference;
 use cell_records_types::faults::{self, Fault};
 use cell_records_types::problem::ProblemFault;
-use cell_records_types::sync::{ConflictReason, ItemStatus, PushOp};
+use cell_records_types::sync::{Candidate, ConflictReason, ItemStatus, PushOp};
 use serde_json::{Map, Value, json};
 
 /// `POST /v1/{types}`
@@ -205,7 +205,9 @@ fn beside(error: ApiError, at: &str) -> ApiError {
         fault
     };
     let faults = error.faults.into_iter().map(whole).collect();
-    ApiError { faults, ..error }
+    // The record of the call is as it was, whatever became of the other one.
+    let more = if error.code == &error::STALE_VERSION { Map::new() } else { error.more };
+    ApiError { faults, more, ..error }
 }
 
 /// The answer of a write that was done.
@@ -235,8 +237,9 @@ fn answer(done: &Done, decided: &Decided, kind: &Kind, vietnamese: bool) -> Answ
     if !warnings.is_empty() {
         body.pop();
         body.push_str(&format!(",\"warnings\":{}", json!(warnings)));
-        if !decided.candidates.is_empty() {
-            body.push_str(&format!(",\"candidates\":{}", json!(decided.candidates)));
+        let candidates: Vec<&Candidate> = done.items.iter().flat_map(|item| &item.candidates).collect();
+        if !candidates.is_empty() {
+            body.push_str(&format!(",\"candidates\":{}", json!(candidates)));
         }
         body.push('}');
     }

@@ -108,7 +108,12 @@ pub fn merge(
     let parent = parent_of(&fields, item);
     let refused = step::apply(item, target, &mut fields.0, context.scope, set.today, &mut faults);
     complete(&mut fields.0, item, target, unit_id, set);
-    let after = item.kind.parse(Value::Object(fields.0));
+    // Of a step that there is not no rule judges what would come of it.
+    let (refused, is_judged) = match refused {
+        Some(Refusal::Invalid) => (None, false),
+        refused => (refused, true),
+    };
+    let after = is_judged.then(|| item.kind.parse(Value::Object(fields.0))).flatten();
     *draft = Some(Draft { action, unit_id, parent, after, faults, refused, made_of });
 }
 

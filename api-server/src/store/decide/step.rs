@@ -21,7 +21,8 @@ const STATE: &str = "state";
 const STEPS: &str = "steps";
 const REASON: &str = "state_reason";
 
-/// Puts the state and the steps into the fields of a record that is made or changed. Returns why this caller may not.
+/// Puts the state and the steps into the fields of a record that is made or changed. Returns why this caller may not, or that it is
+/// invalid: there is no such step.
 pub fn apply(
     item: &Item,
     target: &Target,
@@ -116,10 +117,14 @@ fn make(
     let Some(found) = moves::find(kind, &from, &step.to, fields) else {
         let words = crate::store::rules::moved(called(&from), called(&step.to));
         faults.push(Fault::new("/to", &STATE_MOVE_NOT_ALLOWED).about(words));
-        return None;
+        return Some(Refusal::Invalid);
     };
     if !scope.holds(base.unit_id, |role| found.by.contains(role)) {
         return Some(Refusal::Forbidden(format!("{}:advance", kind.name)));
+    }
+    if found.member.is_some() && !step.with_member {
+        // The record was another one when this was decided: the member would stay behind.
+        return Some(Refusal::Stale);
     }
     if found.reason && step.reason.is_none() {
         let words = TO_MOVE.of(called(&from)).of(called(&step.to));
