@@ -243,4 +243,37 @@ on_both_engines! {
         let groups = json!([{"sex": "female", "count": 2}, {"sex": "male", "count": 1}]);
         assert_eq!((&counts["groups"], &counts["total"]), (&groups, &json!(3)));
     }
+
+    async fn entries_without_a_cleared_review_are_counted_when_the_executive_committee_has_reviewed(server: empty) {
+        let ward = server.ward().await;
+        let (office, id) = (&ward.office, drafted(&ward).await);
+        let mut persons = Vec::new();
+        for code in ["committee_secretary", "deputy_secretary", "office_head"] {
+            let person = ward.member(&ward.a).await;
+            let mut body = entry(&id, &person, code);
+            body["removed_on"] = if code == "office_head" { json!("2014-10-01") } else { json!(null) };
+            office.post("/v1/cadre_plan_entries", body).await.is(201);
+            persons.push(person);
+        }
+        let review = async |person: &str, result: &str| {
+            let body = json!({
+                "member_id": person, "occasion": "cadre_plan", "requested_on": "2014-05-01", "reviewed_on": "2014-06-01", "result": result,
+            });
+            office.post("/v1/protection_reviews", body).await.is(201)
+        };
+        review(&persons[0], "cleared").await;
+        review(&persons[1], "deferred").await;
+        assert_eq!(advance(office, &id, json!({"to": "standing_reviewed"})).await.is(200).warnings(), []);
+        let executive = json!({"to": "executive_reviewed"});
+        let warned = advance(office, &id, executive.clone()).await.is(200);
+        assert_eq!(warned.warnings(), [("/to".to_owned(), "protection_review_missing".to_owned())]);
+        assert_eq!(warned.body["warnings"][0]["message"], "A cleared review of political standards is missing (1/2).");
+        // Later changes of the plan do not ask again, the step does.
+        let path = format!("/v1/cadre_plans/{id}");
+        assert_eq!(office.patch(&path, "*", json!({"reference_date": "2014-07-01"})).await.is(200).warnings(), []);
+        advance(&ward.writer, &id, json!({"to": "draft", "reason": "Chờ thẩm tra"})).await.is(200);
+        review(&persons[1], "cleared").await;
+        advance(office, &id, json!({"to": "standing_reviewed"})).await.is(200);
+        assert_eq!(advance(office, &id, executive).await.is(200).warnings(), []);
+    }
 }

@@ -1,4 +1,4 @@
-//! `cadre_plan`: columns, filters and moves (docs/DOMAIN.md, Cadre plans).
+//! `cadre_plan`: columns, filters, moves and rules (docs/DOMAIN.md, Cadre plans).
 
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
@@ -6,9 +6,14 @@ use crate::store::moves::Move;
 use crate::store::policy::{LEAD, OFFICE_LEAD};
 use crate::store::registry::Sort;
 use crate::store::rules::{Change, Slice, Verdict};
-use crate::store::write_set::WriteSet;
+use crate::store::write_set::{Lookup, WriteSet};
+use cell_records_types::faults::PROTECTION_REVIEW_MISSING;
+use cell_records_types::phrases::Words;
 use cell_records_types::states::Stated;
-use cell_records_types::{CadrePlan, CadrePlanKind, CadrePlanState};
+use cell_records_types::{
+    CadrePlan, CadrePlanEntry, CadrePlanKind, CadrePlanState, ProtectionResult, ProtectionReview, RecordType,
+};
+use std::sync::Arc;
 
 impl Slice for CadrePlan {
     /// The last three say which plans hold on a day, and of which day their ages are: figures of plans count by them.
@@ -51,5 +56,28 @@ impl Slice for CadrePlan {
         ]
     }
 
-    fn decide(_change: &mut Change<'_, Self>, _set: &WriteSet, _verdict: &mut Verdict) {}
+    fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
+        let steps = change.before.is_some() && change.changed(|plan| plan.state.clone());
+        if steps && change.after.state == CadrePlanState::ExecutiveReviewed {
+            warn_of_unreviewed(change, set, verdict);
+        }
+    }
+}
+
+/// Warns of entries whose member was never found to meet the political standards, as far as the caller reads entries and
+/// reviews. Who was taken out of the plan needs no review.
+fn warn_of_unreviewed(change: &Change<'_, CadrePlan>, set: &WriteSet, verdict: &mut Verdict) {
+    let entries = Lookup::of::<CadrePlanEntry>([("plan_id", change.after.id.into()), ("removed", 0.into())]);
+    let entries = set.found(entries).filter(|entry| change.may_learn(CadrePlanEntry::NAME, entry.unit_id, "member_id"));
+    let is_cleared = |entry: &Arc<CadrePlanEntry>| {
+        let cleared = ProtectionResult::Cleared.code().into();
+        let reviews = Lookup::of::<ProtectionReview>([("member_id", entry.member_id.id().into()), ("result", cleared)]);
+        set.found(reviews).any(|review| change.may_learn(ProtectionReview::NAME, review.unit_id, "result"))
+    };
+    let (cleared, missing): (Vec<_>, Vec<_>) =
+        entries.filter_map(|entry| entry.typed::<CadrePlanEntry>()).partition(is_cleared);
+    if !missing.is_empty() {
+        let counted = Words::plain(format_args!(" ({}/{})", missing.len(), missing.len() + cleared.len()));
+        verdict.warn_of_step(&PROTECTION_REVIEW_MISSING, counted);
+    }
 }
