@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 const REASON: &str = "Hồ sơ còn thiếu";
 
-fn candidate(cell: &str, fields: Value) -> Value {
+pub fn candidate(cell: &str, fields: Value) -> Value {
     let mut body = json!({
         "unit_id": cell, "full_name": "Phạm Thị Hoa", "sex": "female", "birth_date": "1988-10-20",
         "steps": [{"state": "listed", "on": "2013-01-10"}],
@@ -29,12 +29,12 @@ fn particulars() -> Value {
     })
 }
 
-async fn step(caller: &Caller, admission: &str, body: Value) -> Reply {
+pub async fn step(caller: &Caller, admission: &str, body: Value) -> Reply {
     caller.post(&format!("/v1/admissions/{admission}/advance"), body).header("if-match", "*").await
 }
 
 /// What the cell needs to propose a candidate.
-fn proposal() -> Value {
+pub fn proposal() -> Value {
     json!({"to": "cell_proposed", "on": "2013-03-01", "fields": {
         "application_on": "2013-01-20", "profile_verified_on": "2013-02-20", "introducers": [{"full_name": "Nguyễn Văn An"}],
     }})
@@ -51,20 +51,20 @@ fn ceremony() -> Value {
 }
 
 /// Those who take part, over the ward's first cell or the ward.
-struct Roles {
-    office: Caller,
-    lead: Caller,
-    cell: Caller,
+pub struct Roles {
+    pub office: Caller,
+    pub lead: Caller,
+    pub cell: Caller,
 }
 
-async fn roles(server: &Server, ward: &Ward) -> Roles {
+pub async fn roles(server: &Server, ward: &Ward) -> Roles {
     let office = server.acting(Role::CommitteeOffice, &ward.ward).await;
     let lead = server.acting(Role::CommitteeLead, &ward.ward).await;
     Roles { office, lead, cell: server.acting(Role::CellSecretary, &ward.a).await }
 }
 
 /// Puts somebody through a class.
-async fn class(ward: &Ward, kind: &str, person: Value, result: Value) -> Reply {
+pub async fn class(ward: &Ward, kind: &str, person: Value, result: Value) -> Reply {
     let course = json!({"unit_id": ward.ward, "name": "Lớp", "kind": kind, "from": "2012-05-14", "to": "2012-05-19"});
     let mut body = json!({"course_id": ward.office.post("/v1/courses", course).await.is(201).id()});
     for part in [person, result] {
@@ -105,7 +105,7 @@ async fn approved(ward: &Ward, roles: &Roles, fields: Value) -> String {
 }
 
 /// A candidate who was admitted, and the member.
-async fn admitted(ward: &Ward, roles: &Roles, fields: Value) -> (String, String) {
+pub async fn admitted(ward: &Ward, roles: &Roles, fields: Value) -> (String, String) {
     let id = approved(ward, roles, fields).await;
     let made = step(&roles.office, &id, ceremony()).await.is(200);
     (id, made.body["member_id"].as_str().unwrap().to_owned())

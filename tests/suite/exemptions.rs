@@ -14,12 +14,12 @@ async fn request(caller: &Caller, member: &str, fields: Value) -> Reply {
     caller.post("/v1/exemptions", body).await
 }
 
-async fn advance(caller: &Caller, exemption: &str, body: Value) -> Reply {
+pub async fn advance(caller: &Caller, exemption: &str, body: Value) -> Reply {
     caller.post(&format!("/v1/exemptions/{exemption}/advance"), body).header("if-match", "*").await
 }
 
 /// An exemption that was requested and granted.
-async fn granted(ward: &Ward, member: &str, on: &str, fields: Value) -> Reply {
+pub async fn granted(ward: &Ward, member: &str, on: &str, fields: Value) -> Reply {
     let made = request(&ward.office, member, fields).await.is(201).id();
     advance(&ward.office, &made, json!({"to": "granted", "on": on})).await
 }

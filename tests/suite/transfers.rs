@@ -44,7 +44,7 @@ async fn advance(caller: &Caller, transfer: &str, body: Value) -> Reply {
 }
 
 /// A member's transfer whose letter is issued.
-async fn issued(ward: &Ward, body: Value) -> String {
+pub async fn issued(ward: &Ward, body: Value) -> String {
     let steps = json!({"steps": [{"state": "requested", "on": "2014-12-01"}]});
     let id = made(&ward.office, extended(body, steps)).await.id();
     let letter = json!({"to": "letter_issued", "on": "2015-01-05", "fields": {"letter_date": "2015-01-05"}});

@@ -1,5 +1,8 @@
 //! Work lists: what is due or late with the records of a caller, in order, and nothing of others.
 
+use crate::admissions::{admitted as admitted_here, candidate, class, proposal, roles, step};
+use crate::exemptions::{advance, granted};
+use crate::transfers::issued;
 use crate::support::http::{Caller, over};
 use crate::support::on_both_engines;
 use crate::support::ward::{Ward, member, unit};
@@ -100,11 +103,17 @@ on_both_engines! {
         let found: Vec<_> = items.iter().map(|item| (item["id"].as_str().unwrap(), item["number"].as_i64().unwrap())).collect();
         assert_eq!(found, [(first.as_str(), 30), (&then, 65), (&away, 40)]);
         assert!(items.iter().all(|item| item["due"] == json!(next) && item["what"] == "party_badge"), "{items:?}");
+        // A badge that was proposed is due no more, for those who read it; another one does not count.
+        for (years, left) in [(40, 3), (30, 2)] {
+            let award = json!({"member_id": first, "kind": "party_badge", "year": next.year(), "badge_years": years, "award_round": next});
+            ward.office.post("/v1/awards", award).await.is(201);
+            assert_eq!(listed(&ward.office, &format!("due_to={next}")).await.len(), left);
+        }
         // Before the day of the round it is not due yet; a round later others are.
         if next > today() {
             assert!(listed(&ward.office, &format!("due_to={}", next.plus_days(-1))).await.is_empty());
         }
-        assert_eq!(listed(&ward.office, &format!("due_to={}", next.plus_days(120))).await.len(), 4);
+        assert_eq!(listed(&ward.office, &format!("due_to={}", next.plus_days(120))).await.len(), 3);
     }
 
     async fn what_is_no_longer_due_is_gone_and_records_of_an_older_program_become_due(server: empty) {
@@ -157,6 +166,67 @@ on_both_engines! {
         }
         let other = server.granted(vec![over(Role::CellSecretary, &ward.b)]).await;
         assert_eq!(ids(&listed(&other, &query).await), there);
+    }
+
+    async fn the_probation_of_who_was_admitted_here_is_that_of_the_admission_for_those_who_read_it(server: empty) {
+        let ward = server.ward().await;
+        let roles = roles(server, &ward).await;
+        let (admission, member) = admitted_here(&ward, &roles, json!({})).await;
+        let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
+        let due = |id: &str| [("2014-05-19".to_owned(), id.to_owned(), "probation_ends".to_owned())];
+        assert_eq!(listed(&roles.cell, "").await, due(&admission));
+        assert_eq!(listed(&roles.office, "").await, due(&admission));
+        assert_eq!(listed(&peer, "").await, due(&member));
+        step(&roles.cell, &admission, json!({"to": "recognition_proposed", "on": "2014-05-20"})).await.is(200);
+        assert_eq!(listed(&roles.office, "").await, due(&admission));
+        step(&roles.office, &admission, json!({"to": "recognised", "on": "2014-06-01"})).await.is(200);
+        assert!(listed(&roles.office, "").await.is_empty() && listed(&peer, "").await.is_empty());
+    }
+
+    async fn an_exemption_is_due_for_review_until_it_ends(server: empty) {
+        let ward = server.ward().await;
+        let member = ward.member(&ward.a).await;
+        let exemption = granted(&ward, &member, "2013-01-01", json!({})).await.is(200).id();
+        let due = [("2014-01-01".to_owned(), exemption.clone(), "exemption_review".to_owned())];
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        for caller in [&ward.office, &secretary] {
+            assert_eq!(listed(caller, "").await, due);
+        }
+        // Shown by the member; who reads no exemptions has none.
+        let named = ward.office.get(&format!("/v1/members/{member}?fields=full_name")).await.body["full_name"].clone();
+        let item = &secretary.get("/v1/work_items").await.is(200).body["items"][0];
+        assert!(item["display"].as_str().unwrap().starts_with(named.as_str().unwrap()), "{item}");
+        assert!(listed(&server.acting(Role::ExchangePeer, &ward.ward).await, "").await.is_empty());
+        advance(&secretary, &exemption, json!({"to": "ended", "on": "2014-03-01"})).await.is(200);
+        assert!(listed(&ward.office, "").await.is_empty());
+    }
+
+    async fn a_transfer_has_its_deadline_while_it_is_under_way(server: empty) {
+        let ward = server.ward().await;
+        let out = json!({"member_id": ward.member(&ward.a).await, "kind": "out", "reason_code": "job", "elsewhere": "Phường Lê Lợi"});
+        let transfer = issued(&ward, out).await;
+        // 30 working days after the letter of 5 January 2015.
+        assert_eq!(listed(&ward.office, "").await, [("2015-02-16".to_owned(), transfer.clone(), "transfer_deadline".to_owned())]);
+        let cancelled = json!({"to": "cancelled", "reason": "Ở lại"});
+        ward.office.post(&format!("/v1/transfers/{transfer}/advance"), cancelled).header("if-match", "*").await.is(200);
+        assert!(listed(&ward.office, "").await.is_empty());
+    }
+
+    async fn the_last_certificate_of_a_candidate_is_due_until_a_cell_proposes_the_candidate(server: empty) {
+        let ward = server.ward().await;
+        let candidate = ward.office.post("/v1/admissions", candidate(&ward.a, json!({}))).await.is(201).id();
+        let member = ward.member(&ward.a).await;
+        let passed = |on: &str| json!({"result": "passed", "certificate_on": on});
+        class(&ward, "awareness", json!({"member_id": member}), passed("2012-05-18")).await;
+        let first = class(&ward, "awareness", json!({"admission_id": candidate}), passed("2012-05-18")).await.id();
+        let due = |on: &str, id: &str| [(on.to_owned(), id.to_owned(), "certificate_expires".to_owned())];
+        assert_eq!(listed(&ward.office, "").await, due("2017-05-18", &first));
+        let second = class(&ward, "awareness", json!({"admission_id": candidate}), passed("2013-02-01")).await.id();
+        assert_eq!(listed(&ward.office, "").await, due("2018-02-01", &second));
+        // A peer reads enrolments, and no candidates.
+        assert!(listed(&server.acting(Role::ExchangePeer, &ward.ward).await, "").await.is_empty());
+        step(&ward.office, &candidate, proposal()).await.is(200);
+        assert!(listed(&ward.office, "").await.is_empty());
     }
 
     async fn a_work_list_is_of_few_units_and_says_so_beyond(server: empty) {

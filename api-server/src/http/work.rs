@@ -30,7 +30,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 
 /// What is due, or late, with the records that the caller reads: in the order of days, then of ids.
 ///
-/// The end of a probation, a badge. What follows from fields that the caller does not read in a unit is left out there, so the
+/// The code list `work` has what there is. What follows from fields that the caller does not read in a unit is left out there, so the
 /// list says nothing of records that the caller does not see. It has at most 64 units with at most 10,000 records of a type:
 /// who reads more names a `unit`.
 #[utoipa::path(tag = "work",

@@ -12,6 +12,7 @@ use crate::store::policy::{OFFICE, OFFICE_CELL, OFFICE_LEAD, WRITERS};
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
+use crate::store::work::{Due, Work};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     CERTIFICATE_MISSING, NEW_MEMBER_CLASS_MISSING, OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE,
@@ -21,6 +22,7 @@ use cell_records_types::phrases::{NUMBER_BETWEEN, Words};
 use cell_records_types::states::Stated;
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::name_key;
+use cell_records_types::work::WorkCode;
 use cell_records_types::{Admission, AdmissionState, Date, Label};
 
 /// What is known of the person, besides name, sex and birth date: it goes to the member's record.
@@ -87,6 +89,12 @@ impl Slice for Admission {
     const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
     const SEARCH: Option<Search> = Some(Search::own("full_name", &["name_key"], false));
     const DEFAULTS: &'static [Default] = &[("probation_ends_on", None), ("official_on", None)];
+    const WORK: &'static [Work] = &[Work {
+        what: WorkCode::ProbationEnds,
+        fields: &["state", "probation_ends_on"],
+        when: Some(|_| Sql::new("t.state IN ('admitted', 'recognition_proposed')")),
+        due: Due::On("probation_ends_on"),
+    }];
     const MOVES: &'static [Move] = &[
         Move::new(&["listed"], "cell_proposed", OFFICE_CELL).needs(&[
             "application_on",

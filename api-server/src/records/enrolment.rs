@@ -1,14 +1,17 @@
 //! `enrolment`: columns, filters and rules (docs/DOMAIN.md, Enrolments).
 
 use super::subject;
-use crate::db::{Column, Type, Value};
+use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::CERTIFICATE_MONTHS;
 use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::scope::Scope;
+use crate::store::work::{Due, Work, there_is, there_is_no};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{CERTIFICATE_WITHOUT_PASS, ENROLMENT_EXISTS};
 use cell_records_types::sync::ConflictReason;
+use cell_records_types::work::WorkCode;
 use cell_records_types::{Admission, CourseKind, Date, Enrolment, EnrolmentResult};
 use uuid::Uuid;
 
@@ -18,6 +21,7 @@ impl Slice for Enrolment {
         Column::new("member_id", Type::Id),
         Column::new("admission_id", Type::Id),
         Column::new("result", Type::Text),
+        Column::new("certificate_expires_on", Type::Text),
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::shared_reference("course_id", "course"),
@@ -26,6 +30,12 @@ impl Slice for Enrolment {
         Filter::code("result", &EnrolmentResult::LIST),
     ];
     const SORTS: &'static [Sort] = &[];
+    const WORK: &'static [Work] = &[Work {
+        what: WorkCode::CertificateExpires,
+        fields: &["admission_id", "certificate_expires_on"],
+        when: Some(is_the_last_of_a_candidate),
+        due: Due::On("certificate_expires_on"),
+    }];
     const DEFAULTS: &'static [Default] = &[("result", Some("\"attending\"")), ("certificate_expires_on", None)];
     const UNIT_OF: &'static [&'static str] = &["member_id", "admission_id"];
 
@@ -35,6 +45,7 @@ impl Slice for Enrolment {
             member(self).into(),
             admission(self).into(),
             self.result.as_ref().unwrap_or(&EnrolmentResult::Attending).code().into(),
+            self.certificate_expires_on.map(|date| date.to_string()).into(),
         ]
     }
 
@@ -63,6 +74,15 @@ impl Slice for Enrolment {
             verdict.conflict(ConflictReason::Unique, &ENROLMENT_EXISTS);
         }
     }
+}
+
+/// That the certificate is the last one of somebody whom no cell has proposed yet: then it must still be valid.
+fn is_the_last_of_a_candidate(scope: &Scope) -> Sql {
+    let of_candidate = "o.id = t.admission_id AND o.state = 'listed'";
+    let mut sql = there_is::<Admission>(scope, &["state"], of_candidate).text(" AND ");
+    let later = "o.admission_id = t.admission_id AND o.certificate_expires_on > t.certificate_expires_on";
+    sql.append(there_is_no::<Enrolment>(scope, &["admission_id", "certificate_expires_on"], later));
+    sql
 }
 
 fn member(enrolment: &Enrolment) -> Option<Uuid> {

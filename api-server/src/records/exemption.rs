@@ -7,9 +7,11 @@ use crate::store::moves::Move;
 use crate::store::policy::OFFICE_CELL;
 use crate::store::registry::{Kind, Sort};
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
+use crate::store::work::{Due, Work};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, OVERLAPS, REQUIRED, SUBJECT_ELSEWHERE};
 use cell_records_types::states::Stated;
+use cell_records_types::work::WorkCode;
 use cell_records_types::{Date, Exemption, ExemptionReason, ExemptionState, Label, MemberStatus, RecordType};
 
 /// The field that says from when a member is exempt, as filters of other types name it.
@@ -78,6 +80,12 @@ impl Slice for Exemption {
     const UNIT_OF: &'static [&'static str] = &["member_id"];
     const FIXED: &'static [&'static str] = &["member_id"];
     const DEFAULTS: &'static [Default] = &[("from", None), ("review_due_on", None)];
+    const WORK: &'static [Work] = &[Work {
+        what: WorkCode::ExemptionReview,
+        fields: &["review_due_on"],
+        when: None,
+        due: Due::On("review_due_on"),
+    }];
     const MOVES: &'static [Move] = &[
         Move::new(&["requested"], "granted", OFFICE_CELL),
         Move::new(&["requested"], "rejected", OFFICE_CELL).with_reason(),

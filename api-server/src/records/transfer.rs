@@ -4,13 +4,14 @@
 mod moves;
 
 use super::unit;
-use crate::db::{Column, Type, Value};
+use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::{TRANSFER_LETTER_DAYS, TRANSFER_START_DAYS};
 use crate::store::filter::{Filter, Test};
 use crate::store::moves::Move;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
+use crate::store::work::{Due, Work};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
     EXEMPTION_OPEN, IN_THE_FUTURE, IS_FIXED, MEMBER_MOVED, NOT_A_CELL, ONLY_WHERE, OPEN_POSITIONS, READ_ONLY, REQUIRED,
@@ -20,6 +21,7 @@ use cell_records_types::phrases::Words;
 use cell_records_types::states::Stated;
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::text::name_key;
+use cell_records_types::work::WorkCode;
 use cell_records_types::{
     Date, Exemption, ExemptionState, Member, MemberStatus, Position, Transfer, TransferKind, TransferReason,
     TransferState,
@@ -53,6 +55,12 @@ impl Slice for Transfer {
     const UNIT_OF: &'static [&'static str] = &["member_id"];
     const FIXED: &'static [&'static str] = &["kind", "member_id"];
     const DEFAULTS: &'static [Default] = &[("deadline_on", None)];
+    const WORK: &'static [Work] = &[Work {
+        what: WorkCode::TransferDeadline,
+        fields: &["state", "deadline_on"],
+        when: Some(|_| Sql::new("t.state IN ('requested', 'letter_issued', 'away')")),
+        due: Due::On("deadline_on"),
+    }];
     const MOVES: &'static [Move] = moves::MOVES;
 
     fn columns(&self) -> Vec<Value> {

@@ -12,7 +12,7 @@ use crate::db::reads::Failure;
 use crate::db::{Db, DbError, Guid, Id, Sql, Verbs};
 use crate::on;
 use cell_records_types::work::WorkCode;
-use cell_records_types::{Date, FieldSpec};
+use cell_records_types::{Date, FieldSpec, RecordType};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ pub struct Work {
     pub what: WorkCode,
     /// The fields that it follows from: who does not read them all in a unit learns nothing of it there.
     pub fields: &'static [&'static str],
+    /// What else must be true of the row `t`, for a caller.
+    pub when: Option<fn(&Scope) -> Sql>,
     /// When it is due.
     pub due: Due,
 }
@@ -34,8 +36,6 @@ pub enum Due {
     From {
         /// The column.
         column: &'static str,
-        /// What else must be true of the row `t`, in SQL.
-        condition: &'static str,
         /// The stretches of dates for which it is due from the first of these days to the second, both included.
         stretches: fn(Date, Date) -> Vec<Stretch>,
     },
@@ -63,6 +63,24 @@ impl Work {
 /// The place of a code: what is due with one record on one day is in the order of the codes.
 fn order(what: &WorkCode) -> i64 {
     WorkCode::ALL.iter().zip(0..).find(|(code, _)| *code == what).map_or(i64::MAX, |(_, order)| order)
+}
+
+/// That there is a record of a type such as `condition` says, which names it `o` beside the row `t`: among those of which the
+/// caller reads these fields, for of others a work list says nothing.
+pub fn there_is<T: RecordType>(scope: &Scope, fields: &[&str], condition: &'static str) -> Sql {
+    let Some(kind) = Kind::named(T::NAME) else { return Sql::new("FALSE") };
+    let fields: Vec<_> = fields.iter().filter_map(|name| kind.field(name)).collect();
+    let table = T::PLURAL;
+    let mut sql = Sql::new(format!("EXISTS (SELECT 1 FROM {table} AS o WHERE {condition} AND o.deleted_at IS NULL"));
+    in_units(&mut sql, "o.unit_id", &scope.units(kind, &fields));
+    sql.text(")")
+}
+
+/// That there is none.
+pub fn there_is_no<T: RecordType>(scope: &Scope, fields: &[&str], condition: &'static str) -> Sql {
+    let mut sql = Sql::new("NOT ");
+    sql.append(there_is::<T>(scope, fields, condition));
+    sql
 }
 
 /// What a work list asks for.
@@ -155,7 +173,7 @@ impl WorkList {
                 if sizes.are_large(db, kind, &units).await? {
                     return Err(WorkError::TooWide);
                 }
-                arms.extend(self.arm(kind, work, units));
+                arms.extend(self.arm(scope, kind, work, units));
             }
             if !arms.is_empty() {
                 asked.push((kind, self.statement(arms)));
@@ -195,7 +213,7 @@ impl WorkList {
     }
 
     /// The rows of one work, if it can be due at all by then.
-    fn arm(&self, kind: &Kind, work: &Work, units: Vec<Uuid>) -> Option<Sql> {
+    fn arm(&self, scope: &Scope, kind: &Kind, work: &Work, units: Vec<Uuid>) -> Option<Sql> {
         let order = order(&work.what);
         let mut sql = match &work.due {
             Due::On(column) => Sql::new(format!(
@@ -203,15 +221,19 @@ impl WorkList {
                  FROM {} AS t WHERE t.{column} IS NOT NULL",
                 order, kind.plural
             )),
-            Due::From { column, condition, stretches } => {
+            Due::From { column, stretches } => {
                 let mut sql = Sql::new(format!(
                     "SELECT t.id, t.unit_id, s.due, s.number, CAST({} AS bigint) AS what FROM {} AS t CROSS JOIN (",
                     order, kind.plural
                 ));
                 days(&mut sql, &stretches(self.today, self.due_to))?;
-                sql.text(format!(") AS s WHERE t.{column} > s.day_before AND t.{column} <= s.last_day AND {condition}"))
+                sql.text(format!(") AS s WHERE t.{column} > s.day_before AND t.{column} <= s.last_day"))
             }
         };
+        if let Some(when) = work.when {
+            sql.push(" AND ");
+            sql.append(when(scope));
+        }
         in_units(&mut sql, "t.unit_id", &Units::Few(units));
         Some(sql.text(" AND t.deleted_at IS NULL"))
     }
@@ -262,7 +284,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn what_becomes_due_follows_from_fields_and_columns_that_there_are_and_each_code_is_of_one_type() {
+    fn what_becomes_due_follows_from_fields_and_columns_that_there_are_and_each_code_is_used() {
         let all: Vec<(&Kind, &Work)> =
             KINDS.iter().flat_map(|kind| kind.work.iter().map(move |work| (kind, work))).collect();
         for (kind, work) in &all {
@@ -276,7 +298,7 @@ mod tests {
             assert!(kind.columns.iter().any(|one| one.name == *column), "{}.{column}", kind.name);
         }
         for code in WorkCode::ALL {
-            assert_eq!(all.iter().filter(|(_, work)| work.what == *code).count(), 1, "{code}");
+            assert!(all.iter().any(|(_, work)| work.what == *code), "{code}");
         }
     }
 
@@ -305,7 +327,7 @@ mod tests {
         let day = Date::constant(2014, 12, 31);
         let list = WorkList { unit: None, what: Vec::new(), today: day, due_to: day, after: None, limit: 50 };
         let units = |fields| {
-            let work = Work { what: WorkCode::PartyBadge, fields, due: Due::On("birth_date") };
+            let work = Work { what: WorkCode::PartyBadge, fields, when: None, due: Due::On("birth_date") };
             list.units(&scope, member, &work).unwrap()
         };
         assert_eq!(units(&["birth_date"]), [a, b]);

@@ -7,6 +7,9 @@ codes! {
     /// What is due with a record.
     pub open enum WorkCode = "work" {
         ProbationEnds = "probation_ends" "Hết thời gian dự bị" "Probation ends";
+        TransferDeadline = "transfer_deadline" "Thời hạn chuyển sinh hoạt đảng" "Deadline of a transfer";
+        ExemptionReview = "exemption_review" "Đến hạn rà soát miễn sinh hoạt" "Review of an exemption due";
+        CertificateExpires = "certificate_expires" "Hết hạn giấy chứng nhận bồi dưỡng nhận thức về Đảng" "Certificate of Party awareness expires";
         PartyBadge = "party_badge" "Đến đợt xét tặng Huy hiệu Đảng" "Party badge due";
     }
 }

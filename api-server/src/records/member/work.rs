@@ -1,22 +1,35 @@
 //! What becomes due with a member: the end of the probation, and badges.
 
+use crate::db::Sql;
 use crate::regulations::{BADGE_YEARS, PROBATION_MONTHS, Round, rounds};
-use crate::store::work::{Due, Stretch, Work};
+use crate::store::scope::Scope;
+use crate::store::work::{Due, Stretch, Work, there_is_no};
 use cell_records_types::work::WorkCode;
-use cell_records_types::{Date, Member, MemberStatus};
+use cell_records_types::{Admission, Award, Date, Member, MemberStatus};
 
 pub(super) const WORK: &[Work] = &[
-    Work { what: WorkCode::ProbationEnds, fields: &["status", "admission_date"], due: Due::On("probation_ends_on") },
+    Work {
+        what: WorkCode::ProbationEnds,
+        fields: &["status", "admission_date"],
+        // Who reads the admission learns of it there.
+        when: Some(|scope| there_is_no::<Admission>(scope, &["member_id"], "o.member_id = t.id")),
+        due: Due::On("probation_ends_on"),
+    },
     Work {
         what: WorkCode::PartyBadge,
         fields: &["status", "party_age_start"],
-        due: Due::From {
-            column: "party_age_start",
-            condition: "t.status IN ('official', 'temporary_out', 'suspended')",
-            stretches: badges,
-        },
+        when: Some(has_no_badge),
+        due: Due::From { column: "party_age_start", stretches: badges },
     },
 ];
+
+/// Who counts on the strength, and has no such badge, as far as the caller reads awards.
+fn has_no_badge(scope: &Scope) -> Sql {
+    let mut sql = Sql::new("t.status IN ('official', 'temporary_out', 'suspended') AND ");
+    let same = "o.member_id = t.id AND o.badge_years = s.number";
+    sql.append(there_is_no::<Award>(scope, &["member_id", "badge_years"], same));
+    sql
+}
 
 /// When the probation of a member ends that is in it.
 pub(super) fn probation_ends_on(member: &Member) -> Option<Date> {
