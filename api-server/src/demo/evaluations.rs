@@ -5,10 +5,10 @@
 use super::ids::{self, Of};
 use super::people::Person;
 use super::random::{Random, day};
-use super::units;
+use super::{Stated, units};
 use cell_records_types::{
-    EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, Quarter, RoundState, RoundStep,
-    SubjectKind, UnitEvaluationCreate, Uuid, Year,
+    EvaluationRound, EvaluationRoundCreate, EvaluationSchemeCreate, Level, MemberEvaluationCreate, Quarter, RoundState,
+    RoundStep, SubjectKind, UnitEvaluationCreate, Uuid, Year,
 };
 use std::collections::BTreeSet;
 
@@ -25,7 +25,8 @@ fn scheme_of(kind: &SubjectKind) -> Uuid {
     ids::id(Of::Scheme, if *kind == SubjectKind::Member { 1 } else { 2 })
 }
 
-fn round_of(kind: &SubjectKind, year: i16) -> Uuid {
+/// The round of a year.
+pub fn round_of(kind: &SubjectKind, year: i16) -> Uuid {
     let kind = if *kind == SubjectKind::Member { 10_000 } else { 20_000 };
     ids::id(Of::Round, kind + u64::try_from(year).unwrap_or(0))
 }
@@ -89,15 +90,16 @@ fn round(kind: SubjectKind, external: &str, year: i16) -> EvaluationRoundCreate 
 }
 
 /// A round that is over, with its steps.
-fn over(kind: SubjectKind, external: &str, year: i16) -> EvaluationRoundCreate {
+fn over(kind: SubjectKind, external: &str, year: i16) -> Stated<EvaluationRound> {
     let days = [(11, 15), (11, 20), (12, 1), (12, 15), (12, 25), (12, 28), (12, 31)];
     let step = |(state, (month, on)): (&RoundState, (i8, i8))| RoundStep::new(state.clone(), day(year, month, on));
     let steps: Vec<RoundStep> = RoundState::ALL.iter().zip(days).map(step).collect();
-    EvaluationRoundCreate { steps: Some(steps.into()), ..round(kind, external, year) }
+    let create = EvaluationRoundCreate { steps: Some(steps.into()), ..round(kind, external, year) };
+    Stated { create, state: "locked", member: None, reason: None }
 }
 
-/// The three rounds that are over. Their state is written separately: it is no field of a create.
-pub fn rounds() -> Vec<EvaluationRoundCreate> {
+/// The three rounds that are over.
+pub fn rounds() -> Vec<Stated<EvaluationRound>> {
     vec![
         over(SubjectKind::Member, "round-members-2012", 2012),
         over(SubjectKind::Member, "round-members-2013", 2013),

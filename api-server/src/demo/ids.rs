@@ -29,8 +29,32 @@ pub enum Of {
     Figure = 9,
     /// The system itself.
     System = 10,
+    /// A course.
+    Course = 11,
+    /// A transfer.
+    Transfer = 12,
+    /// An exemption.
+    Exemption = 13,
+    /// A residence link.
+    ResidenceLink = 14,
+    /// An admission.
+    Admission = 15,
+    /// One person in one course.
+    Enrolment = 16,
     /// A cadre plan.
     CadrePlan = 17,
+    /// An entry of a plan.
+    CadrePlanEntry = 18,
+    /// A vote.
+    ConfidenceVote = 19,
+    /// An assignment.
+    Assignment = 20,
+    /// A pledge.
+    Pledge = 21,
+    /// An award.
+    Award = 22,
+    /// A review of political standards.
+    ProtectionReview = 23,
 }
 
 /// 1 January 2015, in milliseconds since 1970: the instant in every id.

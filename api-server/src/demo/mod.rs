@@ -2,6 +2,9 @@
 //! committee of Hưng Bình ward (Vinh, Nghệ An), as of 2014. Every record is the same on every server: no clock, no
 //! randomness of the machine. It is loaded by the local operator in one transaction.
 
+mod admissions;
+mod awards;
+mod courses;
 mod evaluations;
 mod figures;
 mod ids;
@@ -10,10 +13,14 @@ mod offices;
 mod people;
 mod plans;
 mod random;
+mod stays;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod units;
 mod users;
+mod votes;
+mod works;
 
 use crate::db::{At, Column, Database, DbError, Sql, Type, Verbs, Write, engine};
 use crate::on;
@@ -26,10 +33,7 @@ use crate::store::tree::ROOT;
 use crate::store::writer::{Outcome, Writer};
 use cell_records_types::record::RecordType;
 use cell_records_types::sync::{OnPossibleDuplicate, PushMode, PushOp};
-use cell_records_types::{
-    CadrePlan, Class, EvaluationRound, EvaluationScheme, Member, MemberEvaluation, Position, Reference, ReportedFigure,
-    RoundState, Term, Unit, UnitEvaluation,
-};
+use cell_records_types::*;
 use diesel::sql_types::Text;
 use ids::{Of, SYSTEM};
 use serde_json::Value;
@@ -175,21 +179,58 @@ async fn register(writer: &Writer) -> Result<(), String> {
 fn items() -> Result<Vec<Item>, String> {
     let people = people::people();
     let offices = offices::offices(&people);
-    let officers: BTreeSet<u64> = offices.iter().map(|office| office.member).collect();
+    let officers = offices::in_office(&offices);
     let mut items = Items::default();
     items.add::<Unit>(units::records())?;
-    let results = evaluations::of_members(&people, &officers);
-    items.add::<Member>(people.into_iter().map(|person| person.record))?;
+    items.add::<Member>(people.iter().map(|person| person.record.clone()))?;
     items.add::<Term>(offices::terms())?;
-    items.add::<Position>(offices.into_iter().map(|office| office.record))?;
+    items.add::<Position>(offices.iter().map(|office| office.record.clone()))?;
     items.add::<EvaluationScheme>(evaluations::schemes())?;
-    items.rounds()?;
+    items.add_stated(evaluations::rounds())?;
     items.add::<EvaluationRound>(evaluations::open_rounds())?;
+    let results = evaluations::of_members(&people, &officers);
+    let exempt = stays::exempt(&people, &results);
     items.add::<MemberEvaluation>(results)?;
     items.add::<UnitEvaluation>(evaluations::of_cells())?;
     items.add::<ReportedFigure>(figures::figures())?;
+    items.add::<Course>(courses::courses())?;
+    let exempt_numbers: BTreeSet<u64> = exempt.iter().map(|(person, _)| person.number).collect();
+    let busy = officers.union(&exempt_numbers).copied().collect();
+    items.add_stated(transfers::transfers(&people, &busy))?;
+    items.add_stated(stays::exemptions(&exempt))?;
+    items.add::<ResidenceLink>(stays::residence_links())?;
+    let candidates = admissions::candidates(&people);
+    let enrolments = admissions::enrolments(&candidates, &people);
+    let planned = plans::planned(&people, &offices);
+    let reviews = admissions::reviews(&candidates, &plans::persons(&planned));
+    items.add_stated(candidates.into_iter().map(|candidate| candidate.record))?;
+    items.add::<Enrolment>(enrolments)?;
+    items.add_stated(plans::plans())?;
     items.add::<CadrePlan>(plans::open())?;
+    items.add::<CadrePlanEntry>(plans::entries(&planned, &offices))?;
+    items.add::<ConfidenceVote>(votes::votes(&offices))?;
+    items.add::<Assignment>(works::assignments(&people, &exempt_numbers))?;
+    items.add::<Pledge>(works::pledges(&people, &offices))?;
+    items.add::<Award>(awards::awards(&people))?;
+    items.add::<ProtectionReview>(reviews)?;
     Ok(items.0)
+}
+
+/// A record with a state: what is no field of a create beside what is.
+struct Stated<T: RecordType> {
+    /// The fields of a create, with the steps.
+    create: T::Create,
+    /// The state after the last step.
+    state: &'static str,
+    /// The member that it is about, where a move set it.
+    member: Option<Uuid>,
+    /// The reason of the last step.
+    reason: Option<&'static str>,
+}
+
+/// A code of a list of states.
+fn state_of(list: CodeList, code: Option<&str>) -> &'static str {
+    list.codes.iter().find(|one| Some(one.code) == code).map_or("", |one| one.code)
 }
 
 #[derive(Default)]
@@ -205,11 +246,13 @@ impl Items {
         Ok(())
     }
 
-    /// Adds the rounds, which are over: their state is no field of a create.
-    fn rounds(&mut self) -> Result<(), String> {
-        for round in evaluations::rounds() {
-            let item = item::<EvaluationRound>(&round, &[("state", RoundState::Locked.code())])?;
-            self.0.push(item);
+    /// Adds records of one type that has states.
+    fn add_stated<T: RecordType>(&mut self, records: impl IntoIterator<Item = Stated<T>>) -> Result<(), String> {
+        for Stated { create, state, member, reason } in records {
+            let member = member.map(|id| id.to_string());
+            let more = [("state", Some(state)), ("member_id", member.as_deref()), ("state_reason", reason)];
+            let more: Vec<(&str, &str)> = more.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            self.0.push(item::<T>(&create, &more)?);
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use super::ids::{self, Of};
 use super::people::Person;
 use super::random::{Random, day};
 use super::units;
-use cell_records_types::{CommitteeBody, Date, PositionBasis, PositionCode, PositionCreate, TermCreate, Uuid};
+use cell_records_types::{
+    CommitteeBody, Date, EndReason, PositionBasis, PositionCode, PositionCreate, TermCreate, Uuid,
+};
 use std::collections::BTreeSet;
 
 /// The term's first day.
@@ -13,7 +15,11 @@ const TERM_FROM: Date = day(2010, 1, 1);
 /// The day of the by-elections.
 const BY_ELECTION: Date = day(2014, 1, 1);
 
-fn term() -> Uuid {
+/// Who held the three offices before, each a member of another cell, and until when: so long the offices were vacant.
+const FORMER: [(u64, Date); 3] = [(2, day(2013, 10, 1)), (6, day(2013, 11, 1)), (10, day(2013, 12, 1))];
+
+/// The ward's term.
+pub fn term() -> Uuid {
     ids::id(Of::Term, 1)
 }
 
@@ -106,5 +112,32 @@ pub fn offices(people: &[Person]) -> Vec<Office> {
             ));
         }
     }
+    offices.extend(former(people, &offices));
     offices
+}
+
+/// The numbers of those who hold an office now.
+pub fn in_office(offices: &[Office]) -> BTreeSet<u64> {
+    offices.iter().filter(|office| office.record.to.is_none()).map(|office| office.member).collect()
+}
+
+/// The offices that were filled by by-election.
+pub fn of_by_elections(offices: &[Office]) -> Vec<&Office> {
+    offices.iter().filter(|office| office.record.basis == PositionBasis::ByElection).collect()
+}
+
+/// Those who held these offices before.
+fn former(people: &[Person], offices: &[Office]) -> Vec<Office> {
+    let of = |(index, (filled, (cell, left))): (u64, (&Office, (u64, Date)))| {
+        // The last who could be elected: nobody who holds an office of the cell.
+        let person = candidates(people, cell).into_iter().next_back()?;
+        let body = filled.record.body.clone()?;
+        let code = filled.record.position_code.clone();
+        let mut one = office(5 + index, &format!("former-{code}-ward"), units::ward(), (code, body), person);
+        one.record.term_id = Some(term().into());
+        one.record.to = Some(left);
+        one.record.end_reason = Some(EndReason::Retired);
+        Some(one)
+    };
+    (0..).zip(of_by_elections(offices).into_iter().zip(FORMER)).filter_map(of).collect()
 }

@@ -43,6 +43,11 @@ impl Person {
     pub fn id(&self) -> Uuid {
         id(self.number)
     }
+
+    /// Whether the member was admitted in the article's period.
+    pub fn was_admitted_lately(&self) -> bool {
+        self.admission >= units::SINCE
+    }
 }
 
 /// A member's id.

@@ -125,10 +125,10 @@ fn every_cell_and_the_ward_have_a_secretary() {
 #[test]
 fn the_results_are_those_of_the_article() {
     let people = people::people();
-    let officers = offices::offices(&people).iter().map(|office| office.member).collect();
+    let officers = offices::in_office(&offices::offices(&people));
     let results = evaluations::of_members(&people, &officers);
     for (year, levels) in evaluations::MEMBERS {
-        let round = evaluations::rounds()[usize::try_from(year).unwrap() - 2012].id.unwrap();
+        let round = evaluations::rounds()[usize::try_from(year).unwrap() - 2012].create.id.unwrap();
         let of_year: Vec<_> = results.iter().filter(|result| result.round_id.id() == Some(round)).collect();
         let counts = counted(of_year.iter().map(|result| result.final_level.as_deref().unwrap()));
         assert_eq!(counts, levels.into_iter().filter(|(_, count)| *count > 0).collect());
