@@ -114,7 +114,7 @@ pub async fn admitted(ward: &Ward, roles: &Roles, fields: Value) -> (String, Str
 on_both_engines! {
     async fn a_candidate_goes_from_the_list_to_the_recognition_and_each_step_is_made_by_whose_it_is(server: empty) {
         let ward = server.ward().await;
-        let roles = roles(&server, &ward).await;
+        let roles = roles(server, &ward).await;
         let Roles { office, lead, cell } = &roles;
         let inspection = server.acting(Role::InspectionCommission, &ward.ward).await;
         let peer = server.acting(Role::ExchangePeer, &ward.ward).await;
@@ -223,7 +223,7 @@ on_both_engines! {
 
     async fn a_member_who_cannot_be_made_leaves_the_admission_where_it_was(server: empty) {
         let ward = server.ward().await;
-        let roles = roles(&server, &ward).await;
+        let roles = roles(server, &ward).await;
         let mut holder = member(&ward.b);
         holder["personal_id"] = json!("040188001234");
         ward.office.post("/v1/members", holder).await.is(201);
@@ -251,7 +251,7 @@ on_both_engines! {
 
     async fn who_is_not_recognised_is_removed_and_an_admission_is_closed_when_nothing_comes_of_it(server: empty) {
         let ward = server.ward().await;
-        let roles = roles(&server, &ward).await;
+        let roles = roles(server, &ward).await;
         let Roles { office, lead, cell } = &roles;
         let closed = json!({"to": "closed", "reason": REASON});
 
@@ -329,7 +329,7 @@ on_both_engines! {
 
     async fn a_member_is_official_from_the_day_that_the_admission_has(server: empty) {
         let ward = server.ward().await;
-        let roles = roles(&server, &ward).await;
+        let roles = roles(server, &ward).await;
         for (name, fields, official) in [
             ("Một", json!({}), "2014-05-19"), ("Hai", json!({"official_on": "2014-05-25"}), "2014-05-25"),
             ("Ba", json!({"probation_ends_on": "2014-05-26"}), "2014-05-26"), ("Bốn", json!({"probation_ends_on": null}), "2014-05-19"),
@@ -344,7 +344,7 @@ on_both_engines! {
 
     async fn admissions_are_found_by_state_month_of_the_proposal_ceremony_and_name(server: empty) {
         let ward = server.ward().await;
-        let roles = roles(&server, &ward).await;
+        let roles = roles(server, &ward).await;
         let (_, person) = admitted(&ward, &roles, json!({"full_name": "Lê Thị Mai"})).await;
         approved(&ward, &roles, json!({"full_name": "Trần Văn Đức"})).await;
         for (name, on) in [("Hồ Thị Lan", "2013-03-10"), ("Đỗ Văn An", "2013-02-10")] {

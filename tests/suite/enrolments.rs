@@ -41,12 +41,12 @@ on_both_engines! {
         for person in [json!({"member_id": member}), json!({"admission_id": candidate})] {
             let mut again = person.clone();
             again["course_id"] = json!(course);
-            enrol(office, again.clone()).await.conflicts("enrolment_exists");
+            enrol(office, again.clone()).await.refused(409, "not_unique");
             again["course_id"] = json!(other);
             enrol(office, again).await.is(201);
         }
         let path = format!("/v1/enrolments/{}", of_member.id());
-        office.patch(&path, "*", json!({"course_id": other})).await.conflicts("enrolment_exists");
+        office.patch(&path, "*", json!({"course_id": other})).await.refused(409, "not_unique");
         office.patch(&path, "*", json!({"admission_id": candidate})).await.faults(&[("/admission_id", "exactly_one")]);
         // It stays when the member moves on.
         office.patch(&format!("/v1/members/{member}"), "*", json!({"unit_id": ward.b})).await.is(200);

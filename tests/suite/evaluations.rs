@@ -86,6 +86,8 @@ on_both_engines! {
         advance(office, &round, fields).await.faults(&[
             ("/fields/state", "read_only"), ("/fields/year", "out_of_range"), ("/fields/nothing", "unknown_field"),
         ]);
+        let steps = json!({"to": "reviewing", "fields": {"steps": days(&[("locked", "2014-11-20")])}});
+        advance(office, &round, steps).await.faults(&[("/fields/steps", "steps_fixed")]);
         advance(office, &round, json!({"to": "reviewing", "fields": {"scheme_id": ward.scheme}})).await.is(200);
         office.delete(&path, "*").await.conflicts("state_moved_on");
         let other = ward.office.post("/v1/evaluation_rounds", json!({

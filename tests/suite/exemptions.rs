@@ -46,6 +46,12 @@ on_both_engines! {
         assert_eq!(due(json!({"review_due_on": null})).await, "2015-12-20");
         let ended = advance(&cell, &made.id(), json!({"to": "ended", "on": "2015-03-01"})).await.is(200).body;
         assert_eq!((&ended["to"], ended.get("review_due_on")), (&json!("2015-03-01"), None));
+        for to in [json!(null), json!("2035-01-01")] {
+            assert_eq!(cell.patch(&path, "*", json!({"to": to})).await.is(200).body["to"], "2015-03-01");
+        }
+        cell.patch(&path, "*", json!({"reason_code": null})).await.faults(&[("/reason_code", "required")]);
+        let later = cell.patch(&path, "*", json!({"review_due_on": "2016-01-01"})).await.is(200).body;
+        assert_eq!(later.get("review_due_on"), None);
         cell.delete(&path, "*").await.conflicts("state_moved_on");
         cell.patch(&path, "*", json!({"member_id": ward.member(&ward.a).await})).await.faults(&[("/member_id", "is_fixed")]);
         // An end that was set earlier stays; one before the beginning leaves no day.

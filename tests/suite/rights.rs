@@ -51,7 +51,7 @@ fn table(kind: &str) -> [Access; 8] {
         "course" => [W(i), W(i), R(i), N, W(i), R(i), N, N],
         "residence_link" => [W(s), R(s), W(s), N, W(p), N, N, N],
         "admission" => [W(s), W(s), W(s), R(p), N, N, N, N],
-        "enrolment" => [W(p), W(p), R(p), R(p), W(p), N, N, N],
+        "enrolment" => [W(p), W(p), R(p), N, W(p), N, N, N],
         "assignment" | "pledge" | "role_model" => [W(p), R(p), W(p), N, N, N, N, N],
         "cadre_plan" => [W(i), W(i), N, R(i), R(i), N, N, N],
         "cadre_plan_entry" => [W(s), W(s), N, R(p), R(p), N, N, N],

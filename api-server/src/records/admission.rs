@@ -187,10 +187,15 @@ fn dates(admission: &Admission, set: &WriteSet, verdict: &mut Verdict) {
     ] {
         verdict.not_after_today(field, date, set);
     }
-    let ceremony = ("ceremony_on", admission.ceremony_on);
-    verdict.not_before::<Admission>(ceremony, ("decision_on", admission.decision_on));
-    verdict.not_before::<Admission>(("probation_ends_on", admission.probation_ends_on), ceremony);
-    verdict.not_before::<Admission>(("official_on", admission.official_on), ceremony);
+    let (decision, ceremony) = (("decision_on", admission.decision_on), ("ceremony_on", admission.ceremony_on));
+    let first = if admission.ceremony_on.is_some() { ceremony } else { decision };
+    verdict.not_before::<Admission>(ceremony, decision);
+    verdict.not_before::<Admission>(("probation_ends_on", admission.probation_ends_on), first);
+    verdict.not_before::<Admission>(("official_on", admission.official_on), first);
+    // The member's record has what follows from it.
+    if admission.member_id.is_some() && admission.ceremony_on.is_none() {
+        verdict.fault("ceremony_on", &REQUIRED);
+    }
 }
 
 fn age(admission: &Admission, verdict: &mut Verdict) {

@@ -70,7 +70,8 @@ impl Slice for Enrolment {
         let certificate = ("certificate_on", enrolment.certificate_on);
         verdict.not_after_today("certificate_on", enrolment.certificate_on, set);
         verdict.not_before::<Enrolment>(("certificate_expires_on", enrolment.certificate_expires_on), certificate);
-        if is_twice(enrolment, set) {
+        let is_of_one = member(enrolment).is_some() != admission(enrolment).is_some();
+        if is_of_one && is_twice(change, set) {
             verdict.conflict(ConflictReason::Unique, &ENROLMENT_EXISTS);
         }
     }
@@ -113,7 +114,8 @@ fn expires(enrolment: &Enrolment, set: &WriteSet) -> Option<Date> {
 }
 
 /// Whether the person is in the course already, as the member or as the candidate that the member was.
-fn is_twice(enrolment: &Enrolment, set: &WriteSet) -> bool {
+fn is_twice(change: &Change<'_, Enrolment>, set: &WriteSet) -> bool {
+    let enrolment = &change.after;
     let is_there = |column: &'static str, person: Uuid| {
         let course = enrolment.course_id.id();
         let same = Lookup::of::<Enrolment>([("course_id", course.into()), (column, person.into())]);
@@ -121,8 +123,14 @@ fn is_twice(enrolment: &Enrolment, set: &WriteSet) -> bool {
     };
     let of_member = |member: Uuid| is_there("member_id", member);
     let of_candidate = |admission: Uuid| is_there("admission_id", admission);
-    let admissions = |member: Uuid| set.found(Lookup::of::<Admission>([("member_id", member.into())]));
-    let admitted = |admission: Uuid| set.live::<Admission>(admission)?.member_id.as_ref()?.id();
+    // Which admission a member came from is learnt by who reads that admission only.
+    let may_learn = |unit: Uuid| change.may_learn("admission", unit, "member_id");
+    let admissions = |member: Uuid| {
+        set.found(Lookup::of::<Admission>([("member_id", member.into())])).filter(|one| may_learn(one.unit_id))
+    };
+    let admitted = |admission: Uuid| {
+        set.live::<Admission>(admission).filter(|one| may_learn(one.unit_id))?.member_id.as_ref()?.id()
+    };
     member(enrolment).is_some_and(|member| of_member(member) || admissions(member).any(|one| of_candidate(one.id)))
         || admission(enrolment)
             .is_some_and(|admission| of_candidate(admission) || admitted(admission).is_some_and(of_member))

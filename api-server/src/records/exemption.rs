@@ -111,7 +111,8 @@ impl Slice for Exemption {
         }
         complete(change);
         let exemption = &change.after;
-        if change.action == Action::Create && exemption.reason_code.is_none() {
+        let changes_reason = change.changed(|exemption| exemption.reason_code.clone());
+        if (change.action == Action::Create || changes_reason) && exemption.reason_code.is_none() {
             verdict.fault("reason_code", &REQUIRED);
         }
         let member = set.target(&exemption.member_id);
@@ -121,7 +122,8 @@ impl Slice for Exemption {
             verdict.fault("member_id", &SUBJECT_ELSEWHERE);
         }
         dates(exemption, set, verdict);
-        let others = |other: &Exemption| meet(exemption, other);
+        // What another cell granted says nothing to who does not read it.
+        let others = |other: &Exemption| change.may_learn("exemption", other.unit_id, "from") && meet(exemption, other);
         if exemption.state.was_granted()
             && set.others::<Exemption>(of_member(exemption), exemption.id).any(|other| others(&other))
         {
@@ -159,7 +161,6 @@ fn next_review(exemption: &Exemption) -> Option<Date> {
 }
 
 fn complete(change: &mut Change<'_, Exemption>) {
-    let stepped = change.changed(|exemption| exemption.state.clone());
     let due_sent = change.sent("review_due_on");
     // What was computed follows what it was computed from.
     let computed_due = !due_sent && change.before.is_some_and(|before| before.review_due_on == next_review(before));
@@ -171,15 +172,16 @@ fn complete(change: &mut Change<'_, Exemption>) {
         ExemptionState::Granted if computed_due || exemption.review_due_on.is_none() => {
             exemption.review_due_on = next_review(exemption);
         }
-        ExemptionState::Ended if stepped => {
-            // One that ends before it began holds on no day.
+        ExemptionState::Ended => {
+            // It does not hold after the day of that step. One that ends before it began holds on no day.
             let end = exemption.since().max(exemption.from);
             exemption.to = exemption.to.or(end).min(end);
-            if !due_sent {
-                exemption.review_due_on = None;
-            }
         }
         _ => {}
+    }
+    // Only what is granted is to be reviewed.
+    if exemption.state != ExemptionState::Granted {
+        exemption.review_due_on = None;
     }
 }
 

@@ -84,7 +84,7 @@ static TABLE: &[Row] = &[
     (Exemption::NAME,        [write(S), read(S),            write(S), read(P),  NONE,               NONE,    NONE,                NONE]),
     (ResidenceLink::NAME,    [write(S), read(S),            write(S), NONE,     write(P),           NONE,    NONE,                NONE]),
     (Admission::NAME,        [write(S), write(S),           write(S), read(P),  NONE,               NONE,    NONE,                NONE]),
-    (Enrolment::NAME,        [write(P), write(P),           read(P),  read(P),  write(P),           NONE,    NONE,                NONE]),
+    (Enrolment::NAME,        [write(P), write(P),           read(P),  NONE,     write(P),           NONE,    NONE,                NONE]),
     (Assignment::NAME,       [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (Pledge::NAME,           [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),
     (RoleModel::NAME,        [write(P), read(P),            write(P), NONE,     NONE,               NONE,    NONE,                NONE]),

@@ -97,7 +97,6 @@ fault_codes! {
     TRANSFER_OPEN "transfer_open" "The member has an open transfer already." "Đảng viên đang có hồ sơ chuyển sinh hoạt chưa hoàn thành.";
     MEMBER_MOVED "member_moved" "The member counts in another cell by now." "Đảng viên nay thuộc chi bộ khác.";
     EXEMPTION_OPEN "exemption_open" "The member has an exemption that the former cell granted." "Đảng viên còn được miễn sinh hoạt theo quyết định của chi bộ cũ.";
-    RESOLUTION_MISSING "resolution_missing" "No meeting or document is given for the decision." "Chưa ghi cuộc họp hoặc văn bản quyết định.";
     CERTIFICATE_WITHOUT_PASS "certificate_without_pass" "Only who passed has a certificate." "Chỉ người đạt kết quả mới có giấy chứng nhận.";
     ENROLMENT_EXISTS "enrolment_exists" "The person is enrolled in this course already." "Người này đã có trong lớp học.";
     CERTIFICATE_MISSING "certificate_missing" "There is no passed awareness class whose certificate is valid on that day." "Chưa có lớp bồi dưỡng nhận thức về Đảng đạt kết quả và còn giá trị vào ngày đó.";

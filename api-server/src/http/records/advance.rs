@@ -171,9 +171,10 @@ async fn items(
     let expected = Expected::Exactly(stored.version);
     Ok(match written {
         None => vec![record(expected, fields, step)?],
-        Some(MemberWrite::Create(body)) => {
+        Some(MemberWrite::Create(mut body)) => {
             fields.insert(MEMBER_ID.into(), format!("ref:{REFERENCE}").into());
-            let item = Item::new(members()?, PushOp::Create, None, Expected::Any, body, MEMBER);
+            let id = write::own_id(&mut body, MEMBER)?;
+            let item = Item::new(members()?, PushOp::Create, id, Expected::Any, body, MEMBER);
             vec![record(expected, fields, step)?, Item { name: Some(REFERENCE.into()), ..item }]
         }
         Some(MemberWrite::Update(body)) => {
@@ -208,11 +209,14 @@ fn surplus(
     body: &Map<String, Value>,
     written: Option<&MemberWrite>,
 ) -> Vec<Fault> {
-    let of_record = found.sets.iter().filter(|name| fields.contains_key(**name)).map(|name| format!("{FIELDS}/{name}"));
     let made = match written {
         Some(MemberWrite::Create(made)) => made,
         _ => &Map::new(),
     };
+    // A member is made where the record is.
+    let place = (!made.is_empty()).then_some(&"unit_id");
+    let of_record = found.sets.iter().chain(place).filter(|name| fields.contains_key(**name));
+    let of_record = of_record.map(|name| format!("{FIELDS}/{name}"));
     let of_member =
         body.iter().filter(|(name, value)| made.get(*name) != Some(value)).map(|(name, _)| format!("{MEMBER}/{name}"));
     of_record.chain(of_member).map(|pointer| Fault::new(pointer, &faults::READ_ONLY)).collect()

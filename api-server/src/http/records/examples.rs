@@ -38,7 +38,8 @@ impl Examples {
         let fields = record.as_object().cloned().unwrap_or_default();
         // One that asks for nothing else: a record of the demo takes it as it is.
         let is_plain = |one: &&Move| one.needs.is_empty() && one.member.is_none();
-        let step = kind.moves.iter().filter(is_plain).find(|one| moves::find(kind, from, one.to, &fields).is_some());
+        let mut found = kind.moves.iter().filter_map(|one| moves::find(kind, from, one.to, &fields));
+        let step = found.find(is_plain);
         let step = step.map_or(Value::Null, |step| match step.reason {
             true => json!({"to": step.to, "reason": "…"}),
             false => json!({"to": step.to}),

@@ -36,7 +36,7 @@ use std::sync::LazyLock;
             "groups": [{"name": "term", "label_vi": "Nhiệm kỳ", "label_en": "Term"}],
             "fields": [{
                 "name": "label", "label_vi": "Tên nhiệm kỳ", "label_en": "Label", "description": "Label, such as `2010–2015`.", "order": 2,
-                "group": "term", "class": "internal", "required": true, "managed": false, "computed": false,
+                "group": "term", "class": "internal", "required": true, "fixed": false, "managed": false, "computed": false,
                 "value": {"type": "text", "max_length": 200},
                 "readable_in": ["00000000-0000-7000-8000-000000000001"], "writable_in": ["00000000-0000-7000-8000-000000000001"],
             }],

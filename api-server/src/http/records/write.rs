@@ -37,16 +37,21 @@ pub async fn create(
     }
     let body = body?;
     let mut fields = body.object()?;
-    let id = match fields.remove("id") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => match text.parse() {
-            Ok(Reference::Id(id)) => Some(Reference::Id(id)),
-            _ => return Err(ApiError::fault("/id", &faults::REFERENCE_INVALID)),
-        },
-        Some(_) => return Err(ApiError::fault("/id", &faults::REFERENCE_INVALID)),
-    };
+    let id = own_id(&mut fields, "")?;
     let item = Item::new(kind, PushOp::Create, id, Expected::Any, fields, "");
     submit(&app, &who, &request, vec![item], &body).await
+}
+
+/// Takes the id that the caller made for a new record out of its body.
+///
+/// # Errors
+/// `422` when it is no UUID.
+pub fn own_id(fields: &mut Map<String, Value>, prefix: &str) -> ApiResult<Option<Reference>> {
+    match fields.remove("id") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if matches!(text.parse(), Ok(Reference::Id(_))) => Ok(text.parse().ok()),
+        Some(_) => Err(ApiError::fault(&format!("{prefix}/id"), &faults::REFERENCE_INVALID)),
+    }
 }
 
 /// `PATCH /v1/{types}/{id}`

@@ -29,7 +29,17 @@ pub fn joins(moved: &Moved<'_>) -> Option<MemberWrite> {
 pub fn becomes_official(moved: &Moved<'_>) -> Option<MemberWrite> {
     let date = |name: &str| text(moved.fields, name).and_then(|date| date.parse::<Date>().ok());
     let official = date("official_on").or(date("probation_ends_on")).or(probation_ends(date("ceremony_on")))?;
-    Some(MemberWrite::Update(fields(&MemberStatus::Official, "official_date", official)))
+    let known = |name: &str| moved.member.and_then(|member| text(member, name));
+    let mut change = fields(&MemberStatus::Official, "official_date", official);
+    // Who is suspended or away stays so, and whom another record made official is so from that day.
+    let status = known("status").and_then(MemberStatus::from_code);
+    if status.is_some_and(|status| status != MemberStatus::Probationary && !status.has_left()) {
+        change.remove("status");
+    }
+    if known("official_date").is_some() {
+        change.remove("official_date");
+    }
+    Some(MemberWrite::Update(change))
 }
 
 /// `not_recognised`: the member is removed from the list.

@@ -111,6 +111,10 @@ fn make(
     today: Date,
     faults: &mut Vec<Fault>,
 ) -> Option<Refusal> {
+    if item.sent.iter().any(|name| name == STEPS) {
+        faults.push(Fault::new(format!("{}/{STEPS}", item.prefix), &STEPS_FIXED));
+        return None;
+    }
     let kind = item.kind;
     let from = text(fields, STATE).unwrap_or_default().to_owned();
     let called = |state: &str| moves::called(kind, state);
