@@ -1,5 +1,7 @@
 //! Carries what changes on one server to another, under the same ids, and stops where a change came from.
 //!
+//! It carries the types of [`TYPES`]: those whose records refer to nothing that a peer does not see.
+//!
 //! The source wins: an upsert without a version replaces what the target has.
 //!
 //! Where a page of changes ends is noted in a file after its items are in the outbox: a crash between the two repeats
@@ -13,6 +15,17 @@ use cell_records_client::{Client, Error};
 use std::fs;
 
 const CURSOR: &str = "relay.cursor";
+const TYPES: [&str; 9] = [
+    "unit",
+    "member",
+    "term",
+    "position",
+    "evaluation_scheme",
+    "evaluation_round",
+    "member_evaluation",
+    "unit_evaluation",
+    "reported_figure",
+];
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -30,7 +43,9 @@ async fn main() -> Result<(), Error> {
         target.pull_until_current(|_| ()).await?;
         let cursor = fs::read_to_string(CURSOR).ok();
         // What this relay wrote there itself comes as `own`, and goes no further.
-        let query = ChangesQuery { cursor, own_brief: true, wait: 50, ..ChangesQuery::default() };
+        // The cursor remembers the types.
+        let types = if cursor.is_none() { TYPES.map(str::to_owned).to_vec() } else { Vec::new() };
+        let query = ChangesQuery { cursor, types, own_brief: true, wait: 50, ..ChangesQuery::default() };
         let page = match source.changes(&query).await {
             Err(error) if error.code() == Some("cursor_gone") => {
                 let _ = fs::remove_file(CURSOR);

@@ -153,7 +153,7 @@ async function save(method, path, body, headers) {
 // The table: the records that were changed last, by the first fields that they have.
 async function refresh(of, changed = []) {
   const { answer } = await call('GET', `${of.collection}?${query({ limit: 50, sort: '-updated_at', expand: named(), q: at('search').value })}`);
-  const plain = (field) => answer.items.some((record) => ['string', 'number', 'boolean'].includes(typeof record[field.name]));
+  const plain = (field) => !answer.items.length || answer.items.some((record) => ['string', 'number', 'boolean'].includes(typeof record[field.name]));
   const columns = of.fields.filter((field) => field.group !== 'record' && plain(field)).slice(0, 8);
   const rows = await Promise.all(answer.items.map(async (record) => {
     const texts = await Promise.all(columns.map((field) => shown(record[field.name], field.value, record)));

@@ -18,8 +18,10 @@ async function call(method, path, body, headers = {}) {
 const { access_token } = await call('POST', '/v1/auth/login', { username: USERNAME, password: PASSWORD });
 const authorization = { Authorization: `Bearer ${access_token}` };
 const api = await call('GET', '/openapi.json');
-const types = (await call('GET', '/v1/record_types', undefined, authorization)).items;
-assert.equal(types.length, 9);
+const all = (await call('GET', '/v1/record_types', undefined, authorization)).items;
+// Of what the caller does not read the page shows nothing.
+const types = all.filter((type) => type.fields.some((field) => field.readable_in.length));
+assert.ok(types.length > all.length - 3);
 const example = (method, path) => api.paths[path][method].requestBody.content['application/json'].example;
 
 // The demo has closed rounds only: results are made in an open one.
@@ -70,8 +72,8 @@ for (const type of types) {
 
   // Somebody else makes a record: its row comes by itself.
   const body = { ...example('post', type.collection), ...(rounds[type.name] && { round_id: rounds[type.name] }) };
-  const made = await call('POST', type.collection, body, authorization);
-  const row = page.locator(`#table tr[id="${made.id}"]`);
+  const record = await call('POST', type.collection, body, authorization);
+  const row = page.locator(`#table tr[id="${record.id}"]`);
   await row.waitFor();
   const cells = await page.locator('#table td').allTextContents();
   const bare = cells.find((cell) => UUID.test(cell) || /^[a-z_]+$/.test(cell));
@@ -79,25 +81,28 @@ for (const type of types) {
 
   // It is opened, changed and saved.
   await row.click();
-  const called = (await call('GET', `${type.collection}/${made.id}?expand=id`, undefined, { ...authorization, 'Accept-Language': 'vi' })).expanded[made.id].display;
+  const called = (await call('GET', `${type.collection}/${record.id}?expand=id`, undefined, { ...authorization, 'Accept-Language': 'vi' })).expanded[record.id].display;
   await page.waitForSelector(`#form h2:text-is("${called}")`);
-  const [[field, value]] = Object.entries(example('patch', `${type.collection}/{id}`));
+  const [change] = Object.entries(example('patch', `${type.collection}/{id}`));
+  // Of a vote nothing ever changes.
+  if (!change) continue;
+  const [field, value] = change;
   const place = page.locator(`#form label[id="/${field}"]`).locator('input:visible, select, textarea').first();
-  await ((await place.evaluate((one) => one.tagName)) === 'SELECT' ? place.selectOption(value) : place.fill(value));
+  await ((await place.evaluate((one) => one.tagName)) === 'SELECT' ? place.selectOption(String(value)) : place.fill(String(value)));
   await page.click('#form > button:text-is("Lưu")');
   await page.waitForSelector('#message:text("Đã lưu.")');
-  const after = await call('GET', `${type.collection}/${made.id}`, undefined, authorization);
+  const after = await call('GET', `${type.collection}/${record.id}`, undefined, authorization);
   assert.deepEqual([after.version, after[field]], [2, value], type.name);
   // Somebody else is faster: both values are shown, and the next save builds on what is stored.
   if (type.name === 'member') {
-    await call('PATCH', `${type.collection}/${made.id}`, { phone: '+84912345678' }, { ...authorization, 'If-Match': '*' });
+    await call('PATCH', `${type.collection}/${record.id}`, { phone: '+84912345678' }, { ...authorization, 'If-Match': '*' });
     const phone = page.locator('#form label[id="/phone"]');
     await phone.locator('input').fill('+84987654321');
     await page.click('#form > button:text-is("Lưu")');
     await phone.locator('.fault:text-is("Đang lưu: +84912345678")').waitFor();
     await page.click('#form > button:text-is("Lưu")');
     await page.waitForSelector('#message:text("Đã lưu.")');
-    assert.equal((await call('GET', `${type.collection}/${made.id}`, undefined, authorization)).phone, '+84987654321');
+    assert.equal((await call('GET', `${type.collection}/${record.id}`, undefined, authorization)).phone, '+84987654321');
   }
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: `${PICTURES}/${type.name}.png` });

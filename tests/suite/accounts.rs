@@ -194,9 +194,10 @@ on_both_engines! {
         let path = format!("/v1/units/{}/grants", ward.a);
         let seen = lead.all(&format!("{path}?limit=2")).await.0;
         let of = |account: &str| seen.iter().filter(|grant| grant["account_id"] == account).collect::<Vec<_>>();
-        let expected: std::collections::BTreeSet<&str> = [root.id.as_str(), &clerk, &reader.id, &lead.id, &ward.office.id].into();
+        let expected: std::collections::BTreeSet<&str> = [root.id.as_str(), &clerk, &reader.id, &lead.id, &ward.office.id, &ward.writer.id].into();
         assert_eq!(seen.iter().map(|grant| grant["account_id"].as_str().unwrap()).collect::<std::collections::BTreeSet<_>>(), expected);
-        assert_eq!(seen.len(), 5, "each once, and none that is over: {seen:?}");
+        // The writer has two roles.
+        assert_eq!(seen.len(), 7, "each once, and none that is over: {seen:?}");
         let shown = of(&clerk)[0];
         assert_eq!(
             (&shown["id"], &shown["account_kind"], &shown["account_name"], &shown["display_name"], &shown["role"], &shown["unit_id"], &shown["from"]),

@@ -111,7 +111,7 @@ on_both_engines! {
             let call = caller.call(method.to_uppercase().parse().unwrap(), &format!("{path}?shoe_size=42"));
             let call = match path.as_str() {
                 "/v1/auth/token" => call.body("application/x-www-form-urlencoded", "grant_type=client_credentials"),
-                path if path.ends_with("/advance") => call.json(json!({"to": "self_rating"})),
+                path if path.ends_with("/advance") => call.json(json!({"to": kind.unwrap().moves.last().unwrap().to})),
                 _ => call.json(json!({})),
             };
             let answer = call.header("if-match", "*").await.refused(400, "invalid_parameter");

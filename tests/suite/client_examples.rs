@@ -112,6 +112,9 @@ on_both_engines! {
             command.env("CELL_RECORDS_TARGET", &target.url).env("CELL_RECORDS_TARGET_TOKEN", to.token.as_ref().unwrap());
             command
         };
+        const CARRIED: [&str; 9] = [
+            "unit", "member", "term", "position", "evaluation_scheme", "evaluation_round", "member_evaluation", "unit_evaluation", "reported_figure",
+        ];
         // What both servers tell apart, and what a relay does not carry, is left out.
         let records = async |server: &Server, token: &Option<String>| -> BTreeMap<_, _> {
             let client = server.client().access_token(token.as_ref().unwrap()).build().unwrap();
@@ -120,7 +123,7 @@ on_both_engines! {
                 record.retain(|name, _| name == "unit_id" || name != "steps" && fields.iter().any(|field| field.name == name && !field.managed));
                 (key, record)
             };
-            visible(&client).await.into_iter().map(carried).collect()
+            visible(&client).await.into_iter().filter(|((kind, _), _)| CARRIED.contains(kind)).map(carried).collect()
         };
         let relay = Endless::start(command());
         // The units that both servers begin with are carried, too, and change nothing.

@@ -53,7 +53,7 @@ on_both_engines! {
             .filter(|(_, record)| record["unit_id"] != cell.as_str())
             .map(|((kind, _), _)| *kind)
             .collect();
-        assert_eq!(from_above, ["evaluation_round", "evaluation_scheme", "unit"].into());
+        assert_eq!(from_above, ["course", "evaluation_round", "evaluation_scheme", "unit"].into());
     }
 
     async fn a_member_moved_away_is_removed_as_out_of_scope_with_the_version_that_took_it(server: demo) {

@@ -45,7 +45,7 @@ on_both_engines! {
         server.granted(reads).await.patch(&path, "*", patch()).await.refused(403, "forbidden");
         let there = vec![over(Role::CommitteeOffice, &ward.a), over(Role::CommitteeOffice, &other)];
         server.granted(there).await.patch(&path, "*", patch()).await.refused(403, "forbidden");
-        let both = [here, vec![over(Role::CommitteeLead, &other)]].concat();
+        let both = [here, vec![over(Role::CommitteeOffice, &other)]].concat();
         server.granted(both).await.patch(&path, "*", patch()).await.is(200);
     }
 

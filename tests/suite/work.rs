@@ -2,10 +2,10 @@
 
 use crate::admissions::{admitted as admitted_here, candidate, class, proposal, roles, step};
 use crate::exemptions::{advance, granted};
-use crate::transfers::issued;
 use crate::support::http::{Caller, over};
 use crate::support::on_both_engines;
 use crate::support::ward::{Ward, member, unit};
+use crate::transfers::issued;
 use cell_records_client::types::accounts::Role;
 use cell_records_client::types::{Date, Timestamp};
 use cell_records_server::store::reindex;
