@@ -122,7 +122,7 @@ impl<'a> Case<'a> {
         for name in step.needs {
             body["fields"][name] = self.value(name);
         }
-        if step.member.is_some_and(|member| member.in_body) {
+        if step.needs_body() {
             body["member"] = member(&self.ward.a);
             body["member"].as_object_mut().unwrap().remove("unit_id");
         }

@@ -4,12 +4,8 @@ use super::ids::{self, Of};
 use super::people::Person;
 use super::random::day;
 use super::units;
-use cell_records_types::{AwardCreate, AwardKind, Date, Uuid, Year};
-
-/// The years of Party age that a badge is for, as regulations have them.
-const BADGES: [i32; 12] = [30, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90];
-/// The rounds of badges of 2014, with the one before.
-const ROUNDS: [Date; 5] = [day(2013, 11, 7), day(2014, 2, 3), day(2014, 5, 19), day(2014, 9, 2), day(2014, 11, 7)];
+use crate::regulations::{BADGE_YEARS, Round, rounds};
+use cell_records_types::{AwardCreate, AwardKind, Uuid, Year};
 
 /// The ward's titles and the badges of 2014.
 pub fn awards(people: &[Person]) -> Vec<AwardCreate> {
@@ -21,20 +17,20 @@ pub fn awards(people: &[Person]) -> Vec<AwardCreate> {
             ..award(&all, units::ward(), year.into(), AwardKind::CleanStrongExemplary)
         });
     }
-    for (before, round) in ROUNDS.iter().zip(ROUNDS.iter().skip(1)) {
+    for Round { last, on: round } in rounds(day(2014, 1, 1), day(2014, 12, 31)) {
         for person in people {
             let start = person.record.admission_decision_date.unwrap_or(person.admission);
             let reached = |years: &&i32| {
                 let on = start.plus_years(**years);
-                on > *before && on <= *round
+                on > last && on <= round
             };
-            let Some(years) = BADGES.iter().find(reached) else { continue };
+            let Some(years) = BADGE_YEARS.on(round).iter().find(reached) else { continue };
             all.push(AwardCreate {
                 member_id: Some(person.id().into()),
                 badge_years: Some(*years),
-                award_round: Some(*round),
+                award_round: Some(round),
                 decided_on: Some(round.plus_days(-20)),
-                presented_on: Some(*round),
+                presented_on: Some(round),
                 decided_by: Some("Tỉnh ủy Nghệ An".into()),
                 ..award(&all, units::cell(person.cell), 2014, AwardKind::PartyBadge)
             });

@@ -75,8 +75,8 @@ impl Slice for Admission {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::code("state", &AdmissionState::LIST),
-        Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") },
-        Filter { name: "since_to", field: "steps", test: Test::DateTo("since") },
+        Filter::SINCE_FROM,
+        Filter::SINCE_TO,
         Filter { name: "proposed_from", field: "steps", test: Test::Own(&PROPOSED_FROM) },
         Filter { name: "proposed_to", field: "steps", test: Test::Own(&PROPOSED_TO) },
         Filter { name: "ceremony_from", field: "ceremony_on", test: Test::DateFrom("ceremony_on") },
@@ -84,8 +84,7 @@ impl Slice for Admission {
         Filter { name: "probation_ends_to", field: "probation_ends_on", test: Test::DateTo("probation_ends_on") },
         Filter::reference("member_id", "member"),
     ];
-    const SORTS: &'static [Sort] =
-        &[Sort::indexed("full_name", &["name_key", "birth_date"]), Sort::narrow("since", &["since"]).of("steps")];
+    const SORTS: &'static [Sort] = &[Sort::indexed("full_name", &["name_key", "birth_date"]), Sort::SINCE];
     const UNIT_INDEX: &'static [&'static str] = &["name_key", "birth_date"];
     const SEARCH: Option<Search> = Some(Search::own("full_name", &["name_key"], false));
     const DEFAULTS: &'static [Default] = &[("probation_ends_on", None), ("official_on", None)];

@@ -3,7 +3,7 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{DUPLICATE_CODE, OVERLAPS};
@@ -23,7 +23,7 @@ impl Slice for Assignment {
         Filter::reference("member_id", "member"),
         Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
         Filter { name: "primary", field: "primary", test: Test::Flag("is_primary") },
-        Filter { name: "result", field: "result", test: Test::Code("result", &TaskResult::LIST) },
+        Filter::code("result", &TaskResult::LIST),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
     const UNIT_INDEX: &'static [&'static str] = &["from_date"];
@@ -56,8 +56,7 @@ impl Slice for Assignment {
                 verdict.fault(&format!("suited_to/{index}"), &DUPLICATE_CODE);
             }
         }
-        let overlaps =
-            |other: &Assignment| other.to.is_none_or(|to| task.from < to) && task.to.is_none_or(|to| other.from < to);
+        let overlaps = |other: &Assignment| rules::meet((task.from, task.to), (other.from, other.to));
         if is_primary(task) == 1 && set.others::<Assignment>(primary(task), task.id).any(|other| overlaps(&other)) {
             verdict.fault("from", &OVERLAPS);
         }

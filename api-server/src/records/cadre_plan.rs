@@ -1,7 +1,7 @@
 //! `cadre_plan`: columns, filters, moves and rules (docs/DOMAIN.md, Cadre plans).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::moves::Move;
 use crate::store::policy::{LEAD, OFFICE_LEAD};
 use crate::store::registry::Sort;
@@ -30,10 +30,10 @@ impl Slice for CadrePlan {
         Filter::text("term_label"),
         Filter::code("kind", &CadrePlanKind::LIST),
         Filter::code("state", &CadrePlanState::LIST),
-        Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") },
-        Filter { name: "since_to", field: "steps", test: Test::DateTo("since") },
+        Filter::SINCE_FROM,
+        Filter::SINCE_TO,
     ];
-    const SORTS: &'static [Sort] = &[Sort::narrow("since", &["since"]).of("steps")];
+    const SORTS: &'static [Sort] = &[Sort::SINCE];
     const UNIT_INDEX: &'static [&'static str] = &["since"];
     const MOVES: &'static [Move] = &[
         Move::new(&["draft"], "standing_reviewed", OFFICE_LEAD),

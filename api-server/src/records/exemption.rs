@@ -68,14 +68,14 @@ impl Slice for Exemption {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::code("state", &ExemptionState::LIST),
-        Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") },
-        Filter { name: "since_to", field: "steps", test: Test::DateTo("since") },
+        Filter::SINCE_FROM,
+        Filter::SINCE_TO,
         Filter::reference("member_id", "member"),
         Filter::code("reason_code", &ExemptionReason::LIST),
         Filter { name: "at", field: "from", test: Test::Own(&HOLDING) },
         Filter { name: "review_due_to", field: "review_due_on", test: Test::DateTo("review_due_on") },
     ];
-    const SORTS: &'static [Sort] = &[Sort::narrow("since", &["since"]).of("steps")];
+    const SORTS: &'static [Sort] = &[Sort::SINCE];
     const UNIT_INDEX: &'static [&'static str] = &["since"];
     const UNIT_OF: &'static [&'static str] = &["member_id"];
     const FIXED: &'static [&'static str] = &["member_id"];

@@ -1,7 +1,7 @@
 //! `pledge`: columns, filters and rules (docs/DOMAIN.md, Pledges).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -24,7 +24,7 @@ impl Slice for Pledge {
         Filter::code("kind", &PledgeKind::LIST),
         Filter::reference("member_id", "member"),
         Filter::flag("is_exemplar"),
-        Filter { name: "result", field: "result", test: Test::Code("result", &TaskResult::LIST) },
+        Filter::code("result", &TaskResult::LIST),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("year", &["year"])];
     const UNIT_INDEX: &'static [&'static str] = &["year"];

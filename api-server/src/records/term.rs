@@ -3,7 +3,7 @@
 use crate::db::{Column, Type, Value};
 use crate::store::filter::{Filter, Test};
 use crate::store::registry::Sort;
-use crate::store::rules::{Action, Change, Slice, Verdict};
+use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::Term;
 use cell_records_types::faults::TERMS_OVERLAP;
@@ -25,8 +25,7 @@ impl Slice for Term {
             return;
         }
         verdict.ends_after::<Term>(("to", term.to), ("from", term.from));
-        let overlaps =
-            |other: &Term| other.to.is_none_or(|to| term.from < to) && term.to.is_none_or(|to| other.from < to);
+        let overlaps = |other: &Term| rules::meet((term.from, term.to), (other.from, other.to));
         if set.others::<Term>(of_unit(term), term.id).any(|other| overlaps(&other)) {
             verdict.fault("from", &TERMS_OVERLAP);
         }

@@ -41,15 +41,15 @@ impl Slice for Transfer {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::code("state", &TransferState::LIST),
-        Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") },
-        Filter { name: "since_to", field: "steps", test: Test::DateTo("since") },
+        Filter::SINCE_FROM,
+        Filter::SINCE_TO,
         Filter::code("kind", &TransferKind::LIST),
         Filter::reference("member_id", "member"),
         Filter::reference("to_unit_id", "unit"),
         Filter::code("reason_code", &TransferReason::LIST),
         Filter { name: "deadline_to", field: "deadline_on", test: Test::DateTo("deadline_on") },
     ];
-    const SORTS: &'static [Sort] = &[Sort::narrow("since", &["since"]).of("steps")];
+    const SORTS: &'static [Sort] = &[Sort::SINCE];
     const UNIT_INDEX: &'static [&'static str] = &["since"];
     const SEARCH: Option<Search> = Some(Search::own("full_name", &["name_key"], false));
     const UNIT_OF: &'static [&'static str] = &["member_id"];

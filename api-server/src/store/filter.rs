@@ -36,6 +36,11 @@ impl Filter {
         Filter { name, field: name, test: Test::Code(name, list) }
     }
 
+    /// By the day of the last step: at or after this date.
+    pub const SINCE_FROM: Filter = Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") };
+    /// The same at or before a date.
+    pub const SINCE_TO: Filter = Filter { name: "since_to", field: "steps", test: Test::DateTo("since") };
+
     /// By a text.
     pub const fn text(name: &'static str) -> Self {
         Filter { name, field: name, test: Test::Text(name) }

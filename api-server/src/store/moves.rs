@@ -4,6 +4,7 @@
 use super::registry::Kind;
 use cell_records_types::Date;
 use cell_records_types::accounts::Role;
+use cell_records_types::codes::Code;
 use cell_records_types::fields::Shape;
 use cell_records_types::phrases::Words;
 use serde_json::{Map, Value};
@@ -24,8 +25,6 @@ pub struct Move {
     pub needs: &'static [&'static str],
     /// Whether it must give a reason.
     pub reason: bool,
-    /// Fields of the record that it sets itself: they are not sent.
-    pub sets: &'static [&'static str],
     /// Fields of the record that it clears: what they say is in the member's record from then on.
     pub clears: &'static [&'static str],
     /// What happens to the member, in the same set: both are written or none.
@@ -44,11 +43,22 @@ pub struct When {
 /// What a move does to the member that the record is about.
 #[derive(Debug, Clone, Copy)]
 pub struct OfMember {
-    /// Whether the body must say what the member is, as a create takes it.
-    pub in_body: bool,
+    /// What is done.
+    pub change: MemberChange,
     /// What is written; nothing where there is nothing to write, or where what it needs is missing, which then is a fault of
     /// the move.
     pub write: fn(&Moved<'_>) -> Option<MemberWrite>,
+}
+
+/// What is done to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberChange {
+    /// It is changed.
+    Update,
+    /// It is made of what the record says.
+    Create,
+    /// It is made of what the body says, as a create takes it.
+    CreateFromBody,
 }
 
 /// A record after a move.
@@ -79,7 +89,7 @@ pub const MEMBER_ID: &str = "member_id";
 impl Move {
     /// A move that these roles make.
     pub const fn new(from: &'static [&'static str], to: &'static str, by: &'static [Role]) -> Self {
-        Move { from, to, by, when: None, needs: &[], reason: false, sets: &[], clears: &[], member: None }
+        Move { from, to, by, when: None, needs: &[], reason: false, clears: &[], member: None }
     }
 
     /// Of records whose field has one of these codes.
@@ -109,19 +119,36 @@ impl Move {
     /// It changes the member.
     #[must_use]
     pub const fn changes_member(self, write: fn(&Moved<'_>) -> Option<MemberWrite>) -> Self {
-        Move { member: Some(OfMember { in_body: false, write }), ..self }
+        self.with_member(MemberChange::Update, write)
     }
 
     /// It makes a member of what the record says.
     #[must_use]
     pub const fn makes_member(self, write: fn(&Moved<'_>) -> Option<MemberWrite>) -> Self {
-        Move { sets: &[MEMBER_ID], ..self.changes_member(write) }
+        self.with_member(MemberChange::Create, write)
     }
 
     /// It makes a member of what the body says.
     #[must_use]
     pub const fn takes_member(self, write: fn(&Moved<'_>) -> Option<MemberWrite>) -> Self {
-        Move { sets: &[MEMBER_ID], member: Some(OfMember { in_body: true, write }), ..self }
+        self.with_member(MemberChange::CreateFromBody, write)
+    }
+
+    const fn with_member(self, change: MemberChange, write: fn(&Moved<'_>) -> Option<MemberWrite>) -> Self {
+        Move { member: Some(OfMember { change, write }), ..self }
+    }
+
+    /// Fields of the record that it sets itself: they are not sent.
+    pub fn sets(&self) -> &'static [&'static str] {
+        match self.member {
+            Some(OfMember { change: MemberChange::Create | MemberChange::CreateFromBody, .. }) => &[MEMBER_ID],
+            _ => &[],
+        }
+    }
+
+    /// Whether the body must say what the member is.
+    pub fn needs_body(&self) -> bool {
+        self.member.is_some_and(|member| member.change == MemberChange::CreateFromBody)
     }
 
     /// Whether it is for a record of these fields.
@@ -138,11 +165,15 @@ pub fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 /// The state that a record of these fields begins with.
 pub fn first(kind: &Kind, fields: &Map<String, Value>) -> &'static str {
     let begins = kind.moves.iter().find(|one| one.from.is_empty() && one.is_for(fields));
-    let states = kind.field("state").and_then(|spec| match spec.shape {
-        Shape::Code(list) => list.codes.first().map(|first| first.code),
-        _ => None,
-    });
-    begins.map(|begins| begins.to).or(states).unwrap_or_default()
+    begins.map(|begins| begins.to).or_else(|| Some(states(kind).first()?.code)).unwrap_or_default()
+}
+
+/// The states of a type.
+fn states(kind: &Kind) -> &'static [Code] {
+    match kind.field("state").map(|spec| spec.shape) {
+        Some(Shape::Code(list)) => list.codes,
+        _ => &[],
+    }
 }
 
 /// The move between two states of a record of these fields.
@@ -152,9 +183,6 @@ pub fn find(kind: &Kind, from: &str, to: &str, fields: &Map<String, Value>) -> O
 
 /// What people call a state.
 pub fn called(kind: &Kind, state: &str) -> Words {
-    let label = kind.field("state").and_then(|spec| match spec.shape {
-        Shape::Code(list) => list.codes.iter().find(|one| one.code == state).map(|one| one.label),
-        _ => None,
-    });
-    label.map_or_else(|| Words::plain(state), Words::from)
+    let known = states(kind).iter().find(|one| one.code == state);
+    known.map_or_else(|| Words::plain(state), |one| one.label.into())
 }

@@ -41,6 +41,9 @@ pub struct Sort {
 }
 
 impl Sort {
+    /// By the day of the last step.
+    pub const SINCE: Sort = Sort::narrow("since", &["since"]).of("steps");
+
     /// An order that an index gives over all units.
     pub const fn indexed(name: &'static str, columns: &'static [&'static str]) -> Self {
         Sort { name, field: name, columns, indexed: true }

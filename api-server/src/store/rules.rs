@@ -160,6 +160,12 @@ pub fn has<T: RecordType>(field: &'static str, value: Words) -> Words {
     HAS.of(called::<T>(field)).of(value)
 }
 
+/// Whether two stretches of days meet; each ends before its second day, or does not end.
+pub fn meet(one: (Date, Option<Date>), other: (Date, Option<Date>)) -> bool {
+    let begins_in_time = |from: Date, to: Option<Date>| to.is_none_or(|to| from < to);
+    begins_in_time(one.0, other.1) && begins_in_time(other.0, one.1)
+}
+
 /// From one code to another, for a text.
 pub fn moved(from: Words, to: Words) -> Words {
     MOVE.of(from).of(to)

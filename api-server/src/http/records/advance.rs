@@ -9,7 +9,6 @@ use crate::http::body::JsonBody;
 use crate::state::App;
 use crate::store::items::{Expected, Item, Step};
 use crate::store::moves::{self, MEMBER_ID, MemberWrite, Move, Moved};
-use crate::store::record::Stored;
 use crate::store::registry::Kind;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -17,7 +16,7 @@ use cell_records_types::faults::{self, Fault, Report};
 use cell_records_types::fields::Field;
 use cell_records_types::phrases;
 use cell_records_types::sync::PushOp;
-use cell_records_types::{Date, Member, RecordType, Reference, Text, Uuid};
+use cell_records_types::{Date, Member, RecordType, Reference, Text};
 use serde_json::{Map, Value};
 
 /// What pointers of faults of the record's fields begin with.
@@ -85,7 +84,7 @@ impl Form {
         let on = body_text(take("on", &Date::check)).and_then(|day| day.parse().ok());
         let reason = body_text(take("reason", &Text::<1000>::check));
         let fields = is_sent(take("fields", &object)).unwrap_or_default();
-        let takes_member = kind.moves.iter().any(|one| one.member.is_some_and(|member| member.in_body));
+        let takes_member = kind.moves.iter().any(Move::needs_body);
         let member = if takes_member { is_sent(take("member", &object)) } else { None };
         for name in body.keys() {
             report.fault_at(name, &faults::UNKNOWN_FIELD);
@@ -131,6 +130,7 @@ async fn items(
     let is_other = matches!(expected, Expected::Exactly(version) if version != stored.version);
     let mut after = stored.fields().0;
     let from = moves::text(&after, "state").unwrap_or_default().to_owned();
+    let about = moves::text(&after, MEMBER_ID).and_then(|id| id.parse().ok());
     for (name, value) in &fields {
         if value.is_null() {
             after.remove(name)
@@ -139,7 +139,7 @@ async fn items(
         };
     }
     let found = moves::find(kind, &from, &step.to, &after);
-    if member.is_some() && found.is_some_and(|found| !found.member.is_some_and(|member| member.in_body)) {
+    if member.is_some() && found.is_some_and(|found| !found.needs_body()) {
         let surplus = ApiError::fault(MEMBER, &faults::UNKNOWN_FIELD);
         return Err(write::after_rights(app, who, kind, path, surplus).await);
     }
@@ -154,7 +154,11 @@ async fn items(
         return Err(ApiError::forbidden(&format!("{}:advance", kind.name)));
     }
     let on = step.on.unwrap_or_else(|| who.view.now.date_in_vietnam());
-    let subject = subject(app, who, &stored).await?;
+    // The member that the record is about, where the caller sees it.
+    let subject = match about {
+        Some(id) => find(app, who, members()?, id).await?,
+        None => None,
+    };
     let known = subject.as_ref().map(|member| member.fields().0);
     let body = member.unwrap_or_default();
     let moved = Moved { unit: stored.unit_id, fields: &after, on, body: body.clone(), member: known.as_ref() };
@@ -163,7 +167,7 @@ async fn items(
     if !surplus.is_empty() {
         return Err(write::after_rights(app, who, kind, path, ApiError::invalid(surplus)).await);
     }
-    let step = Step { on: Some(on), sets: found.sets, with_member: true, ..step };
+    let step = Step { on: Some(on), sets: found.sets(), with_member: true, ..step };
     let mut fields = fields;
     fields.extend(
         found.clears.iter().filter(|name| after.contains_key(**name)).map(|name| ((*name).into(), Value::Null)),
@@ -180,7 +184,7 @@ async fn items(
         Some(MemberWrite::Update(body)) => {
             // What is written may follow from what the member is.
             let version = subject.map_or(Expected::Any, |member| Expected::Exactly(member.version));
-            let id = subject_id(&stored).map(Reference::Id);
+            let id = about.map(Reference::Id);
             vec![record(expected, fields, step)?, Item::new(members()?, PushOp::Update, id, version, body, MEMBER)]
         }
     })
@@ -188,18 +192,6 @@ async fn items(
 
 fn members() -> ApiResult<&'static Kind> {
     Kind::named(Member::NAME).ok_or_else(|| ApiError::new(&error::INTERNAL))
-}
-
-fn subject_id(record: &Stored) -> Option<Uuid> {
-    moves::text(&record.fields().0, MEMBER_ID).and_then(|id| id.parse().ok())
-}
-
-/// The member that a record is about, where the caller sees it.
-async fn subject(app: &App, who: &mut Who, record: &Stored) -> ApiResult<Option<Stored>> {
-    match subject_id(record) {
-        Some(id) => find(app, who, members()?, id).await,
-        None => Ok(None),
-    }
 }
 
 /// What was sent and is set by the move itself, of the record and of the member that is made.
@@ -215,7 +207,7 @@ fn surplus(
     };
     // A member is made where the record is.
     let place = (!made.is_empty()).then_some(&"unit_id");
-    let of_record = found.sets.iter().chain(place).filter(|name| fields.contains_key(**name));
+    let of_record = found.sets().iter().chain(place).filter(|name| fields.contains_key(**name));
     let of_record = of_record.map(|name| format!("{FIELDS}/{name}"));
     let of_member =
         body.iter().filter(|(name, value)| made.get(*name) != Some(value)).map(|(name, _)| format!("{MEMBER}/{name}"));

@@ -8,7 +8,7 @@ use super::query::MAX_WORDS;
 use super::read::MAX_IDS;
 use crate::http::openapi::parameters::{one_of, reference, shared, text};
 use crate::store::list::{FEW_RECORDS, Group};
-use crate::store::moves::Move;
+use crate::store::moves::{MemberChange, Move};
 use crate::store::registry::{COMMON_SORTS, Kind};
 use crate::store::scope::FEW_UNITS;
 use cell_records_types::accounts::Role;
@@ -240,10 +240,10 @@ fn described(one: &Move) -> String {
     let mut needs: Vec<String> = one.needs.iter().map(|name| format!("`{name}`")).collect();
     needs.extend(one.reason.then(|| "a reason".to_owned()));
     needs.extend(one.when.map(|when| format!("`{}` is one of {}", when.field, codes(when.codes))));
-    needs.extend(one.member.map(|member| match (member.in_body, one.sets.is_empty()) {
-        (true, _) => "`member`: makes this member".to_owned(),
-        (false, false) => "makes the member".to_owned(),
-        (false, true) => "changes the member".to_owned(),
+    needs.extend(one.member.map(|member| match member.change {
+        MemberChange::CreateFromBody => "`member`: makes this member".to_owned(),
+        MemberChange::Create => "makes the member".to_owned(),
+        MemberChange::Update => "changes the member".to_owned(),
     }));
     format!("| {} | `{}` | {} | {} |", codes(one.from), one.to, codes(&roles), needs.join("; "))
 }

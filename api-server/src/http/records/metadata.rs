@@ -2,7 +2,7 @@
 //! the API document. What the caller may do is added by each answer ([`super::types`]).
 
 use crate::store::filter::{Filter, Takes};
-use crate::store::moves::Move;
+use crate::store::moves::{MemberChange, Move};
 use crate::store::policy::{self, Rights};
 use crate::store::registry::{COMMON_SORTS, KINDS, Kind, Sort, UNIT};
 use cell_records_types::accounts::Role;
@@ -264,10 +264,10 @@ fn verbs(kind: &'static Kind, schemas: &Schemas) -> Vec<VerbInfo> {
 
 fn move_info(one: &Move) -> MoveInfo {
     let owned = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
-    let member = one.member.map(|member| match (member.in_body, one.sets.is_empty()) {
-        (true, _) => "create_from_body",
-        (false, false) => "create",
-        (false, true) => "update",
+    let member = one.member.map(|member| match member.change {
+        MemberChange::CreateFromBody => "create_from_body",
+        MemberChange::Create => "create",
+        MemberChange::Update => "update",
     });
     MoveInfo {
         from: owned(one.from),

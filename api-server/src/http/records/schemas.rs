@@ -3,6 +3,7 @@
 use super::examples::Examples;
 use crate::store::filter::Test;
 use crate::store::list::Group;
+use crate::store::moves::Move;
 use crate::store::registry::Kind;
 use cell_records_types::pages::{self, Expanded};
 use cell_records_types::problem::ProblemFault;
@@ -66,7 +67,7 @@ fn step(kind: &'static Kind, components: &mut Components) -> ObjectBuilder {
     let [answer, _, update] = kind.schema_names();
     let state = object(components, &answer).and_then(|record| record.properties.get("state").cloned());
     let reason = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(1000));
-    let takes_member = kind.moves.iter().any(|one| one.member.is_some_and(|member| member.in_body));
+    let takes_member = kind.moves.iter().any(Move::needs_body);
     let described =
         |name: &str, what: &str| Ref::builder().ref_location_from_schema_name(name).description(Some(what)).build();
     let mut step = ObjectBuilder::new()
