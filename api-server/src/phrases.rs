@@ -20,6 +20,7 @@ phrases! {
     SEND_AS "Send the body as {}." "Hãy gửi nội dung dạng {}.";
     SEND_PLAIN "Send the body without Content-Encoding." "Hãy gửi nội dung không có Content-Encoding.";
     BODY_ENDED_EARLY "The body ended early." "Nội dung bị ngắt giữa chừng.";
+    NO_WORK_IN_SIGHT "None of your grants lets you read what becomes due here." "Không quyền nào của bạn cho phép đọc việc đến hạn trong phạm vi được hỏi.";
     OUT_OF_RIGHTS "None of your grants lets you read records of this type here." "Không quyền nào của bạn cho phép đọc bản ghi loại này trong phạm vi được hỏi.";
     TOO_MANY_VALUES "There are too many values." "Có quá nhiều giá trị.";
     TOO_MANY_ITEMS "There are too many items." "Có quá nhiều mục.";

@@ -192,6 +192,13 @@ on_both_engines! {
             assert_eq!(person_is[name], value, "{name}");
         }
 
+        // What is known of a member is written in the member's record.
+        office.patch(&path, "*", json!({"phone": "+84912345678", "personal_id": "040188123456", "email": null})).await
+            .faults(&[("/phone", "read_only"), ("/personal_id", "read_only")]);
+        let later = office.patch(&path, "*", json!({"ceremony_on": "2013-05-20"})).await.is(200);
+        assert_eq!(later.warnings(), [("/ceremony_on".to_owned(), "member_differs".to_owned())]);
+        office.patch(&path, "*", json!({"ceremony_on": "2013-05-19"})).await.is(200);
+
         step(lead, &id, json!({"to": "recognition_proposed"})).await.refused(403, "forbidden");
         step(cell, &id, json!({"to": "recognised"})).await.faults(&[("/to", "state_move_not_allowed")]);
         let to_recognition = || json!({"to": "recognition_proposed", "on": "2014-05-19"});
@@ -339,6 +346,20 @@ on_both_engines! {
             let recognised = step(&roles.office, &id, json!({"to": "recognised", "on": "2014-06-10", "fields": fields})).await.is(200).body;
             let person = roles.office.get(&format!("/v1/members/{person}")).await.is(200).body;
             assert_eq!((&recognised["official_on"], &person["official_date"]), (&json!(official), &json!(official)), "{name}");
+        }
+        // Whom another record made official is so from that day, unless the step names one; who is suspended stays so.
+        let official = json!({"status": "official", "official_date": "2014-05-21"});
+        let suspended = json!({"status": "suspended"});
+        for (name, first, fields, now) in [
+            ("Năm", &official, json!({}), ("official", "2014-05-21")), ("Sáu", &official, json!({"official_on": "2014-05-25"}), ("official", "2014-05-25")),
+            ("Bảy", &suspended, json!({}), ("suspended", "2014-05-19")),
+        ] {
+            let (id, person) = admitted(&ward, &roles, json!({"full_name": name})).await;
+            roles.office.patch(&format!("/v1/members/{person}"), "*", first.clone()).await.is(200);
+            step(&roles.cell, &id, json!({"to": "recognition_proposed", "on": "2014-05-19"})).await.is(200);
+            let recognised = step(&roles.office, &id, json!({"to": "recognised", "on": "2014-06-10", "fields": fields})).await.is(200).body;
+            let person = roles.office.get(&format!("/v1/members/{person}")).await.is(200).body;
+            assert_eq!((&recognised["official_on"], &person["official_date"], &person["status"]), (&json!(now.1), &json!(now.1), &json!(now.0)), "{name}");
         }
     }
 

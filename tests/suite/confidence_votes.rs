@@ -36,6 +36,11 @@ on_both_engines! {
             ("/body", "unknown_code"), ("/subjects/0/member_id", "required"), ("/subjects/0/position_code", "unknown_code"), ("/subjects/0/high", "out_of_range"),
             ("/subjects/0/confidence", "required"), ("/subjects/0/low", "wrong_type"), ("/subjects/0/invalid", "required"),
         ]);
+        let mut twice = session(&ward, 25, &[[10, 10, 3, 2]]).await;
+        let mut subjects = vec![twice["subjects"][0].clone(); 3];
+        subjects[1]["position_code"] = json!("office_head");
+        twice["subjects"] = json!(subjects);
+        post(twice).await.faults(&[("/subjects/2/member_id", "duplicate_code")]);
         let many = vec![json!({}); 51];
         post(with(session(&ward, 25, &[]).await, &json!({"subjects": many}))).await.faults(&[("/subjects", "out_of_range")]);
     }

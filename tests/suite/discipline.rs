@@ -95,7 +95,7 @@ on_both_engines! {
         let member = ward.member(&ward.a).await;
         let post = |fields: Value| lead.post("/v1/disciplinary_actions", decision("warning", fields));
         post(json!({"member_id": member, "decided_on": "2999-01-01", "ended_on": "2999-01-01"})).await
-            .faults(&[("/decided_on", "in_the_future"), ("/ended_on", "dates_out_of_order")]);
+            .faults(&[("/decided_on", "in_the_future"), ("/ended_on", "in_the_future"), ("/ended_on", "dates_out_of_order")]);
         // One may be decided before it is in force.
         post(json!({"member_id": member, "effective_from": "2999-01-01"})).await.is(201);
         let made = post(json!({"member_id": member})).await.is(201);

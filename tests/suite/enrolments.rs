@@ -26,8 +26,11 @@ on_both_engines! {
         let (course, other) = (course(&ward, "awareness").await, course(&ward, "other").await);
         let (member, candidate) = (ward.member(&ward.a).await, candidate(&ward, &ward.b).await);
         let office = &ward.office;
-        enrol(office, json!({"course_id": course})).await.faults(&[("/unit_id", "required")]);
-        enrol(office, json!({"course_id": course, "unit_id": ward.a})).await.faults(&[("/member_id", "exactly_one")]);
+        for unit in [json!({}), json!({"unit_id": ward.a})] {
+            let mut nobody = json!({"course_id": course});
+            nobody.as_object_mut().unwrap().extend(unit.as_object().unwrap().clone());
+            enrol(office, nobody).await.faults(&[("/member_id", "exactly_one")]);
+        }
         let both = enrol(office, json!({"course_id": course, "member_id": member, "admission_id": candidate})).await
             .faults(&[("/admission_id", "exactly_one")]);
         assert_eq!(both.body["errors"][0]["message"], "Give exactly one of Member, Candidate.");

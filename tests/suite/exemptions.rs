@@ -38,20 +38,28 @@ on_both_engines! {
         let path = format!("/v1/exemptions/{}", made.id());
         let held = advance(&cell, &made.id(), json!({"to": "granted", "on": "2013-01-01"})).await.is(200).body;
         assert_eq!((&held["from"], &held["review_due_on"], &held["state"]), (&json!("2013-01-01"), &json!("2014-01-01"), &json!("granted")));
-        // The date follows what it was computed from, until somebody writes another.
+        // The date follows what it was computed from, until somebody writes another; the next review makes it due anew.
         let due = async |fields: Value| cell.patch(&path, "*", fields).await.is(200).body["review_due_on"].clone();
         assert_eq!(due(json!({"reviewed_on": ["2013-12-20", "2014-06-30"]})).await, "2015-06-30");
         assert_eq!(due(json!({"review_due_on": "2014-12-31"})).await, "2014-12-31");
-        assert_eq!(due(json!({"reviewed_on": ["2013-12-20", "2014-06-30", "2014-12-20"]})).await, "2014-12-31");
+        let reviewed = json!({"reviewed_on": ["2013-12-20", "2014-06-30", "2014-12-20"]});
+        assert_eq!(due(reviewed).await, "2015-12-20");
+        assert_eq!(due(json!({"review_due_on": "2015-06-30", "to": null})).await, "2015-06-30");
         assert_eq!(due(json!({"review_due_on": null})).await, "2015-12-20");
+        // So does its first day, which is that of the step.
+        let steps = |days: &[(&str, &str)]| json!({"steps": days.iter().map(|(state, on)| json!({"state": state, "on": on})).collect::<Vec<_>>()});
+        let corrected = cell.patch(&path, "*", steps(&[("requested", "2012-12-15"), ("granted", "2013-01-02")])).await.is(200).body;
+        assert_eq!(corrected["from"], "2013-01-02");
         let ended = advance(&cell, &made.id(), json!({"to": "ended", "on": "2015-03-01"})).await.is(200).body;
         assert_eq!((&ended["to"], ended.get("review_due_on")), (&json!("2015-03-01"), None));
-        for to in [json!(null), json!("2035-01-01")] {
-            assert_eq!(cell.patch(&path, "*", json!({"to": to})).await.is(200).body["to"], "2015-03-01");
-        }
+        let days = [("requested", "2012-12-15"), ("granted", "2013-01-02"), ("ended", "2015-03-05")];
+        assert_eq!(cell.patch(&path, "*", steps(&days)).await.is(200).body["to"], "2015-03-05");
+        assert_eq!(cell.patch(&path, "*", json!({"to": null})).await.is(200).body["to"], "2015-03-05");
+        cell.patch(&path, "*", json!({"to": "2015-03-06"})).await.faults(&[("/to", "out_of_range")]);
+        let early = cell.patch(&path, "*", json!({"to": "2015-02-01"})).await.is(200);
+        assert_eq!(early.body["to"], "2015-02-01");
         cell.patch(&path, "*", json!({"reason_code": null})).await.faults(&[("/reason_code", "required")]);
-        let later = cell.patch(&path, "*", json!({"review_due_on": "2016-01-01"})).await.is(200).body;
-        assert_eq!(later.get("review_due_on"), None);
+        cell.patch(&path, "*", json!({"review_due_on": "2016-01-01"})).await.faults(&[("/review_due_on", "only_where")]);
         cell.delete(&path, "*").await.conflicts("state_moved_on");
         cell.patch(&path, "*", json!({"member_id": ward.member(&ward.a).await})).await.faults(&[("/member_id", "is_fixed")]);
         // An end that was set earlier stays; one before the beginning leaves no day.
@@ -124,6 +132,14 @@ on_both_engines! {
         ] {
             assert_eq!(members(&ward.office, &query).await, found.into_iter().cloned().collect(), "{query}");
         }
+        // Who has left is exempt no more, and nothing of it is reviewed.
+        let due = async || ids(&ward.office, "work_items?what=exemption_review").await.contains(&held);
+        assert!(due().await);
+        ward.office.patch(&format!("/v1/members/{two}"), "*", json!({"status": "deceased", "left_on": "2014-02-01"})).await.is(200);
+        for (day, found) in [("2014-01-31", vec![&two]), ("2014-02-01", vec![])] {
+            assert_eq!(members(&ward.office, &format!("exempt_at={day}")).await, found.into_iter().cloned().collect(), "{day}");
+        }
+        assert!(!due().await);
         // It finds by what the caller reads of exemptions, and is refused to who reads none.
         let cell = server.acting(Role::CellSecretary, &ward.b).await;
         assert_eq!(members(&cell, "exempt_at=2013-12-31").await, [two.clone()].into());

@@ -154,7 +154,8 @@ on_both_engines! {
         }
         for role in [Role::FrontendReader, Role::Administrator, Role::Auditor] {
             let caller = server.acting(role, &ward.ward).await;
-            assert_eq!(caller.get(&format!("/v1/work_items?{query}")).await.is(200).body, json!({"items": []}));
+            let note = "None of your grants lets you read what becomes due here.";
+            assert_eq!(caller.get(&format!("/v1/work_items?{query}")).await.is(200).body, json!({"items": [], "note": note}));
         }
         server.nobody().get("/v1/work_items").await.refused(401, "unauthenticated");
         // A cursor holds the parameters, and is its caller's.

@@ -18,7 +18,7 @@ use cell_records_types::Reference;
 use cell_records_types::accounts::{CallerKind, Grant, GrantCreate, Role, UnitGrant};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, ROLES_CONFLICT, UNKNOWN_CODE};
 use cell_records_types::pages::Page;
-use cell_records_types::phrases::{GRANT_FROM, SENSITIVE_FIELD};
+use cell_records_types::phrases::{AFTER, GRANT_FROM, SENSITIVE_FIELD};
 use serde_json::{Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -141,7 +141,7 @@ async fn add(
         Err(error) => return Err(error),
     };
     if form.until.is_some_and(|until| until <= form.from.unwrap_or(who.view.now)) {
-        faults.push(Fault::new("/until", &DATES_OUT_OF_ORDER).about(&GRANT_FROM));
+        faults.push(Fault::new("/until", &DATES_OUT_OF_ORDER).about(AFTER.of(&GRANT_FROM)));
     }
     let fields: Vec<String> = form.fields.iter().flat_map(|fields| fields.iter()).map(|f| f.to_string()).collect();
     for (index, _) in fields.iter().enumerate().filter(|(_, field)| !grants::is_sensitive(field)) {

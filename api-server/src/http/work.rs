@@ -60,12 +60,14 @@ async fn list_work_items(app: App, mut who: Who, request: HttpRequest) -> ApiRes
     let due_to = due_to.unwrap_or_else(|| today.plus_days(DEFAULT_DAYS));
     let list = WorkList { unit, what, today, due_to, after: cursor.as_ref().map(ListCursor::place), limit };
     let (found, next) = app.reads.single(async |db| list.page(db, &who.scope, &app.sizes).await).await?;
+    let why = (found.is_empty() && list.is_out_of_rights(&who.scope)).then_some(&phrases::NO_WORK_IN_SIGHT);
     let mut named = Expansion::default();
     for item in &found {
         named.add(item.kind, item.id);
         named.add(UNIT, item.unit);
     }
-    let texts = named.texts(&app, &who.scope, wants_vietnamese(request.headers())).await?;
+    let vietnamese = wants_vietnamese(request.headers());
+    let texts = named.texts(&app, &who.scope, vietnamese).await?;
     let display = |kind: &Kind, id| texts.get(&(kind.order, id)).and_then(|one| one.display.clone());
     let item = |DueItem { kind, id, unit, due, what, number }| WorkItem {
         record_type: kind.name.into(),
@@ -78,7 +80,8 @@ async fn list_work_items(app: App, mut who: Who, request: HttpRequest) -> ApiRes
         due,
     };
     let next = next.and_then(|next| ListCursor::seal(&app, &who, "work_items", &pairs, next, None));
-    Ok(HttpResponse::Ok().json(Page::new(found.into_iter().map(item).collect(), next)))
+    let note = why.map(|why| Words::from(why).text(vietnamese).to_owned());
+    Ok(HttpResponse::Ok().json(Page { note, ..Page::new(found.into_iter().map(item).collect(), next) }))
 }
 
 /// A day, this one at the latest.

@@ -6,24 +6,25 @@ mod member;
 use super::{member as members, unit};
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::{ADMISSION_AGE_FROM, ADMISSION_AGE_TO, PROBATION_MONTHS};
-use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
+use crate::store::filter::Filter;
 use crate::store::moves::Move;
 use crate::store::policy::{OFFICE, OFFICE_CELL, OFFICE_LEAD, WRITERS};
+use crate::store::record::Fields;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::work::{Due, Work};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    CERTIFICATE_MISSING, NEW_MEMBER_CLASS_MISSING, OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE,
-    PROTECTION_REVIEW_MISSING, REQUIRED, SHORT_PROBATION, STATE_MOVE_NOT_ALLOWED, UNDER_AGE,
+    CERTIFICATE_MISSING, MEMBER_DIFFERS, NEW_MEMBER_CLASS_MISSING, OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE,
+    PROTECTION_REVIEW_MISSING, READ_ONLY, REQUIRED, SHORT_PROBATION, STATE_MOVE_NOT_ALLOWED, UNDER_AGE,
 };
 use cell_records_types::phrases::{NUMBER_BETWEEN, Words};
 use cell_records_types::states::Stated;
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::name_key;
 use cell_records_types::work::WorkCode;
-use cell_records_types::{Admission, AdmissionState, Date, Label};
+use cell_records_types::{Admission, AdmissionState, Date, Label, Member, RecordType};
 
 /// What is known of the person, besides name, sex and birth date: it goes to the member's record.
 const PARTICULARS: &[&str] = &[
@@ -42,25 +43,8 @@ const PARTICULARS: &[&str] = &[
     "personal_id",
 ];
 
-/// `proposed_from`, `proposed_to`: when it was last proposed to the higher level.
-static PROPOSED_FROM: Own = Own {
-    label: Some(Label { vi: "Đề nghị cấp trên (từ)", en: "Proposed to the higher level (from)" }),
-    description: "Last proposed to the higher level at or after this date, month or year.",
-    ..proposed(|asked| Sql::new("t.proposed_on >= ").bind(asked.value()))
-};
-static PROPOSED_TO: Own = Own {
-    label: Some(Label { vi: "Đề nghị cấp trên (đến)", en: "Proposed to the higher level (to)" }),
-    description: "Last proposed to the higher level at or before this date, month or year.",
-    ..proposed(|asked| {
-        let Value::Text(Some(date)) = asked.value() else { return Sql::new("FALSE") };
-        // A partial date comes before the days that it holds.
-        Sql::new("t.proposed_on <= ").bind(format!("{date}~"))
-    })
-};
-
-const fn proposed(condition: fn(&FilterInput<'_>) -> Sql) -> Own {
-    Own { label: None, takes: Takes::PartialDate, description: "", finds_few: false, asks_unit: false, condition }
-}
+/// What people call `proposed_from` and `proposed_to`.
+const PROPOSED: Label = Label { vi: "Đề nghị cấp trên", en: "Proposed to the higher level" };
 
 impl Slice for Admission {
     const COLUMNS: &'static [Column] = &[
@@ -77,11 +61,11 @@ impl Slice for Admission {
         Filter::code("state", &AdmissionState::LIST),
         Filter::SINCE_FROM,
         Filter::SINCE_TO,
-        Filter { name: "proposed_from", field: "steps", test: Test::Own(&PROPOSED_FROM) },
-        Filter { name: "proposed_to", field: "steps", test: Test::Own(&PROPOSED_TO) },
-        Filter { name: "ceremony_from", field: "ceremony_on", test: Test::DateFrom("ceremony_on") },
-        Filter { name: "ceremony_to", field: "ceremony_on", test: Test::DateTo("ceremony_on") },
-        Filter { name: "probation_ends_to", field: "probation_ends_on", test: Test::DateTo("probation_ends_on") },
+        Filter::date_from("proposed_from", "proposed_on").of("steps").called(PROPOSED),
+        Filter::date_to("proposed_to", "proposed_on").of("steps").called(PROPOSED),
+        Filter::date_from("ceremony_from", "ceremony_on"),
+        Filter::date_to("ceremony_to", "ceremony_on"),
+        Filter::date_to("probation_ends_to", "probation_ends_on"),
         Filter::reference("member_id", "member"),
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("full_name", &["name_key", "birth_date"]), Sort::SINCE];
@@ -134,7 +118,7 @@ impl Slice for Admission {
         if change.action == Action::Delete {
             return;
         }
-        complete(change);
+        complete(change, set);
         let admission = &change.after;
         if change.action == Action::Create || change.changed(|admission| admission.unit_id) {
             unit::must_be_a_cell(admission.unit_id, set, verdict);
@@ -147,6 +131,8 @@ impl Slice for Admission {
         if change.importing {
             return;
         }
+        particulars(change, verdict);
+        of_member(change, set, verdict);
         duplicates(change, set, verdict);
         if let Some(before) = change.before.filter(|before| before.state != admission.state) {
             step(before, admission, set, verdict);
@@ -156,7 +142,9 @@ impl Slice for Admission {
 
 /// The default dates. A probation that was computed follows the ceremony; once the member is official it does no more, for
 /// the member's record has the date that followed.
-fn complete(change: &mut Change<'_, Admission>) {
+fn complete(change: &mut Change<'_, Admission>, set: &WriteSet) {
+    let member = change.after.member_id.as_ref().and_then(|member| set.target(member));
+    let official = member.filter(|member| change.may_learn(Member::NAME, member.unit_id, "official_date"));
     let is_recognised = change.after.state == AdmissionState::Recognised;
     let was_computed = !change.sent("probation_ends_on")
         && change.before.is_some_and(|before| before.probation_ends_on == probation_ends(before.ceremony_on));
@@ -166,7 +154,8 @@ fn complete(change: &mut Change<'_, Admission>) {
     }
     admission.probation_ends_on = admission.probation_ends_on.or_else(|| probation_ends(admission.ceremony_on));
     if is_recognised {
-        admission.official_on = admission.official_on.or(admission.probation_ends_on);
+        let official = official.and_then(|member| member.official_date);
+        admission.official_on = admission.official_on.or(official).or(admission.probation_ends_on);
     }
 }
 
@@ -199,11 +188,12 @@ fn dates(admission: &Admission, set: &WriteSet, verdict: &mut Verdict) {
 
 fn age(admission: &Admission, verdict: &mut Verdict) {
     let Some(ceremony) = admission.ceremony_on else { return };
-    if ceremony < admission.birth_date.earliest().plus_years(ADMISSION_AGE_FROM.on(ceremony)) {
-        verdict.warn("ceremony_on", &UNDER_AGE);
+    let (youngest, oldest) = (ADMISSION_AGE_FROM.on(ceremony), ADMISSION_AGE_TO.on(ceremony));
+    if ceremony < admission.birth_date.earliest().plus_years(youngest) {
+        verdict.warn_about("ceremony_on", &UNDER_AGE, Words::plain(youngest));
     }
-    if ceremony > admission.birth_date.latest().plus_years(ADMISSION_AGE_TO.on(ceremony)) {
-        verdict.warn("ceremony_on", &OVER_AGE);
+    if ceremony > admission.birth_date.latest().plus_years(oldest) {
+        verdict.warn_about("ceremony_on", &OVER_AGE, Words::plain(oldest));
     }
 }
 
@@ -216,6 +206,33 @@ fn votes(admission: &Admission, verdict: &mut Verdict) {
         let Some(vote) = vote else { continue };
         if vote.r#for < 0 || vote.r#for > vote.total {
             verdict.fault_about(&format!("{field}/for"), &OUT_OF_RANGE, NUMBER_BETWEEN.with(0).with(vote.total.max(0)));
+        }
+    }
+}
+
+/// What is known of a member is in the member's record alone.
+fn particulars(change: &Change<'_, Admission>, verdict: &mut Verdict) {
+    if change.after.member_id.is_none() {
+        return;
+    }
+    let has = Fields::of(&change.after, Admission::FIELDS);
+    for name in PARTICULARS.iter().filter(|name| change.sent(name) && has.0.contains_key(**name)) {
+        verdict.fault(name, &READ_ONLY);
+    }
+}
+
+/// A correction does not reach the member's record: it is made there, too.
+fn of_member(change: &Change<'_, Admission>, set: &WriteSet, verdict: &mut Verdict) {
+    let admission = &change.after;
+    let member = admission.member_id.as_ref().and_then(|member| set.target(member));
+    let Some(member) = member.filter(|_| !change.changed(|admission| admission.state.clone())) else { return };
+    for (field, date, names, of_member) in [
+        ("ceremony_on", admission.ceremony_on, "admission_date", Some(member.admission_date)),
+        ("official_on", admission.official_on, "official_date", member.official_date),
+    ] {
+        let is_new = change.sent(field) && change.may_learn(Member::NAME, member.unit_id, names);
+        if is_new && date.is_some() && date != of_member {
+            verdict.warn(field, &MEMBER_DIFFERS);
         }
     }
 }
@@ -259,7 +276,8 @@ fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut
                 verdict.fault_of_step(&NEW_MEMBER_CLASS_MISSING);
             }
             if admission.probation_ends_on.is_some_and(|end| on < end) {
-                verdict.warn_of_step(&SHORT_PROBATION, Words::default());
+                let begun = admission.ceremony_on.unwrap_or(on);
+                verdict.warn_of_step(&SHORT_PROBATION, Words::plain(PROBATION_MONTHS.on(begun)));
             }
         }
         AdmissionState::Closed => {

@@ -1,12 +1,12 @@
 //! `assignment`: columns, filters and rules (docs/DOMAIN.md, Assignments).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::faults::{DUPLICATE_CODE, OVERLAPS};
+use cell_records_types::faults::OVERLAPS;
 use cell_records_types::text::order_key;
 use cell_records_types::{Assignment, TaskResult};
 
@@ -21,8 +21,8 @@ impl Slice for Assignment {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::reference("member_id", "member"),
-        Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
-        Filter { name: "primary", field: "primary", test: Test::Flag("is_primary") },
+        Filter::at("from_date", "to_date").of("from"),
+        Filter::flag("primary", "is_primary"),
         Filter::code("result", &TaskResult::LIST),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
@@ -51,11 +51,7 @@ impl Slice for Assignment {
         let task = &change.after;
         verdict.ends_after::<Assignment>(("to", task.to), ("from", task.from));
         let suited_to = task.suited_to.as_deref().unwrap_or_default();
-        for (index, one) in suited_to.iter().enumerate() {
-            if suited_to.iter().take(index).any(|earlier| earlier == one) {
-                verdict.fault(&format!("suited_to/{index}"), &DUPLICATE_CODE);
-            }
-        }
+        verdict.each_once(suited_to, |index| format!("suited_to/{index}"));
         let overlaps = |other: &Assignment| rules::meet((task.from, task.to), (other.from, other.to));
         if is_primary(task) == 1 && set.others::<Assignment>(primary(task), task.id).any(|other| overlaps(&other)) {
             verdict.fault("from", &OVERLAPS);

@@ -2,7 +2,7 @@
 
 use crate::db::{Column, Type, Value};
 use crate::regulations::{BADGE_EARLY_FROM_70_MONTHS, BADGE_EARLY_MONTHS, BADGE_POSTHUMOUS_MONTHS, BADGE_YEARS};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -27,8 +27,8 @@ impl Slice for Award {
         Filter::number("year"),
         Filter::reference("member_id", "member"),
         Filter::number("badge_years"),
-        Filter { name: "decided_from", field: "decided_on", test: Test::DateFrom("decided_on") },
-        Filter { name: "decided_to", field: "decided_on", test: Test::DateTo("decided_on") },
+        Filter::date_from("decided_from", "decided_on"),
+        Filter::date_to("decided_to", "decided_on"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("year", &["year"])];
     /// The titles of a unit are looked up, year after year.

@@ -8,7 +8,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::PROTECTION_REVIEW_MISSING;
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::OF_PERSONS;
 use cell_records_types::states::Stated;
 use cell_records_types::{
     CadrePlan, CadrePlanEntry, CadrePlanKind, CadrePlanState, ProtectionResult, ProtectionReview, RecordType,
@@ -77,7 +77,7 @@ fn warn_of_unreviewed(change: &Change<'_, CadrePlan>, set: &WriteSet, verdict: &
     let (cleared, missing): (Vec<_>, Vec<_>) =
         entries.filter_map(|entry| entry.typed::<CadrePlanEntry>()).partition(is_cleared);
     if !missing.is_empty() {
-        let counted = Words::plain(format_args!(" ({}/{})", missing.len(), missing.len() + cleared.len()));
+        let counted = OF_PERSONS.with(missing.len()).with(missing.len() + cleared.len());
         verdict.warn_of_step(&PROTECTION_REVIEW_MISSING, counted);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::db::{Column, Type, Value};
 use crate::regulations::{PLAN_OFFICES, PLAN_PERSONS};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -12,9 +12,12 @@ use cell_records_types::faults::{
 use cell_records_types::phrases::Words;
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{
-    CadrePlan, CadrePlanEntry, EducationLevel, Member, PartialDate, PoliticalTheoryLevel, PositionCode, Ref, Sex,
+    CadrePlan, CadrePlanEntry, EducationLevel, Label, Member, PartialDate, PoliticalTheoryLevel, PositionCode, Ref, Sex,
 };
 use uuid::Uuid;
+
+/// What people call `removed`.
+const REMOVED: Label = Label { vi: "Đã đưa ra khỏi quy hoạch", en: "Taken out of the plan" };
 
 impl Slice for CadrePlanEntry {
     const COLUMNS: &'static [Column] = &[
@@ -34,11 +37,11 @@ impl Slice for CadrePlanEntry {
         Filter::reference("plan_id", "cadre_plan"),
         Filter::reference("member_id", "member"),
         Filter::code("position_code", &PositionCode::LIST),
-        Filter::flag("is_successor"),
-        Filter { name: "removed", field: "removed_on", test: Test::Flag("removed") },
+        Filter::flag("is_successor", "is_successor"),
+        Filter::flag("removed", "removed").of("removed_on").called(REMOVED),
         Filter::code("sex", &Sex::LIST),
-        Filter { name: "birth_date_from", field: "birth_date", test: Test::DateFrom("birth_date") },
-        Filter { name: "birth_date_to", field: "birth_date", test: Test::DateTo("birth_date") },
+        Filter::date_from("birth_date_from", "birth_date"),
+        Filter::date_to("birth_date_to", "birth_date"),
         Filter::code("education_level", &EducationLevel::LIST),
         Filter::code("political_theory_level", &PoliticalTheoryLevel::LIST),
     ];
@@ -135,7 +138,7 @@ fn counted(entry: &CadrePlanEntry) -> Counted {
 
 /// What of an entry does not change once its plan is approved.
 fn planned(entry: &CadrePlanEntry) -> impl PartialEq + use<> {
-    (office(entry), counted(entry), entry.rank, entry.is_successor)
+    (entry.unit_id, office(entry), counted(entry), entry.rank, entry.is_successor == Some(true))
 }
 
 fn office(entry: &CadrePlanEntry) -> (PositionCode, Option<Uuid>) {

@@ -2,7 +2,7 @@
 
 use crate::db::{Column, Type, Value};
 use crate::regulations::{VOTE_LOW, VOTE_PRESENT, VOTE_VERY_LOW};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::write_set::WriteSet;
@@ -15,8 +15,8 @@ impl Slice for ConfidenceVote {
     const COLUMNS: &'static [Column] = &[Column::new("body", Type::Text), Column::new("held_on", Type::Text)];
     const FILTERS: &'static [Filter] = &[
         Filter::code("body", &CommitteeBody::LIST),
-        Filter { name: "held_from", field: "held_on", test: Test::DateFrom("held_on") },
-        Filter { name: "held_to", field: "held_on", test: Test::DateTo("held_on") },
+        Filter::date_from("held_from", "held_on"),
+        Filter::date_to("held_to", "held_on"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("held_on", &["held_on"])];
     const UNIT_INDEX: &'static [&'static str] = &["held_on"];
@@ -43,6 +43,8 @@ impl Slice for ConfidenceVote {
         if vote.subjects.is_empty() {
             verdict.fault("subjects", &EMPTY);
         }
+        let office = |subject: &ConfidenceSubject| (subject.member_id.id(), subject.position_code.clone());
+        verdict.each_once(vote.subjects.iter().map(office), |index| format!("subjects/{index}/member_id"));
         for (index, subject) in vote.subjects.iter().enumerate() {
             if votes(subject) > vote.present {
                 verdict.fault(&format!("subjects/{index}"), &VOTES_EXCEED_PRESENT);

@@ -1,7 +1,7 @@
 //! `course`: columns, filters and rules (docs/DOMAIN.md, Courses).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::search::Search;
@@ -18,9 +18,9 @@ impl Slice for Course {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::code("kind", &CourseKind::LIST),
-        Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
-        Filter { name: "starts_from", field: "from", test: Test::DateFrom("from_date") },
-        Filter { name: "starts_to", field: "from", test: Test::DateTo("from_date") },
+        Filter::at("from_date", "to_date").of("from"),
+        Filter::date_from("starts_from", "from_date").of("from"),
+        Filter::date_to("starts_to", "from_date").of("from"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"]), Sort::narrow("name", &["name_key"])];
     const UNIT_INDEX: &'static [&'static str] = &["from_date"];

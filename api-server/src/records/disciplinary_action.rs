@@ -1,13 +1,13 @@
 //! `disciplinary_action`: columns, filters and rules (docs/DOMAIN.md, Discipline).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::DisciplineForm::{Dissolution, Expulsion, RemovalFromOffice, Reprimand, Warning};
 use cell_records_types::faults::{DATES_OUT_OF_ORDER, FORM_NOT_ALLOWED, LEFT_OTHERWISE, NO_OPEN_POSITION};
-use cell_records_types::phrases::Words;
+use cell_records_types::phrases::{NOT_BEFORE, Words};
 use cell_records_types::{Appeal, DisciplinaryAction, DisciplineForm, Member, MemberStatus, Position};
 
 impl Slice for DisciplinaryAction {
@@ -16,8 +16,8 @@ impl Slice for DisciplinaryAction {
     const FILTERS: &'static [Filter] = &[
         Filter::reference("member_id", "member"),
         Filter::code("form", &DisciplineForm::LIST),
-        Filter { name: "decided_from", field: "decided_on", test: Test::DateFrom("decided_on") },
-        Filter { name: "decided_to", field: "decided_on", test: Test::DateTo("decided_on") },
+        Filter::date_from("decided_from", "decided_on"),
+        Filter::date_to("decided_to", "decided_on"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("decided_on", &["decided_on"])];
     const UNIT_INDEX: &'static [&'static str] = &["decided_on"];
@@ -43,6 +43,7 @@ impl Slice for DisciplinaryAction {
         let begins = *decision.effective_from.get_or_insert(decision.decided_on);
         let decision = &change.after;
         verdict.not_after_today("decided_on", Some(decision.decided_on), set);
+        verdict.not_after_today("ended_on", decision.ended_on, set);
         verdict.ends_after::<DisciplinaryAction>(("ended_on", decision.ended_on), ("effective_from", begins));
         appeals(decision, set, verdict);
         if change.before.is_some() {
@@ -71,7 +72,7 @@ fn appeals(decision: &DisciplinaryAction, set: &WriteSet, verdict: &mut Verdict)
             verdict.fault_about(
                 &pointer,
                 &DATES_OUT_OF_ORDER,
-                filed.map(|part| Words::from(part.label)).unwrap_or_default(),
+                filed.map(|part| NOT_BEFORE.of(part.label)).unwrap_or_default(),
             );
         }
     }

@@ -2,16 +2,16 @@
 
 use super::evaluation::out_of_force;
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::record::Fields;
 use crate::store::registry::{Kind, Sort};
 use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::faults::{DUPLICATE_CODE, LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE};
+use cell_records_types::faults::{LEVEL_NOT_IN_SCHEME, OUT_OF_FORCE, SCHEME_IN_USE};
 use cell_records_types::text::order_key;
 use cell_records_types::{EvaluationRound, EvaluationScheme, RecordType, RoundState, SubjectKind};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 impl Slice for EvaluationScheme {
     const COLUMNS: &'static [Column] = &[
@@ -20,10 +20,8 @@ impl Slice for EvaluationScheme {
         Column::new("valid_to", Type::Text),
         Column::new("name_key", Type::Text),
     ];
-    const FILTERS: &'static [Filter] = &[
-        Filter::code("subject_kind", &SubjectKind::LIST),
-        Filter { name: "at", field: "valid_from", test: Test::DayIn("valid_from", "valid_to") },
-    ];
+    const FILTERS: &'static [Filter] =
+        &[Filter::code("subject_kind", &SubjectKind::LIST), Filter::at("valid_from", "valid_to")];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::narrow("valid_from", &["valid_from"])];
     const SEARCH: Option<Search> = Some(Search::own("name", &["name_key"], false));
 
@@ -42,20 +40,12 @@ impl Slice for EvaluationScheme {
         }
         let scheme = &change.after;
         verdict.ends_after::<EvaluationScheme>(("valid_to", scheme.valid_to), ("valid_from", scheme.valid_from));
-        let mut seen = HashSet::new();
-        for (index, level) in scheme.levels.iter().enumerate() {
-            if !seen.insert(&*level.code) {
-                verdict.fault(&format!("levels/{index}/code"), &DUPLICATE_CODE);
-            }
-        }
-        let mut criteria = HashSet::new();
-        for (index, criterion) in scheme.criteria.iter().flat_map(|criteria| criteria.iter()).enumerate() {
-            if !criteria.insert(&*criterion.code) {
-                verdict.fault(&format!("criteria/{index}/code"), &DUPLICATE_CODE);
-            }
-        }
+        let levels = || scheme.levels.iter().map(|level| &*level.code);
+        verdict.each_once(levels(), |index| format!("levels/{index}/code"));
+        let criteria = scheme.criteria.iter().flat_map(|criteria| criteria.iter());
+        verdict.each_once(criteria.map(|criterion| &*criterion.code), |index| format!("criteria/{index}/code"));
         for (index, threshold) in scheme.thresholds.iter().flat_map(|thresholds| thresholds.iter()).enumerate() {
-            if !seen.contains(&*threshold.level) {
+            if !levels().any(|level| *level == *threshold.level) {
                 verdict.fault(&format!("thresholds/{index}/level"), &LEVEL_NOT_IN_SCHEME);
             }
         }

@@ -2,24 +2,27 @@
 
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::EXEMPTION_REVIEW_MONTHS;
-use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes, Test, in_units};
+use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes, in_units};
 use crate::store::moves::Move;
 use crate::store::policy::OFFICE_CELL;
 use crate::store::registry::{Kind, Sort};
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
-use crate::store::work::{Due, Work};
+use crate::store::work::{Due, Work, there_is_no};
 use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, OVERLAPS, REQUIRED, SUBJECT_ELSEWHERE};
+use cell_records_types::faults::{DATES_OUT_OF_ORDER, ONLY_WHERE, OUT_OF_RANGE, OVERLAPS, REQUIRED, SUBJECT_ELSEWHERE};
+use cell_records_types::phrases::{NOT_BEFORE, NOT_BEFORE_LAST_REVIEW, OR_EARLIER, Words};
 use cell_records_types::states::Stated;
 use cell_records_types::work::WorkCode;
-use cell_records_types::{Date, Exemption, ExemptionReason, ExemptionState, Label, MemberStatus, RecordType};
+use cell_records_types::{Date, Exemption, ExemptionReason, ExemptionState, Label, Member, MemberStatus, RecordType};
+
+/// What people call `exempt_at` of members.
+pub const EXEMPT: Label = Label { vi: "Được miễn sinh hoạt tại ngày", en: "Exempt on the day" };
 
 /// The field that says from when a member is exempt, as filters of other types name it.
 pub const FROM: &str = "exemption.from";
 
 /// `at`: those that hold.
 static HOLDING: Own = Own {
-    label: Some(ON_A_DAY),
     takes: Takes::Day,
     description: "Granted, ended since perhaps, and holding on this date.",
     finds_few: false,
@@ -29,7 +32,6 @@ static HOLDING: Own = Own {
 
 /// `exempt_at` of members: those whom an exemption that the caller sees covers.
 pub static EXEMPT_AT: Own = Own {
-    label: Some(Label { vi: "Được miễn sinh hoạt tại ngày", en: "Exempt on the day" }),
     takes: Takes::Day,
     description: "Exempt from activity on this date, by an `exemption` that the caller reads.",
     finds_few: false,
@@ -42,8 +44,10 @@ pub static EXEMPT_AT: Own = Own {
             let fields: Vec<_> = kind.field("from").into_iter().collect();
             in_units(&mut sql, "e.unit_id", &asked.scope.units(kind, &fields));
         }
+        sql.push(" AND (t.left_on IS NULL OR t.left_on > ");
+        sql.push_bind(asked.value());
         // So PostgreSQL asks for each member that it examines, and does not read all exemptions first.
-        sql.text(" LIMIT 1 OFFSET 0)")
+        sql.text(") LIMIT 1 OFFSET 0)")
     },
 };
 
@@ -72,8 +76,8 @@ impl Slice for Exemption {
         Filter::SINCE_TO,
         Filter::reference("member_id", "member"),
         Filter::code("reason_code", &ExemptionReason::LIST),
-        Filter { name: "at", field: "from", test: Test::Own(&HOLDING) },
-        Filter { name: "review_due_to", field: "review_due_on", test: Test::DateTo("review_due_on") },
+        Filter::own("at", &HOLDING).of("from").called(ON_A_DAY),
+        Filter::date_to("review_due_to", "review_due_on"),
     ];
     const SORTS: &'static [Sort] = &[Sort::SINCE];
     const UNIT_INDEX: &'static [&'static str] = &["since"];
@@ -83,7 +87,7 @@ impl Slice for Exemption {
     const WORK: &'static [Work] = &[Work {
         what: WorkCode::ExemptionReview,
         fields: &["review_due_on"],
-        when: None,
+        when: Some(|scope| there_is_no::<Member>(scope, &["left_on"], "o.id = t.member_id AND o.left_on IS NOT NULL")),
         due: Due::On("review_due_on"),
     }];
     const MOVES: &'static [Move] = &[
@@ -160,11 +164,28 @@ fn next_review(exemption: &Exemption) -> Option<Date> {
     Some(last.plus_months(EXEMPTION_REVIEW_MONTHS.on(last)))
 }
 
+/// The last day that one which has ended may have as its first that no longer counts: the day of that step, or of its begin, for
+/// one that ends before it began holds on no day.
+fn latest_end(exemption: &Exemption) -> Option<Date> {
+    exemption.since().max(exemption.from).filter(|_| exemption.state == ExemptionState::Ended)
+}
+
 fn complete(change: &mut Change<'_, Exemption>) {
-    let due_sent = change.sent("review_due_on");
-    // What was computed follows what it was computed from.
-    let computed_due = !due_sent && change.before.is_some_and(|before| before.review_due_on == next_review(before));
+    // What was computed follows what it was computed from. A review makes the next one due anew.
+    let computed = |field: &str, is: &dyn Fn(&Exemption) -> bool| !change.sent(field) && change.before.is_some_and(is);
+    let computed_from = computed("from", &|before| before.from.is_some() && before.from == granted_on(before));
+    let computed_to = computed("to", &|before| before.to.is_some() && before.to == latest_end(before));
+    let computed_due = computed("review_due_on", &|before| {
+        before.review_due_on == next_review(before) || before.reviewed_on != change.after.reviewed_on
+    });
+    let (to_sent, due_sent) = (change.sent("to"), change.sent("review_due_on"));
     let exemption = &mut change.after;
+    if computed_from {
+        exemption.from = None;
+    }
+    if computed_to {
+        exemption.to = None;
+    }
     if exemption.state.was_granted() && exemption.from.is_none() {
         exemption.from = granted_on(exemption);
     }
@@ -173,31 +194,36 @@ fn complete(change: &mut Change<'_, Exemption>) {
             exemption.review_due_on = next_review(exemption);
         }
         ExemptionState::Ended => {
-            // It does not hold after the day of that step. One that ends before it began holds on no day.
-            let end = exemption.since().max(exemption.from);
-            exemption.to = exemption.to.or(end).min(end);
+            let end = latest_end(exemption);
+            exemption.to = if to_sent { exemption.to.or(end) } else { exemption.to.or(end).min(end) };
         }
         _ => {}
     }
-    // Only what is granted is to be reviewed.
-    if exemption.state != ExemptionState::Granted {
+    if exemption.state != ExemptionState::Granted && !due_sent {
         exemption.review_due_on = None;
     }
 }
 
 fn dates(exemption: &Exemption, set: &WriteSet, verdict: &mut Verdict) {
+    if exemption.review_due_on.is_some() && exemption.state != ExemptionState::Granted {
+        let granted = rules::has::<Exemption>("state", ExemptionState::Granted.words());
+        verdict.fault_about("review_due_on", &ONLY_WHERE, granted);
+    }
+    if let Some(end) = latest_end(exemption).filter(|end| exemption.to.is_some_and(|to| to > *end)) {
+        verdict.fault_about("to", &OUT_OF_RANGE, OR_EARLIER.with(end));
+    }
     let (from, to) = (("from", exemption.from), ("to", exemption.to));
     match exemption.from {
         Some(day) if exemption.state != ExemptionState::Ended => verdict.ends_after::<Exemption>(to, ("from", day)),
         _ => verdict.not_before::<Exemption>(to, from),
     }
-    let mut last = from;
+    let mut last = from.1.map(|from| (from, NOT_BEFORE.of(rules::called::<Exemption>("from"))));
     for (index, review) in exemption.reviewed_on.iter().flat_map(|reviews| reviews.iter()).enumerate() {
         let at = format!("reviewed_on/{index}");
-        if last.1.is_some_and(|last| *review < last) {
-            verdict.fault_about(&at, &DATES_OUT_OF_ORDER, rules::called::<Exemption>(last.0));
+        if let Some((_, words)) = last.take_if(|(last, _)| *review < *last) {
+            verdict.fault_about(&at, &DATES_OUT_OF_ORDER, words);
         }
         verdict.not_after_today(&at, Some(*review), set);
-        last = ("reviewed_on", Some(*review));
+        last = Some((*review, Words::from(&NOT_BEFORE_LAST_REVIEW)));
     }
 }

@@ -6,7 +6,7 @@ mod work;
 use super::{exemption, unit};
 use crate::db::{Column, Type, Value};
 use crate::regulations::{ADMISSION_AGE_FROM, PROBATION_MONTHS};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::{ChildTable, Sort};
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
@@ -17,11 +17,11 @@ use cell_records_types::faults::{
     OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED,
     STAYS_OVERLAP, STILL_COUNTED, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
-use cell_records_types::phrases::{COUNTED_FROM_ANOTHER_DAY, YEAR_FROM};
+use cell_records_types::phrases::{COUNTED_FROM_ANOTHER_DAY, NOT_BEFORE, Words, YEAR_FROM};
 use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
 use cell_records_types::text::{fold, name_key, words_key};
 use cell_records_types::{
-    Date, EducationLevel, EmploymentStatus, Member, MemberStatus, PartialDate, PersonalId, PoliticalTheoryLevel,
+    Date, EducationLevel, EmploymentStatus, Label, Member, MemberStatus, PartialDate, PersonalId, PoliticalTheoryLevel,
     Position, Sex, Stay, StayVia,
 };
 use serde_json::Map;
@@ -29,6 +29,11 @@ use uuid::Uuid;
 
 /// Nobody in these records was born before.
 const FIRST_BIRTH_YEAR: i16 = 1880;
+
+/// What people call `at`.
+const ON_STRENGTH: Label = Label { vi: "Tính vào đảng số tại ngày", en: "On strength on the day" };
+/// The same of `duplicates`.
+const DUPLICATES: Label = Label { vi: "Trùng số với đảng viên khác", en: "Sharing a number" };
 
 impl Slice for Member {
     const COLUMNS: &'static [Column] = &[
@@ -73,15 +78,15 @@ impl Slice for Member {
         Filter::code("education_level", &EducationLevel::LIST),
         Filter::code("political_theory_level", &PoliticalTheoryLevel::LIST),
         Filter::code("employment_status", &EmploymentStatus::LIST),
-        Filter { name: "birth_date_from", field: "birth_date", test: Test::DateFrom("birth_date") },
-        Filter { name: "birth_date_to", field: "birth_date", test: Test::DateTo("birth_date") },
-        Filter { name: "admission_from", field: "admission_date", test: Test::DateFrom("admission_date") },
-        Filter { name: "admission_to", field: "admission_date", test: Test::DateTo("admission_date") },
-        Filter { name: "at", field: "unit_since", test: Test::Own(&filters::STAY_AT) },
-        Filter { name: "exempt_at", field: exemption::FROM, test: Test::Own(&exemption::EXEMPT_AT) },
-        Filter { name: "profile_number", field: "profile_number", test: Test::Own(&filters::PROFILE_NUMBER) },
-        Filter { name: "personal_id", field: "personal_id", test: Test::Own(&filters::PERSONAL_ID) },
-        Filter { name: "duplicates", field: "personal_id", test: Test::Own(&filters::DUPLICATES) },
+        Filter::date_from("birth_date_from", "birth_date"),
+        Filter::date_to("birth_date_to", "birth_date"),
+        Filter::date_from("admission_from", "admission_date"),
+        Filter::date_to("admission_to", "admission_date"),
+        Filter::own("at", &filters::STAY_AT).of("unit_since").called(ON_STRENGTH),
+        Filter::own("exempt_at", &exemption::EXEMPT_AT).of(exemption::FROM).called(exemption::EXEMPT),
+        Filter::own("profile_number", &filters::PROFILE_NUMBER),
+        Filter::own("personal_id", &filters::PERSONAL_ID),
+        Filter::own("duplicates", &filters::DUPLICATES).of("personal_id").called(DUPLICATES),
     ];
     const SORTS: &'static [Sort] = &[
         // Namesakes by age: the index that finds them for the rules gives this order.
@@ -283,15 +288,17 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if member.admission_date > set.today {
         verdict.fault("admission_date", &IN_THE_FUTURE);
     }
-    if member.admission_date < member.birth_date.earliest().plus_years(ADMISSION_AGE_FROM.on(member.admission_date)) {
-        verdict.warn("admission_date", &UNDER_AGE);
+    let age = ADMISSION_AGE_FROM.on(member.admission_date);
+    if member.admission_date < member.birth_date.earliest().plus_years(age) {
+        verdict.warn_about("admission_date", &UNDER_AGE, Words::plain(age));
     }
     verdict.not_before::<Member>(("left_on", member.left_on), ("admission_date", Some(member.admission_date)));
     if let Some(official) = member.official_date {
+        let months = PROBATION_MONTHS.on(member.admission_date);
         if official < member.admission_date {
             verdict.fault("official_date", &OFFICIAL_BEFORE_ADMISSION);
-        } else if official < member.admission_date.plus_months(PROBATION_MONTHS.on(member.admission_date)) {
-            verdict.warn("official_date", &SHORT_PROBATION);
+        } else if official < member.admission_date.plus_months(months) {
+            verdict.warn_about("official_date", &SHORT_PROBATION, Words::plain(months));
         }
     }
     if member.party_age_start.is_some_and(|start| start != age_counts_from(member)) && member.party_age_reason.is_none()
@@ -355,7 +362,7 @@ fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
     if since > set.today {
         verdict.fault("unit_since", &UNIT_SINCE_OUT_OF_RANGE);
     } else if since < member.admission_date {
-        verdict.warn_about("unit_since", &DATES_OUT_OF_ORDER, rules::called::<Member>("admission_date"));
+        verdict.warn_about("unit_since", &DATES_OUT_OF_ORDER, NOT_BEFORE.of(rules::called::<Member>("admission_date")));
     }
     let mut free_from: Option<Date> = None;
     for stay in member.unit_history.iter().flat_map(|stays| stays.iter()) {

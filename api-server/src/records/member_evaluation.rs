@@ -7,12 +7,11 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    CRITERION_NOT_IN_SCHEME, DUPLICATE_CODE, EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, REQUIRED, ROUND_CLOSED,
-    SCORE_MISMATCH, SUBJECT_ELSEWHERE,
+    CRITERION_NOT_IN_SCHEME, EVALUATION_EXISTS, EXCLUDED_WITH_LEVELS, REQUIRED, ROUND_CLOSED, SCORE_MISMATCH,
+    SUBJECT_ELSEWHERE,
 };
 use cell_records_types::sync::ConflictReason;
 use cell_records_types::{Decimal, EvaluationScheme, Member, MemberEvaluation};
-use std::collections::HashSet;
 use uuid::Uuid;
 
 impl Slice for MemberEvaluation {
@@ -26,7 +25,7 @@ impl Slice for MemberEvaluation {
         Filter::shared_reference("round_id", "evaluation_round"),
         Filter::reference("member_id", "member"),
         Filter::text("final_level"),
-        Filter::flag("excluded"),
+        Filter::flag("excluded", "excluded"),
     ];
     const SORTS: &'static [Sort] = &[];
     const DEFAULTS: &'static [Default] = &[("excluded", Some("false"))];
@@ -119,15 +118,14 @@ fn score(change: &mut Change<'_, MemberEvaluation>, scheme: Option<&EvaluationSc
 /// A score sheet names criteria of the scheme, where that lists any, and each of them once.
 fn check_criteria(result: &MemberEvaluation, scheme: Option<&EvaluationScheme>, verdict: &mut Verdict) {
     let criteria = scheme.and_then(|scheme| scheme.criteria.as_ref()).filter(|criteria| !criteria.is_empty());
-    let mut seen = HashSet::new();
-    for (index, score) in result.score_sheet.iter().flat_map(|sheet| sheet.iter()).enumerate() {
-        let pointer = format!("score_sheet/{index}/criterion");
-        if criteria.is_some_and(|criteria| !criteria.iter().any(|one| one.code == score.criterion)) {
-            verdict.fault(&pointer, &CRITERION_NOT_IN_SCHEME);
-        } else if !seen.insert(&*score.criterion) {
-            verdict.fault(&pointer, &DUPLICATE_CODE);
+    let named = || result.score_sheet.iter().flat_map(|sheet| sheet.iter()).map(|score| &score.criterion);
+    let pointer = |index| format!("score_sheet/{index}/criterion");
+    for (index, criterion) in named().enumerate() {
+        if criteria.is_some_and(|criteria| !criteria.iter().any(|one| one.code == *criterion)) {
+            verdict.fault(&pointer(index), &CRITERION_NOT_IN_SCHEME);
         }
     }
+    verdict.each_once(named(), pointer);
 }
 
 /// The sum of the score sheet: nothing without a sheet, or inside when it is too large.

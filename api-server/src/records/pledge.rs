@@ -23,7 +23,7 @@ impl Slice for Pledge {
         Filter::number("year"),
         Filter::code("kind", &PledgeKind::LIST),
         Filter::reference("member_id", "member"),
-        Filter::flag("is_exemplar"),
+        Filter::flag("is_exemplar", "is_exemplar"),
         Filter::code("result", &TaskResult::LIST),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("year", &["year"])];

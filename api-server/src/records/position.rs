@@ -2,7 +2,7 @@
 
 use crate::db::{Column, Type, Value};
 use crate::regulations::CELL_COMMITTEE_MEMBERS;
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::search::{self, Search};
@@ -21,7 +21,7 @@ impl Slice for Position {
     const FILTERS: &'static [Filter] = &[
         Filter::reference("member_id", "member"),
         Filter::code("position_code", &PositionCode::LIST),
-        Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") },
+        Filter::at("from_date", "to_date").of("from"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
     const UNIT_INDEX: &'static [&'static str] = &["position_code"];

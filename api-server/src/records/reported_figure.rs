@@ -1,7 +1,7 @@
 //! `reported_figure`: columns, filters and rules (docs/DOMAIN.md, Reported figures).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::write_set::WriteSet;
@@ -20,8 +20,8 @@ impl Slice for ReportedFigure {
         Filter::text("indicator_code"),
         Filter::code("measure", &Measure::LIST),
         Filter::code("status", &FigureStatus::LIST),
-        Filter { name: "period_from", field: "period_from", test: Test::DateFrom("period_from") },
-        Filter { name: "period_to", field: "period_from", test: Test::DateTo("period_from") },
+        Filter::date_from("period_from", "period_from"),
+        Filter::date_to("period_to", "period_from"),
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("indicator_code", &["indicator_code"])];
     /// All but what is thought of it since.

@@ -2,21 +2,19 @@
 
 use super::unit;
 use crate::db::{Column, Sql, Type, Value};
-use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes, Test};
+use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes};
 use crate::store::registry::Sort;
 use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::write_set::{Lookup, WriteSet};
-use cell_records_types::faults::{DUPLICATE_CODE, IN_THE_FUTURE, POSSIBLE_DUPLICATE};
+use cell_records_types::faults::{IN_THE_FUTURE, POSSIBLE_DUPLICATE};
 use cell_records_types::sync::MatchBy;
 use cell_records_types::text::name_key;
 use cell_records_types::{PartialDate, ResidenceCategory, ResidenceLink};
-use std::collections::HashSet;
 use uuid::Uuid;
 
 /// `at`: the active ones. Who is not introduced is in touch with nobody.
 static ACTIVE: Own = Own {
-    label: Some(ON_A_DAY),
     takes: Takes::Day,
     description: "Active on this date: the `category` is not `not_introduced`, and the link holds.",
     finds_few: false,
@@ -44,7 +42,7 @@ impl Slice for ResidenceLink {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::code("category", &ResidenceCategory::LIST),
-        Filter { name: "at", field: "from", test: Test::Own(&ACTIVE) },
+        Filter::own("at", &ACTIVE).of("from").called(ON_A_DAY),
         Filter::reference("member_id", "member"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("full_name", &["name_key"]), Sort::narrow("from", &["from_date"])];
@@ -85,11 +83,9 @@ impl Slice for ResidenceLink {
 }
 
 fn comments(link: &ResidenceLink, set: &WriteSet, verdict: &mut Verdict) {
-    let mut years = HashSet::new();
-    for (index, comment) in link.comments.iter().flat_map(|comments| comments.iter()).enumerate() {
-        if !years.insert(comment.year.0) {
-            verdict.fault(&format!("comments/{index}/year"), &DUPLICATE_CODE);
-        }
+    let comments = || link.comments.iter().flat_map(|comments| comments.iter());
+    verdict.each_once(comments().map(|comment| comment.year.0), |index| format!("comments/{index}/year"));
+    for (index, comment) in comments().enumerate() {
         verdict.not_after_today(&format!("comments/{index}/sent_on"), comment.sent_on, set);
     }
 }

@@ -1,7 +1,7 @@
 //! `term`: columns and rules (docs/DOMAIN.md, Terms).
 
 use crate::db::{Column, Type, Value};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -10,8 +10,7 @@ use cell_records_types::faults::TERMS_OVERLAP;
 
 impl Slice for Term {
     const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
-    const FILTERS: &'static [Filter] =
-        &[Filter { name: "at", field: "from", test: Test::DayIn("from_date", "to_date") }];
+    const FILTERS: &'static [Filter] = &[Filter::at("from_date", "to_date").of("from")];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
     const UNIT_INDEX: &'static [&'static str] = &["from_date"];
 

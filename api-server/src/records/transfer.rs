@@ -6,7 +6,7 @@ mod moves;
 use super::unit;
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::{TRANSFER_LETTER_DAYS, TRANSFER_START_DAYS};
-use crate::store::filter::{Filter, Test};
+use crate::store::filter::Filter;
 use crate::store::moves::Move;
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
@@ -14,8 +14,8 @@ use crate::store::search::Search;
 use crate::store::work::{Due, Work};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{
-    EXEMPTION_OPEN, IN_THE_FUTURE, IS_FIXED, MEMBER_MOVED, NOT_A_CELL, ONLY_WHERE, OPEN_POSITIONS, READ_ONLY, REQUIRED,
-    SUBJECT_ELSEWHERE, TRANSFER_OPEN,
+    EXEMPTION_OPEN, IN_THE_FUTURE, IS_FIXED, MEMBER_DIFFERS, MEMBER_MOVED, NOT_A_CELL, ONLY_WHERE, OPEN_POSITIONS,
+    READ_ONLY, REQUIRED, SUBJECT_ELSEWHERE, TRANSFER_OPEN,
 };
 use cell_records_types::phrases::Words;
 use cell_records_types::states::Stated;
@@ -47,7 +47,7 @@ impl Slice for Transfer {
         Filter::reference("member_id", "member"),
         Filter::reference("to_unit_id", "unit"),
         Filter::code("reason_code", &TransferReason::LIST),
-        Filter { name: "deadline_to", field: "deadline_on", test: Test::DateTo("deadline_on") },
+        Filter::date_to("deadline_to", "deadline_on"),
     ];
     const SORTS: &'static [Sort] = &[Sort::SINCE];
     const UNIT_INDEX: &'static [&'static str] = &["since"];
@@ -89,9 +89,11 @@ impl Slice for Transfer {
         }
         verdict.not_after_today("basis_date", transfer.basis_date, set);
         verdict.not_after_today("letter_date", transfer.letter_date, set);
-        let is_open = |one: &Transfer| one.kind.leaves() && one.state.is_open();
+        // Who is away for a time may leave for good meanwhile.
+        let is_open = |one: &Transfer| !one.kind.comes_in() && one.state.is_open();
+        let is_alike = |one: &Transfer| is_open(one) && one.kind.is_temporary() == transfer.kind.is_temporary();
         if is_open(transfer)
-            && set.others::<Transfer>(of_member::<Transfer>(transfer), transfer.id).any(|one| is_open(&one))
+            && set.others::<Transfer>(of_member::<Transfer>(transfer), transfer.id).any(|other| is_alike(&other))
         {
             verdict.conflict(ConflictReason::Unique, &TRANSFER_OPEN);
         }
@@ -203,6 +205,16 @@ fn has_left(member: &Member) -> bool {
     member.status.as_ref().is_some_and(MemberStatus::has_left)
 }
 
+/// Warns where the letter names another person than the member.
+fn warn_of_another(transfer: &Transfer, member: &Member, verdict: &mut Verdict) {
+    if transfer.full_name.as_ref().is_none_or(|name| name_key(name) != name_key(&member.full_name)) {
+        verdict.warn("full_name", &MEMBER_DIFFERS);
+    }
+    if transfer.birth_date != Some(member.birth_date) {
+        verdict.warn("birth_date", &MEMBER_DIFFERS);
+    }
+}
+
 /// What a step asks of the member, and leaves behind in the former cell.
 fn step(change: &Change<'_, Transfer>, before: &Transfer, set: &WriteSet, verdict: &mut Verdict) {
     let transfer = &change.after;
@@ -215,7 +227,16 @@ fn step(change: &Change<'_, Transfer>, before: &Transfer, set: &WriteSet, verdic
             verdict.fault_of_step(&SUBJECT_ELSEWHERE);
         }
     }
-    if transfer.state != TransferState::Completed || !transfer.kind.leaves() {
+    if transfer.state != TransferState::Completed {
+        return;
+    }
+    if transfer.kind == TransferKind::In {
+        let arrived = transfer.member_id.as_ref().and_then(|member| set.target(member));
+        if let Some(member) = arrived {
+            warn_of_another(transfer, &member, verdict);
+        }
+    }
+    if !transfer.kind.leaves() {
         return;
     }
     let cell = transfer.unit_id;

@@ -2,7 +2,7 @@
 
 use crate::db::{Column, Id, Sql, Type, Value};
 use crate::regulations::CELL_OFFICIAL_MEMBERS;
-use crate::store::filter::{Filter, FilterInput, Own, Takes, Test};
+use crate::store::filter::{Filter, FilterInput, Own, Takes};
 use crate::store::registry::Sort;
 use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 /// `ancestors_of`: the chain from a unit up.
 static ANCESTORS: Own = Own {
-    label: Some(Label { vi: "Tổ chức cấp trên của", en: "Units above" }),
     takes: Takes::Reference("unit"),
     description: "The chain from this unit up to the root, itself included.",
     finds_few: true,
@@ -35,6 +34,9 @@ static ANCESTORS: Own = Own {
         Sql::new("").any("t.id", chain.collect())
     },
 };
+
+/// What people call `ancestors_of`.
+const ABOVE: Label = Label { vi: "Tổ chức cấp trên của", en: "Units above" };
 
 impl Slice for Unit {
     const COLUMNS: &'static [Column] = &[
@@ -51,7 +53,7 @@ impl Slice for Unit {
         Filter::code("cell_type", &CellType::LIST),
         Filter::code("state", &UnitState::LIST),
         Filter::reference("parent_id", "unit"),
-        Filter { name: "ancestors_of", field: "name", test: Test::Own(&ANCESTORS) },
+        Filter::own("ancestors_of", &ANCESTORS).of("name").called(ABOVE),
         Filter::text("code"),
     ];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::indexed("code", &["code"])];

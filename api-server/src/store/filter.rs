@@ -25,45 +25,90 @@ pub struct Filter {
     pub field: &'static str,
     /// How its value is read and compared.
     pub test: Test,
+    /// What people call what it asks about; absent: as its field.
+    label: Option<Label>,
 }
+
+/// What people call a filter by a day on which something holds.
+pub const ON_A_DAY: Label = Label { vi: "Tại ngày", en: "On the day" };
+
+/// What people call the day of the last step.
+pub const SINCE: Label = Label { vi: "Ngày vào trạng thái hiện tại", en: "In its state since" };
 
 /// What a filter of an optional field takes for records without a value.
 pub const NULL: &str = "null";
 
 impl Filter {
-    /// By the codes of a field. Here and below, the field and its column have the name of the parameter.
-    pub const fn code(name: &'static str, list: &'static CodeList) -> Self {
-        Filter { name, field: name, test: Test::Code(name, list) }
+    /// By the field of its name.
+    const fn new(name: &'static str, test: Test) -> Self {
+        Filter { name, field: name, test, label: None }
+    }
+
+    /// By another field.
+    #[must_use]
+    pub const fn of(self, field: &'static str) -> Self {
+        Filter { field, ..self }
+    }
+
+    /// Called otherwise than its field.
+    #[must_use]
+    pub const fn called(self, label: Label) -> Self {
+        Filter { label: Some(label), ..self }
     }
 
     /// By the day of the last step: at or after this date.
-    pub const SINCE_FROM: Filter = Filter { name: "since_from", field: "steps", test: Test::DateFrom("since") };
+    pub const SINCE_FROM: Filter = Filter::date_from("since_from", "since").of("steps").called(SINCE);
     /// The same at or before a date.
-    pub const SINCE_TO: Filter = Filter { name: "since_to", field: "steps", test: Test::DateTo("since") };
+    pub const SINCE_TO: Filter = Filter::date_to("since_to", "since").of("steps").called(SINCE);
+
+    /// By a date: at or after this one. The column of the date has the name of its field.
+    pub const fn date_from(name: &'static str, column: &'static str) -> Self {
+        Filter::new(name, Test::DateFrom(column)).of(column)
+    }
+
+    /// By a date: at or before this one.
+    pub const fn date_to(name: &'static str, column: &'static str) -> Self {
+        Filter::new(name, Test::DateTo(column)).of(column)
+    }
+
+    /// `at`: by a day in the stretch that begins in one column, that of a field, and ends in the other.
+    pub const fn at(from: &'static str, to: &'static str) -> Self {
+        Filter::new("at", Test::DayIn(from, to)).of(from).called(ON_A_DAY)
+    }
+
+    /// By what only its type asks.
+    pub const fn own(name: &'static str, own: &'static Own) -> Self {
+        Filter::new(name, Test::Own(own))
+    }
+
+    /// By the codes of a field. Here and below, the field and its column have the name of the parameter.
+    pub const fn code(name: &'static str, list: &'static CodeList) -> Self {
+        Filter::new(name, Test::Code(name, list))
+    }
 
     /// By a text.
     pub const fn text(name: &'static str) -> Self {
-        Filter { name, field: name, test: Test::Text(name) }
+        Filter::new(name, Test::Text(name))
     }
 
     /// By a reference to a record of this type, to which few records point.
     pub const fn reference(name: &'static str, target: &'static str) -> Self {
-        Filter { name, field: name, test: Test::Reference(name, target) }
+        Filter::new(name, Test::Reference(name, target))
     }
 
     /// The same where very many records may point to one.
     pub const fn shared_reference(name: &'static str, target: &'static str) -> Self {
-        Filter { name, field: name, test: Test::SharedReference(name, target) }
+        Filter::new(name, Test::SharedReference(name, target))
     }
 
     /// By a whole number.
     pub const fn number(name: &'static str) -> Self {
-        Filter { name, field: name, test: Test::Number(name) }
+        Filter::new(name, Test::Number(name))
     }
 
-    /// By `true` or `false`.
-    pub const fn flag(name: &'static str) -> Self {
-        Filter { name, field: name, test: Test::Flag(name) }
+    /// By `true` or `false`, which a column keeps as 1 or 0.
+    pub const fn flag(name: &'static str, column: &'static str) -> Self {
+        Filter::new(name, Test::Flag(column))
     }
 
     /// What follows the name of a filter in that of its negation.
@@ -89,20 +134,14 @@ impl Filter {
 
     /// What people call it, in Vietnamese and English. `field` is the label of its field.
     pub fn label(&self, field: Label) -> (String, String) {
-        let after = |vi: &str, en: &str| (format!("{} {vi}", field.vi), format!("{} {en}", field.en));
-        let both = |label: Label| (label.vi.to_owned(), label.en.to_owned());
+        let Label { vi, en } = self.label.unwrap_or(field);
         match self.test {
-            Test::DateFrom(_) => after("(từ)", "(from)"),
-            Test::DateTo(_) => after("(đến)", "(to)"),
-            Test::DayIn(..) => both(ON_A_DAY),
-            Test::Own(own) => both(own.label.unwrap_or(field)),
-            _ => both(field),
+            Test::DateFrom(_) => (format!("{vi} (từ)"), format!("{en} (from)")),
+            Test::DateTo(_) => (format!("{vi} (đến)"), format!("{en} (to)")),
+            _ => (vi.to_owned(), en.to_owned()),
         }
     }
 }
-
-/// What people call a filter by a day on which something holds.
-pub const ON_A_DAY: Label = Label { vi: "Tại ngày", en: "On the day" };
 
 /// How a filter compares.
 #[derive(Debug, Clone, Copy)]
@@ -131,8 +170,6 @@ pub enum Test {
 
 /// A test that a slice brings along.
 pub struct Own {
-    /// What people call it; nothing: as its field.
-    pub label: Option<Label>,
     /// How its value is read.
     pub takes: Takes,
     /// What it asks, for the API document.

@@ -176,9 +176,14 @@ fn states(kind: &Kind) -> &'static [Code] {
     }
 }
 
+/// The moves that leave a state of a record of these fields.
+pub fn from(kind: &Kind, from: &str, fields: &Map<String, Value>) -> impl Iterator<Item = &'static Move> {
+    kind.moves.iter().filter(move |one| one.from.contains(&from) && one.is_for(fields))
+}
+
 /// The move between two states of a record of these fields.
-pub fn find(kind: &Kind, from: &str, to: &str, fields: &Map<String, Value>) -> Option<&'static Move> {
-    kind.moves.iter().find(|one| one.to == to && one.from.contains(&from) && one.is_for(fields))
+pub fn find(kind: &Kind, left: &str, to: &str, fields: &Map<String, Value>) -> Option<&'static Move> {
+    from(kind, left, fields).find(|one| one.to == to)
 }
 
 /// What people call a state.

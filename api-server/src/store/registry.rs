@@ -2,7 +2,7 @@
 //! Which types there are is said by [`types::record_types!`].
 
 use super::cut;
-use super::filter::Filter;
+use super::filter::{Filter, SINCE};
 use super::moves::Move;
 use super::record::{CutBody, Fields, Stored, Typed, envelope_columns, references_of};
 use super::rules::{self, AnyChange, Ruled, Slice, Verdict};
@@ -34,6 +34,8 @@ pub struct Sort {
     pub name: &'static str,
     /// The field that it asks about.
     pub field: &'static str,
+    /// What people call it; absent: as its field.
+    pub label: Option<Label>,
     /// The columns that order it, before the id: text, number or instant, never null. Their fields are of one class.
     pub columns: &'static [&'static str],
     /// Whether an index gives this order over all units. Without one, the list must name few units: it sorts there.
@@ -42,16 +44,16 @@ pub struct Sort {
 
 impl Sort {
     /// By the day of the last step.
-    pub const SINCE: Sort = Sort::narrow("since", &["since"]).of("steps");
+    pub const SINCE: Sort = Sort { label: Some(SINCE), ..Sort::narrow("since", &["since"]).of("steps") };
 
     /// An order that an index gives over all units.
     pub const fn indexed(name: &'static str, columns: &'static [&'static str]) -> Self {
-        Sort { name, field: name, columns, indexed: true }
+        Sort { name, field: name, label: None, columns, indexed: true }
     }
 
     /// An order in which only a list of few units comes.
     pub const fn narrow(name: &'static str, columns: &'static [&'static str]) -> Self {
-        Sort { name, field: name, columns, indexed: false }
+        Sort { name, field: name, label: None, columns, indexed: false }
     }
 
     /// The same by what is in another field than its name says.

@@ -10,8 +10,10 @@ use super::search::Search;
 use super::work::Work;
 use super::write_set::{Lookup, WriteSet};
 use crate::db::{Column, Value};
-use cell_records_types::faults::{DATES_OUT_OF_ORDER, Fault, FaultCode, IN_THE_FUTURE, SUBJECT_ELSEWHERE};
-use cell_records_types::phrases::{HAS, MOVE, Words};
+use cell_records_types::faults::{
+    DATES_OUT_OF_ORDER, DUPLICATE_CODE, Fault, FaultCode, IN_THE_FUTURE, SUBJECT_ELSEWHERE,
+};
+use cell_records_types::phrases::{AFTER, HAS, MOVE, NOT_BEFORE, Words};
 use cell_records_types::sync::{Candidate, ConflictReason, MAX_CANDIDATES, MatchBy};
 use cell_records_types::{Date, RecordType};
 use serde_json::Map;
@@ -208,7 +210,9 @@ impl Verdict {
         (field, date): (&'static str, Option<Date>),
         (first, bound): (&'static str, Option<Date>),
     ) {
-        self.out_of_order::<T>(field, first, date.zip(bound).is_some_and(|(date, bound)| date < bound));
+        if date.zip(bound).is_some_and(|(date, bound)| date < bound) {
+            self.fault_about(field, &DATES_OUT_OF_ORDER, NOT_BEFORE.of(called::<T>(first)));
+        }
     }
 
     /// Adds a fault at a date of what has happened that is after today.
@@ -224,12 +228,20 @@ impl Verdict {
         (field, end): (&'static str, Option<Date>),
         (first, begin): (&'static str, Date),
     ) {
-        self.out_of_order::<T>(field, first, end.is_some_and(|end| end <= begin));
+        if end.is_some_and(|end| end <= begin) {
+            self.fault_about(field, &DATES_OUT_OF_ORDER, AFTER.of(called::<T>(first)));
+        }
     }
 
-    fn out_of_order<T: RecordType>(&mut self, field: &'static str, first: &'static str, is_wrong: bool) {
-        if is_wrong {
-            self.fault_about(field, &DATES_OUT_OF_ORDER, called::<T>(first));
+    /// Adds a fault at each entry of a list that has a key of an earlier one; `pointer` is where the key of an entry is.
+    pub fn each_once<K: PartialEq>(&mut self, keys: impl IntoIterator<Item = K>, pointer: impl Fn(usize) -> String) {
+        let mut seen = Vec::new();
+        for (index, key) in keys.into_iter().enumerate() {
+            if seen.contains(&key) {
+                self.fault(&pointer(index), &DUPLICATE_CODE);
+            } else {
+                seen.push(key);
+            }
         }
     }
 

@@ -165,7 +165,7 @@ impl WorkList {
         let mut asked = Vec::new();
         for kind in &KINDS {
             let mut arms = Vec::new();
-            for work in kind.work.iter().filter(|work| self.what.is_empty() || self.what.contains(&work.what)) {
+            for work in self.of(kind) {
                 let units = self.units(scope, kind, work)?;
                 if units.is_empty() {
                     continue;
@@ -200,6 +200,17 @@ impl WorkList {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(DueItem::place);
         Ok((items, next))
+    }
+
+    /// Whether the caller's rights leave nothing to ask.
+    pub fn is_out_of_rights(&self, scope: &Scope) -> bool {
+        let has_units = |kind, work| self.units(scope, kind, work).is_ok_and(|units| !units.is_empty());
+        !KINDS.iter().any(|kind| self.of(kind).any(|work| has_units(kind, work)))
+    }
+
+    /// The work of a type that is asked for.
+    fn of<'a>(&'a self, kind: &Kind) -> impl Iterator<Item = &'static Work> + use<'a> {
+        kind.work.iter().filter(|work| self.what.is_empty() || self.what.contains(&work.what))
     }
 
     /// The units of the list where the caller reads what the work follows from.

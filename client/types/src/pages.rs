@@ -20,7 +20,7 @@ pub struct Page<T> {
     /// of records only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expanded: Option<BTreeMap<Uuid, Expanded>>,
-    /// Why the list is empty, for people, when it is so because of the caller's rights. Lists of records only.
+    /// Why the list is empty, for people, when it is so because of the caller's rights. Lists of records and of work only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -198,6 +198,9 @@ pub mod openapi {
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
             .minimum(Some(0))
             .description(Some("How many items the whole list has, when `count=exact` was asked."));
+        let note = ObjectBuilder::new().schema_type(Type::String).description(Some(
+            "Why the list is empty, for people, when it is so because of the caller's rights. Lists of records and of work only.",
+        ));
         ObjectBuilder::new()
             .description(Some("One page of a list."))
             .property(
@@ -206,6 +209,7 @@ pub mod openapi {
             )
             .property("next_cursor", next)
             .property("total", total)
+            .property("note", note)
             .required("items")
     }
 

@@ -196,7 +196,16 @@ phrases! {
     TYPES "the types of GET /v1/record_types" "các loại của GET /v1/record_types";
     // From one code to another.
     MOVE "{} → {}" "{} → {}";
-    LAST_STEP "the step before" "bước trước";
+    // Where it goes from there, when that move does not exist.
+    MOVE_ELSEWHERE "{}; from here: {}" "{}; từ đây chỉ chuyển được sang: {}";
+    // How dates follow each other.
+    NOT_BEFORE "this must not be before “{}”" "không được sớm hơn “{}”";
+    AFTER "this must be after “{}”" "phải sau “{}”";
+    NOT_BEFORE_LAST_STEP "this must not be before the step before it" "không được sớm hơn bước trước";
+    NOT_BEFORE_LAST_REVIEW "this must not be before the review before it" "không được sớm hơn lần rà soát trước";
+    OR_EARLIER "{} or earlier" "{} hoặc sớm hơn";
+    // How many of how many persons.
+    OF_PERSONS " for {} of {} persons" " của {} trong {} người";
     // Why a reason is required.
     TO_MOVE "to move it from “{}” to “{}”" "khi chuyển từ “{}” sang “{}”";
     COUNTED_FROM_ANOTHER_DAY "because “{}” is counted from another day" "vì “{}” được tính từ ngày khác";

@@ -32,7 +32,7 @@ record! {
             position_code: PositionCode, "Gắn với chức vụ" "Office",
             /// Whether it is meant as an example to others.
             is_exemplar: bool, "Đăng ký điển hình" "Exemplar",
-            /// Persons to admit in the year: of `member_development`, and there always.
+            /// Persons to admit in the year; required for `member_development`.
             target: i32, "Chỉ tiêu kết nạp" "Persons to admit",
             /// When it was adopted.
             adopted_on: Date, "Ngày thông qua" "Adopted on",

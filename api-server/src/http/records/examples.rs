@@ -33,7 +33,10 @@ impl Examples {
             record.extend(fields);
         }
         // A test reads every example; were one incomplete, it would say so there.
-        let record = kind.complete(record.clone()).unwrap_or(record);
+        let mut record = kind.complete(record.clone()).unwrap_or(record);
+        if let (false, Some(state)) = (kind.moves.is_empty(), record.get("state").cloned()) {
+            record["steps"] = json!([{"state": state, "on": "2026-01-31"}]);
+        }
         let from = record.get("state").and_then(Value::as_str).unwrap_or_default();
         let fields = record.as_object().cloned().unwrap_or_default();
         // One that asks for nothing else: a record of the demo takes it as it is.
@@ -41,7 +44,7 @@ impl Examples {
         let mut found = kind.moves.iter().filter_map(|one| moves::find(kind, from, one.to, &fields));
         let step = found.find(is_plain);
         let step = step.map_or(Value::Null, |step| match step.reason {
-            true => json!({"to": step.to, "reason": "…"}),
+            true => json!({"to": step.to, "reason": "Theo nghị quyết của chi bộ"}),
             false => json!({"to": step.to}),
         });
         Examples { record, create, change, step }

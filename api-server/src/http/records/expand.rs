@@ -153,8 +153,14 @@ impl Seen {
                 None => displayed(kind.field(name)?, value, vietnamese),
             }
         };
-        let display = kind.display.iter().filter_map(value).collect::<Vec<String>>().join(", ");
-        let display = Some(display).filter(|display| !display.is_empty());
+        let mut parts: Vec<String> = Vec::new();
+        for part in kind.display.iter().filter_map(value) {
+            // Who comes in is named by the letter, and then by the member's record.
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        let display = Some(parts.join(", ")).filter(|display| !display.is_empty());
         Some(Expanded { id: key.1, record_type: kind.name.into(), display })
     }
 }
@@ -166,6 +172,10 @@ fn displayed(field: &FieldSpec, value: &Value, vietnamese: bool) -> Option<Strin
         (Shape::Code(list), Value::String(code)) => {
             let known = list.codes.iter().find(|one| one.code == *code);
             Some(known.map_or_else(|| code.clone(), label))
+        }
+        // 20/12/2014, or 12/2014.
+        (Shape::Date | Shape::PartialDate, Value::String(date)) if vietnamese => {
+            Some(date.rsplit('-').collect::<Vec<_>>().join("/"))
         }
         (_, Value::String(text)) => Some(text.clone()),
         // A bare number says nothing: `Quarter 4`.

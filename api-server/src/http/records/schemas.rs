@@ -53,10 +53,7 @@ pub fn add(kind: &'static Kind, examples: &Examples, components: &mut Components
         let step = step(kind, components);
         components.schemas.insert(kind.advance_name(), step.into());
     }
-    let note = ObjectBuilder::new().schema_type(Type::String);
-    let note =
-        note.description(Some("Why the list is empty, for people, when it is so because of the caller's rights."));
-    let page = pages::openapi::page(&answer).property("expanded", expanded("With `expand`")).property("note", note);
+    let page = pages::openapi::page(&answer).property("expanded", expanded("With `expand`"));
     components.schemas.insert(kind.page_name(), page.into());
     components.schemas.insert(kind.counts_name(), counts(kind).into());
     components.examples.insert(answer, ExampleBuilder::new().value(Some(examples.record.clone())).build().into());

@@ -5,10 +5,13 @@ use cell_records_types::{Admission, CourseKind, Date, Enrolment, EnrolmentResult
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Whether the candidate has passed a class on Party awareness, with a certificate that is valid on a day.
+/// Whether the candidate has passed a class on Party awareness, and its certificate, if one is recorded, is valid on a day.
 pub fn has_certificate(admission: &Admission, on: Date, set: &WriteSet) -> bool {
     let mut passed = passed(CourseKind::Awareness, "admission_id", admission.id, set);
-    passed.any(|enrolment| enrolment.certificate_expires_on.is_none_or(|end| on < end))
+    passed.any(|enrolment| {
+        enrolment.certificate_on.is_none_or(|issued| issued <= on)
+            && enrolment.certificate_expires_on.is_none_or(|end| on < end)
+    })
 }
 
 /// Whether the candidate, or by now the member, has passed a class for new members.

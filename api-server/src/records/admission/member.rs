@@ -28,16 +28,16 @@ pub fn joins(moved: &Moved<'_>) -> Option<MemberWrite> {
 /// `recognised`: the member is official, from the day that the admission names or else from the end of the probation.
 pub fn becomes_official(moved: &Moved<'_>) -> Option<MemberWrite> {
     let date = |name: &str| text(moved.fields, name).and_then(|date| date.parse::<Date>().ok());
-    let official = date("official_on").or(date("probation_ends_on")).or(probation_ends(date("ceremony_on")))?;
     let known = |name: &str| moved.member.and_then(|member| text(member, name));
+    // Whom another record made official is so from that day, unless the admission names one.
+    let official_date = known("official_date").and_then(|date| date.parse::<Date>().ok());
+    let computed = || date("probation_ends_on").or(probation_ends(date("ceremony_on")));
+    let official = date("official_on").or(official_date).or_else(computed)?;
     let mut change = fields(&MemberStatus::Official, "official_date", official);
-    // Who is suspended or away stays so, and whom another record made official is so from that day.
+    // Who is suspended or away stays so.
     let status = known("status").and_then(MemberStatus::from_code);
     if status.is_some_and(|status| status != MemberStatus::Probationary && !status.has_left()) {
         change.remove("status");
-    }
-    if known("official_date").is_some() {
-        change.remove("official_date");
     }
     Some(MemberWrite::Update(change))
 }

@@ -1,13 +1,13 @@
 //! What only lists of members ask: by a number, by the stay on a day, duplicates.
 
 use crate::db::Sql;
-use crate::store::filter::{FilterInput, ON_A_DAY, Own, Takes, in_units};
+use crate::store::filter::{FilterInput, Own, Takes, in_units};
 use crate::store::registry::UNIT;
 use crate::store::scope::Units;
-use cell_records_types::{Class, FieldSpec, Label};
+use cell_records_types::{Class, FieldSpec};
 
 const fn by_number(condition: fn(&FilterInput<'_>) -> Sql) -> Own {
-    Own { label: None, takes: Takes::Text, description: "Equal to this.", finds_few: true, asks_unit: false, condition }
+    Own { takes: Takes::Text, description: "Equal to this.", finds_few: true, asks_unit: false, condition }
 }
 
 fn numbered(asked: &FilterInput<'_>, kind: &'static str) -> Sql {
@@ -25,9 +25,8 @@ pub static PERSONAL_ID: Own = by_number(|asked| numbered(asked, "personal"));
 
 /// `at`: those whose stay on a day was in the list's unit.
 pub static STAY_AT: Own = Own {
-    label: Some(ON_A_DAY),
     takes: Takes::Day,
-    description: "With `unit`: by the unit of this date, among those that the caller sees today.",
+    description: "On strength on this date: with `unit`, in the unit of that date. Of the members that the caller sees today.",
     finds_few: false,
     asks_unit: true,
     condition: |asked| {
@@ -62,7 +61,6 @@ pub static STAY_AT: Own = Own {
 
 /// `duplicates=number`: those that share a number with another that the caller reads.
 pub static DUPLICATES: Own = Own {
-    label: Some(Label { vi: "Trùng số với đảng viên khác", en: "Sharing a number" }),
     takes: Takes::Word("number"),
     description: "Those that share a number with another that the caller reads.",
     finds_few: false,

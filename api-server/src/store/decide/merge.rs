@@ -1,7 +1,8 @@
 //! An item merged with the stored record, before its rules: merge patch, references as ids, the typed form.
 
+use super::step::{self, Stepping};
 use super::target::{Sent, Target};
-use super::{Context, Refusal, step};
+use super::{Context, Refusal};
 use crate::store::items::Item;
 use crate::store::record::{Fields, Stored, Typed};
 use crate::store::registry::UNIT;
@@ -106,7 +107,8 @@ pub fn merge(
         set.get(UNIT, unit_id);
     }
     let parent = parent_of(&fields, item);
-    let refused = step::apply(item, target, &mut fields.0, context.scope, set.today, &mut faults);
+    let stepping = Stepping { item, target, scope: context.scope, today: set.today };
+    let refused = stepping.apply(&mut fields.0, &mut faults);
     complete(&mut fields.0, item, target, unit_id, set);
     // Of a step that there is not no rule judges what would come of it.
     let (refused, is_judged) = match refused {

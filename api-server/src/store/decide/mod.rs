@@ -274,6 +274,12 @@ fn judge(
         };
         item.kind.decide(&change, set, &mut verdict)
     });
+    // What came of a record since it was made does not refuse a create that is repeated.
+    if let Some(ruled) = ruled.as_ref().filter(|_| all.is_empty())
+        && let Some(before) = outcome::repeated(item, target, draft, &ruled.after, &external_ids, scope)
+    {
+        return Err(outcome::unchanged(before, verdict.warnings).into());
+    }
     match (&draft.refused, before) {
         (Some(refusal @ Refusal::Forbidden(_)), before) => {
             return Err(refused(ItemStatus::Forbidden, refusal.clone(), before.map(|before| before.id)).into());

@@ -6,14 +6,14 @@ use super::target::{Sent, Target};
 use super::{Context, Decided, Effect, Judged, Refusal, invalid, refused};
 use crate::store::history;
 use crate::store::items::{Expected, Item};
-use crate::store::record::{CutBody, Envelope, Stored, external_text, shown};
+use crate::store::record::{CutBody, Envelope, Stored, Typed, external_text, shown};
 use crate::store::registry::UNIT;
 use crate::store::rules::Action;
 use crate::store::scope::{Actor, Scope};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::{self, Fault};
 use cell_records_types::sync::{ConflictReason, FieldConflict, ItemStatus, PushOp};
-use cell_records_types::{Class, Unit};
+use cell_records_types::{Class, ExternalId, Unit};
 use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -93,6 +93,24 @@ pub fn unchanged(record: &Arc<Stored>, warnings: Vec<Fault>) -> Decided {
     Decided { id, record, known_to_writer: true, warnings, ..Decided::new(ItemStatus::Unchanged) }
 }
 
+/// The record that a create which is repeated made: it has what was sent, as far as its caller reads it. Whether there is more
+/// must not show.
+pub fn repeated<'a>(
+    item: &Item,
+    target: &'a Target,
+    draft: &Draft,
+    after: &Typed,
+    external_ids: &[ExternalId],
+    scope: &Scope,
+) -> Option<&'a Arc<Stored>> {
+    let before = target.before.as_ref().filter(|before| item.op == PushOp::Create && before.is_live())?;
+    if before.unit_id != draft.unit_id || before.external_ids != external_text(external_ids) {
+        return None;
+    }
+    let after = Stored::of(item.kind, Envelope::clone(before), after.clone());
+    history::changed(scope, Some(&shown(scope, before)), &after).is_empty().then_some(before)
+}
+
 /// Compares, puts the new version into the set and describes the row of the log.
 pub fn finish(
     item: &Item,
@@ -118,13 +136,7 @@ pub fn finish(
     let after = Stored::of(item.kind, envelope, after);
     if let Some(before) = before.filter(|before| before.is_live() && action != Action::Delete) {
         let same = before.unit_id == after.unit_id && before.external_ids == after.external_ids;
-        let is_stored = || match item.op {
-            // A repeat, perhaps. It is compared with what its caller reads of the record: whether there is more must not
-            // show.
-            PushOp::Create => history::changed(context.scope, Some(&shown(context.scope, before)), &after).is_empty(),
-            _ => has_body(before, &after.body, context.scope),
-        };
-        if same && is_stored() {
+        if same && has_body(before, &after.body, context.scope) {
             return unchanged(before, warnings);
         }
     }

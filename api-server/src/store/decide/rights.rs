@@ -12,6 +12,7 @@ use crate::store::scope::{Scope, Writes};
 use crate::store::write_set::WriteSet;
 use cell_records_types::Unit;
 use cell_records_types::faults::{self, Fault};
+use cell_records_types::phrases::Words;
 use serde_json::Value;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -25,15 +26,16 @@ pub fn place(
     set: &WriteSet,
     faults: &mut Vec<Fault>,
 ) -> bool {
-    let mut at_unit = |code| faults.push(Fault::new(format!("{}/unit_id", item.prefix), code));
+    let at = |field: &str, code| Fault::new(format!("{}/{field}", item.prefix), code);
+    let at_unit = |code| at("unit_id", code);
     if item.kind.name == UNIT.name {
         if target.unit != Sent::Nothing && target.unit != Sent::Unit(target.id) {
-            at_unit(&faults::UNIT_FIXED);
+            faults.push(at_unit(&faults::UNIT_FIXED));
         }
         return true;
     }
     if target.unit == Sent::Unknown {
-        at_unit(&faults::REFERENCE_NOT_FOUND);
+        faults.push(at_unit(&faults::REFERENCE_NOT_FOUND));
         return target.before.is_some();
     }
     let unit = draft.unit_id;
@@ -42,7 +44,13 @@ pub fn place(
         // the reference to that one is at fault.
         let names = |name: &str| item.fields.get(name) != Some(&Value::Null) && item.sent.iter().any(|one| one == name);
         if !names("unit_id") && item.kind.needs_unit(names) {
-            at_unit(&faults::REQUIRED);
+            let subjects = item.kind.unit_of.iter().filter_map(|name| item.kind.field(name));
+            faults.push(match item.kind.unit_of {
+                [first, _, ..] => {
+                    at(first, &faults::EXACTLY_ONE).about(Words::list(subjects.map(|one| one.label.into())))
+                }
+                _ => at_unit(&faults::REQUIRED),
+            });
         }
         return false;
     }
@@ -52,11 +60,11 @@ pub fn place(
     if moved && (!is_live || context.scope.reads(UNIT, unit).is_none()) {
         // One that the type derives by itself is named only where the caller sees it.
         let derived = item.unit.is_none() && target.before.is_none();
-        at_unit(if derived { &faults::REQUIRED } else { &faults::REFERENCE_NOT_FOUND });
+        faults.push(at_unit(if derived { &faults::REQUIRED } else { &faults::REFERENCE_NOT_FOUND }));
         return false;
     }
     if moved && draft.action == Action::Update && item.kind.is_fixed("unit_id") {
-        at_unit(&faults::UNIT_FIXED);
+        faults.push(at_unit(&faults::UNIT_FIXED));
     }
     true
 }
