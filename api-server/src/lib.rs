@@ -23,7 +23,7 @@ use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::Data;
 use http::openapi::Document;
 use state::{App, Shared};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -47,12 +47,15 @@ fn routes(config: &mut ServiceConfig<'_>) {
     http::audit::routes(config);
 }
 
-/// The OpenAPI document of the routes.
-pub fn document() -> Document {
-    let (_, mut api) =
-        actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
-    http::records::calls::describe(&mut api);
-    Document::new(api)
+/// The OpenAPI document of the routes, which is made once.
+pub fn document() -> Data<Document> {
+    static DOCUMENT: LazyLock<Data<Document>> = LazyLock::new(|| {
+        let (_, mut api) =
+            actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
+        http::records::calls::describe(&mut api);
+        Data::new(Document::new(api))
+    });
+    DOCUMENT.clone()
 }
 
 /// One worker's application.

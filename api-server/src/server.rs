@@ -14,7 +14,6 @@ use crate::store::writer::Writer;
 use crate::store::{audit, reindex, tokens};
 use crate::{build_app, demo, document, setup};
 use actix_web::dev::ServerHandle;
-use actix_web::web::Data;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,7 +148,7 @@ pub async fn start(config: &Config) -> Result<Running, String> {
     };
     let Opened { shared, admin_password, migrations } = open(config).await?;
     let about = about(&shared.database, migrations).await?;
-    let document = Data::new(document());
+    let document = document();
     let workers = shared.clone();
     let threads = config.http.workers();
     let server = actix_server::Server::build()
