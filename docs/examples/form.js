@@ -24,7 +24,7 @@ const named = () => ['id', ...type.fields.filter((field) => field.value.type ===
 // What a value can be, as pairs of value and label. The list of a code may be in a record that this one leads to.
 async function choices(of, record, text) {
   if (of.type === 'boolean') return [['true', 'Có'], ['false', 'Không']];
-  if (of.code_list) return codes[of.code_list];
+  if (of.code_list) return codes[of.code_list].filter(([code]) => of.offered?.includes(code) ?? true);
   if (of.type === 'reference') {
     const { collection, search } = target(of);
     const { answer } = await call('GET', `${collection}?${query({ limit: 20, fields: 'id', expand: 'id', q: search && text })}`);
@@ -45,7 +45,28 @@ async function shown(value, of, record) {
   if (of.type === 'reference') return names[value] ?? value;
   if (['code', 'boolean'].includes(of.type)) return new Map(await choices(of, record)).get(String(value)) ?? value;
   if (['date', 'partial_date'].includes(of.type)) return turned(value);
+  const several = async (pairs) => (await Promise.all(pairs.map(([one, what]) => shown(one, what, record)))).filter(Boolean);
+  if (of.type === 'list') return (await several(value.map((one) => [one, of.items]))).join('; ');
+  if (of.type === 'object') return (await several(of.fields.map((part) => [value[part.name], part.value]))).join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+// The references in a value: each the type of records that it is to, and an id.
+function* references(of, value) {
+  if (value === undefined) return;
+  if (of.type === 'reference' && target(of)) yield [target(of), value];
+  for (const part of of.fields ?? []) yield* references(part.value, value[part.name]);
+  for (const one of of.type === 'list' ? value : []) yield* references(of.items, one);
+}
+
+// What the references in lists and objects are called: `expand` names those of the record itself.
+async function learn(record) {
+  const unknown = {};
+  for (const [{ collection }, id] of type.fields.flatMap(({ name, value }) => [...references(value, record[name])])) {
+    if (!names[id]) (unknown[collection] ??= new Set()).add(id);
+  }
+  await Promise.all(Object.entries(unknown).map(([collection, ids]) => (
+    call('GET', `${collection}?${query({ ids: [...ids], fields: 'id', expand: 'id' })}`))));
 }
 
 const turned = (date) => date.split('-').reverse().join('/'); // 02/03/1955, 03/1955: so people read dates, and may type them
@@ -62,7 +83,7 @@ const some = (values) => (Object.keys(values).length ? values : undefined);
 // An input for a value. Its `read()` returns the value, or nothing when it is empty; `held()` is the record as the form has it.
 function input(of, value, pointer, held) {
   if (of.type === 'object') return parts(of.fields, value ?? {}, pointer, held);
-  if (of.type === 'list') return list(of.items, value ?? [], pointer, held);
+  if (of.type === 'list') return list(of, value ?? [], pointer, held);
   if (['boolean', 'code', 'reference'].includes(of.type)) return select(of, value, held);
   const one = of.multiline ? element('textarea') : element('input', { type: { date: 'date', integer: 'number' }[of.type] ?? 'text' });
   one.value = typeof value === 'object' ? JSON.stringify(value) : of.type === 'partial_date' ? turned(value ?? '') : value ?? '';
@@ -91,60 +112,100 @@ function parts(fields, values, pointer, held = () => ({})) {
   return Object.assign(element('div', {}, ...lines), { read: () => some(Object.fromEntries(filled())) });
 }
 
-// The values, and an empty line for the next one.
-function list(items, values, pointer, held) {
-  const box = parts([...values, null].map((_, name) => ({ name, label_vi: name + 1, value: items })), values, pointer, held);
+// The values, and an empty line for the next one, unless the list is closed.
+function list({ items, closed }, values, pointer, held) {
+  const lines = closed ? values : [...values, null];
+  const box = parts(lines.map((_, name) => ({ name, label_vi: name + 1, value: items })), values, pointer, held);
   return Object.assign(element('div', {}, box), { read: () => some(Object.values(box.read() ?? {})) });
 }
 
-// Each fault beside the field that its pointer leads to, or the nearest one above.
-function tell({ title = '', detail = '', errors = [] }) {
+// Each fault beside the field of the form that its pointer leads to, or the nearest one above.
+function tell({ title = '', detail = '', errors = [] }, form = at('form')) {
   document.querySelectorAll('.fault').forEach((one) => one.remove());
   at('message').textContent = `${title} ${detail}`.trim();
   for (const { pointer, message } of errors) {
-    const places = [...document.querySelectorAll('#form label')].filter((one) => `${pointer}/`.startsWith(`${one.id}/`));
+    const places = [...form.querySelectorAll('label')].filter((one) => `${pointer}/`.startsWith(`${one.id}/`));
     (places.at(-1) ?? at('message')).append(element('div', { className: 'fault' }, message));
   }
 }
 
+// `unsaved` has what was meant for the record (`form`) and for its step (`step`) and is not stored.
 async function open(id, unsaved = {}) {
   tell({});
   const path = id ? `${type.collection}/${id}` : type.collection;
   const { answer: record, etag } = id ? await call('GET', `${path}?${query({ expand: named() })}`) : { answer: {} };
+  await learn(record);
   const headers = id ? { 'If-Match': etag } : { 'Idempotency-Key': crypto.randomUUID() };
-  const start = id ? { ...record, ...unsaved } : Object.fromEntries(type.fields.map((field) => [field.name, field.default]));
+  const start = id ? { ...record, ...unsaved.form } : Object.fromEntries(type.fields.map((field) => [field.name, field.default]));
   const above = id && (await call('GET', `/v1/units?${query({ ancestors_of: record.unit_id, fields: 'id' })}`)).answer.items.map((unit) => unit.id);
   const here = (units) => units.some((unit) => !above || above.includes(unit)); // a right over a unit is one over all below it
   const may = here(type.verbs.find((verb) => verb.name === (id ? 'update' : 'create')).allowed_in);
-  const fields = type.fields.map((field) => ({ ...field, inert: !may || !here(field.writable_in) || (id && field.fixed) }));
+  const fields = type.fields.map((field) => {
+    const { closed } = field.value;
+    const inert = !may || !here(field.writable_in) || (id && field.fixed) || (closed && !(field.name in record));
+    return { ...field, inert, value: { ...field.value, closed: closed || inert } };
+  });
   const drawn = fields.filter((field) => !field.inert || (field.group !== 'record' && field.name in record));
   const all = type.groups.map(({ name }) => parts(drawn.filter((field) => field.group === name), start, '', () => ({ ...record, ...now() })));
   const now = () => Object.assign({}, ...all.map((group) => group.read()));
   const groups = all.map((group, place) => element('fieldset', { hidden: !group.children.length }, element('legend', {}, type.groups[place].label_vi), group));
-  const own = type.verbs.filter((verb) => id && verb.body && here(verb.allowed_in)).map((verb) => {
-    const body = parts(verb.body, {}, '');
-    const onclick = () => save(verb.method, verb.path.replace('{id}', id), body.read() ?? {}, headers);
-    return element('fieldset', {}, body, element('button', { type: 'button', onclick }, verb.label_vi));
-  });
   const title = element('h2', {}, id ? names[id] : may ? `${type.label_vi}: thêm mới` : '');
-  at('form').replaceChildren(title, ...groups, ...(may ? [element('button', {}, 'Lưu')] : []), ...own);
+  at('form').replaceChildren(title, ...groups, ...(may ? [element('button', {}, 'Lưu')] : []));
   at('form').onsubmit = (event) => {
     event.preventDefault();
-    const changed = drawn.filter(({ name, inert }) => !inert && JSON.stringify(now()[name]) !== JSON.stringify(record[name]));
+    const stored = (name) => (record[name]?.length === 0 ? undefined : record[name]); // an empty list reads as nothing
+    const changed = drawn.filter(({ name, inert }) => !inert && JSON.stringify(now()[name]) !== JSON.stringify(stored(name)));
     save(id ? 'PATCH' : 'POST', path, Object.fromEntries(changed.map(({ name }) => [name, now()[name] ?? null])), headers);
+  };
+  step(record, here, unsaved.step ?? {}, headers);
+}
+
+// The form of a step to another state: the states that the moves of the record lead to, and what the chosen move asks for.
+function step(record, here, sent, headers) {
+  const verb = type.verbs.find(({ moves }) => moves);
+  const moves = (verb?.moves ?? []).filter(({ from, when, allowed_in }) => (
+    from.includes(record.state) && (!when || when.codes.includes(record[when.field])) && here(allowed_in)));
+  at('step').replaceChildren();
+  if (!moves.length) return;
+  const part = (name) => verb.body.find((one) => one.name === name);
+  const object = (name, { label_vi }, fields) => ({ name, label_vi, value: { type: 'object', fields } });
+  const offered = moves.map(({ to }) => to);
+  const state = parts([{ ...part('to'), value: { ...part('to').value, offered } }], offered.includes(sent.to) ? sent : {}, '');
+  const rest = element('div');
+  const draw = () => {
+    const move = moves.find(({ to }) => to === state.read()?.to);
+    const asked = move ? [part('on')] : [];
+    if (move?.reason) asked.push({ ...part('reason'), required: true });
+    const needed = type.fields.filter(({ name }) => move?.needs.includes(name) && !(name in record));
+    if (needed.length) asked.push(object('fields', type, needed.map((field) => ({ ...field, required: true }))));
+    if (move?.member === 'create_from_body') {
+      // A create of a member in the unit of the record. Who it is the record may say already.
+      const member = types.find(({ name }) => name === 'member');
+      const own = member.fields.filter(({ name, group, writable_in }) => name !== 'unit_id' && group !== 'record' && here(writable_in));
+      asked.push(object('member', member, own));
+    }
+    rest.replaceChildren(parts(asked, { ...sent, member: { ...record, ...sent.member } }, '', () => record));
+  };
+  state.onchange = () => { sent = { ...sent, ...rest.firstChild.read() }; draw(); };
+  draw();
+  const box = element('fieldset', {}, element('legend', {}, verb.label_vi), state, rest, element('button', {}, verb.label_vi));
+  at('step').append(box);
+  at('step').onsubmit = (event) => {
+    event.preventDefault();
+    save(verb.method, verb.path.replace('{id}', record.id), { ...state.read(), ...rest.firstChild.read() }, headers, at('step'));
   };
 }
 
-async function save(method, path, body, headers) {
+async function save(method, path, body, headers, form = at('form')) {
   try {
     const { answer } = await call(method, path, { body, headers });
     await open(answer.id);
     tell({ title: 'Đã lưu.', errors: answer.warnings });
   } catch ({ current, ...problem }) {
-    if (!current) return tell(problem);
+    if (!current) return tell(problem, form);
     // Somebody else was faster: both are shown, and the next change builds on what is stored now.
-    await open(current.id, body);
-    const errors = type.fields.filter((field) => field.name in body).map(async ({ name, value }) => (
+    await open(current.id, { [form.id]: body });
+    const errors = type.fields.filter(({ name }) => form === at('form') && name in body).map(async ({ name, value }) => (
       { pointer: `/${name}`, message: `Đang lưu: ${(await shown(current[name], value, current)) || 'trống'}` }));
     tell({ ...problem, errors: await Promise.all(errors) });
   }
@@ -194,6 +255,11 @@ at('login').onsubmit = async (event) => {
   const [metadata, lists] = await Promise.all([call('GET', '/v1/record_types'), call('GET', '/v1/code_lists')]);
   for (const list of lists.answer.items) codes[list.name] = list.codes.map((one) => [one.code, one.label_vi]);
   types = metadata.answer.items.filter((one) => one.fields.some((field) => field.readable_in.length));
+  // Of steps that are there only the days can be corrected.
+  for (const one of types.filter(({ verbs }) => verbs.some(({ moves }) => moves))) {
+    const { value } = one.fields.find(({ name }) => name === 'steps');
+    value.closed = value.items.fields.find(({ name }) => name === 'state').inert = true;
+  }
   at('types').replaceChildren(...types.map((one) => element('button', { name: one.name, onclick: () => choose(one) }, one.label_vi)));
   [at('login').hidden, at('page').hidden] = [true, false];
   choose(types[0]);
