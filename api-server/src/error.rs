@@ -57,9 +57,9 @@ error_codes! {
     METHOD_NOT_ALLOWED 405 "method_not_allowed" "This method is not offered here." "Phương thức này không được hỗ trợ ở đây.";
     NOT_ACCEPTABLE 406 "not_acceptable" "The answer cannot be sent in a coding that Accept-Encoding allows." "Không thể gửi câu trả lời theo mã hóa mà Accept-Encoding cho phép.";
     TOO_SLOW 408 "too_slow" "The body arrived too slowly." "Nội dung được gửi đến quá chậm.";
-    STILL_REFERENCED 409 "still_referenced" "Live records refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
+    STILL_REFERENCED 409 "still_referenced" "Other records still refer to this one." "Còn bản ghi khác dẫn chiếu tới bản ghi này.";
     CONFLICT 409 "conflict" "The state of the record does not allow this." "Trạng thái của bản ghi không cho phép thao tác này.";
-    NOT_UNIQUE 409 "not_unique" "Another record has this already." "Giá trị này đã được dùng ở nơi khác.";
+    NOT_UNIQUE 409 "not_unique" "Another record or account has this already." "Đã có ở bản ghi hoặc tài khoản khác.";
     LAST_ADMINISTRATOR 409 "last_administrator" "This would leave no user with permanent administration of the root." "Thao tác này sẽ khiến không còn người dùng nào quản trị toàn hệ thống.";
     EPOCH_CHANGED 409 "epoch_changed" "The database was restored: begin again with a snapshot." "Cơ sở dữ liệu đã được khôi phục: hãy tải lại toàn bộ.";
     GONE 410 "gone" "The record is deleted." "Bản ghi đã bị xóa.";

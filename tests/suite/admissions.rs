@@ -197,7 +197,9 @@ on_both_engines! {
             .faults(&[("/phone", "read_only"), ("/personal_id", "read_only")]);
         let later = office.patch(&path, "*", json!({"ceremony_on": "2013-05-20"})).await.is(200);
         assert_eq!(later.warnings(), [("/ceremony_on".to_owned(), "member_differs".to_owned())]);
-        office.patch(&path, "*", json!({"ceremony_on": "2013-05-19"})).await.is(200);
+        let official = json!({"ceremony_on": "2013-05-19", "official_on": "2014-05-19"});
+        assert_eq!(office.patch(&path, "*", official).await.is(200).warnings(), []);
+        office.patch(&path, "*", json!({"official_on": null})).await.is(200);
 
         step(lead, &id, json!({"to": "recognition_proposed"})).await.refused(403, "forbidden");
         step(cell, &id, json!({"to": "recognised"})).await.faults(&[("/to", "state_move_not_allowed")]);
@@ -266,7 +268,7 @@ on_both_engines! {
         let early = step(cell, &id, json!({"to": "recognition_proposed", "on": "2014-05-18"})).await.is(200);
         assert_eq!(early.warnings(), [("/to".to_owned(), "short_probation".to_owned())]);
         let refused = step(office, &id, closed.clone()).await.faults(&[("/to", "state_move_not_allowed")]);
-        assert_eq!(refused.body["errors"][0]["message"], "The state cannot move this way: Recognition proposed → Closed.");
+        assert_eq!(refused.body["errors"][0]["message"], "The state cannot move this way: Recognition proposed → Closed, for the member is still here: recognise, or do not.");
         step(office, &id, json!({"to": "not_recognised"})).await.faults(&[("/reason", "reason_required")]);
         step(office, &id, json!({"to": "not_recognised", "on": "2014-06-10", "reason": REASON})).await.is(200);
         let person_is = office.get(&format!("/v1/members/{person}")).await.is(200).body;

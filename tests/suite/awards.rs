@@ -48,6 +48,7 @@ on_both_engines! {
         let somebody = veteran(&ward).await;
         post(json!({"unit_id": ward.a, "kind": "party_badge", "year": 2015})).await
             .faults(&[("/member_id", "required"), ("/badge_years", "required"), ("/award_round", "required")]);
+        post(badge(&somebody, 20_000, "2020-02-03")).await.faults(&[("/badge_years", "out_of_range")]);
         let refused = post(badge(&somebody, 35, "2020-02-03")).header("accept-language", "vi").await.faults(&[("/badge_years", "out_of_range")]);
         assert_eq!(refused.body["errors"][0]["message"], "Phải là một trong: 30, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90.");
         let medal = with(badge(&somebody, 30, "2015-02-03"), &json!({"kind": "medal", "badge_number": "12345"}));

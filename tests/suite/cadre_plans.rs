@@ -62,6 +62,14 @@ on_both_engines! {
         advance(&lead, &id, back).await.faults(&[("/to", "state_move_not_allowed")]);
         office.patch(&path, "*", json!({"reference_date": "2014-07-01"})).await.is(200);
         office.delete(&path, "*").await.conflicts("state_moved_on");
+        // The day of a step is corrected by who makes such steps.
+        let mut days = office.get(&path).await.is(200).body["steps"].clone();
+        let last = days.as_array().unwrap().len() - 1;
+        days[last]["on"] = json!("2014-05-02");
+        office.patch(&path, "*", json!({"steps": days})).await.refused(403, "forbidden");
+        lead.patch(&path, "*", json!({"steps": days})).await.is(200);
+        days[last - 1]["on"] = json!("2014-04-02");
+        office.patch(&path, "*", json!({"steps": days})).await.is(200);
         advance(office, &id, to("closed", "2014-06-01")).await.refused(403, "forbidden");
         assert_eq!(advance(&lead, &id, to("closed", "2014-06-01")).await.is(200).body["state"], "closed");
         office.patch(&path, "*", json!({"term_label": "2015–2021"})).await.is(200);
@@ -278,7 +286,7 @@ on_both_engines! {
         let executive = json!({"to": "executive_reviewed"});
         let warned = advance(office, &id, executive.clone()).await.is(200);
         assert_eq!(warned.warnings(), [("/to".to_owned(), "protection_review_missing".to_owned())]);
-        assert_eq!(warned.body["warnings"][0]["message"], "A cleared review of political standards is missing for 1 of 2 persons.");
+        assert_eq!(warned.body["warnings"][0]["message"], "A cleared review of political standards is missing for 1 of 2 entries.");
         // Later changes of the plan do not ask again, the step does.
         let path = format!("/v1/cadre_plans/{id}");
         assert_eq!(office.patch(&path, "*", json!({"reference_date": "2014-07-01"})).await.is(200).warnings(), []);

@@ -4,6 +4,7 @@ use crate::support::http::Caller;
 use crate::support::on_both_engines;
 use cell_records_client::types::accounts::Role;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 fn task(member: &str, fields: Value) -> Value {
     let mut body = json!({"member_id": member, "title": "Phụ trách khuyến học", "from": "2014-01-01"});
@@ -26,10 +27,16 @@ on_both_engines! {
         post(task(&member, json!({"suited_to": ["health", "taste"]}))).await.faults(&[("/suited_to/1", "unknown_code")]);
         post(task(&member, json!({"suited_to": ["health", "ability", "health"], "to": "2014-01-01"}))).await
             .faults(&[("/suited_to/2", "duplicate_code"), ("/to", "dates_out_of_order")]);
-        let made = post(task(&member, json!({"to": "2014-01-02"}))).await.is(201);
+        let secretary = server.acting(Role::CellSecretary, &ward.a).await;
+        let sent = task(&member, json!({"id": Uuid::now_v7(), "to": "2014-01-02"}));
+        let made = secretary.post("/v1/assignments", sent.clone()).await.is(201);
         assert_eq!((&made.body["unit_id"], &made.body["primary"]), (&json!(ward.a), &json!(true)));
         let path = format!("/v1/assignments/{}", made.id());
         ward.office.patch(&format!("/v1/members/{member}"), "*", json!({"unit_id": ward.b, "unit_since": "2014-07-01"})).await.is(200);
+        // What is sent once more is there, also for who no longer sees the member.
+        for caller in [&secretary, &ward.office] {
+            assert_eq!(caller.post("/v1/assignments", sent.clone()).await.is(200).record(), made.record());
+        }
         ward.office.patch(&path, "*", json!({"result": "partly", "result_note": "Vận động được nửa số hộ."})).await.is(200);
         ward.office.delete(&path, "*").await.is(204);
         assert_eq!(ward.office.verb(&format!("{path}/restore")).await.is(200).body["unit_id"], json!(ward.a));

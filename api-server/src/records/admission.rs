@@ -11,7 +11,7 @@ use crate::store::moves::Move;
 use crate::store::policy::{OFFICE, OFFICE_CELL, OFFICE_LEAD, WRITERS};
 use crate::store::record::Fields;
 use crate::store::registry::Sort;
-use crate::store::rules::{self, Action, Change, Default, Slice, Verdict};
+use crate::store::rules::{Action, Change, Default, Slice, Verdict};
 use crate::store::search::Search;
 use crate::store::work::{Due, Work};
 use crate::store::write_set::{Lookup, WriteSet};
@@ -19,9 +19,9 @@ use cell_records_types::faults::{
     CERTIFICATE_MISSING, MEMBER_DIFFERS, NEW_MEMBER_CLASS_MISSING, OUT_OF_RANGE, OVER_AGE, POSSIBLE_DUPLICATE,
     PROTECTION_REVIEW_MISSING, READ_ONLY, REQUIRED, SHORT_PROBATION, STATE_MOVE_NOT_ALLOWED, UNDER_AGE,
 };
-use cell_records_types::phrases::{NUMBER_BETWEEN, Words};
+use cell_records_types::phrases::{ENDS_ON, MOVE_WITH_MEMBER, NUMBER_BETWEEN, Words};
 use cell_records_types::states::Stated;
-use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
+use cell_records_types::sync::MatchBy;
 use cell_records_types::text::name_key;
 use cell_records_types::work::WorkCode;
 use cell_records_types::{Admission, AdmissionState, Date, Label, Member, RecordType};
@@ -204,8 +204,8 @@ fn votes(admission: &Admission, verdict: &mut Verdict) {
         ("recognition_vote", &admission.recognition_vote),
     ] {
         let Some(vote) = vote else { continue };
-        if vote.r#for < 0 || vote.r#for > vote.total {
-            verdict.fault_about(&format!("{field}/for"), &OUT_OF_RANGE, NUMBER_BETWEEN.with(0).with(vote.total.max(0)));
+        if vote.r#for > vote.total {
+            verdict.fault_about(&format!("{field}/for"), &OUT_OF_RANGE, NUMBER_BETWEEN.with(0).with(vote.total));
         }
     }
 }
@@ -231,7 +231,7 @@ fn of_member(change: &Change<'_, Admission>, set: &WriteSet, verdict: &mut Verdi
         ("official_on", admission.official_on, "official_date", member.official_date),
     ] {
         let is_new = change.sent(field) && change.may_learn(Member::NAME, member.unit_id, names);
-        if is_new && date.is_some() && date != of_member {
+        if is_new && date.zip(of_member).is_some_and(|(date, of_member)| date != of_member) {
             verdict.warn(field, &MEMBER_DIFFERS);
         }
     }
@@ -250,8 +250,8 @@ fn duplicates(change: &Change<'_, Admission>, set: &WriteSet, verdict: &mut Verd
     let (name, birth) = identity(admission);
     let namesakes = Lookup::of::<Admission>([("name_key", name.into()), ("birth_date", birth.into())]).few();
     let others = set.others::<Admission>(namesakes, admission.id);
-    let seen = others.filter(|other| change.may_learn("admission", other.unit_id, "full_name")).take(MAX_CANDIDATES);
-    if seen.inspect(|other| verdict.candidate(other.id, other.version, MatchBy::NameBirth)).count() > 0 {
+    let seen = others.filter(|other| change.may_learn("admission", other.unit_id, "full_name"));
+    if verdict.name(seen.map(|other| (other.id, other.version)), &MatchBy::NameBirth) {
         verdict.warn("full_name", &POSSIBLE_DUPLICATE);
     }
 }
@@ -275,16 +275,15 @@ fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut
             if !gates::was_in_class(admission, set) {
                 verdict.fault_of_step(&NEW_MEMBER_CLASS_MISSING);
             }
-            if admission.probation_ends_on.is_some_and(|end| on < end) {
-                let begun = admission.ceremony_on.unwrap_or(on);
-                verdict.warn_of_step(&SHORT_PROBATION, Words::plain(PROBATION_MONTHS.on(begun)));
+            if let Some(end) = admission.probation_ends_on.filter(|end| on < *end) {
+                verdict.warn_of_step(&SHORT_PROBATION, ENDS_ON.with(end));
             }
         }
         AdmissionState::Closed => {
             // A member who is here goes on to be recognised, or not.
             let member = admission.member_id.as_ref().and_then(|member| set.target(member));
             if member.is_some_and(|member| !members::status(&member).has_left()) {
-                let words = rules::moved(before.state.words(), admission.state.words());
+                let words = MOVE_WITH_MEMBER.of(before.state.words()).of(admission.state.words());
                 verdict.fault_of_step_about(&STATE_MOVE_NOT_ALLOWED, words);
             }
         }

@@ -21,7 +21,7 @@ impl Slice for Assignment {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::reference("member_id", "member"),
-        Filter::at("from_date", "to_date").of("from"),
+        Filter::at("from", "from_date", "to_date"),
         Filter::flag("primary", "is_primary"),
         Filter::code("result", &TaskResult::LIST),
     ];

@@ -106,7 +106,7 @@ fn badge(change: &Change<'_, Award>, member: Option<&Member>, verdict: &mut Verd
     let (Some(years), Some(round)) = (award.badge_years, award.award_round) else { return };
     let all = BADGE_YEARS.on(round);
     if !all.contains(&years) {
-        verdict.fault_about("badge_years", &OUT_OF_RANGE, Words::one_of(all.iter().map(Words::plain)));
+        return verdict.fault_about("badge_years", &OUT_OF_RANGE, Words::one_of(all.iter().map(Words::plain)));
     }
     let start = member.and_then(|member| counted_from(change, member));
     let earliest = start.map(|start| start.plus_years(years).plus_months(-margin(change, years, round)));

@@ -8,7 +8,7 @@ use crate::store::registry::Sort;
 use crate::store::rules::{Change, Slice, Verdict};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::PROTECTION_REVIEW_MISSING;
-use cell_records_types::phrases::OF_PERSONS;
+use cell_records_types::phrases::OF_ENTRIES;
 use cell_records_types::states::Stated;
 use cell_records_types::{
     CadrePlan, CadrePlanEntry, CadrePlanKind, CadrePlanState, ProtectionResult, ProtectionReview, RecordType,
@@ -16,7 +16,7 @@ use cell_records_types::{
 use std::sync::Arc;
 
 impl Slice for CadrePlan {
-    /// The last three say which plans hold on a day, and of which day their ages are: figures of plans count by them.
+    /// The last three wait for the figures of plans: which hold on a day, and of which day their ages are.
     const COLUMNS: &'static [Column] = &[
         Column::new("term_label", Type::Text),
         Column::new("kind", Type::Text),
@@ -77,7 +77,7 @@ fn warn_of_unreviewed(change: &Change<'_, CadrePlan>, set: &WriteSet, verdict: &
     let (cleared, missing): (Vec<_>, Vec<_>) =
         entries.filter_map(|entry| entry.typed::<CadrePlanEntry>()).partition(is_cleared);
     if !missing.is_empty() {
-        let counted = OF_PERSONS.with(missing.len()).with(missing.len() + cleared.len());
+        let counted = OF_ENTRIES.with(missing.len()).with(missing.len() + cleared.len());
         verdict.warn_of_step(&PROTECTION_REVIEW_MISSING, counted);
     }
 }

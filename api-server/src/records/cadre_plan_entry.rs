@@ -52,7 +52,6 @@ impl Slice for CadrePlanEntry {
         ("birth_date", None),
         ("education_level", None),
         ("political_theory_level", None),
-        ("is_successor", Some("false")),
     ];
     const UNIT_OF: &'static [&'static str] = &["plan_id"];
     const FIXED: &'static [&'static str] = &["plan_id", "member_id"];

@@ -18,7 +18,7 @@ impl Slice for Course {
     ];
     const FILTERS: &'static [Filter] = &[
         Filter::code("kind", &CourseKind::LIST),
-        Filter::at("from_date", "to_date").of("from"),
+        Filter::at("from", "from_date", "to_date"),
         Filter::date_from("starts_from", "from_date").of("from"),
         Filter::date_to("starts_to", "from_date").of("from"),
     ];

@@ -1,5 +1,6 @@
 //! `disciplinary_action`: columns, filters and rules (docs/DOMAIN.md, Discipline).
 
+use super::member as members;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::Filter;
 use crate::store::registry::Sort;
@@ -80,9 +81,9 @@ fn appeals(decision: &DisciplinaryAction, set: &WriteSet, verdict: &mut Verdict)
 
 /// The forms that there are against a unit, against a probationary member, against any other.
 fn allowed(decision: &DisciplinaryAction, member: Option<&Member>, verdict: &mut Verdict) {
-    let forms: &[DisciplineForm] = match member.map(|member| member.status.as_ref()) {
+    let forms: &[DisciplineForm] = match member.map(members::status) {
         None => &[Reprimand, Warning, Dissolution],
-        Some(None | Some(MemberStatus::Probationary)) => &[Reprimand, Warning],
+        Some(MemberStatus::Probationary) => &[Reprimand, Warning],
         Some(_) => &[Reprimand, Warning, RemovalFromOffice, Expulsion],
     };
     if !forms.contains(&decision.form) {
@@ -98,10 +99,10 @@ fn warnings(change: &Change<'_, DisciplinaryAction>, member: &Member, set: &Writ
         let held = position.from <= decision.decided_on && position.to.is_none_or(|to| decision.decided_on <= to);
         held && change.may_learn("position", position.unit_id, "to")
     };
-    if decision.form == RemovalFromOffice && !set.others::<Position>(positions, member.id).any(|one| is_open(&one)) {
+    if decision.form == RemovalFromOffice && !set.all::<Position>(positions).any(|one| is_open(&one)) {
         verdict.warn("form", &NO_OPEN_POSITION);
     }
-    let left = matches!(member.status, Some(MemberStatus::Removed | MemberStatus::Withdrawn));
+    let left = matches!(members::status(member), MemberStatus::Removed | MemberStatus::Withdrawn);
     if decision.form == Expulsion && left && change.may_learn("member", member.unit_id, "status") {
         verdict.warn("form", &LEFT_OTHERWISE);
     }

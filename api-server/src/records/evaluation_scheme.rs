@@ -21,7 +21,7 @@ impl Slice for EvaluationScheme {
         Column::new("name_key", Type::Text),
     ];
     const FILTERS: &'static [Filter] =
-        &[Filter::code("subject_kind", &SubjectKind::LIST), Filter::at("valid_from", "valid_to")];
+        &[Filter::code("subject_kind", &SubjectKind::LIST), Filter::at("valid_from", "valid_from", "valid_to")];
     const SORTS: &'static [Sort] = &[Sort::indexed("name", &["name_key"]), Sort::narrow("valid_from", &["valid_from"])];
     const SEARCH: Option<Search> = Some(Search::own("name", &["name_key"], false));
 
@@ -55,7 +55,7 @@ impl Slice for EvaluationScheme {
         if changed.is_empty() && !validity_changed {
             return;
         }
-        let rounds: Vec<_> = set.others::<EvaluationRound>(rounds(scheme), scheme.id).collect();
+        let rounds: Vec<_> = set.all::<EvaluationRound>(rounds(scheme)).collect();
         // What refers to a round are its results.
         let has_results =
             |round| Kind::named(EvaluationRound::NAME).is_some_and(|kind| set.is_referenced((kind.order, round)));

@@ -1,5 +1,6 @@
 //! `exemption`: columns, filters and rules (docs/DOMAIN.md, Exemptions).
 
+use super::member as members;
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::EXEMPTION_REVIEW_MONTHS;
 use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes, in_units};
@@ -13,7 +14,7 @@ use cell_records_types::faults::{DATES_OUT_OF_ORDER, ONLY_WHERE, OUT_OF_RANGE, O
 use cell_records_types::phrases::{NOT_BEFORE, NOT_BEFORE_LAST_REVIEW, OR_EARLIER, Words};
 use cell_records_types::states::Stated;
 use cell_records_types::work::WorkCode;
-use cell_records_types::{Date, Exemption, ExemptionReason, ExemptionState, Label, Member, MemberStatus, RecordType};
+use cell_records_types::{Date, Exemption, ExemptionReason, ExemptionState, Label, Member, RecordType};
 
 /// What people call `exempt_at` of members.
 pub const EXEMPT: Label = Label { vi: "Được miễn sinh hoạt tại ngày", en: "Exempt on the day" };
@@ -33,7 +34,7 @@ static HOLDING: Own = Own {
 /// `exempt_at` of members: those whom an exemption that the caller sees covers.
 pub static EXEMPT_AT: Own = Own {
     takes: Takes::Day,
-    description: "Exempt from activity on this date, by an `exemption` that the caller reads.",
+    description: "On strength on this date and exempt from activity, by an `exemption` that the caller reads.",
     finds_few: false,
     asks_unit: false,
     condition: |asked| {
@@ -121,8 +122,8 @@ impl Slice for Exemption {
         }
         let member = set.target(&exemption.member_id);
         change.made_at(member.as_ref().map(|member| member.unit_id), verdict);
-        let counts = |status: &Option<MemberStatus>| status.as_ref().is_none_or(MemberStatus::counts_on_strength);
-        if change.before.is_none() && !change.importing && member.is_some_and(|member| !counts(&member.status)) {
+        let counts = |member: &Member| members::status(member).counts_on_strength();
+        if change.before.is_none() && !change.importing && member.is_some_and(|member| !counts(&member)) {
             verdict.fault("member_id", &SUBJECT_ELSEWHERE);
         }
         dates(exemption, set, verdict);
@@ -164,8 +165,7 @@ fn next_review(exemption: &Exemption) -> Option<Date> {
     Some(last.plus_months(EXEMPTION_REVIEW_MONTHS.on(last)))
 }
 
-/// The last day that one which has ended may have as its first that no longer counts: the day of that step, or of its begin, for
-/// one that ends before it began holds on no day.
+/// The latest `to` of one that has ended: the day of that step, or its first day where that is later, so that it held on no day.
 fn latest_end(exemption: &Exemption) -> Option<Date> {
     exemption.since().max(exemption.from).filter(|_| exemption.state == ExemptionState::Ended)
 }

@@ -17,8 +17,8 @@ use cell_records_types::faults::{
     OUT_OF_RANGE, POSSIBLE_DUPLICATE, REASON_REQUIRED, REQUIRED, SHORT_PROBATION, STATUS_MOVE_NOT_ALLOWED,
     STAYS_OVERLAP, STILL_COUNTED, UNDER_AGE, UNIT_SINCE_OUT_OF_RANGE,
 };
-use cell_records_types::phrases::{COUNTED_FROM_ANOTHER_DAY, NOT_BEFORE, Words, YEAR_FROM};
-use cell_records_types::sync::{MAX_CANDIDATES, MatchBy};
+use cell_records_types::phrases::{AT_LEAST_MONTHS, COUNTED_FROM_ANOTHER_DAY, NOT_BEFORE, Words, YEAR_FROM};
+use cell_records_types::sync::MatchBy;
 use cell_records_types::text::{fold, name_key, words_key};
 use cell_records_types::{
     Date, EducationLevel, EmploymentStatus, Label, Member, MemberStatus, PartialDate, PersonalId, PoliticalTheoryLevel,
@@ -152,9 +152,9 @@ impl Slice for Member {
     fn fits(sent: &Map<String, serde_json::Value>, member: &Self) -> bool {
         let text = |field: &str| sent.get(field).and_then(serde_json::Value::as_str);
         // Of a birth date one side may know the year only.
-        let known = member.birth_date.to_string();
+        let may_be = |date: &str| date.parse().is_ok_and(|date: PartialDate| date.may_be(member.birth_date));
         text("full_name").is_none_or(|name| fold(name) == fold(&member.full_name))
-            && text("birth_date").is_none_or(|date| date.starts_with(&known) || known.starts_with(date))
+            && text("birth_date").is_none_or(may_be)
     }
 
     fn decide(change: &mut Change<'_, Self>, set: &WriteSet, verdict: &mut Verdict) {
@@ -298,7 +298,7 @@ fn dates(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
         if official < member.admission_date {
             verdict.fault("official_date", &OFFICIAL_BEFORE_ADMISSION);
         } else if official < member.admission_date.plus_months(months) {
-            verdict.warn_about("official_date", &SHORT_PROBATION, Words::plain(months));
+            verdict.warn_about("official_date", &SHORT_PROBATION, AT_LEAST_MONTHS.with(months));
         }
     }
     if member.party_age_start.is_some_and(|start| start != age_counts_from(member)) && member.party_age_reason.is_none()
@@ -347,7 +347,7 @@ fn membership(change: &Change<'_, Member>, verdict: &mut Verdict, set: &WriteSet
         if !change.importing
             && change.changed(status)
             && set
-                .others::<Position>(positions(member.id), member.id)
+                .all::<Position>(positions(member.id))
                 .any(|position| open(&position) && change.may_learn("position", position.unit_id, "to"))
         {
             verdict.warn("status", &OPEN_POSITIONS);
@@ -377,11 +377,10 @@ fn stays(member: &Member, set: &WriteSet, verdict: &mut Verdict) {
 /// nothing is said: it would reveal strangers.
 fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict) {
     let member = &change.after;
-    // Of many who are alike, some are named.
     let name = |lookup: Lookup, field: &str, by: &MatchBy, verdict: &mut Verdict| {
         let others = set.others::<Member>(lookup, member.id);
-        let seen = others.filter(|other| change.may_learn("member", other.unit_id, field)).take(MAX_CANDIDATES);
-        seen.inspect(|other| verdict.candidate(other.id, other.version, by.clone())).count() > 0
+        let seen = others.filter(|other| change.may_learn("member", other.unit_id, field));
+        verdict.name(seen.map(|other| (other.id, other.version)), by)
     };
     for (field, by, number) in numbers(member) {
         if change.sent(field) && name(holders(&by, &number), field, &by, verdict) {

@@ -8,6 +8,7 @@ use crate::store::rules::{Action, Change, Slice, Verdict};
 use crate::store::search::{self, Search};
 use crate::store::write_set::{Lookup, WriteSet};
 use cell_records_types::faults::{COMMITTEE_TOO_LARGE, NOT_A_MEMBER_HERE, OFFICE_TAKEN};
+use cell_records_types::phrases::Words;
 use cell_records_types::{CommitteeBody, Member, Position, PositionCode, RecordType, Unit};
 
 impl Slice for Position {
@@ -21,7 +22,7 @@ impl Slice for Position {
     const FILTERS: &'static [Filter] = &[
         Filter::reference("member_id", "member"),
         Filter::code("position_code", &PositionCode::LIST),
-        Filter::at("from_date", "to_date").of("from"),
+        Filter::at("from", "from_date", "to_date"),
     ];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
     const UNIT_INDEX: &'static [&'static str] = &["position_code"];
@@ -61,8 +62,9 @@ impl Slice for Position {
             }
             let others = set.others::<Position>(cell_committee(position), position.id);
             let open = others.filter(|other| other.to.is_none()).count();
-            if i32::try_from(open).unwrap_or(i32::MAX) >= CELL_COMMITTEE_MEMBERS.on(set.today) {
-                verdict.warn("body", &COMMITTEE_TOO_LARGE);
+            let most = CELL_COMMITTEE_MEMBERS.on(set.today);
+            if i32::try_from(open).unwrap_or(i32::MAX) >= most {
+                verdict.warn_about("body", &COMMITTEE_TOO_LARGE, Words::plain(most));
             }
         }
     }

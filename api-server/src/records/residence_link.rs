@@ -94,19 +94,15 @@ fn identity(link: &ResidenceLink) -> (Uuid, String, Option<PartialDate>) {
     (link.unit_id, name_key(&link.full_name), link.birth_date)
 }
 
-/// Warns of an open link of the cell that has this name and birth date, or none of them a birth date. Who writes here reads
+/// Warns of an open link of the cell that has this name and birth date or, where neither has a birth date, this name. Who writes here reads
 /// both.
 fn duplicates(link: &ResidenceLink, set: &WriteSet, verdict: &mut Verdict) {
     let namesakes =
         Lookup::of::<ResidenceLink>([("unit_id", link.unit_id.into()), ("name_key", name_key(&link.full_name).into())]);
     let others = set.others::<ResidenceLink>(namesakes.few(), link.id);
     let is_open = |other: &ResidenceLink| other.to.is_none_or(|to| to > set.today);
-    let mut found = false;
-    for other in others.filter(|other| other.birth_date == link.birth_date && is_open(other)) {
-        verdict.candidate(other.id, other.version, MatchBy::NameBirth);
-        found = true;
-    }
-    if found {
+    let alike = others.filter(|other| other.birth_date == link.birth_date && is_open(other));
+    if verdict.name(alike.map(|other| (other.id, other.version)), &MatchBy::NameBirth) {
         verdict.warn("full_name", &POSSIBLE_DUPLICATE);
     }
 }

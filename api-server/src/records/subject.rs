@@ -1,9 +1,9 @@
 //! Whom a record is about that is about a member or, before there is one, about the admission of a candidate.
 
-use crate::store::rules::{Change, Slice, Verdict, called};
+use crate::store::registry::Kind;
+use crate::store::rules::{Change, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::EXACTLY_ONE;
-use cell_records_types::phrases::Words;
 use cell_records_types::{Admission, Member, Ref};
 
 const MEMBER: &str = "member_id";
@@ -22,7 +22,7 @@ pub fn is_one<T: Slice>(
         (None, Some(admission)) => set.target(admission).map(|admission| admission.unit_id),
         (member, _) => {
             let field = if member.is_some() { ADMISSION } else { MEMBER };
-            let names = Words::list([MEMBER, ADMISSION].map(called::<T>));
+            let names = Kind::named(T::NAME).map(Kind::subjects).unwrap_or_default();
             return verdict.fault_about(field, &EXACTLY_ONE, names);
         }
     };

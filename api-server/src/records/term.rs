@@ -10,7 +10,7 @@ use cell_records_types::faults::TERMS_OVERLAP;
 
 impl Slice for Term {
     const COLUMNS: &'static [Column] = &[Column::new("from_date", Type::Text), Column::new("to_date", Type::Text)];
-    const FILTERS: &'static [Filter] = &[Filter::at("from_date", "to_date").of("from")];
+    const FILTERS: &'static [Filter] = &[Filter::at("from", "from_date", "to_date")];
     const SORTS: &'static [Sort] = &[Sort::narrow("from", &["from_date"])];
     const UNIT_INDEX: &'static [&'static str] = &["from_date"];
 

@@ -3,7 +3,7 @@
 
 mod moves;
 
-use super::unit;
+use super::{member as members, unit};
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::{TRANSFER_LETTER_DAYS, TRANSFER_START_DAYS};
 use crate::store::filter::Filter;
@@ -23,7 +23,7 @@ use cell_records_types::sync::ConflictReason;
 use cell_records_types::text::name_key;
 use cell_records_types::work::WorkCode;
 use cell_records_types::{
-    Date, Exemption, ExemptionState, Member, MemberStatus, Position, Transfer, TransferKind, TransferReason,
+    Date, Exemption, ExemptionState, Member, Position, RecordType, Transfer, TransferKind, TransferReason,
     TransferState,
 };
 use uuid::Uuid;
@@ -91,7 +91,12 @@ impl Slice for Transfer {
         verdict.not_after_today("letter_date", transfer.letter_date, set);
         // Who is away for a time may leave for good meanwhile.
         let is_open = |one: &Transfer| !one.kind.comes_in() && one.state.is_open();
-        let is_alike = |one: &Transfer| is_open(one) && one.kind.is_temporary() == transfer.kind.is_temporary();
+        // Of one in a former cell says nothing who does not read it: it ends with `member_moved`.
+        let is_alike = |one: &Transfer| {
+            is_open(one)
+                && one.kind.is_temporary() == transfer.kind.is_temporary()
+                && change.may_learn(Transfer::NAME, one.unit_id, "state")
+        };
         if is_open(transfer)
             && set.others::<Transfer>(of_member::<Transfer>(transfer), transfer.id).any(|other| is_alike(&other))
         {
@@ -99,6 +104,8 @@ impl Slice for Transfer {
         }
         if let Some(before) = change.before.filter(|before| before.state != transfer.state && !change.importing) {
             step(change, before, set, verdict);
+        } else if change.before.is_some_and(|before| before.since() != transfer.since()) && !change.importing {
+            corrected(change, set, verdict);
         }
     }
 }
@@ -196,13 +203,25 @@ fn places(change: &Change<'_, Transfer>, set: &WriteSet, verdict: &mut Verdict) 
     let subject =
         transfer.member_id.as_ref().filter(|_| !transfer.kind.comes_in()).and_then(|member| set.target(member));
     change.made_at(subject.as_ref().map(|member| member.unit_id), verdict);
-    if change.before.is_none() && !change.importing && subject.is_some_and(|member| has_left(&member)) {
+    if change.before.is_none() && !change.importing && subject.is_some_and(|member| members::status(&member).has_left())
+    {
         verdict.fault("member_id", &SUBJECT_ELSEWHERE);
     }
 }
 
-fn has_left(member: &Member) -> bool {
-    member.status.as_ref().is_some_and(MemberStatus::has_left)
+/// Warns where the day of a completed transfer is corrected, and the member's record has another.
+fn corrected(change: &Change<'_, Transfer>, set: &WriteSet, verdict: &mut Verdict) {
+    let transfer = &change.after;
+    let member = transfer.member_id.as_ref().filter(|_| transfer.state == TransferState::Completed);
+    let Some(member) = member.and_then(|member| set.target(member)) else { return };
+    let (field, day) = match transfer.kind {
+        TransferKind::Internal | TransferKind::In => ("unit_since", member.unit_since),
+        TransferKind::Out => ("left_on", member.left_on),
+        _ => return,
+    };
+    if change.may_learn(Member::NAME, member.unit_id, field) && day != transfer.since() {
+        verdict.warn("steps", &MEMBER_DIFFERS);
+    }
 }
 
 /// Warns where the letter names another person than the member.
@@ -210,7 +229,7 @@ fn warn_of_another(transfer: &Transfer, member: &Member, verdict: &mut Verdict) 
     if transfer.full_name.as_ref().is_none_or(|name| name_key(name) != name_key(&member.full_name)) {
         verdict.warn("full_name", &MEMBER_DIFFERS);
     }
-    if transfer.birth_date != Some(member.birth_date) {
+    if transfer.birth_date.is_none_or(|birth| !birth.may_be(member.birth_date)) {
         verdict.warn("birth_date", &MEMBER_DIFFERS);
     }
 }
@@ -223,7 +242,7 @@ fn step(change: &Change<'_, Transfer>, before: &Transfer, set: &WriteSet, verdic
     if let Some(member) = member {
         if member.unit_id != transfer.unit_id {
             verdict.conflict(ConflictReason::State, &MEMBER_MOVED);
-        } else if has_left(&member) {
+        } else if members::status(&member).has_left() {
             verdict.fault_of_step(&SUBJECT_ELSEWHERE);
         }
     }
@@ -245,7 +264,7 @@ fn step(change: &Change<'_, Transfer>, before: &Transfer, set: &WriteSet, verdic
     // Of who leaves the tree, the rules of members warn.
     if transfer.kind == TransferKind::Internal
         && change.may_learn("position", cell, "to")
-        && set.others::<Position>(of_member::<Position>(transfer), transfer.id).any(|position| holds(&position))
+        && set.all::<Position>(of_member::<Position>(transfer)).any(|position| holds(&position))
     {
         verdict.warn_of_step(&OPEN_POSITIONS, Words::default());
     }
@@ -253,7 +272,7 @@ fn step(change: &Change<'_, Transfer>, before: &Transfer, set: &WriteSet, verdic
         exemption.unit_id == cell && exemption.state == ExemptionState::Granted && is_after(exemption.to)
     };
     if change.may_learn("exemption", cell, "to")
-        && set.others::<Exemption>(of_member::<Exemption>(transfer), transfer.id).any(|exemption| is_exempt(&exemption))
+        && set.all::<Exemption>(of_member::<Exemption>(transfer)).any(|exemption| is_exempt(&exemption))
     {
         verdict.warn_of_step(&EXEMPTION_OPEN, Words::default());
     }

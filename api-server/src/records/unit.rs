@@ -225,10 +225,9 @@ fn life(change: &Change<'_, Unit>, set: &WriteSet, verdict: &mut Verdict) {
         let may_learn = change.before.is_none() || change.may_learn(Member::NAME, unit.id, "status");
         if unit.kind.is_cell() && now == UnitState::Active && may_learn {
             let official = Some(MemberStatus::Official.code().to_owned());
-            if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0)
-                < CELL_OFFICIAL_MEMBERS.on(set.today).into()
-            {
-                verdict.warn("state", &FEW_OFFICIAL_MEMBERS);
+            let least = CELL_OFFICIAL_MEMBERS.on(set.today);
+            if set.counts(&members(unit.id)).get(&official).copied().unwrap_or(0) < least.into() {
+                verdict.warn_about("state", &FEW_OFFICIAL_MEMBERS, Words::plain(least));
             }
         }
     }

@@ -71,9 +71,9 @@ impl Filter {
         Filter::new(name, Test::DateTo(column)).of(column)
     }
 
-    /// `at`: by a day in the stretch that begins in one column, that of a field, and ends in the other.
-    pub const fn at(from: &'static str, to: &'static str) -> Self {
-        Filter::new("at", Test::DayIn(from, to)).of(from).called(ON_A_DAY)
+    /// `at`: by a day in the stretch of a field that begins in one column and ends in the other.
+    pub const fn at(field: &'static str, from: &'static str, to: &'static str) -> Self {
+        Filter::new("at", Test::DayIn(from, to)).of(field).called(ON_A_DAY)
     }
 
     /// By what only its type asks.
@@ -81,7 +81,7 @@ impl Filter {
         Filter::new(name, Test::Own(own))
     }
 
-    /// By the codes of a field. Here and below, the field and its column have the name of the parameter.
+    /// By the codes of a field. It has the name of the parameter, here and below, and where no column is named, its column too.
     pub const fn code(name: &'static str, list: &'static CodeList) -> Self {
         Filter::new(name, Test::Code(name, list))
     }

@@ -34,8 +34,7 @@ pub struct Sort {
     pub name: &'static str,
     /// The field that it asks about.
     pub field: &'static str,
-    /// What people call it; absent: as its field.
-    pub label: Option<Label>,
+    label: Option<Label>,
     /// The columns that order it, before the id: text, number or instant, never null. Their fields are of one class.
     pub columns: &'static [&'static str],
     /// Whether an index gives this order over all units. Without one, the list must name few units: it sorts there.
@@ -54,6 +53,11 @@ impl Sort {
     /// An order in which only a list of few units comes.
     pub const fn narrow(name: &'static str, columns: &'static [&'static str]) -> Self {
         Sort { name, field: name, label: None, columns, indexed: false }
+    }
+
+    /// What people call it: as its field, unless it says otherwise.
+    pub fn label(&self, kind: &Kind) -> Option<Label> {
+        self.label.or_else(|| Some(kind.any_field(self.field)?.label))
     }
 
     /// The same by what is in another field than its name says.
@@ -241,6 +245,11 @@ impl Kind {
     pub fn needs_unit(&self, names: impl Fn(&str) -> bool) -> bool {
         let is_said_by = |name: &&str| names(name) || self.field(name).is_some_and(|field| field.required);
         !self.unit_of.iter().any(is_said_by)
+    }
+
+    /// What people call the fields that say, without a unit, to which one a new record belongs.
+    pub fn subjects(&self) -> Words {
+        Words::list(self.unit_of.iter().filter_map(|name| Some(self.field(name)?.label.into())))
     }
 
     /// The unit of a new record that names none, where it follows from a record that it refers to.

@@ -278,6 +278,14 @@ impl Verdict {
         }
     }
 
+    /// Names records that this one may double, of many some. Returns whether there are any.
+    pub fn name(&mut self, alike: impl Iterator<Item = (Uuid, i64)>, by: &MatchBy) -> bool {
+        let mut alike = alike.take(MAX_CANDIDATES).peekable();
+        let any = alike.peek().is_some();
+        alike.for_each(|(id, version)| self.candidate(id, version, by.clone()));
+        any
+    }
+
     /// Refuses by state or uniqueness; the first reason counts.
     pub fn conflict(&mut self, reason: ConflictReason, code: &'static FaultCode) {
         self.conflict.get_or_insert((reason, code));

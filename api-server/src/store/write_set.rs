@@ -194,6 +194,11 @@ impl WriteSet {
         found.copied().flatten()
     }
 
+    /// The live records that a look-up finds now, typed; at most about as many as its limit says.
+    pub fn all<T: Slice>(&self, lookup: Lookup) -> impl Iterator<Item = Arc<T>> {
+        self.found(lookup).filter_map(|record| record.typed::<T>())
+    }
+
     /// The live records that a look-up finds now, but one; at most about as many as its limit says.
     pub fn others<T: Slice>(&self, lookup: Lookup, but: Uuid) -> impl Iterator<Item = Arc<T>> {
         self.found(lookup).filter(move |record| record.id != but).filter_map(|record| record.typed::<T>())

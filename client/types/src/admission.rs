@@ -88,7 +88,8 @@ record! {
             probation_ends_on: Date, "Ngày hết thời gian dự bị" "Probation ends on",
             /// The vote on the recognition.
             recognition_vote: VoteResult = Sensitive, "Biểu quyết công nhận chính thức" "Vote on the recognition",
-            /// From when the member is official; default, once recognised: the end of the probation.
+            /// From when the member is official; default, once recognised: the official date that the member has,
+            /// or else the end of the probation.
             official_on: Date, "Ngày chính thức" "Official date",
             /// Its steps, the first one first. A patch corrects their days only.
             steps: List<AdmissionStep, 40>, "Các bước" "Steps",

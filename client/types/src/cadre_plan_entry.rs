@@ -25,7 +25,7 @@ object! {
 }
 
 record! {
-    /// One person who is planned for one office (lượt). It belongs to the plan's unit, unless that is sent.
+    /// One person who is planned for one office (lượt). It is made in the plan's unit.
     CadrePlanEntry, CadrePlanEntryCreate, CadrePlanEntryUpdate = "cadre_plan_entry" in "cadre_plan_entries", "Lượt quy hoạch" "Entry of a cadre plan" "Entries of cadre plans",
     Personal, downward: false, display: [position_code, member_id] {
         required {

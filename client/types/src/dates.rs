@@ -118,6 +118,11 @@ impl PartialDate {
             _ => Date(self.earliest().0.last_of_year()),
         }
     }
+
+    /// Whether both may mean the same day.
+    pub fn may_be(self, other: PartialDate) -> bool {
+        self.earliest() <= other.latest() && other.earliest() <= self.latest()
+    }
 }
 
 impl FromStr for PartialDate {

@@ -198,14 +198,19 @@ phrases! {
     MOVE "{} → {}" "{} → {}";
     // Where it goes from there, when that move does not exist.
     MOVE_ELSEWHERE "{}; from here: {}" "{}; từ đây chỉ chuyển được sang: {}";
+    // Why an admission is not closed.
+    MOVE_WITH_MEMBER "{} → {}, for the member is still here: recognise, or do not" "{} → {}, vì đảng viên vẫn còn trong danh sách: hãy công nhận hoặc không công nhận chính thức";
     // How dates follow each other.
     NOT_BEFORE "this must not be before “{}”" "không được sớm hơn “{}”";
     AFTER "this must be after “{}”" "phải sau “{}”";
     NOT_BEFORE_LAST_STEP "this must not be before the step before it" "không được sớm hơn bước trước";
     NOT_BEFORE_LAST_REVIEW "this must not be before the review before it" "không được sớm hơn lần rà soát trước";
     OR_EARLIER "{} or earlier" "{} hoặc sớm hơn";
-    // How many of how many persons.
-    OF_PERSONS " for {} of {} persons" " của {} trong {} người";
+    // How many of how many entries.
+    OF_ENTRIES " for {} of {} entries" " của {} trong {} lượt quy hoạch";
+    // What a probation lacks.
+    AT_LEAST_MONTHS "at least {} months" "ít nhất {} tháng";
+    ENDS_ON "it ends on {}" "đến ngày {} mới hết";
     // Why a reason is required.
     TO_MOVE "to move it from “{}” to “{}”" "khi chuyển từ “{}” sang “{}”";
     COUNTED_FROM_ANOTHER_DAY "because “{}” is counted from another day" "vì “{}” được tính từ ngày khác";

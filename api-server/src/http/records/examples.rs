@@ -34,15 +34,15 @@ impl Examples {
         }
         // A test reads every example; were one incomplete, it would say so there.
         let mut record = kind.complete(record.clone()).unwrap_or(record);
-        if let (false, Some(state)) = (kind.moves.is_empty(), record.get("state").cloned()) {
-            record["steps"] = json!([{"state": state, "on": "2026-01-31"}]);
+        let begun = record.get("state").map(|state| json!([{"state": state, "on": "2026-01-31"}]));
+        if let (Value::Object(record), Some(steps)) = (&mut record, begun.filter(|_| !kind.moves.is_empty())) {
+            record.insert("steps".into(), steps);
         }
         let from = record.get("state").and_then(Value::as_str).unwrap_or_default();
         let fields = record.as_object().cloned().unwrap_or_default();
         // One that asks for nothing else: a record of the demo takes it as it is.
         let is_plain = |one: &&Move| one.needs.is_empty() && one.member.is_none();
-        let mut found = kind.moves.iter().filter_map(|one| moves::find(kind, from, one.to, &fields));
-        let step = found.find(is_plain);
+        let step = moves::from(kind, from, &fields).find(is_plain);
         let step = step.map_or(Value::Null, |step| match step.reason {
             true => json!({"to": step.to, "reason": "Theo nghị quyết của chi bộ"}),
             false => json!({"to": step.to}),

@@ -219,7 +219,7 @@ fn filter(kind: &'static Kind, filter: &Filter) -> FilterInfo {
 
 fn sorts(kind: &Kind) -> Vec<SortInfo> {
     let sort = |one: &Sort| {
-        let label = one.label.or_else(|| Some(kind.any_field(one.field)?.label))?;
+        let label = one.label(kind)?;
         let (label_vi, label_en, everywhere) = (label.vi.into(), label.en.into(), one.indexed);
         Some(SortInfo { name: one.name.into(), label_vi, label_en, everywhere })
     };

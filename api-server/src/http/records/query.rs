@@ -12,9 +12,9 @@ use crate::state::App;
 use crate::store::filter::{Condition, Filter, NULL, Takes};
 use crate::store::list::{List, ListPosition};
 use crate::store::registry::{COMMON_SORTS, Kind, Sort, UNIT};
+use cell_records_types::Timestamp;
 use cell_records_types::phrases::Words;
 use cell_records_types::text::{fold, word_pattern};
-use cell_records_types::{FieldSpec, Timestamp};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -130,8 +130,8 @@ fn filter(kind: &'static Kind, name: &str) -> Option<(&'static Filter, bool)> {
 fn sort(kind: &Kind, text: &str) -> Result<(Sort, bool), Words> {
     let name = text.strip_prefix('-').unwrap_or(text);
     let sort = kind.sort(name).ok_or_else(|| {
-        let sorts = kind.sorts.iter().chain(&COMMON_SORTS).filter_map(|sort| kind.any_field(sort.field));
-        phrases::SORTS.of(Words::list(sorts.map(FieldSpec::words)))
+        let sorts = kind.sorts.iter().chain(&COMMON_SORTS);
+        phrases::SORTS.of(Words::list(sorts.filter_map(|sort| Some(sort.label(kind)?.named(sort.name)))))
     })?;
     Ok((sort, text.starts_with('-')))
 }

@@ -29,8 +29,7 @@ fn passed(
     set: &WriteSet,
 ) -> impl Iterator<Item = Arc<Enrolment>> {
     let passed = EnrolmentResult::Passed.code().into();
-    let enrolments =
-        set.others::<Enrolment>(Lookup::of::<Enrolment>([(column, person.into()), ("result", passed)]), Uuid::nil());
+    let enrolments = set.all::<Enrolment>(Lookup::of::<Enrolment>([(column, person.into()), ("result", passed)]));
     enrolments.filter(move |one| set.target(&one.course_id).is_some_and(|course| course.kind == kind))
 }
 

@@ -95,7 +95,8 @@ pub fn merge(
         _ if item.kind.name == UNIT.name => target.id,
         Sent::Unit(unit) => unit,
         Sent::Nothing | Sent::Unknown => {
-            let stored = base.map(|base| base.unit_id);
+            // That of a record that is there, too, for a create that is repeated.
+            let stored = target.before.as_ref().map(|before| before.unit_id);
             let derived = || match target.unit {
                 Sent::Nothing => item.kind.default_unit(&fields, set),
                 _ => None,
@@ -110,7 +111,7 @@ pub fn merge(
     let stepping = Stepping { item, target, scope: context.scope, today: set.today };
     let refused = stepping.apply(&mut fields.0, &mut faults);
     complete(&mut fields.0, item, target, unit_id, set);
-    // Of a step that there is not no rule judges what would come of it.
+    // A step that does not exist is not judged by rules.
     let (refused, is_judged) = match refused {
         Some(Refusal::Invalid) => (None, false),
         refused => (refused, true),

@@ -12,7 +12,6 @@ use crate::store::scope::{Scope, Writes};
 use crate::store::write_set::WriteSet;
 use cell_records_types::Unit;
 use cell_records_types::faults::{self, Fault};
-use cell_records_types::phrases::Words;
 use serde_json::Value;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -44,11 +43,8 @@ pub fn place(
         // the reference to that one is at fault.
         let names = |name: &str| item.fields.get(name) != Some(&Value::Null) && item.sent.iter().any(|one| one == name);
         if !names("unit_id") && item.kind.needs_unit(names) {
-            let subjects = item.kind.unit_of.iter().filter_map(|name| item.kind.field(name));
             faults.push(match item.kind.unit_of {
-                [first, _, ..] => {
-                    at(first, &faults::EXACTLY_ONE).about(Words::list(subjects.map(|one| one.label.into())))
-                }
+                [first, _, ..] => at(first, &faults::EXACTLY_ONE).about(item.kind.subjects()),
                 _ => at_unit(&faults::REQUIRED),
             });
         }

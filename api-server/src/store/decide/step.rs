@@ -4,7 +4,7 @@
 use super::Refusal;
 use super::target::Target;
 use crate::store::items::{Item, Step};
-use crate::store::moves::{self, text};
+use crate::store::moves::{self, Move, text};
 use crate::store::record::Stored;
 use crate::store::rules::moved;
 use crate::store::scope::Scope;
@@ -78,22 +78,28 @@ impl Stepping<'_> {
         }
     }
 
-    /// A patch of the steps: their days only, by who makes such steps.
+    /// A patch of the steps: their days only, each by who makes such a step, and the first by who makes any.
     fn correct(&self, base: &Stored, fields: &Map<String, Value>, faults: &mut Vec<Fault>) -> Option<Refusal> {
         let (before, after) = (base.fields().0, steps(fields));
         let before = steps(&before);
         if before == after {
             return None;
         }
+        if states(before) != states(after) {
+            faults.push(self.steps_fixed(fields));
+            return None;
+        }
         let kind = self.item.kind;
-        if !self.scope.holds(base.unit_id, |role| kind.moves.iter().any(|one| one.by.contains(role))) {
+        let may_correct = |(index, state): (usize, &str)| {
+            let is_such = |one: &Move| index == 0 || one.to == state;
+            self.scope.holds(base.unit_id, |role| kind.moves.iter().any(|one| is_such(one) && one.by.contains(role)))
+        };
+        let mut corrected =
+            states(after).into_iter().enumerate().filter(|(index, _)| before.get(*index) != after.get(*index));
+        if !corrected.all(may_correct) {
             return Some(Refusal::Forbidden(format!("{}:advance", kind.name)));
         }
-        if states(before) == states(after) {
-            self.days_in_order(after, faults);
-        } else {
-            faults.push(self.steps_fixed(fields));
-        }
+        self.days_in_order(after, faults);
         None
     }
 

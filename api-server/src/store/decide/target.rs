@@ -54,10 +54,11 @@ impl Target {
         let id = if let Matched::One(record) = &matched { Some(record.id) } else { id };
         let stored = id.and_then(|id| set.get(item.kind, id));
         let before = stored.filter(|record| scope.reads(item.kind, record.unit_id).is_some()).cloned();
-        let base = before.as_deref().filter(|_| item.op != PushOp::Create);
-        let unit = sent_unit(item, id, base, context, set);
+        // What it holds it keeps, also where a create is repeated.
+        let held = before.as_deref().filter(|before| item.op != PushOp::Create || before.is_live());
+        let unit = sent_unit(item, id, held, context, set);
         let references =
-            item.references.iter().map(|found| points_to(found, base, context, set)).collect::<Vec<Option<Uuid>>>();
+            item.references.iter().map(|found| points_to(found, held, context, set)).collect::<Vec<Option<Uuid>>>();
         if let Some(before) = &before {
             set.get(UNIT, before.unit_id);
         }
@@ -151,7 +152,7 @@ fn resolve(reference: &Reference, kind: &'static str, context: &Context<'_>, set
     }
 }
 
-fn sent_unit(item: &Item, own: Option<Uuid>, base: Option<&Stored>, context: &Context<'_>, set: &WriteSet) -> Sent {
+fn sent_unit(item: &Item, own: Option<Uuid>, held: Option<&Stored>, context: &Context<'_>, set: &WriteSet) -> Sent {
     let Some(reference) = &item.unit else { return Sent::Nothing };
     let id = resolve(reference, UNIT.name, context, set);
     if item.kind.name == UNIT.name && id == own {
@@ -159,7 +160,7 @@ fn sent_unit(item: &Item, own: Option<Uuid>, base: Option<&Stored>, context: &Co
         return id.map_or(Sent::Unknown, Sent::Unit);
     }
     let known = id.filter(|unit| {
-        let stays = base.is_some_and(|base| base.unit_id == *unit);
+        let stays = held.is_some_and(|held| held.unit_id == *unit);
         let is_live = set.get(UNIT, *unit).is_some_and(|record| record.is_live());
         stays || is_live && context.scope.reads(UNIT, *unit).is_some()
     });
@@ -167,12 +168,12 @@ fn sent_unit(item: &Item, own: Option<Uuid>, base: Option<&Stored>, context: &Co
 }
 
 /// The live record that a reference points to, when the caller sees it, or by its id the one that is stored already.
-fn points_to(found: &FoundReference, base: Option<&Stored>, context: &Context<'_>, set: &WriteSet) -> Option<Uuid> {
+fn points_to(found: &FoundReference, held: Option<&Stored>, context: &Context<'_>, set: &WriteSet) -> Option<Uuid> {
     let kind = Kind::named(found.target)?;
     let id = resolve(&found.reference, found.target, context, set)?;
     let record = set.get(kind, id)?;
     let kept = matches!(found.reference, Reference::Id(_))
-        && base.is_some_and(|base| base.references().contains(&(kind.order, id)));
+        && held.is_some_and(|held| held.references().contains(&(kind.order, id)));
     let seen = record.is_live() && context.scope.reads(kind, record.unit_id).is_some();
     (kept || seen).then_some(id)
 }
