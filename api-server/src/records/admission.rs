@@ -3,7 +3,7 @@
 mod gates;
 mod member;
 
-use super::{member as members, unit};
+use super::{member as members, subject, unit};
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::{ADMISSION_AGE_FROM, ADMISSION_AGE_TO, PROBATION_MONTHS};
 use crate::store::filter::Filter;
@@ -282,7 +282,7 @@ fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut
         AdmissionState::Closed => {
             // A member who is here goes on to be recognised, or not.
             let member = admission.member_id.as_ref().and_then(|member| set.target(member));
-            if member.is_some_and(|member| !members::status(&member).has_left()) {
+            if member.is_some_and(|member| !subject::status(&member).has_left()) {
                 let words = MOVE_WITH_MEMBER.of(before.state.words()).of(admission.state.words());
                 verdict.fault_of_step_about(&STATE_MOVE_NOT_ALLOWED, words);
             }

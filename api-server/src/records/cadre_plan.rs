@@ -68,14 +68,14 @@ impl Slice for CadrePlan {
 /// reviews. Who was taken out of the plan needs no review.
 fn warn_of_unreviewed(change: &Change<'_, CadrePlan>, set: &WriteSet, verdict: &mut Verdict) {
     let entries = Lookup::of::<CadrePlanEntry>([("plan_id", change.after.id.into()), ("removed", 0.into())]);
-    let entries = set.found(entries).filter(|entry| change.may_learn(CadrePlanEntry::NAME, entry.unit_id, "member_id"));
+    let entries = set.all::<CadrePlanEntry>(entries);
+    let seen = entries.filter(|entry| change.may_learn(CadrePlanEntry::NAME, entry.unit_id, "member_id"));
     let is_cleared = |entry: &Arc<CadrePlanEntry>| {
         let cleared = ProtectionResult::Cleared.code().into();
         let reviews = Lookup::of::<ProtectionReview>([("member_id", entry.member_id.id().into()), ("result", cleared)]);
         set.found(reviews).any(|review| change.may_learn(ProtectionReview::NAME, review.unit_id, "result"))
     };
-    let (cleared, missing): (Vec<_>, Vec<_>) =
-        entries.filter_map(|entry| entry.typed::<CadrePlanEntry>()).partition(is_cleared);
+    let (cleared, missing): (Vec<_>, Vec<_>) = seen.partition(is_cleared);
     if !missing.is_empty() {
         let counted = OF_ENTRIES.with(missing.len()).with(missing.len() + cleared.len());
         verdict.warn_of_step(&PROTECTION_REVIEW_MISSING, counted);

@@ -1,6 +1,6 @@
 //! `disciplinary_action`: columns, filters and rules (docs/DOMAIN.md, Discipline).
 
-use super::member as members;
+use super::subject;
 use crate::db::{Column, Type, Value};
 use crate::store::filter::Filter;
 use crate::store::registry::Sort;
@@ -81,7 +81,7 @@ fn appeals(decision: &DisciplinaryAction, set: &WriteSet, verdict: &mut Verdict)
 
 /// The forms that there are against a unit, against a probationary member, against any other.
 fn allowed(decision: &DisciplinaryAction, member: Option<&Member>, verdict: &mut Verdict) {
-    let forms: &[DisciplineForm] = match member.map(members::status) {
+    let forms: &[DisciplineForm] = match member.map(subject::status) {
         None => &[Reprimand, Warning, Dissolution],
         Some(MemberStatus::Probationary) => &[Reprimand, Warning],
         Some(_) => &[Reprimand, Warning, RemovalFromOffice, Expulsion],
@@ -102,7 +102,7 @@ fn warnings(change: &Change<'_, DisciplinaryAction>, member: &Member, set: &Writ
     if decision.form == RemovalFromOffice && !set.all::<Position>(positions).any(|one| is_open(&one)) {
         verdict.warn("form", &NO_OPEN_POSITION);
     }
-    let left = matches!(members::status(member), MemberStatus::Removed | MemberStatus::Withdrawn);
+    let left = matches!(subject::status(member), MemberStatus::Removed | MemberStatus::Withdrawn);
     if decision.form == Expulsion && left && change.may_learn("member", member.unit_id, "status") {
         verdict.warn("form", &LEFT_OTHERWISE);
     }

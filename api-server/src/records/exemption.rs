@@ -1,6 +1,6 @@
 //! `exemption`: columns, filters and rules (docs/DOMAIN.md, Exemptions).
 
-use super::member as members;
+use super::subject;
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::EXEMPTION_REVIEW_MONTHS;
 use crate::store::filter::{Filter, FilterInput, ON_A_DAY, Own, Takes, in_units};
@@ -122,7 +122,7 @@ impl Slice for Exemption {
         }
         let member = set.target(&exemption.member_id);
         change.made_at(member.as_ref().map(|member| member.unit_id), verdict);
-        let counts = |member: &Member| members::status(member).counts_on_strength();
+        let counts = |member: &Member| subject::status(member).counts_on_strength();
         if change.before.is_none() && !change.importing && member.is_some_and(|member| !counts(&member)) {
             verdict.fault("member_id", &SUBJECT_ELSEWHERE);
         }

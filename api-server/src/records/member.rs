@@ -3,6 +3,7 @@
 mod filters;
 mod work;
 
+use super::subject::status;
 use super::{exemption, unit};
 use crate::db::{Column, Type, Value};
 use crate::regulations::{ADMISSION_AGE_FROM, PROBATION_MONTHS};
@@ -181,11 +182,6 @@ impl Slice for Member {
             duplicates(change, set, verdict);
         }
     }
-}
-
-/// The status of a member.
-pub fn status(member: &Member) -> MemberStatus {
-    member.status.clone().unwrap_or(MemberStatus::Probationary)
 }
 
 fn identity(member: &Member) -> (String, String) {

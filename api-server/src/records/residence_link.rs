@@ -94,8 +94,8 @@ fn identity(link: &ResidenceLink) -> (Uuid, String, Option<PartialDate>) {
     (link.unit_id, name_key(&link.full_name), link.birth_date)
 }
 
-/// Warns of an open link of the cell that has this name and birth date or, where neither has a birth date, this name. Who writes here reads
-/// both.
+/// Warns of an open link of the cell that has this name and birth date or, where neither has a birth date, this name. Who
+/// writes here reads both.
 fn duplicates(link: &ResidenceLink, set: &WriteSet, verdict: &mut Verdict) {
     let namesakes =
         Lookup::of::<ResidenceLink>([("unit_id", link.unit_id.into()), ("name_key", name_key(&link.full_name).into())]);

@@ -1,13 +1,18 @@
-//! Whom a record is about that is about a member or, before there is one, about the admission of a candidate.
+//! Whom a record is about: a member or, before there is one, the admission of a candidate.
 
 use crate::store::registry::Kind;
 use crate::store::rules::{Change, Slice, Verdict};
 use crate::store::write_set::WriteSet;
 use cell_records_types::faults::EXACTLY_ONE;
-use cell_records_types::{Admission, Member, Ref};
+use cell_records_types::{Admission, Member, MemberStatus, Ref};
 
 const MEMBER: &str = "member_id";
 const ADMISSION: &str = "admission_id";
+
+/// The status of a member.
+pub fn status(member: &Member) -> MemberStatus {
+    member.status.clone().unwrap_or(MemberStatus::Probationary)
+}
 
 /// Exactly one of them is there, and a new record is made in its unit.
 pub fn is_one<T: Slice>(

@@ -3,7 +3,7 @@
 
 mod moves;
 
-use super::{member as members, unit};
+use super::{subject, unit};
 use crate::db::{Column, Sql, Type, Value};
 use crate::regulations::{TRANSFER_LETTER_DAYS, TRANSFER_START_DAYS};
 use crate::store::filter::Filter;
@@ -203,7 +203,7 @@ fn places(change: &Change<'_, Transfer>, set: &WriteSet, verdict: &mut Verdict) 
     let subject =
         transfer.member_id.as_ref().filter(|_| !transfer.kind.comes_in()).and_then(|member| set.target(member));
     change.made_at(subject.as_ref().map(|member| member.unit_id), verdict);
-    if change.before.is_none() && !change.importing && subject.is_some_and(|member| members::status(&member).has_left())
+    if change.before.is_none() && !change.importing && subject.is_some_and(|member| subject::status(&member).has_left())
     {
         verdict.fault("member_id", &SUBJECT_ELSEWHERE);
     }
@@ -242,7 +242,7 @@ fn step(change: &Change<'_, Transfer>, before: &Transfer, set: &WriteSet, verdic
     if let Some(member) = member {
         if member.unit_id != transfer.unit_id {
             verdict.conflict(ConflictReason::State, &MEMBER_MOVED);
-        } else if members::status(&member).has_left() {
+        } else if subject::status(&member).has_left() {
             verdict.fault_of_step(&SUBJECT_ELSEWHERE);
         }
     }
