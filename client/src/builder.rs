@@ -196,6 +196,8 @@ impl Connections {
     fn client(self, base: &Url) -> Result<reqwest::Client> {
         let mut http = reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
+            // For less time than the server keeps it: a write on a connection that is being closed would be in doubt.
+            .pool_idle_timeout(Duration::from_secs(60))
             // A redirect would carry the token elsewhere, or turn a write into a read.
             .redirect(reqwest::redirect::Policy::none());
         if let Some(url) = &self.proxy {

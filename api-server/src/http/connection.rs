@@ -20,8 +20,9 @@ use tokio::time::{Sleep, sleep};
 
 /// How long a client may take to send a request head.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
-/// How long an idle connection stays open.
-const IDLE: Duration = Duration::from_secs(5);
+/// How long an idle connection stays open: longer than proxies and clients keep one, of which 60 s is usual. Who sends a
+/// request on a connection that is closed at that moment cannot know whether it arrived, and may not repeat a write.
+const IDLE: Duration = Duration::from_secs(75);
 /// How long a client that got its response before it sent all of its body may go on sending: what it sends is read and
 /// dropped. A connection that is closed with something unread is reset, and the client may lose the answer.
 const REST_OF_BODY: Duration = Duration::from_secs(5);
