@@ -50,9 +50,8 @@ fn routes(config: &mut ServiceConfig<'_>) {
 /// The OpenAPI document of the routes, which is made once.
 pub fn document() -> Data<Document> {
     static DOCUMENT: LazyLock<Data<Document>> = LazyLock::new(|| {
-        let (_, mut api) =
+        let (_, api) =
             actix_web::App::new().into_utoipa_app().openapi(http::openapi::base()).configure(routes).split_for_parts();
-        http::records::calls::describe(&mut api);
         Data::new(Document::new(api))
     });
     DOCUMENT.clone()

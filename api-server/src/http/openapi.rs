@@ -13,7 +13,7 @@ pub mod types;
 pub use base::base;
 
 use super::files::StaticFile;
-use super::records::calls::method;
+use super::records::calls;
 use crate::error::ApiResult;
 use actix_web::http::Method;
 use actix_web::web::Data;
@@ -21,10 +21,13 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use facts::Facts;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
-use std::collections::HashMap;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, HashMap};
 use types::TypeText;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::tag::Tag;
+use utoipa::openapi::{Components, Info, OpenApi, OpenApiVersion, RefOr, Server};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The document as it is served at `/openapi.json`, and what the server itself reads in it. The tree that it is made from
@@ -36,31 +39,23 @@ pub struct Document {
     types: Vec<TypeText>,
 }
 
-/// Adds to each operation what follows from its shape: shared parameters, headers, errors.
-fn complete(api: &mut utoipa::openapi::OpenApi) {
-    let components = api.components.get_or_insert_default();
-    problem::add(components);
-    for (path, item) in &mut api.paths.paths {
-        for (method, operation) in operations(item) {
-            parameters::share(path, operation);
-            for content in
-                operation.request_body.iter_mut().filter_map(inline).flat_map(|body| body.content.values_mut())
-            {
-                if let Some(content) = inline(content) {
-                    content.schema = content.schema.take().map(parameters::never_null);
-                }
-            }
-            let facts = Facts { method, path, operation };
-            let mut responses = operation.responses.responses.clone();
-            for (status, response) in &mut responses {
-                if let Some(response) = inline(response) {
-                    headers::complete(&facts, status, response);
-                }
-            }
-            responses.extend(errors::of(&facts, components));
-            operation.responses.responses = responses;
+/// Adds to an operation what follows from its shape: shared parameters, headers, errors.
+fn complete(method: HttpMethod, path: &str, operation: &mut Operation, components: &mut Components) {
+    parameters::share(path, operation);
+    for content in operation.request_body.iter_mut().filter_map(inline).flat_map(|body| body.content.values_mut()) {
+        if let Some(content) = inline(content) {
+            content.schema = content.schema.take().map(parameters::never_null);
         }
     }
+    let facts = Facts { method, path, operation };
+    let mut responses = operation.responses.responses.clone();
+    for (status, response) in &mut responses {
+        if let Some(response) = inline(response) {
+            headers::complete(&facts, status, response);
+        }
+    }
+    responses.extend(errors::of(&facts, components));
+    operation.responses.responses = responses;
 }
 
 /// What is stated here, and not among the components.
@@ -90,6 +85,25 @@ fn has_a_query(operation: &Operation) -> bool {
     taken.any(|one| one.parameter_in == ParameterIn::Query)
 }
 
+/// A document whose paths are texts already.
+#[derive(Serialize)]
+struct Whole {
+    openapi: OpenApiVersion,
+    info: Info,
+    servers: Option<Vec<Server>>,
+    paths: BTreeMap<String, Box<RawValue>>,
+    components: Components,
+    security: Option<Vec<SecurityRequirement>>,
+    tags: Option<Vec<Tag>>,
+}
+
+/// A path as its text in the document.
+fn raw(item: &PathItem) -> Option<Box<RawValue>> {
+    let text = text(item);
+    // It is two levels deep.
+    RawValue::from_string(text.trim_end().replace('\n', "\n  ")).ok()
+}
+
 /// A document as it is served and committed: a line a value, for reviews, and one space a level, for its size.
 pub fn text(document: &impl Serialize) -> String {
     let mut text = Vec::new();
@@ -101,17 +115,27 @@ pub fn text(document: &impl Serialize) -> String {
 }
 
 impl Document {
-    /// The document of these paths.
-    pub fn new(mut api: utoipa::openapi::OpenApi) -> Self {
-        complete(&mut api);
-        schemas::finish(&mut api);
-        let file = StaticFile::new("application/json", text(&api));
-        let types = types::texts(&api.components.unwrap_or_default().schemas);
-        let of_path = |(path, mut item): (String, PathItem)| {
-            let methods = operations(&mut item).map(|(name, operation)| (method(&name), has_a_query(operation)));
-            (path, methods.collect())
-        };
-        Document { file, methods: api.paths.paths.into_iter().map(of_path).collect(), types }
+    /// The document of these paths, and of those of the record types. A path is many times as large as its text, so only
+    /// that is kept of each.
+    pub fn new(api: OpenApi) -> Self {
+        let OpenApi { openapi, info, servers, paths, components, security, tags, .. } = api;
+        let mut components = components.unwrap_or_default();
+        problem::add(&mut components);
+        calls::add_schemas(&mut components);
+        let plain = schemas::finish(&mut components);
+        let (mut methods, mut texts) = (HashMap::new(), BTreeMap::new());
+        for (path, mut item) in paths.paths.into_iter().chain(calls::paths()) {
+            let of_path: &mut Vec<_> = methods.entry(path.clone()).or_default();
+            for (method, operation) in operations(&mut item) {
+                of_path.push((calls::method(&method), has_a_query(operation)));
+                complete(method, &path, operation, &mut components);
+                plain.finish(operation);
+            }
+            texts.extend(raw(&item).map(|text| (path, text)));
+        }
+        let types = types::texts(&components.schemas);
+        let whole = Whole { openapi, info, servers, paths: texts, components, security, tags };
+        Document { file: StaticFile::new("application/json", text(&whole)), methods, types }
     }
 
     /// The document as JSON text.

@@ -10,58 +10,62 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayItems, KnownFormat, Object, OneOf, SchemaFormat, SchemaType, Type,
 };
-use utoipa::openapi::{Components, Content, Discriminator, OpenApi, Ref, RefOr, Response, Schema};
+use utoipa::openapi::{Components, Content, Discriminator, Ref, RefOr, Response, Schema};
 
 type Visit<'v> = &'v mut dyn FnMut(&mut RefOr<Schema>);
 
-/// Makes the schemas of a document plain.
-pub fn finish(api: &mut OpenApi) {
-    let components = api.components.get_or_insert_default();
+/// What operations need to know of the components to be made plain like them.
+pub struct Plain {
+    /// What stands where it is used.
+    schemas: BTreeMap<String, RefOr<Schema>>,
+    /// The named enums, with their codes.
+    enums: Vec<(Ref, Vec<serde_json::Value>)>,
+}
+
+/// Makes the components plain.
+pub fn finish(components: &mut Components) -> Plain {
     components.schemas = std::mem::take(&mut components.schemas)
         .into_iter()
         .map(|(name, schema)| (renamed(&name).unwrap_or(name), schema))
         .collect();
-    let named = |reference: &Ref| reference.ref_location.strip_prefix(SCHEMAS).map(str::to_owned);
-    every(api, &mut |schema| {
-        if let RefOr::Ref(reference) = schema
-            && let Some(name) = named(reference).and_then(|name| renamed(&name))
-        {
-            reference.ref_location = format!("{SCHEMAS}{name}");
-        }
-    });
-    let components = api.components.get_or_insert_default();
     name_variants(components, "Change", "op");
-    let plain: BTreeMap<String, RefOr<Schema>> = components
-        .schemas
-        .iter()
-        .filter(|(_, schema)| is_plain(schema))
-        .map(|(name, schema)| (name.clone(), schema.clone()))
-        .collect();
-    components.schemas.retain(|name, _| !plain.contains_key(name));
-    every(api, &mut |schema| {
-        if let RefOr::Ref(reference) = schema
-            && let Some(found) = named(reference).and_then(|name| plain.get(&name))
-        {
-            let description = Some(reference.description.clone()).filter(|text| !text.is_empty());
-            *schema = found.clone();
-            describe(schema, description);
-        }
-    });
-    every(api, &mut |schema| {
-        if let RefOr::T(schema) = schema {
-            tidy(schema);
-        }
-    });
-    let enums: Vec<(Ref, Vec<serde_json::Value>)> =
-        api.components.iter().flat_map(|all| &all.schemas).filter_map(enumerated).collect();
-    for operation in operations(api) {
+    let (schemas, rest) = std::mem::take(&mut components.schemas).into_iter().partition(|(_, schema)| is_plain(schema));
+    components.schemas = rest;
+    let mut plain = Plain { schemas, enums: Vec::new() };
+    in_components(components, &mut |schema| plain.inline(schema));
+    in_components(components, &mut tidy);
+    plain.enums = components.schemas.iter().filter_map(enumerated).collect();
+    plain
+}
+
+impl Plain {
+    /// Makes an operation plain.
+    pub fn finish(&self, operation: &mut Operation) {
+        in_operation(operation, &mut |schema| self.inline(schema));
+        in_operation(operation, &mut tidy);
         in_parameters(operation, &mut |schema| {
             if let RefOr::T(Schema::Object(object)) = schema
-                && let Some((reference, _)) = enums.iter().find(|(_, codes)| object.enum_values.as_ref() == Some(codes))
+                && let Some((reference, _)) =
+                    self.enums.iter().find(|(_, codes)| object.enum_values.as_ref() == Some(codes))
             {
                 *schema = reference.clone().into();
             }
         });
+    }
+
+    /// Puts what is plain in place of a reference to it, and gives the other references the names of what they refer to.
+    fn inline(&self, schema: &mut RefOr<Schema>) {
+        let RefOr::Ref(reference) = schema else { return };
+        let Some(name) = reference.ref_location.strip_prefix(SCHEMAS) else { return };
+        let name = renamed(name).unwrap_or_else(|| name.to_owned());
+        match self.schemas.get(&name) {
+            Some(found) => {
+                let description = Some(reference.description.clone()).filter(|text| !text.is_empty());
+                *schema = found.clone();
+                describe(schema, description);
+            }
+            None => reference.ref_location = format!("{SCHEMAS}{name}"),
+        }
     }
 }
 
@@ -122,11 +126,11 @@ pub fn pascal(name: &str) -> String {
     name.split('_').map(capital).collect()
 }
 
-fn tidy(schema: &mut Schema) {
+fn tidy(schema: &mut RefOr<Schema>) {
     match schema {
-        Schema::Object(object) => tidy_object(object),
+        RefOr::T(Schema::Object(object)) => tidy_object(object),
         // A text or nothing is one type with two names.
-        Schema::OneOf(OneOf { items, .. }) => {
+        RefOr::T(Schema::OneOf(OneOf { items, .. })) => {
             if let [RefOr::T(Schema::Object(object)), RefOr::T(Schema::Object(null))] = items.as_slice()
                 && null.schema_type == SchemaType::Type(Type::Null)
                 && let SchemaType::Type(kind @ (Type::String | Type::Integer | Type::Boolean)) = &object.schema_type
@@ -134,7 +138,7 @@ fn tidy(schema: &mut Schema) {
             {
                 let mut object = object.clone();
                 object.schema_type = SchemaType::Array(vec![kind.clone(), Type::Null]);
-                *schema = Schema::Object(object);
+                *schema = Schema::Object(object).into();
             }
         }
         _ => {}
@@ -166,23 +170,19 @@ fn enumerated((name, schema): (&String, &RefOr<Schema>)) -> Option<(Ref, Vec<ser
     Some((Ref::from_schema_name(name), object.enum_values.clone()?))
 }
 
-/// Shows every schema of a document, each before those inside it.
-fn every(api: &mut OpenApi, visit: Visit<'_>) {
-    if let Some(components) = &mut api.components {
-        components.schemas.values_mut().for_each(|schema| inside(schema, visit));
-        components.responses.values_mut().for_each(|response| in_response(response, visit));
-    }
-    for operation in operations(api) {
-        in_parameters(operation, visit);
-        if let Some(RefOr::T(body)) = &mut operation.request_body {
-            body.content.values_mut().for_each(|content| in_content(content, visit));
-        }
-        operation.responses.responses.values_mut().for_each(|response| in_response(response, visit));
-    }
+/// Shows every schema of the components, each before those inside it.
+fn in_components(components: &mut Components, visit: Visit<'_>) {
+    components.schemas.values_mut().for_each(|schema| inside(schema, visit));
+    components.responses.values_mut().for_each(|response| in_response(response, visit));
 }
 
-fn operations(api: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
-    api.paths.paths.values_mut().flat_map(super::operations).map(|(_, operation)| operation)
+/// Shows every schema of an operation, each before those inside it.
+fn in_operation(operation: &mut Operation, visit: Visit<'_>) {
+    in_parameters(operation, visit);
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.content.values_mut().for_each(|content| in_content(content, visit));
+    }
+    operation.responses.responses.values_mut().for_each(|response| in_response(response, visit));
 }
 
 fn in_parameters(operation: &mut Operation, visit: Visit<'_>) {

@@ -29,5 +29,5 @@ pub fn texts(components: &BTreeMap<String, RefOr<Schema>>) -> Vec<TypeText> {
         text.pop();
         TypeText { text, fields, verbs }
     };
-    metadata::record_types(components).into_iter().map(text).collect()
+    metadata::record_types(components).map(text).collect()
 }

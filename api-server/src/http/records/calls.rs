@@ -7,8 +7,8 @@ use super::{advance, counts, document, history, read, schemas, write};
 use crate::store::registry::{KINDS, Kind};
 use actix_web::http::Method;
 use actix_web::{Route, Scope, web};
-use utoipa::openapi::OpenApi;
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::Components;
+use utoipa::openapi::path::{HttpMethod, Operation, PathItem, Paths};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// A call.
@@ -79,14 +79,21 @@ pub const fn method(method: &HttpMethod) -> Method {
     }
 }
 
-/// Adds the paths and schemas of all record types to the document.
-pub fn describe(api: &mut OpenApi) {
+/// Adds the schemas of all record types to the document.
+pub fn add_schemas(components: &mut Components) {
     for kind in &KINDS {
-        let examples = Examples::of(kind);
-        schemas::add(kind, &examples, api.components.get_or_insert_default());
+        schemas::add(kind, &Examples::of(kind), components);
+    }
+}
+
+/// The paths of all record types, those of a type at a time.
+pub fn paths() -> impl Iterator<Item = (String, PathItem)> {
+    KINDS.iter().flat_map(|kind| {
+        let (examples, mut of_type) = (Examples::of(kind), Paths::new());
         for call in CALLS.iter().filter(|call| call.is_of(kind)) {
             let path = format!("/v1/{}{}", kind.plural, call.path);
-            api.paths.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, &examples));
+            of_type.add_path_operation(path, vec![call.method.clone()], (call.describe)(kind, &examples));
         }
-    }
+        of_type.paths
+    })
 }

@@ -22,14 +22,13 @@ const ENVELOPE_GROUP: Group = Group { name: "record", label: Label { vi: "Bản 
 /// Longer texts may have several lines.
 const LONGEST_LINE: usize = 500;
 
-/// The record types, in the order of the registry, with nobody's rights.
-pub fn record_types(components: &BTreeMap<String, RefOr<Schema>>) -> Vec<RecordTypeInfo> {
-    let schemas = components.iter().map(|(name, schema)| (name.clone(), serde_json::to_value(schema)));
-    let schemas = Schemas(schemas.filter_map(|(name, schema)| Some((name, schema.ok()?))).collect());
-    KINDS.iter().map(|kind| record_type(kind, &schemas)).collect()
+/// The record types, in the order of the registry, with nobody's rights. Each is made when it is asked for: its schemas
+/// are large.
+pub fn record_types(components: &BTreeMap<String, RefOr<Schema>>) -> impl Iterator<Item = RecordTypeInfo> {
+    KINDS.iter().map(|kind| record_type(kind, &Schemas(components)))
 }
 
-fn record_type(kind: &'static Kind, schemas: &Schemas) -> RecordTypeInfo {
+fn record_type(kind: &'static Kind, schemas: &Schemas<'_>) -> RecordTypeInfo {
     let [schema, create_schema, update_schema] = kind.schema_names().map(|name| schemas.standalone(&name));
     let groups = TypeInfo::named(kind.name).map_or(&[][..], |one| one.groups);
     let owned = |text: &str| text.to_owned();
@@ -227,7 +226,7 @@ fn sorts(kind: &Kind) -> Vec<SortInfo> {
 }
 
 /// What every type has, and what is its own.
-fn verbs(kind: &'static Kind, schemas: &Schemas) -> Vec<VerbInfo> {
+fn verbs(kind: &'static Kind, schemas: &Schemas<'_>) -> Vec<VerbInfo> {
     let verb = |name: &str, label: Label, method: &str, path: &str| VerbInfo {
         name: name.into(),
         label_vi: label.vi.into(),
@@ -312,12 +311,16 @@ fn roles(kind: &Kind, verb: &str) -> Vec<String> {
 }
 
 /// The schemas of the API document, by name.
-struct Schemas(BTreeMap<String, Value>);
+struct Schemas<'a>(&'a BTreeMap<String, RefOr<Schema>>);
 
-impl Schemas {
+impl Schemas<'_> {
+    fn named(&self, name: &str) -> Option<Value> {
+        serde_json::to_value(self.0.get(name)?).ok()
+    }
+
     /// A schema that refers to nothing outside itself.
     fn standalone(&self, name: &str) -> Value {
-        let mut schema = self.0.get(name).map(|schema| self.inlined(schema)).unwrap_or_default();
+        let mut schema = self.named(name).map(|schema| self.inlined(schema)).unwrap_or_default();
         if let Value::Object(schema) = &mut schema {
             schema.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
         }
@@ -326,20 +329,20 @@ impl Schemas {
 
     /// The schema with what it refers to in place of the references. What stands beside one wins, such as the description
     /// of a field beside that of its type.
-    fn inlined(&self, schema: &Value) -> Value {
+    fn inlined(&self, schema: Value) -> Value {
         match schema {
-            Value::Array(all) => all.iter().map(|one| self.inlined(one)).collect(),
+            Value::Array(all) => all.into_iter().map(|one| self.inlined(one)).collect(),
             Value::Object(map) => {
                 let target = map.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-                let mut whole = match target.and_then(|name| self.0.get(name)).map(|schema| self.inlined(schema)) {
+                let mut whole = match target.and_then(|name| self.named(name)).map(|schema| self.inlined(schema)) {
                     Some(Value::Object(target)) => target,
                     _ => Map::new(),
                 };
-                let beside = map.iter().filter(|(name, _)| *name != "$ref");
-                whole.extend(beside.map(|(name, value)| (name.clone(), self.inlined(value))));
+                let beside = map.into_iter().filter(|(name, _)| *name != "$ref");
+                whole.extend(beside.map(|(name, value)| (name, self.inlined(value))));
                 Value::Object(whole)
             }
-            other => other.clone(),
+            other => other,
         }
     }
 }
