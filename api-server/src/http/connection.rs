@@ -61,6 +61,9 @@ where
         .h1(map_config(app, |()| AppConfig::default()));
     fn_service(move |stream: TcpStream| {
         let peer: Option<SocketAddr> = stream.peer_addr().ok();
+        // A long body leaves in several writes: without this, the last would wait for the client to confirm the others. It
+        // fails on a connection that has ended, which is seen when it is read.
+        let _ = stream.set_nodelay(true);
         ready(Ok((Connection { stream, answer_timeout, waiting: None }, peer)))
     })
     .and_then(http)

@@ -21,8 +21,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::OnceCell;
 
-/// Bytes that a connection holds of a file at a time.
-const PIECE: usize = 16 * 1024;
+/// Bytes that a connection holds of a body at a time, besides the body itself.
+const PIECE: usize = 64 * 1024;
 /// What a file is sent as: gzip, for every browser and tool takes it, or as it is.
 static CODINGS: [Encoding; 2] = [Encoding::gzip(), Encoding::identity()];
 
@@ -103,8 +103,8 @@ impl StaticFile {
     }
 }
 
-/// A body that is handed over piece by piece.
-struct Pieces(Bytes);
+/// A body that is handed over piece by piece: the framework copies what it is handed.
+pub struct Pieces(pub Bytes);
 
 impl MessageBody for Pieces {
     type Error = Infallible;

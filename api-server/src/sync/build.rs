@@ -8,13 +8,12 @@ use super::{snapshot, tail};
 use crate::auth::caller::Who;
 use crate::db::{At, Db, DbError, Guid, Id, Instant as SqlInstant, Sql, Verbs};
 use crate::error::{self, ApiError, ApiResult};
+use crate::http::files::Pieces;
 use crate::on;
 use crate::state::App;
 use crate::store::live::View;
 use actix_web::HttpResponse;
 use cell_records_types::Timestamp;
-use cell_records_types::sync::Phase;
-use uuid::Uuid;
 
 /// A page that is made.
 pub struct Built {
@@ -23,8 +22,6 @@ pub struct Built {
     /// Where the next page begins.
     pub cursor: FeedCursor,
     page: FeedPage,
-    reset: bool,
-    snapshot_id: Option<Uuid>,
     has_more: bool,
     behind: Option<(i64, bool)>,
 }
@@ -32,13 +29,13 @@ pub struct Built {
 impl Built {
     /// An empty page, for a cursor that is at the head of the log.
     pub fn nothing(pull: Pull, cursor: FeedCursor, asked: &FeedRequest) -> Self {
-        let page = FeedPage::new(asked.limit, asked.max_bytes);
-        Built { pull, cursor, page, reset: false, snapshot_id: None, has_more: false, behind: Some((0, false)) }
+        let page = FeedPage::new(asked.limit, asked.max_bytes, None, false);
+        Built { pull, cursor, page, has_more: false, behind: Some((0, false)) }
     }
 
     /// Whether it says nothing that a waiting caller waits for.
     pub fn is_idle(&self) -> bool {
-        self.page.is_empty() && !self.has_more && self.snapshot_id.is_none()
+        self.page.is_empty() && !self.has_more
     }
 
     /// The answer.
@@ -48,9 +45,6 @@ impl Built {
     pub fn answer(self, app: &App, asked: &FeedRequest) -> ApiResult<HttpResponse> {
         let cursor = self.cursor.seal(&app.keys).ok_or_else(|| ApiError::new(&error::INTERNAL))?;
         let body = self.page.finish(&Envelope {
-            phase: if self.snapshot_id.is_some() { Phase::Snapshot } else { Phase::Changes },
-            reset: self.reset,
-            snapshot_id: self.snapshot_id,
             cursor: &cursor,
             has_more: self.has_more,
             behind: self.behind,
@@ -59,7 +53,10 @@ impl Built {
             now: self.pull.view.now,
             unknown_units: &asked.unknown_units(&self.pull.scope),
         });
-        Ok(HttpResponse::Ok().insert_header(("etag", self.pull.tag())).content_type("application/json").body(body))
+        Ok(HttpResponse::Ok()
+            .insert_header(("etag", self.pull.tag()))
+            .content_type("application/json")
+            .body(Pieces(body.into())))
     }
 }
 
@@ -94,11 +91,12 @@ pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &FeedRequest) -> 
                 },
                 _ => FeedCursor::at_head(who.identity.account, &pull.view.clock, rev, pull.filter.clone()),
             };
-            if matches!(begin, Begin::Snapshot(_)) {
+            let begins = matches!(begin, Begin::Snapshot(_));
+            if begins {
                 cursor.walk = Some(Walk::begin());
             }
-            let mut page = FeedPage::new(asked.limit, asked.max_bytes);
-            let snapshot_id = cursor.walk.as_ref().map(|walk| walk.id);
+            let snapshot = cursor.walk.as_ref().map(|walk| walk.id);
+            let mut page = FeedPage::new(asked.limit, asked.max_bytes, snapshot, begins);
             let head = pull.view.clock.seq;
             let (mut walked, mut behind) = (true, None);
             if let Some(walk) = &mut cursor.walk {
@@ -111,15 +109,7 @@ pub async fn build(app: &App, who: &Who, begin: &Begin, asked: &FeedRequest) -> 
                 cursor.batch = batch_of(db, &pull.view, cursor.seq).await?.unwrap_or_default();
                 behind = Some(tail::behind(db, &pull, cursor.seq).await?);
             }
-            Ok::<_, DbError>(Ok(Built {
-                has_more: !walked || cursor.seq < head,
-                reset: matches!(begin, Begin::Snapshot(_)),
-                pull,
-                cursor,
-                page,
-                snapshot_id,
-                behind,
-            }))
+            Ok::<_, DbError>(Ok(Built { has_more: !walked || cursor.seq < head, pull, cursor, page, behind }))
         })
         .await?;
     match result {

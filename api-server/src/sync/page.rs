@@ -12,7 +12,10 @@ use uuid::Uuid;
 /// its bytes is dropped.
 pub const BODIES_AT_ONCE: usize = 200;
 
-/// The changes of a page.
+/// Bytes that a change takes, roughly: a member with a usual record has some 900.
+const USUAL_BYTES: usize = 1_024;
+
+/// A page, whose text grows with its changes.
 pub struct FeedPage {
     /// Most changes.
     pub limit: usize,
@@ -22,9 +25,24 @@ pub struct FeedPage {
 }
 
 impl FeedPage {
-    /// An empty page.
-    pub fn new(limit: usize, max_bytes: usize) -> Self {
-        FeedPage { limit, max_bytes, text: String::new(), count: 0 }
+    /// A page without changes: of a snapshot, which it begins or not, or of the changes since.
+    pub fn new(limit: usize, max_bytes: usize, snapshot: Option<Uuid>, begins: bool) -> Self {
+        let mut text = String::with_capacity(1_024);
+        // Writing to a String cannot fail.
+        let _ = write!(text, r#"{{"phase":"{}","#, if snapshot.is_some() { Phase::Snapshot } else { Phase::Changes });
+        if begins {
+            text.push_str(r#""reset":true,"#);
+        }
+        if let Some(id) = snapshot {
+            let _ = write!(text, r#""snapshot_id":"{id}","#);
+        }
+        text.push_str(r#""changes":["#);
+        FeedPage { limit, max_bytes, text, count: 0 }
+    }
+
+    /// Makes room for so many changes, which saves copies while the text grows.
+    pub fn expect(&mut self, changes: usize) {
+        self.text.reserve((changes.min(self.limit) * USUAL_BYTES).min(self.max_bytes));
     }
 
     /// How many changes it has.
@@ -104,14 +122,8 @@ impl FeedPage {
     }
 }
 
-/// What a page says besides its changes.
+/// What a page says after its changes.
 pub struct Envelope<'a> {
-    /// Whether it belongs to the first load.
-    pub phase: Phase,
-    /// Whether a snapshot begins.
-    pub reset: bool,
-    /// The snapshot that it belongs to.
-    pub snapshot_id: Option<Uuid>,
     /// Where the next page begins.
     pub cursor: &'a str,
     /// Whether more can be fetched now.
@@ -131,18 +143,10 @@ pub struct Envelope<'a> {
 impl FeedPage {
     /// The whole answer.
     pub fn finish(self, envelope: &Envelope<'_>) -> String {
-        let Envelope { phase, reset, snapshot_id, cursor, has_more, behind, epoch, scope_rev, now, unknown_units } =
-            envelope;
-        let mut out = String::with_capacity(self.text.len() + 1_024);
+        let Envelope { cursor, has_more, behind, epoch, scope_rev, now, unknown_units } = envelope;
+        let mut out = self.text;
         // Writing to a String cannot fail.
-        let _ = write!(out, r#"{{"phase":"{phase}","#);
-        if *reset {
-            out.push_str(r#""reset":true,"#);
-        }
-        if let Some(id) = snapshot_id {
-            let _ = write!(out, r#""snapshot_id":"{id}","#);
-        }
-        let _ = write!(out, r#""changes":[{}],"cursor":"{cursor}","has_more":{has_more},"#, self.text);
+        let _ = write!(out, r#"],"cursor":"{cursor}","has_more":{has_more},"#);
         if let Some((rows, capped)) = behind {
             let _ = write!(out, r#""behind":{rows},"#);
             if *capped {

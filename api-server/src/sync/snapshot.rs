@@ -26,6 +26,7 @@ const EXAMINED_UNITS: usize = 16_384;
 pub async fn fill(db: &mut Db<'_>, pull: &Pull, walk: &mut Walk, page: &mut FeedPage) -> Result<bool, DbError> {
     let begun = walk.after;
     let mut examined = 0;
+    page.expect(page.limit);
     for kind in &KINDS {
         let order = u16::try_from(kind.order).unwrap_or(u16::MAX);
         if begun.is_some_and(|after| after.kind > order) {

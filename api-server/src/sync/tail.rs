@@ -186,6 +186,7 @@ async fn send(db: &mut Db<'_>, pull: &Pull, found: FoundRows<LogRow>, page: &mut
     let mut last: Vec<LogRow> = last.into_values().collect();
     last.sort_unstable_by_key(|last| last.seq);
     let mut sent = None;
+    page.expect(last.len());
     for some in last.chunks(BODIES_AT_ONCE) {
         let records = records_of(db, pull, some).await?;
         for one in some {
