@@ -274,6 +274,25 @@ on_both_engines! {
         let person_is = office.get(&format!("/v1/members/{person}")).await.is(200).body;
         assert_eq!((&person_is["status"], &person_is["left_on"]), (&json!("removed"), &json!("2014-06-10")));
 
+        // Who was removed before was so on that day.
+        let (id, person) = admitted(&ward, &roles, json!({"full_name": "Lê Thị Lan"})).await;
+        office.patch(&format!("/v1/members/{person}"), "*", json!({"status": "removed", "left_on": "2014-01-02"})).await.is(200);
+        step(cell, &id, json!({"to": "recognition_proposed"})).await.is(200);
+        step(office, &id, json!({"to": "not_recognised", "reason": REASON})).await.is(200);
+        assert_eq!(office.get(&format!("/v1/members/{person}")).await.is(200).body["left_on"], "2014-01-02");
+
+        // An office that no longer sees the member closes the admission, and learns nothing of the member by it.
+        let own = server.acting(Role::CommitteeOffice, &ward.a).await;
+        let elsewhere = |name: &str| admitted(&ward, &roles, json!({"full_name": name}));
+        let [(id, person), (of_left, left)] = [elsewhere("Lê Thị Cúc").await, elsewhere("Lê Thị Đào").await];
+        for person in [&person, &left] {
+            office.patch(&format!("/v1/members/{person}"), "*", json!({"unit_id": ward.b})).await.is(200);
+        }
+        office.patch(&format!("/v1/members/{left}"), "*", json!({"status": "deceased", "left_on": "2014-03-01"})).await.is(200);
+        for id in [id, of_left] {
+            step(&own, &id, closed.clone()).await.is(200);
+        }
+
         // Who left otherwise cannot be removed, nor recognised; then the office closes the admission.
         let (id, person) = admitted(&ward, &roles, json!({"full_name": "Lê Thị Mai"})).await;
         step(office, &id, closed.clone()).await.faults(&[("/to", "state_move_not_allowed")]);

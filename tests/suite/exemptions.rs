@@ -89,10 +89,17 @@ on_both_engines! {
         (gone["status"], gone["left_on"]) = (json!("deceased"), json!("2014-01-01"));
         let gone = ward.office.post("/v1/members", gone).await.is(201).id();
         request(&ward.office, &gone, json!({})).await.faults(&[("/member_id", "subject_elsewhere")]);
-        // It stays with the cell that decides it when the member moves on.
-        let made = post(json!({})).await.is(201).id();
+        // It stays with the cell that decides it when the member moves on. That cell grants none any more, nor to who has left.
+        let (held, wanted) = (post(json!({})).await.is(201).id(), post(json!({})).await.is(201).id());
+        advance(&ward.office, &held, json!({"to": "granted", "on": "2013-01-01", "fields": {"to": "2013-02-01"}})).await.is(200);
         ward.office.patch(&format!("/v1/members/{person}"), "*", json!({"unit_id": ward.b})).await.is(200);
-        assert_eq!(advance(&ward.office, &made, json!({"to": "granted"})).await.is(200).body["unit_id"], ward.a.as_str());
+        advance(&ward.office, &wanted, json!({"to": "granted"})).await.faults(&[("/to", "subject_elsewhere")]);
+        assert_eq!(advance(&ward.office, &held, json!({"to": "ended"})).await.is(200).body["unit_id"], ward.a.as_str());
+        advance(&ward.office, &wanted, json!({"to": "rejected", "reason": "Đã chuyển chi bộ"})).await.is(200);
+        let other = ward.member(&ward.a).await;
+        let wanted = request(&ward.office, &other, json!({})).await.is(201).id();
+        ward.office.patch(&format!("/v1/members/{other}"), "*", json!({"status": "deceased", "left_on": "2014-01-01"})).await.is(200);
+        advance(&ward.office, &wanted, json!({"to": "granted"})).await.faults(&[("/to", "subject_elsewhere")]);
     }
 
     async fn what_was_granted_to_a_member_does_not_overlap(server: empty) {

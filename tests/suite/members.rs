@@ -61,6 +61,26 @@ on_both_engines! {
         assert_eq!(ward.office.get(&path).await.body["unit_id"], ward.a.as_str());
     }
 
+    async fn who_comes_back_has_no_number_that_another_member_has_by_then(server: empty) {
+        let ward = server.ward().await;
+        let numbers = json!({
+            "profile_number": "113018NA", "personal_id": "040080123456", "card_numbers": [{"number": "12345678", "kind": "eight_digit"}],
+        });
+        for (field, number) in numbers.as_object().unwrap() {
+            let body = |name: &str| {
+                let mut body = member(&ward.a);
+                (body["full_name"], body[field]) = (json!(name), number.clone());
+                body
+            };
+            let gone = format!("/v1/members/{}", ward.office.post("/v1/members", body("Lê Hai")).await.is(201).id());
+            ward.office.delete(&gone, "*").await.is(204);
+            let holder = ward.office.post("/v1/members", body("Lê Khác")).await.is(201).id();
+            ward.office.verb(&format!("{gone}/restore")).await.faults(&[(&format!("/{field}"), "number_taken")]);
+            ward.office.delete(&format!("/v1/members/{holder}"), "*").await.is(204);
+            ward.office.verb(&format!("{gone}/restore")).await.is(200);
+        }
+    }
+
     async fn what_is_referenced_is_not_deleted_and_only_what_the_caller_sees_is_named(server: empty) {
         let ward = server.ward().await;
         let (one, other) = (ward.member(&ward.a).await, ward.member(&ward.b).await);

@@ -4,6 +4,7 @@ use crate::support::http::{Caller, Reply, over};
 use crate::support::on_both_engines;
 use crate::support::ward::{Ward, member};
 use cell_records_client::types::accounts::Role;
+use cell_records_client::types::states::MAX_STEPS;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -267,6 +268,29 @@ on_both_engines! {
         let id = issued(&ward, of_member(&person, "internal", json!({"to_unit_id": ward.b}))).await;
         office.patch(&format!("/v1/members/{person}"), "*", json!({"status": "removed", "left_on": "2015-02-01"})).await.is(200);
         advance(office, &id, json!({"to": "completed"})).await.faults(&[("/to", "subject_elsewhere")]);
+        // Nor does one of a member who has moved on come back, which would be in the way of the next.
+        let person = ward.member(&ward.a).await;
+        let id = made(office, of_member(&person, "internal", json!({"to_unit_id": ward.b}))).await.id();
+        let path = format!("/v1/transfers/{id}");
+        let restore = || office.verb(&format!("{path}/restore"));
+        office.delete(&path, "*").await.is(204);
+        restore().await.is(200);
+        office.delete(&path, "*").await.is(204);
+        office.patch(&format!("/v1/members/{person}"), "*", json!({"unit_id": ward.b})).await.is(200);
+        restore().await.faults(&[("/member_id", "subject_elsewhere")]);
+    }
+
+    async fn the_last_of_its_steps_is_kept_for_one_that_ends_it(server: empty) {
+        let ward = server.ward().await;
+        let id = made(&ward.office, of_member(&ward.member(&ward.a).await, "out", json!({}))).await.id();
+        let letter = json!({"to": "letter_issued", "fields": {"letter_date": "2015-01-05"}});
+        let lapsed = json!({"to": "requested", "reason": "Giấy giới thiệu hết hạn"});
+        for step in [&letter, &lapsed].into_iter().cycle().take(MAX_STEPS - 2) {
+            advance(&ward.office, &id, step.clone()).await.is(200);
+        }
+        advance(&ward.office, &id, letter).await.faults(&[("/to", "out_of_range")]);
+        let ended = advance(&ward.office, &id, json!({"to": "cancelled", "reason": "Không chuyển nữa"})).await.is(200);
+        assert_eq!(ended.body["steps"].as_array().unwrap().len(), MAX_STEPS);
     }
 
     async fn the_member_moves_with_the_record_or_neither_does(server: empty) {

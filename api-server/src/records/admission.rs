@@ -135,7 +135,7 @@ impl Slice for Admission {
         of_member(change, set, verdict);
         duplicates(change, set, verdict);
         if let Some(before) = change.before.filter(|before| before.state != admission.state) {
-            step(before, admission, set, verdict);
+            step(change, before, set, verdict);
         }
     }
 }
@@ -257,7 +257,8 @@ fn duplicates(change: &Change<'_, Admission>, set: &WriteSet, verdict: &mut Verd
 }
 
 /// What a step needs that no row of the table says.
-fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut Verdict) {
+fn step(change: &Change<'_, Admission>, before: &Admission, set: &WriteSet, verdict: &mut Verdict) {
+    let admission = &change.after;
     let Some(on) = admission.since() else { return };
     match admission.state {
         AdmissionState::CellProposed => {
@@ -280,9 +281,10 @@ fn step(before: &Admission, admission: &Admission, set: &WriteSet, verdict: &mut
             }
         }
         AdmissionState::Closed => {
-            // A member who is here goes on to be recognised, or not.
+            // A member who is here goes on to be recognised, or not. Who does not see the member can do neither.
             let member = admission.member_id.as_ref().and_then(|member| set.target(member));
-            if member.is_some_and(|member| !subject::status(&member).has_left()) {
+            let seen = member.filter(|member| change.may_learn(Member::NAME, member.unit_id, "status"));
+            if seen.is_some_and(|member| !subject::status(&member).has_left()) {
                 let words = MOVE_WITH_MEMBER.of(before.state.words()).of(admission.state.words());
                 verdict.fault_of_step_about(&STATE_MOVE_NOT_ALLOWED, words);
             }

@@ -378,8 +378,10 @@ fn duplicates(change: &Change<'_, Member>, set: &WriteSet, verdict: &mut Verdict
         let seen = others.filter(|other| change.may_learn("member", other.unit_id, field));
         verdict.name(seen.map(|other| (other.id, other.version)), by)
     };
+    // What is brought back comes with all of them.
+    let is_new = |field: &str| change.sent(field) || change.action == Action::Create;
     for (field, by, number) in numbers(member) {
-        if change.sent(field) && name(holders(&by, &number), field, &by, verdict) {
+        if is_new(field) && name(holders(&by, &number), field, &by, verdict) {
             verdict.fault(field, &NUMBER_TAKEN);
         }
     }

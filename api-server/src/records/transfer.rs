@@ -203,7 +203,12 @@ fn places(change: &Change<'_, Transfer>, set: &WriteSet, verdict: &mut Verdict) 
     let subject =
         transfer.member_id.as_ref().filter(|_| !transfer.kind.comes_in()).and_then(|member| set.target(member));
     change.made_at(subject.as_ref().map(|member| member.unit_id), verdict);
-    if change.before.is_none() && !change.importing && subject.is_some_and(|member| subject::status(&member).has_left())
+    // One that is brought back while it is open is of a member who is still here, like a new one.
+    let is_back = change.action == Action::Create && change.before.is_some() && transfer.state.is_open();
+    let is_here = |member: &Member| member.unit_id == transfer.unit_id && !subject::status(member).has_left();
+    let is_new = change.before.is_none() && !change.importing;
+    if (is_new && subject.as_ref().is_some_and(|member| subject::status(member).has_left()))
+        || (is_back && subject.as_ref().is_some_and(|member| !is_here(member)))
     {
         verdict.fault("member_id", &SUBJECT_ELSEWHERE);
     }

@@ -5,7 +5,7 @@ use crate::member::MemberCreate;
 use crate::{Date, RecordType, Text};
 use serde::Serialize;
 
-/// Most steps of a record: `List<…, 40>`.
+/// Most steps of a record: `List<…, 40>`. The last one is kept for a step to a state that no move leaves.
 pub const MAX_STEPS: usize = 40;
 
 /// A record type whose records have a state. Declared by [`states!`](crate::states!).

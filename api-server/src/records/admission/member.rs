@@ -42,9 +42,11 @@ pub fn becomes_official(moved: &Moved<'_>) -> Option<MemberWrite> {
     Some(MemberWrite::Update(change))
 }
 
-/// `not_recognised`: the member is removed from the list.
+/// `not_recognised`: the member is removed from the list, unless it was already.
 pub fn is_removed(moved: &Moved<'_>) -> Option<MemberWrite> {
-    Some(MemberWrite::Update(fields(&MemberStatus::Removed, "left_on", moved.on)))
+    let removed = moved.member.filter(|member| text(member, "status") == Some(MemberStatus::Removed.code()));
+    let left = removed.and_then(|member| text(member, "left_on")?.parse::<Date>().ok());
+    Some(MemberWrite::Update(fields(&MemberStatus::Removed, "left_on", left.unwrap_or(moved.on))))
 }
 
 fn fields(status: &MemberStatus, name: &str, date: Date) -> Map<String, Value> {

@@ -144,7 +144,9 @@ impl Stepping<'_> {
         if steps(fields).last().and_then(day).is_some_and(|last| on < last) {
             faults.push(Fault::new("/on", &DATES_OUT_OF_ORDER).about(&NOT_BEFORE_LAST_STEP));
         }
-        if steps(fields).len() >= MAX_STEPS {
+        // The last step is kept for one that ends the record.
+        let ends = moves::from(kind, &step.to, fields).next().is_none();
+        if steps(fields).len() >= if ends { MAX_STEPS } else { MAX_STEPS - 1 } {
             faults.push(Fault::new("/to", &OUT_OF_RANGE).about(LIST_AT_MOST.with(MAX_STEPS)));
         }
         for name in found.needs.iter().filter(|name| !fields.contains_key(**name)) {
