@@ -91,11 +91,9 @@ impl Slice for Transfer {
         verdict.not_after_today("letter_date", transfer.letter_date, set);
         // Who is away for a time may leave for good meanwhile.
         let is_open = |one: &Transfer| !one.kind.comes_in() && one.state.is_open();
-        // Of one in a former cell says nothing who does not read it: it ends with `member_moved`.
+        // One that is open in a former cell is not in the way: it ends with `member_moved`.
         let is_alike = |one: &Transfer| {
-            is_open(one)
-                && one.kind.is_temporary() == transfer.kind.is_temporary()
-                && change.may_learn(Transfer::NAME, one.unit_id, "state")
+            is_open(one) && one.kind.is_temporary() == transfer.kind.is_temporary() && one.unit_id == transfer.unit_id
         };
         if is_open(transfer)
             && set.others::<Transfer>(of_member::<Transfer>(transfer), transfer.id).any(|other| is_alike(&other))
@@ -203,12 +201,7 @@ fn places(change: &Change<'_, Transfer>, set: &WriteSet, verdict: &mut Verdict) 
     let subject =
         transfer.member_id.as_ref().filter(|_| !transfer.kind.comes_in()).and_then(|member| set.target(member));
     change.made_at(subject.as_ref().map(|member| member.unit_id), verdict);
-    // One that is brought back while it is open is of a member who is still here, like a new one.
-    let is_back = change.action == Action::Create && change.before.is_some() && transfer.state.is_open();
-    let is_here = |member: &Member| member.unit_id == transfer.unit_id && !subject::status(member).has_left();
-    let is_new = change.before.is_none() && !change.importing;
-    if (is_new && subject.as_ref().is_some_and(|member| subject::status(member).has_left()))
-        || (is_back && subject.as_ref().is_some_and(|member| !is_here(member)))
+    if change.before.is_none() && !change.importing && subject.is_some_and(|member| subject::status(&member).has_left())
     {
         verdict.fault("member_id", &SUBJECT_ELSEWHERE);
     }
