@@ -123,14 +123,14 @@ impl Slice for Exemption {
         let member = set.target(&exemption.member_id);
         change.made_at(member.as_ref().map(|member| member.unit_id), verdict);
         let counts = |member: &Member| subject::status(member).counts_on_strength();
-        if change.before.is_none() && !change.importing && member.is_some_and(|member| !counts(&member)) {
+        if change.before.is_none() && !change.importing && member.as_ref().is_some_and(|member| !counts(member)) {
             verdict.fault("member_id", &SUBJECT_ELSEWHERE);
         }
         // Nor is it granted to who is in another cell by then. (The cell is asked first: of a member elsewhere nothing is said.)
         let is_here = |member: &Member| member.unit_id == exemption.unit_id && counts(member);
         let is_granted = change.before.is_some_and(|before| before.state != exemption.state)
             && exemption.state == ExemptionState::Granted;
-        if is_granted && !change.importing && set.target(&exemption.member_id).is_some_and(|member| !is_here(&member)) {
+        if is_granted && !change.importing && member.is_some_and(|member| !is_here(&member)) {
             verdict.fault_of_step(&SUBJECT_ELSEWHERE);
         }
         dates(exemption, set, verdict);
